@@ -1,0 +1,1 @@
+"""Hear why a call failed and decide its status, offline."""

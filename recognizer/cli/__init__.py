@@ -1,0 +1,41 @@
+"""The command line: one module a command, nothing heavy imported until a command runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from recognizer.errors import RecognizerError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="recognizer",
+    help="Hear why a call failed (Russian telephone lines) and decide its CRM status, offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _register() -> None:
+    """Attach every command; a command's module is light, its work is imported when it runs."""
+
+
+_register()
+
+
+def main() -> None:
+    """Run the program; an expected error is one sentence on stderr, exit status 1."""
+    try:
+        app()
+    except RecognizerError as problem:
+        print(f"recognizer: {problem}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("recognizer: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

@@ -1,0 +1,110 @@
+"""Find the package's data files and read TOML so that errors can name file and line.
+
+`tomllib` reports lines for broken syntax only; `TomlFile.place` finds the line of an entry or
+key for everything a reader checks afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recognizer.errors import DataFileError
+
+__all__ = ["TomlFile", "data_folder", "read_toml"]
+
+_PACKAGE = Path(__file__).resolve().parent
+_HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]#]+?)\s*\](\])?\s*(#.*)?$")
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder of shipped data called `name` (`phrases`, `models`, or `.` for data/).
+
+    An installed wheel carries it under ``recognizer/data``; a checkout keeps ``phrases`` and
+    ``models`` at its top.
+    """
+    inside = _PACKAGE / "data" / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A parsed TOML file that still knows its lines.
+
+    Attributes
+    ----------
+    path : Path
+    values : dict
+        As `tomllib` returns it.
+    lines : tuple of str
+    """
+
+    path: Path
+    values: dict[str, Any]
+    lines: tuple[str, ...]
+
+    def line(self, table: str | None = None, index: int = 0, key: str | None = None) -> int:
+        """Return the 1-based line of a table's header, or of a key inside it.
+
+        Parameters
+        ----------
+        table : str or None
+            Dotted name as written in the header (`[name]` or `[[name]]`); None: top of file.
+        index : int
+            Which of several `[[name]]` headers, from 0.
+        key : str or None
+            If it is not found in the table, the header's line is returned.
+        """
+        start = 0
+        if table is not None:
+            seen = -1
+            for number, text in enumerate(self.lines):
+                header = _HEADER.match(text)
+                if header and header.group(2) == table:
+                    seen += 1
+                    start = number
+                    if seen == index:
+                        break
+        if key is not None:
+            pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*=""")
+            first = start + 1 if table is not None else 0
+            for number in range(first, len(self.lines)):
+                if _HEADER.match(self.lines[number]):
+                    break
+                if pattern.match(self.lines[number]):
+                    return number + 1
+        return start + 1
+
+    def place(self, table: str | None = None, index: int = 0, key: str | None = None) -> str:
+        """Return ``file, line N`` of a table or key, for the head of an error message."""
+        return f"{self.path}, line {self.line(table, index, key)}"
+
+
+def read_toml(path: Path, error: type[DataFileError] = DataFileError) -> TomlFile:
+    """Read a TOML file.
+
+    Raises
+    ------
+    DataFileError
+        (or the subclass given) if it cannot be read, is not UTF-8 or not TOML.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror}") from problem
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = raw[: problem.start].count(b"\n") + 1
+        raise error(
+            f"{path}, line {line}: expected UTF-8 text, found byte 0x{raw[problem.start]:02x}; "
+            "save the file as UTF-8"
+        ) from problem
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise error(f"{path}: not valid TOML: {problem}") from problem
+    return TomlFile(path, values, tuple(text.splitlines()))

@@ -1,0 +1,81 @@
+"""Exceptions of this package.
+
+Every message names the place (file, line or field), what was expected, what was found and,
+where there is one, what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AudioError",
+    "ContactError",
+    "DataFileError",
+    "EngineError",
+    "JournalError",
+    "ModelError",
+    "PhraseListError",
+    "RecognizerError",
+    "SettingsError",
+]
+
+
+class RecognizerError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Attributes
+    ----------
+    kind : str
+        Stable machine-readable name; goes into `error.kind` of a classification.
+    """
+
+    kind = "error"
+
+
+class AudioError(RecognizerError, ValueError):
+    """A recording cannot be read: `kind` says why (`unreadable`, `empty`, `not_found` ...)."""
+
+    def __init__(self, message: str, *, kind: str = "unreadable_audio") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class DataFileError(RecognizerError, ValueError):
+    """A data file (TOML) says something it may not; the message names file and line."""
+
+    kind = "data_file"
+
+
+class PhraseListError(DataFileError):
+    """A phrase list is wrong."""
+
+    kind = "phrase_list"
+
+
+class SettingsError(DataFileError):
+    """A setting is wrong."""
+
+    kind = "settings"
+
+
+class ModelError(RecognizerError):
+    """A speech model is missing, damaged or cannot be installed."""
+
+    kind = "model"
+
+
+class EngineError(RecognizerError):
+    """A speech engine failed."""
+
+    kind = "engine"
+
+
+class JournalError(RecognizerError):
+    """The journal cannot be opened, read or written."""
+
+    kind = "journal"
+
+
+class ContactError(RecognizerError, ValueError):
+    """A contact card, or what an operator says of it, contradicts itself."""
+
+    kind = "contact"
