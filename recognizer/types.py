@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NewType
+from typing import Literal, NewType
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ __all__ = [
     "Samples",
     "Segment",
     "SegmentKind",
+    "SignallingEvidence",
     "ToneEvent",
     "ToneKind",
     "Transcript",
@@ -473,6 +474,29 @@ class CallError:
 
 
 @dataclass(frozen=True, slots=True)
+class SignallingEvidence:
+    """What the network's codes add to the sound (`signalling` of the JSON contract).
+
+    Attributes
+    ----------
+    codes : tuple of (str, int, str)
+        Protocol (`sip`, `q850`), number, the standard's name of it (empty if not in the table).
+    agreement : str
+        `agrees`, `disagrees` (the sound decided), `says_nothing`, or `decides` (nothing was
+        heard, so the code stood in).
+    heard : CallOutcome
+        Outcome of the sound alone.
+    note : str
+        One English sentence.
+    """
+
+    codes: tuple[tuple[str, int, str], ...]
+    agreement: Literal["agrees", "disagrees", "says_nothing", "decides"]
+    heard: CallOutcome
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallReport:
     """Everything about one recording: the object behind a line of `--format jsonl`."""
 
@@ -483,6 +507,7 @@ class CallReport:
     elapsed_s: float
     error: CallError | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
+    signalling: SignallingEvidence | None = None
 
 
 def total_duration_s(segments: Iterable[Segment], kind: SegmentKind) -> float:

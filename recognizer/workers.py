@@ -1,0 +1,451 @@
+"""Recognisers in processes of their own, so that a decoder that crashes or hangs costs one file.
+
+A `Worker` is one child process that loaded the models once and is given one recording at a time
+over a pipe; the children share nothing. Whoever calls `Worker.run` always gets a `CallReport`
+back: where the process died or took too long it is replaced, and the report says why. Used by
+`batch`, `watch`, the HTTP API and the actors of `cluster`.
+
+What this does not guard against: a machine that is out of disk or memory for everybody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+from recognizer.errors import AudioError, EngineError, RecognizerError
+from recognizer.settings import Settings
+from recognizer.signalling import SignallingCode, SignallingTable, load_signalling
+from recognizer.types import CallError, CallReport
+
+__all__ = [
+    "Finished",
+    "Job",
+    "RecognizerLike",
+    "TimeLimits",
+    "Worker",
+    "WorkerPool",
+    "failed_report",
+    "load_recognizer",
+    "run_job",
+]
+
+
+class RecognizerLike(Protocol):
+    """What a worker needs of `recognizer.pipeline.Recognizer`."""
+
+    def recognize(
+        self,
+        source: Any,
+        *,
+        attempt: int = 1,
+        channel: str | None = None,
+        called_on: date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        """Return the report on one recording; never raises for a bad one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One recording to recognise.
+
+    Attributes
+    ----------
+    path : str
+        A file this machine can open.
+    name : str
+        What the report calls it (`recording`).
+    max_duration_s : float or None
+        A longer recording is refused with error kind `too_long`.
+    """
+
+    path: str
+    name: str
+    attempt: int = 1
+    channel: str | None = None
+    called_on: date | None = None
+    codes: tuple[SignallingCode, ...] = ()
+    max_duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a job; `sha256` of the file's content, None if it could not be read."""
+
+    report: CallReport
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """How long a worker may be silent, seconds, before it is taken for hung.
+
+    The limit of one recording is `base_s` + `per_audio_s` for each of its seconds.
+    """
+
+    start_s: float = 300.0
+    base_s: float = 60.0
+    per_audio_s: float = 4.0
+
+    def of(self, duration_s: float) -> float:
+        """Return the limit for a recording, seconds."""
+        return self.base_s + self.per_audio_s * duration_s
+
+
+def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:
+    """Return the real recogniser; `functools.partial` of this is what a pool is given."""
+    from recognizer.pipeline import Recognizer  # noqa: PLC0415  loads the speech libraries
+
+    return Recognizer.load(settings, engine=engine)
+
+
+def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) -> CallReport:
+    """Return the report on a recording that could not be recognised."""
+    return CallReport(
+        recording=name,
+        evidence=None,
+        outcome=None,
+        decision=None,
+        elapsed_s=elapsed_s,
+        error=CallError(kind, message),
+    )
+
+
+def run_job(
+    recognizer: RecognizerLike,
+    job: Job,
+    table: SignallingTable,
+    say_duration: Callable[[float], object] = lambda _: None,
+) -> Finished:
+    """Recognise one recording in this process.
+
+    `say_duration` is told the length in seconds before recognition starts.
+    """
+    from recognizer.audio import probe_audio  # noqa: PLC0415
+
+    try:
+        duration_s = probe_audio(Path(job.path)).duration_s
+    except AudioError:
+        duration_s = None  # the recogniser says what is wrong with it
+    if duration_s is not None:
+        say_duration(duration_s)
+        if job.max_duration_s is not None and duration_s > job.max_duration_s:
+            message = (
+                f"{job.name}: lasts {duration_s:.0f} s, at most {job.max_duration_s:.0f} s are "
+                "accepted; send the part that holds the announcement"
+            )
+            return Finished(failed_report(job.name, "too_long", message))
+    report = recognizer.recognize(
+        Path(job.path),
+        attempt=job.attempt,
+        channel=job.channel,
+        called_on=job.called_on,
+        name=job.name,
+    )
+    if job.codes:
+        regulation = getattr(recognizer, "regulation", None)
+        report = table.join(
+            report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
+        )
+    return Finished(report, _digest(job.path))
+
+
+def _digest(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
+    """Body of a worker process: load once, then answer jobs until the pipe closes."""
+    # Ctrl-C and SIGTERM reach the whole group; only the parent decides when a worker stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Out of memory: let the kernel choose a worker (one file) before the parent (the run).
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    try:
+        recognizer = load()
+        table = load_signalling()
+    except RecognizerError as problem:
+        connection.send(("failed", str(problem)))
+        return
+    connection.send(("ready", None))
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            job: Job = connection.recv()
+            connection.send(("done", _answer(recognizer, job, table, connection)))
+
+
+def _answer(
+    recognizer: RecognizerLike, job: Job, table: SignallingTable, connection: Connection
+) -> Finished:
+    try:
+        return run_job(recognizer, job, table, lambda s: connection.send(("duration", s)))
+    except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
+        message = f"{job.name}: {type(problem).__name__}: {problem}"
+        return Finished(failed_report(job.name, "internal", message))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+class _LostError(Exception):
+    """The process died or hung."""
+
+    def __init__(self, kind: Literal["worker_crashed", "time_limit"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class WorkerClosedError(RecognizerError):
+    """The worker was closed while it recognised something."""
+
+    kind = "interrupted"
+
+
+class Worker:
+    """One child process with a loaded recogniser; started when first needed.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the recogniser; must be picklable (`functools.partial` of a module's function).
+    limits : TimeLimits
+    """
+
+    def __init__(
+        self, load: Callable[[], RecognizerLike], *, limits: TimeLimits | None = None
+    ) -> None:
+        self._load = load
+        self._limits = limits or TimeLimits()
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._closed = False
+        self._lock = threading.Lock()  # guards the change of process and `_closed`
+        self._running = threading.RLock()  # held while something waits for the process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None while there is no process."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the process and wait until its models are loaded.
+
+        Raises
+        ------
+        EngineError
+            If the recogniser cannot be loaded, with its own words.
+        """
+        with self._running:
+            if not self._spawn():
+                return
+            try:
+                kind, value = self._receive(time.monotonic() + self._limits.start_s)
+            except _LostError as lost:
+                self._discard()
+                raise EngineError(f"a recognition worker did not start: it {lost}") from lost
+            if kind == "failed":
+                self._discard()
+                raise EngineError(str(value))
+
+    def run(self, job: Job) -> Finished:
+        """Recognise one recording; a worker that dies of it is replaced and asked once more.
+
+        A recording that runs into its time limit is not asked again: it would hang again.
+
+        Raises
+        ------
+        EngineError
+            If no worker can be started at all.
+        WorkerClosedError
+            If `close` was called meanwhile.
+        """
+        with self._running:
+            began = time.monotonic()
+            for repeated in (False, True):
+                self.start()
+                try:
+                    return self._ask(job)
+                except _LostError as lost:
+                    self._discard()
+                    if repeated or lost.kind == "time_limit":
+                        return self._give_up(job, lost, time.monotonic() - began)
+            raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Kill the process, whatever it does; safe to call from another thread."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+        with self._running:
+            self._drop()
+
+    def _spawn(self) -> bool:
+        """Start a process unless there is one; True if it was started."""
+        with self._lock:
+            if self._closed:
+                raise WorkerClosedError("the worker is closed")
+            if self._process is not None:
+                return False
+            context = multiprocessing.get_context("spawn")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_child, args=(theirs, self._load), daemon=True, name="recognizer-worker"
+            )
+            self._process.start()
+            theirs.close()
+            return True
+
+    def _give_up(self, job: Job, lost: _LostError, elapsed_s: float) -> Finished:
+        twice = "" if lost.kind == "time_limit" else ", twice"
+        message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
+        return Finished(failed_report(job.name, lost.kind, message, elapsed_s), _digest(job.path))
+
+    def _ask(self, job: Job) -> Finished:
+        assert self._pipe is not None
+        began = time.monotonic()
+        limit_s = self._limits.base_s
+        try:
+            self._pipe.send(job)
+        except OSError:
+            raise self._death() from None
+        while True:
+            kind, value = self._receive(began + limit_s)
+            if kind == "done":
+                finished: Finished = value
+                return finished
+            limit_s = self._limits.of(value)
+
+    def _receive(self, deadline: float) -> tuple[str, Any]:
+        pipe, process = self._pipe, self._process
+        assert pipe is not None
+        assert process is not None
+        while True:
+            ready = wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic()))
+            if pipe in ready:
+                try:
+                    message: tuple[str, Any] = pipe.recv()
+                except (EOFError, OSError):
+                    raise self._death() from None
+                return message
+            if ready:
+                raise self._death()
+            if time.monotonic() >= deadline:
+                raise _LostError("time_limit", "did not answer within its time limit")
+
+    def _death(self) -> _LostError:
+        process = self._process
+        assert process is not None
+        process.join(5)
+        code = process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return _LostError("worker_crashed", f"was killed by {name}{hint}")
+        return _LostError("worker_crashed", f"ended with status {code}")
+
+    def _discard(self) -> None:
+        """Forget a process that died or failed; WorkerClosedError if that was our doing."""
+        self._drop()
+        if self._closed:
+            raise WorkerClosedError("the worker was closed")
+
+    def _drop(self) -> None:
+        with self._lock:
+            process, pipe = self._process, self._pipe
+            self._process = self._pipe = None
+        if process is not None:
+            process.kill()
+            process.join()
+            process.close()
+        if pipe is not None:
+            pipe.close()
+
+
+class WorkerPool:
+    """Several workers behind one `submit`; each is driven by a thread of the parent."""
+
+    def __init__(
+        self,
+        load: Callable[[], RecognizerLike],
+        n_workers: int,
+        *,
+        limits: TimeLimits | None = None,
+    ) -> None:
+        if n_workers < 1:
+            raise ValueError(f"expected at least one worker, got {n_workers}")
+        self.n_workers = n_workers
+        self._workers = [Worker(load, limits=limits) for _ in range(n_workers)]
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="recognizer-worker")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that run."""
+        return tuple(pid for worker in self._workers if (pid := worker.pid) is not None)
+
+    def start(self) -> None:
+        """Load one worker now, so that a missing model is said before any recording is taken."""
+        self._workers[0].start()
+
+    def submit(self, job: Job) -> Future[Finished]:
+        """Queue a job; the future raises only what `Worker.run` raises."""
+        return self._threads.submit(self._run, job)
+
+    def close(self) -> None:
+        """Kill the workers and forget what is queued; what is finished stays finished."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
+        self._threads.shutdown(wait=True)
+
+    def _run(self, job: Job) -> Finished:
+        worker = self._idle.get()
+        try:
+            return worker.run(job)
+        finally:
+            self._idle.put(worker)
+
+
+def named(finished: Finished, name: str) -> Finished:
+    """Return the same result under another name (a temporary file's report must not show it)."""
+    return replace(finished, report=replace(finished.report, recording=name))
