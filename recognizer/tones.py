@@ -1,0 +1,350 @@
+"""Call-progress signals: from steady beeps, by frequency and cadence, to tone events.
+
+Conventions: times are seconds from the start of the sound given; levels are RMS in dBFS (a
+full-scale sine has -3). One event is a whole stretch of ringing or busy, not one beep of it.
+
+Not handled: signals of two mixed tones other than the keypad's, and signals that another, equally
+loud sound covers completely.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from recognizer.beeps import Beep, BeepFinder
+from recognizer.tone_plans import TonePlan, ToneSpec
+from recognizer.types import Audio, Cadence, Samples, ToneEvent, ToneKind
+
+__all__ = ["ToneDetector", "detect_tones"]
+
+_MAX_DRIFT_HZ = 16.0  # between beeps of one signal
+_LONGEST_PAUSE_S = 7.0  # longer than any period: what comes after is another signal
+_MIN_PART_OF_CUT = 0.5  # of its shortest length, for a lone beep that the recording cuts
+_MIN_PURITY_OF_LONE_BEEP = 0.85
+_KEYPAD_PAUSE_S = 2.0
+_MAX_SKIPPED_PERIODS = 2.2  # a signal may lose a beep or two to noise and still be the same
+_SEQUENCE_PAUSE_S = 2.0
+
+
+def detect_tones(
+    audio: Audio, plan: TonePlan, *, min_level_dbfs: float = -50.0
+) -> tuple[ToneEvent, ...]:
+    """Return the call-progress tones heard in `audio`.
+
+    Parameters
+    ----------
+    audio : Audio
+        float32, shape (n_samples,), mono, 8000 Hz or more.
+    plan : TonePlan
+        Frequencies in Hz and cadences in ms for one country.
+    min_level_dbfs : float
+        Tones quieter than this are not looked for.
+
+    Returns
+    -------
+    tuple of ToneEvent
+        Ordered by start_s, in seconds of the source (`audio.start_s` is added); empty if none.
+
+    Raises
+    ------
+    AudioError
+        If `audio.sample_rate` is below 8000.
+    """
+    detector = ToneDetector(
+        plan, audio.sample_rate, start_s=audio.start_s, min_level_dbfs=min_level_dbfs
+    )
+    return (*detector.push(audio.samples), *detector.finish())
+
+
+class ToneDetector:
+    """Finds tones in sound that comes piece by piece.
+
+    The pieces may be of any length; the events are the same as of the whole at once. Memory holds
+    ten seconds of spectra and the beeps of the signal going on.
+
+    Parameters
+    ----------
+    plan : TonePlan
+    sample_rate : int
+        Hz, 8000 or more.
+    start_s : float
+        When the first sample sounds.
+    min_level_dbfs : float
+        Tones quieter than this are not looked for.
+    """
+
+    def __init__(
+        self,
+        plan: TonePlan,
+        sample_rate: int,
+        *,
+        start_s: float = 0.0,
+        min_level_dbfs: float = -50.0,
+    ) -> None:
+        self._plan = plan
+        self._finder = BeepFinder(sample_rate, min_level_dbfs)
+        self._start_s = start_s
+        self._open: list[Beep] = []
+
+    def push(self, samples: Samples) -> tuple[ToneEvent, ...]:
+        """Take more sound; return the signals that are certainly over, in order."""
+        self._open += self._finder.push(samples)
+        ready: list[Beep] = []
+        for index in range(len(self._open) - 1, -1, -1):
+            until_s = (
+                self._open[index + 1].start_s
+                if index + 1 < len(self._open)
+                else self._finder.settled_s
+            )
+            if until_s - self._open[index].end_s > _LONGEST_PAUSE_S:
+                ready, self._open = self._open[: index + 1], self._open[index + 1 :]
+                break
+        return self._decide(ready)
+
+    def finish(self) -> tuple[ToneEvent, ...]:
+        """Return the signals still open when the sound ends, in order."""
+        beeps = [*self._open, *self._finder.finish()]
+        self._open = []
+        return self._decide(beeps)
+
+    def _decide(self, beeps: list[Beep]) -> tuple[ToneEvent, ...]:
+        return tuple(
+            ToneEvent(
+                kind=event.kind,
+                start_s=event.start_s + self._start_s,
+                end_s=event.end_s + self._start_s,
+                frequencies_hz=event.frequencies_hz,
+                cadence=event.cadence,
+                n_periods=event.n_periods,
+                level_dbfs=event.level_dbfs,
+            )
+            for event in _signals(beeps, self._plan)
+        )
+
+
+class _Signal:
+    """Beeps that make one signal."""
+
+    def __init__(self, spec: ToneSpec, beeps: Iterable[Beep]) -> None:
+        self.spec = spec
+        self.beeps = sorted(beeps, key=lambda beep: beep.start_s)
+
+    @property
+    def start_s(self) -> float:
+        return self.beeps[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return max(beep.end_s for beep in self.beeps)
+
+    def event(self) -> ToneEvent:
+        power = statistics.fmean(beep.power for beep in self.beeps)
+        n_parts = len(self.spec.frequencies_hz) if self.spec.is_sequence else 1
+        return ToneEvent(
+            kind=self.spec.kind,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            frequencies_hz=self._frequencies_hz(n_parts),
+            cadence=self._cadence() if self.spec.period_ms else None,
+            n_periods=max(1, round(len(self.beeps) / n_parts)),
+            level_dbfs=round(10 * math.log10(power), 1),
+        )
+
+    def _frequencies_hz(self, n_parts: int) -> tuple[float, ...]:
+        if self.beeps[0].second_hz is not None:
+            return (round(self.beeps[0].frequency_hz, 1), round(self.beeps[0].second_hz, 1))
+        if n_parts > 1:
+            return tuple(round(beep.frequency_hz, 1) for beep in self.beeps[:n_parts])
+        return (round(statistics.median(beep.frequency_hz for beep in self.beeps), 1),)
+
+    def _cadence(self) -> Cadence | None:
+        whole = [b.length_s for b in self.beeps if b.is_start_known and b.is_end_known]
+        on_s = statistics.median(whole or [b.length_s for b in self.beeps])
+        pairs = zip(self.beeps[:-1], self.beeps[1:], strict=True)
+        pauses = [after.start_s - before.end_s for before, after in pairs]
+        if not pauses:
+            return Cadence((round(on_s * 1000),))
+        return Cadence((round(on_s * 1000), round(statistics.median(pauses) * 1000)))
+
+
+def _signals(beeps: Sequence[Beep], plan: TonePlan) -> list[ToneEvent]:
+    """Return the events that `beeps`, in order of time, make."""
+    left = list(beeps)
+    signals: list[_Signal] = []
+    for find in (_keypad, _sequences, _cadences, _lone):
+        found = find(left, plan)
+        signals += found
+        used = {id(beep) for signal in found for beep in signal.beeps}
+        left = [beep for beep in left if id(beep) not in used]
+    signals = _absorbed(signals, left)
+    signals.sort(key=lambda signal: signal.start_s)
+    return [signal.event() for signal in _merged(signals)]
+
+
+def _keypad(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
+    signals: list[_Signal] = []
+    for spec in plan.of_kind(ToneKind.DTMF):
+        for beep in beeps:
+            if beep.second_hz is None or not _is_length(beep, spec):
+                continue
+            row = min(abs(beep.frequency_hz - hz) for hz in spec.row_hz)
+            column = min(abs(beep.second_hz - hz) for hz in spec.column_hz)
+            if row <= spec.tolerance_hz and column <= spec.tolerance_hz:
+                signals.append(_Signal(spec, [beep]))
+    return signals
+
+
+def _sequences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
+    """Return signals of several frequencies in turn."""
+    signals = []
+    for spec in (s for s in plan.tones if s.is_sequence):
+        first = 0
+        while first < len(beeps):
+            taken = _sequence_at(beeps, first, spec)
+            if len(taken) >= min(spec.min_beeps, len(spec.frequencies_hz)):
+                signals.append(_Signal(spec, taken))
+                first += len(taken)
+            else:
+                first += 1
+    return signals
+
+
+def _sequence_at(beeps: Sequence[Beep], first: int, spec: ToneSpec) -> list[Beep]:
+    taken: list[Beep] = []
+    for position, beep in enumerate(beeps[first : first + len(spec.frequencies_hz)]):
+        fits = (
+            beep.second_hz is None
+            and spec.matches_frequency(beep.frequency_hz, position)
+            and _is_length(beep, spec)
+        )
+        if not fits or (taken and not _is_pause(beep.start_s - taken[-1].end_s, spec)):
+            break
+        taken.append(beep)
+    return taken
+
+
+def _cadences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
+    """Return signals whose beeps repeat."""
+    signals: list[_Signal] = []
+    specs = [spec for spec in plan.tones if spec.period_ms is not None]
+    singles = [beep for beep in beeps if beep.second_hz is None]
+    for frequency_hz in dict.fromkeys(spec.frequencies_hz for spec in specs):
+        family = [spec for spec in specs if spec.frequencies_hz == frequency_hz]
+        own = [beep for beep in singles if family[0].matches_frequency(beep.frequency_hz)]
+        current: _Signal | None = None
+        for before, after in zip(own[:-1], own[1:], strict=True):
+            spec = next((s for s in family if _is_pair(before, after, s)), None)
+            if current is not None and spec is current.spec and current.beeps[-1] is before:
+                current.beeps.append(after)
+            elif spec is not None:
+                is_taken = current is not None and current.beeps[-1] is before
+                current = _Signal(spec, [after] if is_taken else [before, after])
+                signals.append(current)
+    return [s for s in signals if len(s.beeps) >= s.spec.min_beeps]
+
+
+def _is_pair(before: Beep, after: Beep, spec: ToneSpec) -> bool:
+    """Tell whether two beeps can follow each other in a signal."""
+    pause_s = after.start_s - before.end_s
+    if not _is_pause(pause_s, spec) or spec.period_ms is None:
+        return False
+    if abs(before.frequency_hz - after.frequency_hz) > _MAX_DRIFT_HZ:
+        return False
+    if not (_is_length(before, spec) and _is_length(after, spec)):
+        return False
+    if before.is_start_known:
+        period_s = after.start_s - before.start_s
+    elif after.is_end_known:
+        period_s = after.end_s - before.end_s
+    else:
+        return True
+    return spec.period_ms[0] <= period_s * 1000 <= spec.period_ms[1]
+
+
+def _is_pause(pause_s: float, spec: ToneSpec) -> bool:
+    # Two beeps measured one by one may seem to overlap a little.
+    return spec.off_ms is not None and (
+        spec.off_ms[0] - 30 <= pause_s * 1000 <= spec.off_ms[1]
+        if spec.is_sequence
+        else spec.off_ms[0] <= pause_s * 1000 <= spec.off_ms[1]
+    )
+
+
+def _is_length(beep: Beep, spec: ToneSpec) -> bool:
+    """Tell whether a beep is as long as the signal's, or may have been before it was cut."""
+    shortest, longest = spec.on_ms
+    is_whole = beep.is_start_known and beep.is_end_known
+    return (not is_whole or beep.length_s * 1000 >= shortest) and beep.length_s * 1000 <= longest
+
+
+def _lone(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
+    """Return signals that one beep is enough for."""
+    signals = []
+    for beep in beeps:
+        if beep.second_hz is not None:
+            continue
+        for spec in plan.tones:
+            if spec.min_beeps == 1 and not spec.row_hz and _is_lone(beep, spec):
+                signals.append(_Signal(spec, [beep]))
+                break
+    return signals
+
+
+def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
+    if not (spec.matches_frequency(beep.frequency_hz) and _is_length(beep, spec)):
+        return False
+    if beep.length_s * 1000 < _MIN_PART_OF_CUT * spec.on_ms[0]:
+        return False
+    return not spec.is_isolated or (
+        beep.is_quiet_before
+        and beep.is_quiet_after
+        and beep.length_s * 1000 >= spec.on_ms[0]
+        and beep.purity >= _MIN_PURITY_OF_LONE_BEEP
+    )
+
+
+def _absorbed(signals: list[_Signal], left: Sequence[Beep]) -> list[_Signal]:
+    """Give left-over beeps to a repeating signal of their frequency close by."""
+    for beep in left:
+        for signal in signals:
+            reach_s = _reach_s(signal.spec)
+            if (
+                signal.spec.period_ms is not None
+                and beep.second_hz is None
+                and signal.spec.matches_frequency(beep.frequency_hz)
+                and signal.start_s - reach_s <= beep.end_s
+                and beep.start_s <= signal.end_s + reach_s
+                and beep.length_s * 1000 <= signal.spec.on_ms[1]
+            ):
+                signal.beeps = sorted([*signal.beeps, beep], key=lambda b: b.start_s)
+                break
+    return signals
+
+
+def _reach_s(spec: ToneSpec) -> float:
+    """Return how long a signal may pause and still be the same."""
+    if spec.is_sequence:
+        return _SEQUENCE_PAUSE_S
+    if spec.row_hz:
+        return _KEYPAD_PAUSE_S
+    if spec.period_ms is None:
+        return 0.0
+    return min(_LONGEST_PAUSE_S, _MAX_SKIPPED_PERIODS * spec.period_ms[1] / 1000)
+
+
+def _merged(signals: list[_Signal]) -> list[_Signal]:
+    """Join neighbours of one kind, in order of time, that noise or a lost beep has parted."""
+    merged: list[_Signal] = []
+    for signal in signals:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and last.spec is signal.spec
+            and signal.start_s - last.end_s <= _reach_s(signal.spec)
+        ):
+            last.beeps = sorted([*last.beeps, *signal.beeps], key=lambda beep: beep.start_s)
+        else:
+            merged.append(signal)
+    return merged
