@@ -1,0 +1,254 @@
+"""Whisper through CTranslate2, with the spectrogram and the tokenizer of faster-whisper.
+
+What differs from ``WhisperModel.transcribe``: the encoder hears a window that fits the speech
+instead of 30 s (cost falls with the window, the text does not change), the encoded sound is
+kept, and any wording can be scored against it or expected in a second decoding.
+
+Source of the scoring: ``ctranslate2.models.Whisper.align`` returns the probability of every
+forced text token, normalised over text tokens only, without the end of text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import numpy.typing as npt
+from faster_whisper.feature_extractor import FeatureExtractor
+from faster_whisper.tokenizer import Tokenizer
+from tokenizers import Tokenizer as TokenizerFile
+
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
+from recognizer.errors import EngineError
+from recognizer.types import AcousticScore, Audio, Transcript, Word
+
+__all__ = ["WhisperEngine", "WhisperUtterance"]
+
+_FRAMES_PER_S = 100  # mel frames
+_MARGIN_S = 1.0  # silence after the speech: without it the last word is often cut
+_MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchmarks/README.md
+_MAX_TOKENS_PER_S = 14  # fast Russian speech is about 9 tokens a second
+_MAX_GUIDE_TOKENS = 200  # Whisper looks back at most 223 tokens of prompt
+_SCORE_BATCH = 8
+_LOOP = re.compile(r"(.{1,24}?)\1{4,}", re.DOTALL)
+
+
+class WhisperEngine:
+    """A Whisper model held in memory, int8 on the CPU.
+
+    Parameters
+    ----------
+    model_folder : Path
+        CTranslate2 files: model.bin, config.json, tokenizer.json, vocabulary.*.
+    threads : int
+        CPU threads of one call.
+    language : str
+        ISO 639-1.
+
+    Raises
+    ------
+    EngineError
+        If the folder does not hold a usable model.
+    """
+
+    name = "whisper"
+
+    def __init__(self, model_folder: Path, *, threads: int = 1, language: str = "ru") -> None:
+        self.model = model_folder.name
+        self.language = language
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(model_folder), device="cpu", compute_type="int8", intra_threads=threads
+            )
+            self._tokenizer = Tokenizer(
+                TokenizerFile.from_file(str(model_folder / "tokenizer.json")),
+                multilingual=True,
+                task="transcribe",
+                language=language,
+            )
+        except Exception as problem:  # CTranslate2 and tokenizers raise bare Exceptions
+            raise EngineError(
+                f"{model_folder}: expected a Whisper model for CTranslate2: {problem}; "
+                f"`recognizer models verify {self.model}` says which file is wrong"
+            ) from problem
+        self._features = FeatureExtractor(feature_size=self._model.n_mels)
+
+    def listen(self, audio: Audio) -> WhisperUtterance:
+        """Encode a stretch of speech; decoding waits until it is asked for."""
+        if audio.sample_rate != ENGINE_SAMPLE_RATE:
+            raise EngineError(
+                f"{audio.source}: expected {ENGINE_SAMPLE_RATE} Hz, got {audio.sample_rate} Hz"
+            )
+        if not 0.0 < audio.duration_s <= MAX_UTTERANCE_S + 0.5:
+            raise EngineError(
+                f"{audio.source}: expected 0 to {MAX_UTTERANCE_S} s of speech at once, "
+                f"got {audio.duration_s:.2f} s"
+            )
+        window_s = min(30.0, max(_MIN_WINDOW_S, math.ceil(audio.duration_s + _MARGIN_S)))
+        padded = np.zeros(round(window_s * ENGINE_SAMPLE_RATE), np.float32)
+        padded[: len(audio.samples)] = audio.samples
+        mel = self._features(padded, padding=0)[:, : round(window_s * _FRAMES_PER_S)]
+        encoded = self._model.encode(
+            ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None], np.float32))
+        )
+        return WhisperUtterance(self._model, self._tokenizer, encoded, audio, self.model)
+
+
+class WhisperUtterance:
+    """An encoded stretch of speech."""
+
+    def __init__(
+        self,
+        model: ctranslate2.models.Whisper,
+        tokenizer: Tokenizer,
+        encoded: ctranslate2.StorageView,
+        audio: Audio,
+        model_name: str,
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._encoded = encoded
+        self._audio = audio
+        self._model_name = model_name
+        self._scores: dict[str, AcousticScore] = {}
+
+    @cached_property
+    def transcript(self) -> Transcript:
+        """What was heard without any hint."""
+        return self._decode(list(self._tokenizer.sot_sequence))
+
+    def guided(self, wordings: Sequence[str]) -> Transcript:
+        """Return what is heard when these wordings are expected (as earlier text).
+
+        A hint draws doubtful sounds towards the wordings, so the result must be held against
+        `score` before it is believed.
+        """
+        prompt: list[int] = []
+        for wording in wordings:
+            tokens = self._tokenizer.encode(" " + wording)
+            if len(prompt) + len(tokens) > _MAX_GUIDE_TOKENS:
+                break
+            prompt += tokens
+        return self._decode([self._tokenizer.sot_prev, *prompt, *self._tokenizer.sot_sequence])
+
+    def language_probability(self, language: str) -> float:
+        """Return how probable it is that `language` (ISO 639-1) is spoken here, 0-1."""
+        found = dict(self._model.detect_language(self._encoded)[0])
+        return float(found.get(f"<|{language}|>", 0.0))
+
+    def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
+        """Return the log-probability of each wording over the whole stretch; see base."""
+        missing = [text for text in dict.fromkeys(wordings) if text not in self._scores]
+        for first in range(0, len(missing), _SCORE_BATCH):
+            self._score_batch(missing[first : first + _SCORE_BATCH])
+        return tuple(self._scores[text] for text in wordings)
+
+    def _score_batch(self, texts: Sequence[str]) -> None:
+        tokens = [self._tokenizer.encode(" " + text.strip()) for text in texts]
+        for text, alignment in zip(texts, self._align(tokens), strict=True):
+            logprobs = tuple(math.log(max(float(p), 1e-10)) for p in alignment.text_token_probs)
+            self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs)
+
+    def _align(self, tokens: list[list[int]]) -> Sequence[Any]:
+        encoded = self._encoded
+        if len(tokens) > 1:
+            repeated = np.repeat(np.array(encoded), len(tokens), axis=0)
+            encoded = ctranslate2.StorageView.from_array(repeated)
+        n_frames = round(self._audio.duration_s * _FRAMES_PER_S)
+        try:
+            aligned: Sequence[Any] = self._model.align(
+                encoded, list(self._tokenizer.sot_sequence), tokens, [n_frames] * len(tokens)
+            )
+        except RuntimeError as problem:
+            raise EngineError(f"{self._audio.source}: Whisper could not align: {problem}") from (
+                problem
+            )
+        return aligned
+
+    def _decode(self, prompt: list[int]) -> Transcript:
+        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 24
+        try:
+            result = self._model.generate(
+                self._encoded,
+                [[*prompt, self._tokenizer.no_timestamps]],
+                beam_size=1,
+                max_length=min(448, len(prompt) + 1 + limit),
+                return_scores=True,
+                suppress_blank=True,
+            )[0]
+        except RuntimeError as problem:
+            raise EngineError(f"{self._audio.source}: Whisper could not decode: {problem}") from (
+                problem
+            )
+        tokens = [t for t in result.sequences_ids[0] if t < self._tokenizer.eot]
+        text = self._tokenizer.decode(tokens).strip()
+        if _LOOP.search(text):
+            text = _LOOP.sub(r"\1", text).strip()
+            tokens = self._tokenizer.encode(" " + text) if text else []
+        return Transcript(
+            text=text,
+            words=self._words(tokens),
+            language=str(self._tokenizer.language_code),
+            engine=WhisperEngine.name,
+            model=self._model_name,
+            confidence=math.exp(min(0.0, float(result.scores[0]))),
+        )
+
+    def _words(self, tokens: list[int]) -> tuple[Word, ...]:
+        if not tokens:
+            return ()
+        alignment = self._align([tokens])[0]
+        probabilities = np.array(alignment.text_token_probs[: len(tokens)], np.float64)
+        starts = _token_starts_s(alignment.alignments, len(tokens))
+        offset_s, end_s = self._audio.start_s, self._audio.duration_s
+        words = []
+        first = 0
+        texts, groups = self._tokenizer.split_to_word_tokens([*tokens, self._tokenizer.eot])
+        for text, group in zip(texts, groups, strict=True):
+            last = first + len(group)
+            spoken = text.strip()
+            if spoken and first < len(tokens):
+                start = min(starts[first], end_s)
+                end = min(max(starts[min(last, len(tokens))], start), end_s)
+                words.append(
+                    Word(
+                        spoken,
+                        round(float(offset_s + start), 2),
+                        round(float(offset_s + end), 2),
+                        float(np.mean(probabilities[first:last])),
+                    )
+                )
+            first = last
+        return _merge_punctuation(words)
+
+
+def _token_starts_s(
+    alignments: Sequence[tuple[int, int]], n_tokens: int
+) -> npt.NDArray[np.float64]:
+    """Return when each token starts, seconds, and one more entry: the end of the last."""
+    starts = np.zeros(n_tokens + 1)
+    seen = np.zeros(n_tokens + 1, bool)
+    for token, frame in alignments:
+        if token <= n_tokens and not seen[token]:
+            starts[token] = frame * 2 / _FRAMES_PER_S
+            seen[token] = True
+    if not seen[n_tokens] and alignments:
+        starts[n_tokens] = (alignments[-1][1] + 1) * 2 / _FRAMES_PER_S
+    return np.maximum.accumulate(starts)
+
+
+def _merge_punctuation(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Attach marks that stand alone to the word before them."""
+    merged: list[Word] = []
+    for word in words:
+        if merged and not any(c.isalnum() for c in word.text):
+            last = merged.pop()
+            word = Word(last.text + word.text, last.start_s, last.end_s, last.confidence)  # noqa: PLW2901
+        merged.append(word)
+    return tuple(merged)

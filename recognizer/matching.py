@@ -1,0 +1,325 @@
+"""Find listed phrases in a transcript, however the recogniser spelt them.
+
+Every phrase is aligned word by word with the best stretch of the transcript (a local alignment,
+as Smith and Waterman's, over words instead of letters). Words are compared as they sound
+(RapidFuzz ratio of `sound_alike` forms), two words may stand for one and one for two, and each word
+weighs what it decides: «временно» lost, or standing where the phrase has none, costs more than a
+lost «пожалуйста».
+
+Conventions
+-----------
+A *score* is 0-100: the weight of the phrase's words found in order, less what should not have been
+there, as a share of the phrase's whole weight. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz, process
+
+from recognizer.normalization import normalize_words, sound_alike_word
+from recognizer.phrases import PhraseBook, WordLists
+from recognizer.types import CallOutcome, Phrase, PhraseMatch, Transcript
+
+__all__ = ["DEFAULT_SCORE_CUTOFF", "Matcher", "TranscriptWords", "find_matches"]
+
+DEFAULT_SCORE_CUTOFF = 72.0
+"""Score below which a phrase is not taken as found, where its list says nothing."""
+
+_FILLER_WEIGHT = 0.3
+_INSERTION_COST = 0.35  # an ordinary word where the phrase has none
+_FILLER_COST = 0.05
+_DECIDING_COST = 0.9  # of a deciding word's weight, inside the phrase
+_NEIGHBOUR_COST = 0.6  # of a deciding word's weight, right beside the phrase
+# RapidFuzz ratios of two words that share nothing but letters reach 50; from 95 it is one word.
+_RATIO_NONE, _RATIO_SAME = 50.0, 95.0
+_NEGATION_FACTOR = 0.6  # «доступен» for «недоступен»: alike, and the opposite
+_ANY = 0.05
+_NEVER = -1e6
+_JOINED = 0.75  # two words stand for one only if together they sound like it
+_DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
+
+_Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptWords:
+    """A transcript as the matcher sees it.
+
+    Attributes
+    ----------
+    words : normalised words.
+    sounds : as they sound.
+    places : for each, the index of the word of the transcript it came from.
+    """
+
+    words: tuple[str, ...]
+    sounds: tuple[str, ...]
+    places: tuple[int, ...]
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> TranscriptWords:
+        """Normalise the words of a transcript."""
+        pairs = normalize_words(words)
+        return cls(
+            tuple(word for word, _ in pairs),
+            tuple(sound_alike_word(word) for word, _ in pairs),
+            tuple(place for _, place in pairs),
+        )
+
+
+class Matcher:
+    """The phrases of a book, laid out for matching many transcripts.
+
+    Parameters
+    ----------
+    book : PhraseBook
+    language : str
+        Only this language's phrases are looked for.
+    """
+
+    def __init__(self, book: PhraseBook, language: str = "ru") -> None:
+        self.book = book
+        self.phrases = tuple(p for p in book.phrases if p.language == language)
+        split = [tuple(w for w, _ in normalize_words([p.text])) for p in self.phrases]
+        self._n_words = np.array([len(words) for words in split], np.intp)
+        longest = int(self._n_words.max(initial=1))
+        vocabulary: dict[str, int] = {}
+        pairs: dict[str, int] = {}
+        shape = (len(split), longest)
+        self._word_ids = np.zeros(shape, np.intp)
+        self._pair_ids = np.zeros(shape, np.intp)
+        self._weights = np.zeros(shape)
+        for row, words in enumerate(split):
+            for column, word in enumerate(words):
+                self._word_ids[row, column] = vocabulary.setdefault(word, len(vocabulary))
+                self._weights[row, column] = _weight(word, book.words)
+                if column:
+                    pair = words[column - 1] + word
+                    self._pair_ids[row, column] = pairs.setdefault(pair, len(pairs))
+        self._totals = np.maximum(self._weights.sum(axis=1), 1e-9)
+        self._vocabulary = _Vocabulary(tuple(vocabulary))
+        self._pairs = _Vocabulary(tuple(pairs))
+        self._deciding = [w for w in vocabulary if book.words.weight(w) > 1.0]
+        self._deciding_sounds = [sound_alike_word(w) for w in self._deciding]
+
+    def find(
+        self, words: Sequence[str] | TranscriptWords, *, floor: float = 40.0
+    ) -> tuple[PhraseMatch, ...]:
+        """Return the best place of every phrase that scores `floor` or more, best first.
+
+        "Best" weighs the score with how much of the transcript the phrase explains, so that of
+        two phrases found whole the longer stands first.
+
+        Parameters
+        ----------
+        words : sequence of str
+            Words of a transcript, in any spelling; `first_word` and `end_word` of the matches
+            count these.
+        floor : float
+            0-100.
+        """
+        heard = words if isinstance(words, TranscriptWords) else TranscriptWords.of(words)
+        if not heard.words or not self.phrases:
+            return ()
+        table = _Alignment(self, heard)
+        order = np.argsort(-(table.scores + 2.0 * np.minimum(self._totals, 10.0)), kind="stable")
+        found = []
+        for row in order:
+            if table.scores[row] >= floor:
+                first, end = table.span(int(row))
+                found.append(
+                    PhraseMatch(
+                        self.phrases[row],
+                        round(float(table.scores[row]), 1),
+                        heard.places[first],
+                        heard.places[end - 1] + 1,
+                    )
+                )
+        return tuple(found)
+
+    def deciding_weights(self, heard: TranscriptWords) -> npt.NDArray[np.float64]:
+        """Return, shape (n_words,), the weight of each word heard; 1 where it decides nothing.
+
+        A garbled deciding word counts as the one it sounds like.
+        """
+        lists = self.book.words
+        weights = np.array([lists.weight(word) for word in heard.words])
+        if self._deciding and heard.sounds:
+            ratios = process.cdist(
+                heard.sounds, self._deciding_sounds, scorer=fuzz.ratio, dtype=np.float32
+            )
+            alike = ratios.max(axis=1) >= _DECIDING_RATIO
+            nearest = [lists.weight(self._deciding[i]) for i in ratios.argmax(axis=1)]
+            weights = np.where(alike, np.maximum(weights, nearest), weights)
+        return weights
+
+
+def find_matches(
+    transcript: Transcript | str,
+    matcher: Matcher,
+    *,
+    score_cutoff: float | None = None,
+) -> tuple[PhraseMatch, ...]:
+    """Return the best match of each outcome that reaches its cutoff, best first.
+
+    Parameters
+    ----------
+    transcript : Transcript or str
+        With a `Transcript`, matches carry times.
+    matcher : Matcher
+    score_cutoff : float or None
+        0-100; None: the phrase's own, or `DEFAULT_SCORE_CUTOFF`.
+    """
+    timed = transcript.words if isinstance(transcript, Transcript) else None
+    words = [w.text for w in timed] if timed is not None else str(transcript).split()
+    best: dict[CallOutcome, PhraseMatch] = {}
+    for match in matcher.find(words):
+        cutoff = score_cutoff if score_cutoff is not None else cutoff_of(match.phrase)
+        if match.score >= cutoff and match.outcome not in best:
+            best[match.outcome] = match
+    if timed is None:
+        return tuple(best.values())
+    return tuple(
+        PhraseMatch(
+            m.phrase,
+            m.score,
+            m.first_word,
+            m.end_word,
+            timed[m.first_word].start_s,
+            timed[m.end_word - 1].end_s,
+        )
+        for m in best.values()
+    )
+
+
+def cutoff_of(phrase: Phrase) -> float:
+    """Return the score from which `phrase` counts as found, 0-100."""
+    return DEFAULT_SCORE_CUTOFF if phrase.score_cutoff is None else phrase.score_cutoff
+
+
+def _weight(word: str, lists: WordLists) -> float:
+    weight = lists.weight(word)
+    return _FILLER_WEIGHT if weight <= 1.0 and word in lists.filler else weight
+
+
+class _Vocabulary:
+    """Distinct words with what comparing them needs."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.sounds = [sound_alike_word(w) for w in words]
+        self.negated = np.array([_is_negated(w) for w in words], bool)
+
+    def similarity(self, words: Sequence[str], sounds: Sequence[str]) -> _Matrix:
+        """Return similarity 0-1, shape (n_vocabulary, n_words)."""
+        if not self.sounds or not sounds:
+            return np.zeros((max(len(self.sounds), 1), len(sounds)))
+        ratios = process.cdist(self.sounds, sounds, scorer=fuzz.ratio, dtype=np.float32)
+        same = np.clip((ratios - _RATIO_NONE) / (_RATIO_SAME - _RATIO_NONE), 0.0, 1.0)
+        opposite = self.negated[:, None] != np.array([_is_negated(w) for w in words], bool)
+        return np.where(opposite, same * _NEGATION_FACTOR, same).astype(np.float64)
+
+
+def _from(similarity: _Matrix, least: float) -> _Matrix:
+    """Words less alike than `least` cannot stand for one another at all."""
+    return np.where(similarity >= least, similarity, _NEVER)
+
+
+def _is_negated(word: str) -> bool:
+    return len(word) > 4 and word.startswith("не")
+
+
+class _Alignment:
+    """All phrases aligned with one transcript at once.
+
+    ``_rows[i][p, j]`` is the best weight found for the first i words of phrase p by an alignment
+    that ends before word j of the transcript.
+    """
+
+    def __init__(self, matcher: Matcher, heard: TranscriptWords) -> None:
+        n_words = len(heard.words)
+        lists = matcher.book.words
+        weights = matcher.deciding_weights(heard)
+        fillers = np.array([word in lists.filler for word in heard.words])
+        self._insertions = np.where(
+            weights > 1.0,
+            weights * _DECIDING_COST,
+            np.where(fillers, _FILLER_COST, _INSERTION_COST),
+        )
+        beside = np.where(weights > 1.0, weights * _NEIGHBOUR_COST, 0.0)
+        self._before = np.concatenate(([0.0], beside))
+        self._after = np.concatenate((beside, [0.0]))
+
+        joined = [a + b for a, b in zip(heard.words, heard.words[1:], strict=False)]
+        joined_sounds = [sound_alike_word(word) for word in joined]
+        words, pairs = matcher._vocabulary, matcher._pairs  # noqa: SLF001
+        # Gains, shape (n_phrases, n_phrase_words, n_words): one for one, one for two, two for one.
+        ids, pair_ids = matcher._word_ids, matcher._pair_ids  # noqa: SLF001
+        self._weights = matcher._weights  # noqa: SLF001
+        self._one = _from(words.similarity(heard.words, heard.sounds), _ANY)[ids]
+        self._split = _from(words.similarity(joined, joined_sounds), _JOINED)[ids]
+        self._glued = _from(pairs.similarity(heard.words, heard.sounds), _JOINED)[pair_ids]
+        self._rows = self._fill(n_words)
+
+        n_phrases = len(ids)
+        lengths = matcher._n_words  # noqa: SLF001
+        last = np.stack(self._rows)[lengths, np.arange(n_phrases)] - self._after
+        self.ends = last.argmax(axis=1)
+        best = last[np.arange(n_phrases), self.ends]
+        self.scores = np.clip(100.0 * best / matcher._totals, 0.0, 100.0)  # noqa: SLF001
+        self._lengths = lengths
+
+    def _fill(self, n_words: int) -> list[_Matrix]:
+        n_phrases, longest = self._weights.shape
+        rows: list[_Matrix] = [np.broadcast_to(-self._before, (n_phrases, n_words + 1)).copy()]
+        cumulated = np.concatenate(([0.0], np.cumsum(self._insertions)))
+        for i in range(longest):
+            row = rows[i].copy()  # the phrase's word is not there
+            weight = self._weights[:, i, None]
+            row[:, 1:] = np.maximum(row[:, 1:], rows[i][:, :-1] + weight * self._one[:, i])
+            if n_words > 1:
+                row[:, 2:] = np.maximum(row[:, 2:], rows[i][:, :-2] + weight * self._split[:, i])
+            if i:
+                both = weight + self._weights[:, i - 1, None]
+                glued = rows[i - 1][:, :-1] + both * self._glued[:, i]
+                row[:, 1:] = np.maximum(row[:, 1:], glued)
+            # Words heard in between: best of "end here" and "come from the left and pay".
+            rows.append(np.maximum.accumulate(row + cumulated, axis=1) - cumulated)
+        return rows
+
+    def span(self, phrase: int) -> tuple[int, int]:
+        """Return the half-open range of words that `phrase` covers at its best."""
+        i, j = int(self._lengths[phrase]), int(self.ends[phrase])
+        first, end = j, 0
+        rows = [row[phrase] for row in self._rows[: i + 1]]
+        while i > 0 and j > 0:
+            here, weight = rows[i][j], self._weights[phrase, i - 1]
+            if _same(here, rows[i - 1][j]):  # this word of the phrase was not heard
+                i -= 1
+                continue
+            if _same(here, rows[i - 1][j - 1] + weight * self._one[phrase, i - 1, j - 1]):
+                used, step = 1, 1
+            elif j > 1 and _same(
+                here, rows[i - 1][j - 2] + weight * self._split[phrase, i - 1, j - 2]
+            ):
+                used, step = 1, 2
+            elif i > 1 and _same(
+                here,
+                rows[i - 2][j - 1]
+                + (weight + self._weights[phrase, i - 2]) * self._glued[phrase, i - 1, j - 1],
+            ):
+                used, step = 2, 1
+            else:  # a word heard that the phrase does not have
+                j -= 1
+                continue
+            first, end = j - step, max(end, j)
+            i, j = i - used, j - step
+        return (first, end) if end > first else (max(0, first - 1), max(first, 1))
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) < 1e-9
