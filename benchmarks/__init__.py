@@ -1,0 +1,1 @@
+"""Measurements: commands, not tests. See README.md beside this file."""

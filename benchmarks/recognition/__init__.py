@@ -1,0 +1,1 @@
+"""How well calls are recognised: a builder of calls, a runner, a report."""
