@@ -19,7 +19,14 @@ import platformdirs
 from recognizer.data_files import TomlFile, read_toml
 from recognizer.errors import SettingsError
 
-__all__ = ["JournalSettings", "PhraseSettings", "RecognitionSettings", "Settings", "load_settings"]
+__all__ = [
+    "JournalSettings",
+    "PhraseSettings",
+    "RecognitionSettings",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]
 
 
 class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,12 +86,52 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"sqlite:///{platformdirs.user_data_path('recognizer') / 'journal.sqlite3'}"
 
 
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`recognizer serve`.
+
+    Attributes
+    ----------
+    host, port : where it listens; any host but the machine itself needs API keys.
+    allowed_hosts : names under which clients may address it; empty: the machine's own and `host`.
+    workers : recognition processes; 0: one a processor core.
+    state_dir : uploads in work, jobs, keys; None: the user's state folder.
+    max_upload_bytes : largest recording taken.
+    max_duration_s : longest recording taken, seconds.
+    max_uploads : uploads received at one time; more are refused with 503.
+    max_queue : recordings waiting; more are refused with 503.
+    upload_timeout_s : longest silence of a client that uploads, seconds.
+    wait_s : how long a synchronous request waits before it is answered with a job, seconds.
+    requests_per_minute : of one client; more are refused with 429.
+    keep_results_s : how long a finished job can be asked for, seconds.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    allowed_hosts: tuple[str, ...] = ()
+    workers: int = 0
+    state_dir: Path | None = None
+    max_upload_bytes: int = 64 * 1024 * 1024
+    max_duration_s: float = 900.0
+    max_uploads: int = 64
+    max_queue: int = 1000
+    upload_timeout_s: float = 30.0
+    wait_s: float = 60.0
+    requests_per_minute: int = 1200
+    keep_results_s: float = 86_400.0
+
+    @property
+    def state_folder(self) -> Path:
+        """Folder of uploads in work, jobs and keys."""
+        return self.state_dir or platformdirs.user_state_path("recognizer")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, one section a struct."""
 
     recognition: RecognitionSettings = RecognitionSettings()
     phrases: PhraseSettings = PhraseSettings()
     journal: JournalSettings = JournalSettings()
+    server: ServerSettings = ServerSettings()
 
 
 _PREFIX = "RECOGNIZER_"

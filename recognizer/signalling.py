@@ -155,11 +155,10 @@ class SignallingTable:
             decided = _stand_in(report, codes, known, alone)
             if regulation is None:
                 return replace(decided, decision=None)
-            decision = regulation.decide_outcome(alone, attempt=attempt, on=called_on)
+            ruled = regulation.decide_outcome(alone, attempt=attempt, on=called_on)
             sentence = f"На записи ничего не слышно; код сети: {_russian(codes, known)}."
-            return replace(
-                decided, decision=replace(decision, explanation=(*decision.explanation, sentence))
-            )
+            ruled = replace(ruled, explanation=(*ruled.explanation, sentence))
+            return replace(decided, decision=ruled)
         agreement = _agreement(heard, known) if alone is None else "agrees"
         note = _NOTES[agreement].format(codes=_names(codes, known), heard=heard.value)
         evidence = SignallingEvidence(_pairs(codes, known), agreement, heard, note)

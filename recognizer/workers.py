@@ -427,9 +427,12 @@ class WorkerPool:
         """Load one worker now, so that a missing model is said before any recording is taken."""
         self._workers[0].start()
 
-    def submit(self, job: Job) -> Future[Finished]:
-        """Queue a job; the future raises only what `Worker.run` raises."""
-        return self._threads.submit(self._run, job)
+    def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
+        """Queue a job; the future raises only what `Worker.run` raises.
+
+        `on_start` is called, in another thread, when a worker takes the job.
+        """
+        return self._threads.submit(self._run, job, on_start)
 
     def close(self) -> None:
         """Kill the workers and forget what is queued; what is finished stays finished."""
@@ -438,9 +441,10 @@ class WorkerPool:
             worker.close()
         self._threads.shutdown(wait=True)
 
-    def _run(self, job: Job) -> Finished:
+    def _run(self, job: Job, on_start: Callable[[], object]) -> Finished:
         worker = self._idle.get()
         try:
+            on_start()
             return worker.run(job)
         finally:
             self._idle.put(worker)
