@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections.abc import AsyncIterator
@@ -65,9 +66,7 @@ def _include_page(app: FastAPI) -> None:
     """
     needed = ("recognizer.web.pages", "jinja2", "argon2")
     if all(importlib.util.find_spec(name) is not None for name in needed):
-        from recognizer.web import pages  # noqa: PLC0415
-
-        pages.include(app)
+        importlib.import_module("recognizer.web.pages").include(app)
 
 
 def _runner(settings: Settings, recognizer: RecognizerLike | None) -> Runner:

@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,6 +62,13 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, submitted_at_s);
 CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, submitted_at_s);
 """
+
+
+_SELECT_ONE = "SELECT * FROM jobs WHERE id = ?"
+_SELECT_RECENT = (
+    "SELECT * FROM jobs WHERE (? IS NULL OR owner = ?)"
+    " ORDER BY submitted_at_s DESC, rowid DESC LIMIT ?"
+)
 
 
 class JobState(enum.StrEnum):
@@ -215,24 +222,27 @@ class Jobs:
             If it is empty or larger than `max_upload_bytes`.
         """
         path = self._folder / secrets.token_hex(16)
-        size = 0
         try:
             with path.open("xb") as file:
                 async for chunk in chunks:
-                    size += len(chunk)
-                    if size > self._settings.max_upload_bytes:
-                        raise UploadError(
-                            f"the recording is larger than {self._settings.max_upload_bytes} "
-                            "bytes, the most this server takes; send the part that matters",
-                            "too_large",
-                        )
                     file.write(chunk)
-            if size == 0:
-                raise UploadError("the recording is empty: expected sound, got 0 bytes", "empty")
+                    self._check_size(file.tell())
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+        if path.stat().st_size == 0:
+            path.unlink()
+            raise UploadError("the recording is empty: expected sound, got 0 bytes", "empty")
         return path
+
+    def _check_size(self, size: int) -> None:
+        limit = self._settings.max_upload_bytes
+        if size > limit:
+            raise UploadError(
+                f"the recording is larger than {limit} bytes, the most this server takes; "
+                "send the part that matters",
+                "too_large",
+            )
 
     def submit(self, upload: Path, request: Request, *, owner: str) -> JobRecord:
         """Queue a received file and return its job.
@@ -277,22 +287,15 @@ class Jobs:
     def get(self, identifier: str, *, owner: str | None = None) -> JobRecord | None:
         """Return a job; None if there is none, or if it is another owner's."""
         with self._lock:
-            row = self._database.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (identifier,)
-            ).fetchone()
+            row = self._database.execute(_SELECT_ONE, (identifier,)).fetchone()
             if row is None or (owner is not None and row["owner"] != owner):
                 return None
             return _record_from_row(row, self._position(row))
 
     def recent(self, *, owner: str | None = None, limit: int = 100) -> tuple[JobRecord, ...]:
         """Return the latest jobs, newest first."""
-        condition, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
         with self._lock:
-            rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM jobs {condition}"
-                " ORDER BY submitted_at_s DESC, rowid DESC LIMIT ?",
-                (*values, limit),
-            ).fetchall()
+            rows = self._database.execute(_SELECT_RECENT, (owner, owner, limit)).fetchall()
             return tuple(_record_from_row(row, self._position(row)) for row in rows)
 
     def recording(self, identifier: str) -> Path | None:
@@ -330,13 +333,15 @@ class Jobs:
         job = self.get(identifier, owner=owner)
         if job is None or job.state is not JobState.DONE:
             return False
-        self._forget("id = ?", identifier)
+        self._forget("DELETE FROM jobs WHERE id = ? RETURNING file", identifier)
         return True
 
     def purge(self) -> None:
         """Forget finished jobs older than `keep_results_s`, with their recordings."""
         oldest = time.time() - self._settings.keep_results_s
-        self._forget("state = 'done' AND finished_at_s < ?", oldest)
+        self._forget(
+            "DELETE FROM jobs WHERE state = 'done' AND finished_at_s < ? RETURNING file", oldest
+        )
 
     def close(self) -> None:
         """Stop recognising; what is not finished is queued again at the next start."""
@@ -432,17 +437,12 @@ class Jobs:
         ).fetchone()
         return int(before)
 
-    def _forget(self, condition: str, value: object) -> None:
+    def _forget(self, statement: str, value: object) -> None:
         with self._lock:
-            rows = self._database.execute(
-                f"DELETE FROM jobs WHERE {condition} RETURNING file", (value,)
-            ).fetchall()
+            rows = self._database.execute(statement, (value,)).fetchall()
         for row in rows:
             if row["file"] is not None:
                 (self._folder / row["file"]).unlink(missing_ok=True)
-
-
-_COLUMNS = "id, state, owner, request, submitted_at_s, started_at_s, finished_at_s, result, rowid"
 
 
 def _open_database(path: Path) -> sqlite3.Connection:
