@@ -1,0 +1,237 @@
+"""Tables of the journal. Attempts, corrections and decisions are only ever added, never changed.
+
+The page's own tables (users, sessions, audit) join the same `Base` from their own module and
+bring their own Alembic version file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = [
+    "AttemptRow",
+    "Base",
+    "ContactChangeRow",
+    "ContactPhoneRow",
+    "ContactRow",
+    "CorrectionRow",
+    "DecisionRow",
+    "UtcDateTime",
+]
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """An aware moment, kept as UTC; comes back aware, whatever the database keeps."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
+        """Refuse a moment without a zone: it could mean anything."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"expected a moment with a time zone, got {value!r}")
+        moment = value.astimezone(dt.UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> dt.datetime | None:
+        """Return UTC."""
+        if value is None:
+            return None
+        moment: dt.datetime = value
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=dt.UTC)
+        return moment.astimezone(dt.UTC)
+
+
+# SQLite numbers rows by itself only where the key is spelt INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Declarative base shared by every table of the database; constraints have fixed names."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class ContactRow(Base):
+    """A contact card as the CRM gave it, and the decision in force for it.
+
+    `result` and `incorrect_contact` are the CRM's; `deciding_id` points at the decision whose
+    status and mark stand over them. `comments` only ever grows. `search_text` is case-folded.
+    """
+
+    __tablename__ = "contacts"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    ref: Mapped[str] = mapped_column(String(100), unique=True)
+    contact_date: Mapped[dt.date | None]
+    trusted_phone: Mapped[str] = mapped_column(Text, default="")
+    mobile_phone: Mapped[str] = mapped_column(Text, default="")
+    general_number: Mapped[bool | None]
+    trusted_person: Mapped[str] = mapped_column(Text, default="")
+    owner: Mapped[str] = mapped_column(Text, default="")
+    owner_kind: Mapped[str | None] = mapped_column(String(20))
+    payer: Mapped[str] = mapped_column(Text, default="")
+    vin: Mapped[str] = mapped_column(Text, default="")
+    plate: Mapped[str] = mapped_column(Text, default="")
+    make: Mapped[str] = mapped_column(Text, default="")
+    basis: Mapped[str] = mapped_column(Text, default="")
+    result: Mapped[str] = mapped_column(Text, default="")
+    incorrect_contact: Mapped[bool] = mapped_column(default=False)
+    comments: Mapped[str] = mapped_column(Text, default="")
+    kind: Mapped[str | None] = mapped_column(String(20))
+    do_not_call: Mapped[bool] = mapped_column(default=False)
+    search_text: Mapped[str] = mapped_column(Text, default="")
+    deciding_id: Mapped[int | None] = mapped_column(
+        ForeignKey("decisions.id", use_alter=True), index=True
+    )
+    updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class ContactPhoneRow(Base):
+    """A valid number of a card in E.164, to find the card by."""
+
+    __tablename__ = "contact_phones"
+    __table_args__ = (Index("ix_contact_phones_number", "number"),)
+
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[str] = mapped_column(String(40), primary_key=True)
+
+
+class ContactChangeRow(Base):
+    """What an import changed in a card: {field: [old, new]}."""
+
+    __tablename__ = "contact_changes"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id"), index=True)
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(Text)
+    changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class AttemptRow(Base):
+    """One call attempt as it was heard.
+
+    `contact_key` is the contact's row, else the number called, else nothing: with the digest of
+    the recording it makes the same recording one attempt. `report` is the classification
+    without its decision (JSON contract). Purging empties `transcript`, `report`, `recording`
+    and `number` and sets `purged_at`; the counts stay.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("contact_key", "digest"),
+        Index("ix_attempts_contact_id_called_at", "contact_id", "called_at"),
+        Index("ix_attempts_called_at", "called_at"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
+    contact_key: Mapped[str] = mapped_column(String(100))
+    number: Mapped[str | None] = mapped_column(String(40), index=True)
+    recording: Mapped[str | None] = mapped_column(Text)
+    digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(40), index=True)
+    confidence: Mapped[float | None]
+    phrase_id: Mapped[str | None] = mapped_column(Text)
+    transcript: Mapped[str | None] = mapped_column(Text)
+    duration_s: Mapped[float | None]
+    error_kind: Mapped[str | None] = mapped_column(String(40))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    software_version: Mapped[str] = mapped_column(String(40))
+    phrases_version: Mapped[str | None] = mapped_column(String(80))
+    engine: Mapped[str | None] = mapped_column(String(40))
+    model: Mapped[str | None] = mapped_column(String(80))
+    purged_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class CorrectionRow(Base):
+    """What a person says was heard instead; refers to the attempt, replaces nothing."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str | None] = mapped_column(String(40))
+    stated: Mapped[str | None] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(Text, default="")
+    words: Mapped[str] = mapped_column(Text, default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class DecisionRow(Base):
+    """What the regulation said, when, of what.
+
+    A newer decision on the same attempt (after a correction, or an earlier attempt that came
+    late) is another row whose `supersedes_id` names the old one; the unique constraint keeps
+    two writers from replacing the same one. `counted_after` is the number of counted attempts
+    of this contact after this one; it starts anew after a conversation.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        UniqueConstraint("supersedes_id"),
+        Index("ix_decisions_contact_id", "contact_id"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
+    correction_id: Mapped[int | None] = mapped_column(ForeignKey("corrections.id"))
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(String(20))
+    outcome: Mapped[str | None] = mapped_column(String(40), index=True)
+    stated: Mapped[str | None] = mapped_column(String(40))
+    rule_id: Mapped[str | None] = mapped_column(String(80))
+    status: Mapped[str | None] = mapped_column(Text)
+    incorrect_contact: Mapped[bool | None]
+    by_analogy: Mapped[bool]
+    attempt: Mapped[int]
+    after_attempt: Mapped[int | None]
+    final: Mapped[bool]
+    next: Mapped[str] = mapped_column(String(20), index=True)
+    comment: Mapped[str | None] = mapped_column(Text)
+    explanation: Mapped[list[str]] = mapped_column(JSON)
+    counts: Mapped[bool]
+    resets: Mapped[bool]
+    counted_after: Mapped[int]
+    regulation_version: Mapped[str] = mapped_column(String(80))
