@@ -1,0 +1,21 @@
+"""Read the sound of a recording, whatever container, codec, rate and channels it has.
+
+`open_audio` reads block by block, `read_audio` all at once, `probe_audio` only says what is
+there. Out comes float32 mono at the rate asked for.
+"""
+
+from __future__ import annotations
+
+from recognizer.audio.channels import ChannelWish
+from recognizer.audio.reader import AudioInfo, AudioReader, open_audio, probe_audio, read_audio
+from recognizer.audio.sources import AudioSource
+
+__all__ = [
+    "AudioInfo",
+    "AudioReader",
+    "AudioSource",
+    "ChannelWish",
+    "open_audio",
+    "probe_audio",
+    "read_audio",
+]

@@ -1,0 +1,184 @@
+"""Find the channel of the remote party in a recording of several channels.
+
+Call recorders put one party on each channel, but which one is first is not agreed on. The rule,
+in this order:
+
+1. Call-progress tones (ringback, busy, special information, fax answer) in one channel and at
+   least 10 dB weaker in every other: that channel. The network plays them towards us, so they
+   lie where the remote party is heard; our agent's microphone does not hear them.
+2. All channels with sound in them carry the same sound (also inverted): the loudest of them.
+3. Only one channel has anything but silence or a steady noise: that one.
+4. Otherwise both parties are there and nothing tells them apart: the mean of the channels that
+   are not silent. A party that is missed costs more than two that overlap.
+
+Only the first `SURVEY_S` seconds are listened to. In a longer file rule 3 is not applied, and
+the mean in rule 4 is over all channels: one that is empty so far may speak later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizer.audio.decoders import Frames
+
+__all__ = ["FRAMES_PER_S", "SURVEY_S", "ChannelChoice", "ChannelSurvey", "ChannelWish"]
+
+ChannelWish = int | str
+"""`auto`, `mix`, or a channel number from 0."""
+
+SURVEY_S = 120.0
+FRAMES_PER_S = 20
+"""Frames of 50 ms: they part 425 Hz from its neighbours, and the shortest beep holds two."""
+
+_SILENT_DBFS = -60.0
+"""The loudest frame of an empty channel; line noise lies below."""
+
+_STEADY_DB = 6.0
+"""A channel whose loudest frame rises less than this over its median frame says nothing."""
+
+_TONE_HZ = ((425.0, 45.0), (950.0, 70.0), (1100.0, 70.0), (1400.0, 70.0), (1800.0, 70.0),
+            (2100.0, 70.0))  # fmt: skip
+"""Frequency and half width in Hz, the window's main lobe included. Source: ITU-T E.180 and the
+Russian 425 Hz for call progress, T.30 for fax."""
+
+_TONE_SHARE = 0.75
+"""Of a frame's power, in one tone's band: through a 10 dB noise some 0.9 remain."""
+
+_TONE_DBFS = -50.0
+_TONE_RUN_FRAMES = 3
+_TONE_MIN_S = 0.3
+"""Shortest tone, and how much of them in all, before they count."""
+
+_CROSSTALK_DB = 10.0
+_SAME_CORRELATION = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChoice:
+    """How the channels become one.
+
+    Attributes
+    ----------
+    weights : float32, shape (n_channels,)
+        Sum 1.
+    channel : int or `mix`
+    reason : str
+        One English sentence.
+    """
+
+    weights: npt.NDArray[np.float32]
+    channel: int | Literal["mix"]
+    reason: str
+
+
+class ChannelSurvey:
+    """Listens to the beginning of a recording and chooses.
+
+    Parameters
+    ----------
+    n_channels : int
+    sample_rate : int
+        Hz, 4000 or more.
+    """
+
+    def __init__(self, n_channels: int, sample_rate: int) -> None:
+        self._n_channels = n_channels
+        self._length = sample_rate // FRAMES_PER_S
+        self._window = np.hanning(self._length).astype(np.float32)[:, None]
+        frequencies = np.fft.rfftfreq(self._length, 1 / sample_rate)
+        self._bands = [np.abs(frequencies - hz) <= half_hz for hz, half_hz in _TONE_HZ]
+        self._audible = frequencies >= 60.0
+        self._level_dbfs: list[npt.NDArray[np.float64]] = []
+        self._tone_share: list[npt.NDArray[np.float64]] = []
+        self._products = np.zeros((n_channels, n_channels))
+
+    def push(self, samples: Frames) -> None:
+        """Take the next samples, shape (n, n_channels); what does not fill a frame is dropped."""
+        n_frames = len(samples) // self._length
+        frames = samples[: n_frames * self._length].reshape(n_frames, self._length, -1)
+        for frame in frames - frames.mean(axis=1, keepdims=True):
+            power = np.mean(frame.astype(np.float64) ** 2, axis=0)
+            self._level_dbfs.append(10 * np.log10(power + 1e-12))
+            spectrum = np.abs(np.fft.rfft(frame * self._window, axis=0)) ** 2
+            total = spectrum[self._audible].sum(axis=0) + 1e-12
+            best = np.max([spectrum[band].sum(axis=0) for band in self._bands], axis=0)
+            self._tone_share.append(best / total)
+            self._products += frame.T @ frame
+
+    def choose(self, *, is_whole_file: bool) -> ChannelChoice:
+        """Apply the rule of this module to what was pushed."""
+        if not self._level_dbfs:
+            return mix_of(
+                self._n_channels, range(self._n_channels), "too short to compare channels"
+            )
+        levels = np.stack(self._level_dbfs)
+        loudest = levels.max(axis=0)
+        sounding = [int(c) for c in np.flatnonzero(loudest > _SILENT_DBFS)]
+        if not sounding:
+            return mix_of(self._n_channels, range(self._n_channels), "every channel is silent")
+        toned = self._only_tones(levels)
+        if toned is not None:
+            return only(self._n_channels, toned, "call-progress tones are heard in it alone")
+        first = max(sounding, key=lambda c: float(self._products[c, c]))
+        if len(sounding) > 1 and self._are_same(first, sounding):
+            return only(self._n_channels, first, "the channels carry the same sound")
+        if not is_whole_file:
+            reason = f"nothing in the first {SURVEY_S:.0f} s tells the parties apart"
+            return mix_of(self._n_channels, range(self._n_channels), reason)
+        steady = loudest - np.median(levels, axis=0) < _STEADY_DB
+        speaking = [c for c in sounding if not steady[c]]
+        if len(sounding) == 1 or len(speaking) == 1:
+            reason = "the other channels are silent or hold a steady noise"
+            return only(self._n_channels, (speaking or sounding)[0], reason)
+        return mix_of(self._n_channels, sounding, "nothing tells the parties apart")
+
+    def _only_tones(self, levels: npt.NDArray[np.float64]) -> int | None:
+        """Return the channel that alone has tones, None if there is none or more than one."""
+        tonal = (np.stack(self._tone_share) >= _TONE_SHARE) & (levels >= _TONE_DBFS)
+        tonal = np.stack([_long_runs(column) for column in tonal.T], axis=1)
+        seconds = tonal.sum(axis=0) / FRAMES_PER_S
+        found = int(np.argmax(seconds))
+        if seconds[found] < _TONE_MIN_S:
+            return None
+        beeps = levels[tonal[:, found]]
+        others = np.delete(beeps, found, axis=1)
+        # The mean in decibels: an agent who speaks over some of the beeps does not matter.
+        margin = np.mean(beeps[:, found]) - np.mean(others, axis=0)
+        is_alone = np.all(margin >= _CROSSTALK_DB) and not np.any(
+            np.delete(seconds, found) >= _TONE_MIN_S
+        )
+        return found if is_alone else None
+
+    def _are_same(self, first: int, sounding: list[int]) -> bool:
+        energy = np.diag(self._products)
+        return all(
+            abs(self._products[first, c]) >= _SAME_CORRELATION * np.sqrt(energy[first] * energy[c])
+            for c in sounding
+        )
+
+
+def _long_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Keep the runs of at least `_TONE_RUN_FRAMES`."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
+    kept = np.zeros_like(flags)
+    for start, end in edges.reshape(-1, 2):
+        kept[start:end] = end - start >= _TONE_RUN_FRAMES
+    return kept
+
+
+def only(n_channels: int, channel: int, reason: str) -> ChannelChoice:
+    """Return the choice of one channel."""
+    weights = np.zeros(n_channels, np.float32)
+    weights[channel] = 1.0
+    return ChannelChoice(weights, channel, reason)
+
+
+def mix_of(n_channels: int, channels: range | list[int], reason: str) -> ChannelChoice:
+    """Return the mean of `channels`."""
+    weights = np.zeros(n_channels, np.float32)
+    weights[list(channels)] = 1.0 / len(channels)
+    return ChannelChoice(weights, "mix", reason)

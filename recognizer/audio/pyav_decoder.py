@@ -1,0 +1,171 @@
+"""Decode with libav (PyAV): MP3, AAC, AMR, Speex, video containers, and what libsndfile refuses.
+
+The demuxer is always named: left to guess, libav would take a text file for a playlist and open
+the files and addresses written in it. Time stamps inside the container are not used: frames are
+joined as they come. Of several audio tracks libav's choice of the best is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.container
+import av.error
+import av.logging
+import numpy as np
+
+from recognizer.audio.decoders import DecodeError, Frames
+from recognizer.audio.sources import View
+
+__all__ = ["NoAudioTrackError", "PyAVDecoder"]
+
+# Damaged files are our everyday input: what matters is raised, nothing goes to stderr.
+av.logging.set_level(None)
+
+_SKIP_FRAMES = 65_536
+_MAX_BAD_PACKETS = 1000
+"""In a row: then the rest of the file is not sound."""
+
+
+class NoAudioTrackError(DecodeError):
+    """The container was read and holds no sound."""
+
+
+class PyAVDecoder:
+    """A `Decoder` over `av.open`.
+
+    Parameters
+    ----------
+    view : View
+    demuxer : str
+        libav's name of the container.
+
+    Raises
+    ------
+    DecodeError
+        If libav does not read it, or not one frame of sound can be decoded.
+    """
+
+    def __init__(self, view: View, demuxer: str) -> None:
+        self._view = view
+        self._demuxer = demuxer
+        self.broken_off: str | None = None
+        self.position = 0
+        self._pending: list[Frames] = []
+        self._open()
+        try:
+            first = next(self._decoded, None)
+            if first is None:
+                raise DecodeError(self.broken_off or "no sound could be decoded")
+        except BaseException:
+            self.close()
+            raise
+        self._pending = [_planes(first)]
+        self.codec = self._stream.codec_context.codec.canonical_name
+        self.n_frames = self._declared_frames()
+
+    def _open(self) -> None:
+        self._view.seek(0)
+        try:
+            self._container = av.open(
+                self._view, mode="r", format=self._demuxer, metadata_errors="replace"
+            )
+        except (av.error.FFmpegError, ValueError) as problem:
+            raise DecodeError(_reason(problem)) from problem
+        stream = self._container.streams.best("audio")
+        if not isinstance(stream, av.AudioStream):
+            self._container.close()
+            raise NoAudioTrackError("no audio track")
+        self._stream = stream
+        self._decoded = self._decode()
+        self.broken_off = None
+
+    def _decode(self) -> Iterator[av.AudioFrame]:
+        """Yield decoded frames in the form of the first one; a damaged packet is skipped."""
+        resampler: av.AudioResampler | None = None
+        form: tuple[object, ...] | None = None
+        for decoded in self._decode_packets():
+            if not hasattr(self, "sample_rate"):
+                self.sample_rate = decoded.sample_rate
+                self.n_channels = len(decoded.layout.channels)
+                self._layout = decoded.layout
+            found = (decoded.format.name, decoded.layout.name, decoded.sample_rate)
+            if resampler is None or found != form:
+                resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                form = found
+            # Time stamps of a damaged file would be taken for gaps to be filled.
+            decoded.pts = None
+            yield from resampler.resample(decoded)
+
+    def _decode_packets(self) -> Iterator[av.AudioFrame]:
+        n_bad = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    decoded = packet.decode()
+                except (av.error.FFmpegError, ValueError) as problem:
+                    self.broken_off = _reason(problem)
+                    n_bad += 1
+                    if n_bad > _MAX_BAD_PACKETS:
+                        return
+                    continue
+                for frame in decoded:
+                    if isinstance(frame, av.AudioFrame) and frame.samples:
+                        n_bad = 0
+                        self.broken_off = None
+                        yield frame
+        except (av.error.FFmpegError, ValueError) as problem:
+            self.broken_off = _reason(problem)
+
+    def _declared_frames(self) -> int | None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            duration_s = self._stream.duration * self._stream.time_base
+        elif self._container.duration is not None:
+            duration_s = Fraction(self._container.duration, av.time_base)
+        else:
+            return None
+        return round(duration_s * self.sample_rate) if duration_s > 0 else None
+
+    def read(self, n_frames: int) -> Frames:
+        """Return the next `n_frames`."""
+        have = sum(len(frames) for frames in self._pending)
+        while have < n_frames and (frame := next(self._decoded, None)) is not None:
+            self._pending.append(_planes(frame))
+            have += len(self._pending[-1])
+        joined = (
+            np.concatenate(self._pending)
+            if self._pending
+            else np.zeros((0, self.n_channels), np.float32)
+        )
+        self._pending = [joined[n_frames:]]
+        self.position += min(n_frames, len(joined))
+        return joined[:n_frames]
+
+    def seek(self, frame: int) -> None:
+        """Move to `frame` by decoding up to it, from the start if it lies behind.
+
+        libav's own seeking is by time stamp, which MP3 and damaged files do not have.
+        """
+        if frame < self.position:
+            self.close()
+            self._open()
+            self._pending = []
+            self.position = 0
+        while self.position < frame:
+            if len(self.read(min(_SKIP_FRAMES, frame - self.position))) == 0:
+                break
+
+    def close(self) -> None:
+        """Close the container."""
+        self._container.close()
+
+
+def _planes(frame: av.AudioFrame) -> Frames:
+    return np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+
+
+def _reason(problem: Exception) -> str:
+    strerror = getattr(problem, "strerror", None)
+    return str(strerror or problem)
