@@ -18,7 +18,7 @@ import msgspec
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from recognizer.data_files import data_folder, read_toml
+from recognizer.data_files import convert_toml, data_folder, read_toml
 from recognizer.errors import DataFileError
 
 __all__ = [
@@ -312,14 +312,7 @@ def load_office(path: Path | None = None) -> Office:
         Naming the file and line of the first mistake.
     """
     file = read_toml(path or data_folder(".") / "office.toml")
-    try:
-        content = msgspec.convert(file.values, _OfficeFile)
-    except msgspec.ValidationError as problem:
-        message, _, where = str(problem).partition(" - at `$.")
-        table, _, key = where.rstrip("`").partition(".")
-        name, _, index = table.partition("[")
-        place = file.place(name or None, int(index.rstrip("]") or 0), key.partition("[")[0] or None)
-        raise DataFileError(f"{place}: {message}") from problem
+    content = convert_toml(file, _OfficeFile)
     try:
         zone = zoneinfo.ZoneInfo(content.office.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as problem:

@@ -10,11 +10,15 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from recognizer.errors import DataFileError
 
-__all__ = ["TomlFile", "data_folder", "read_toml"]
+__all__ = ["TomlFile", "convert_toml", "data_folder", "read_toml"]
+
+T = TypeVar("T")
 
 _PACKAGE = Path(__file__).resolve().parent
 _HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]#]+?)\s*\](\])?\s*(#.*)?$")
@@ -113,3 +117,25 @@ def read_toml(path: Path, error: type[DataFileError] = DataFileError) -> TomlFil
     except tomllib.TOMLDecodeError as problem:
         raise error(f"{path}: not valid TOML: {problem}") from problem
     return TomlFile(path, values, tuple(text.splitlines()))
+
+
+_WHERE = re.compile(r"`\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
+
+
+def convert_toml(file: TomlFile, kind: type[T], error: type[DataFileError] = DataFileError) -> T:
+    """Return a file's values as a msgspec struct of tables.
+
+    Raises
+    ------
+    DataFileError
+        (or the subclass given) naming the file and line of the value that does not fit.
+    """
+    try:
+        return msgspec.convert(file.values, kind)
+    except msgspec.ValidationError as problem:
+        message = str(problem).partition(" - at ")[0]
+        where = _WHERE.search(str(problem))
+        if where is None:
+            raise error(f"{file.path}: {message}") from problem
+        place = file.place(where["table"], int(where["index"] or 0), where["key"])
+        raise error(f"{place}: {message}") from problem

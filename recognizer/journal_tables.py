@@ -154,12 +154,12 @@ class AttemptRow(Base):
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("contact_key", "digest"),
-        Index("ix_attempts_contact_id_called_at", "contact_id", "called_at"),
+        Index("ix_attempts_contact_key_called_at", "contact_key", "called_at"),
         Index("ix_attempts_called_at", "called_at"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     contact_key: Mapped[str] = mapped_column(String(100))
     number: Mapped[str | None] = mapped_column(String(40), index=True)
     recording: Mapped[str | None] = mapped_column(Text)

@@ -11,13 +11,14 @@ import datetime as dt
 import enum
 import string
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from recognizer.data_files import TomlFile, data_folder, read_toml
-from recognizer.errors import DataFileError
+from recognizer.data_files import TomlFile, convert_toml, data_folder, read_toml
+from recognizer.errors import ContactError, DataFileError
 from recognizer.types import CallOutcome, Decision, NextStep
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "Rule",
     "RuleResult",
     "RuleSource",
+    "Ruling",
     "Stated",
+    "Statement",
     "Undecided",
     "load_regulation",
 ]
@@ -53,7 +56,13 @@ CONDITIONS: tuple[str, ...] = Condition.__args__  # type: ignore[attr-defined]
 CALL_STATUS = "Недоступен"
 """The only status a call may lead to (JSON contract of a classification)."""
 
-_COMMENT_FIELDS = frozenset({"name", "plate", "make", "words"})
+_COMMENT_FIELDS = {
+    "name": "имя ответившего",
+    "plate": "гос. номер а/м",
+    "make": "марка а/м",
+    "words": "слова ответившего",
+}
+"""Parts of a comment and what an operator calls them."""
 
 
 class RuleSource(enum.StrEnum):
@@ -134,14 +143,61 @@ class _Heading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     mark: str
     comment_date: str
+    correction: str
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regulation: _Heading
+    conditions: dict[Condition, str]
     rule: tuple[Rule, ...]
     analogy: tuple[Analogy, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     stated: tuple[Stated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What an operator says of a call.
+
+    Attributes
+    ----------
+    reason : str
+        Id of a rule on an operator's statement, or of a `[[stated]]` entry.
+    name : str
+        Who answered.
+    words : str
+        What they said, for the comment («Вы ошиблись. Это не мой а/м.»).
+    plate, make : str
+        Of the card's car, for the comment.
+    """
+
+    reason: str
+    name: str = ""
+    words: str = ""
+    plate: str = ""
+    make: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision and what the attempt means for counting.
+
+    Attributes
+    ----------
+    decision : Decision
+    counts : bool
+        The attempt counts towards «after attempt 3».
+    resets : bool
+        Counting starts anew after it.
+    """
+
+    decision: Decision
+    counts: bool
+    resets: bool
+
+    def counted_after(self, counted_before: int) -> int:
+        """Return how many attempts count once this one is over."""
+        return 0 if self.resets else counted_before + self.counts
 
 
 class Regulation:
@@ -156,23 +212,24 @@ class Regulation:
         The file it was read from.
     rules : tuple of Rule
         In the order of the file; of the rules on a card, the first that fits decides.
+    conditions : dict
+        What each of `CONDITIONS` means, Russian.
     """
 
     def __init__(self, path: Path, content: _File) -> None:
         self.path = path
         self.version = content.regulation.version
         self.mark = content.regulation.mark
+        self.conditions = content.conditions
         self.rules = content.rule
         self.analogies = content.analogy
         self.undecided = content.undecided
         self.stated = content.stated
-        self._comment_date = content.regulation.comment_date
+        self._heading = content.regulation
         self._rule_by_id = {rule.id: rule for rule in content.rule}
-        self._rule_by_outcome = {
-            outcome: rule for rule in content.rule if not rule.requires for outcome in rule.outcomes
-        }
         self._analogy_by_outcome = {analogy.outcome: analogy for analogy in content.analogy}
         self._undecided_by_outcome = {entry.outcome: entry for entry in content.undecided}
+        self._stated_by_id = {entry.id: entry for entry in content.stated}
 
     def rule(self, rule_id: str) -> Rule:
         """Return a rule by its id; KeyError if there is none."""
@@ -182,21 +239,20 @@ class Regulation:
         """Return the analogy an outcome is decided by, None if it is not."""
         return self._analogy_by_outcome.get(kind)
 
-    def counts(self, kind: CallOutcome) -> bool:
-        """Tell whether an attempt with this outcome counts towards «after attempt 3»."""
-        return self._has_rule(kind) or self._undecided_by_outcome[kind].counts
-
-    def resets(self, kind: CallOutcome) -> bool:
-        """Tell whether counting starts anew after this outcome."""
-        return not self._has_rule(kind) and self._undecided_by_outcome[kind].resets
-
-    def _has_rule(self, kind: CallOutcome) -> bool:
-        return kind in self._rule_by_outcome or kind in self._analogy_by_outcome
+    def reason_undecided(self, kind: CallOutcome) -> str | None:
+        """Return why no rule decides an outcome, Russian; None if one does."""
+        entry = self._undecided_by_outcome.get(kind)
+        return None if entry is None else entry.reason
 
     def decide_outcome(
-        self, kind: CallOutcome, *, attempt: int = 1, on: dt.date | None = None
+        self,
+        kind: CallOutcome,
+        *,
+        attempt: int = 1,
+        on: dt.date | None = None,
+        facts: frozenset[str] = frozenset(),
     ) -> Decision:
-        """Return the decision for what was heard, without a card.
+        """Return the decision for what was heard.
 
         Parameters
         ----------
@@ -205,34 +261,115 @@ class Regulation:
             Number of this attempt among those that count, from 1.
         on : date or None
             Day of the call, for the comment line; None: today.
+        facts : frozenset of str
+            Which of `CONDITIONS` hold for the card; empty without a card.
 
         Raises
         ------
         ValueError
             If `attempt` is below 1.
         """
-        if attempt < 1:
-            raise ValueError(f"attempt: expected 1 or more, got {attempt}")
-        day = on or dt.datetime.now().astimezone().date()
-        rule = self._rule_by_outcome.get(kind)
+        return self.rule_on_call(kind, attempt=attempt, on=on, facts=facts).decision
+
+    def rule_on_call(
+        self,
+        kind: CallOutcome,
+        *,
+        attempt: int = 1,
+        on: dt.date | None = None,
+        facts: frozenset[str] = frozenset(),
+    ) -> Ruling:
+        """Return the decision of `decide_outcome` with what it means for counting."""
+        day = on or _today()
+        rule = self._rule_on(kind, facts)
         if rule is not None:
-            return self.apply(rule, comment=self.comment_line(rule.comment, day), attempt=attempt)
+            return self._apply(rule, self.comment_line(rule.comment, day), attempt)
         analogy = self._analogy_by_outcome.get(kind)
         if analogy is not None:
-            return self.apply(
-                self._rule_by_id[analogy.rule],
-                comment=self.comment_line(analogy.comment, day),
-                attempt=attempt,
-                by_analogy=True,
-            )
-        return self._leave(self._undecided_by_outcome[kind], attempt, day)
+            comment = self.comment_line(analogy.comment, day)
+            return self._apply(self._rule_by_id[analogy.rule], comment, attempt, by_analogy=True)
+        entry = self._undecided_by_outcome[kind]
+        comment_or_none = None if entry.comment is None else self.comment_line(entry.comment, day)
+        return _leave(entry, comment_or_none, attempt)
 
-    def apply(
-        self, rule: Rule, *, comment: str, attempt: int, by_analogy: bool = False
-    ) -> Decision:
+    def _rule_on(self, kind: CallOutcome, facts: frozenset[str]) -> Rule | None:
+        """Return the rule for an outcome: one on the card's facts before one without."""
+        fitting = [
+            rule for rule in self.rules if kind in rule.outcomes and facts.issuperset(rule.requires)
+        ]
+        return max(fitting, key=lambda rule: len(rule.requires), default=None)
+
+    def rule_on_card(self, facts: frozenset[str], *, on: dt.date | None = None) -> Ruling | None:
+        """Return the decision from the card alone, before any call; None: call."""
+        for rule in self.rules:
+            if rule.source is RuleSource.CARD and facts.issuperset(rule.requires):
+                comment = self.comment_line(rule.comment, on or _today())
+                ruling = self._apply(rule, comment, 1)
+                # There was no attempt, so there is nothing to count.
+                return Ruling(ruling.decision, counts=False, resets=False)
+        return None
+
+    def rule_on_statement(
+        self,
+        statement: Statement,
+        *,
+        facts: frozenset[str],
+        attempt: int = 1,
+        on: dt.date | None = None,
+    ) -> Ruling:
+        """Return the decision for what an operator states.
+
+        Raises
+        ------
+        ContactError
+            If there is no such reason, the comment it requires lacks a part, or the card does
+            not bear it out; Russian, because an operator reads it.
+        """
+        day = on or _today()
+        entry = self._stated_by_id.get(statement.reason)
+        if entry is not None:
+            return _leave(entry, self._stated_comment(entry.comment, statement, day), attempt)
+        rule = self._rule_by_id.get(statement.reason)
+        if rule is None or rule.source is not RuleSource.OPERATOR:
+            raise ContactError(
+                f"Нет такой причины: {statement.reason!r}. "
+                f"Возможные причины: {', '.join(self.reasons())}."
+            )
+        unmet = [name for name in rule.requires if name not in facts]
+        if unmet:
+            required = "; ".join(self.conditions[name] for name in unmet)
+            raise ContactError(
+                f"Причина «{rule.id}» не подходит к этой карточке. По карточке не выполнено: "
+                f"{required}. Правило: {rule.wording}."
+            )
+        return self._apply(rule, self._stated_comment(rule.comment, statement, day), attempt)
+
+    def reasons(self) -> tuple[str, ...]:
+        """Return the ids of everything an operator may state."""
+        rules = (rule.id for rule in self.rules if rule.source is RuleSource.OPERATOR)
+        return (*rules, *self._stated_by_id)
+
+    def _stated_comment(self, template: str, statement: Statement, day: dt.date) -> str:
+        """Fill a comment with one-line parts; every part the template names must be there."""
+        parts = {name: " ".join(getattr(statement, name).split()) for name in _COMMENT_FIELDS}
+        missing = [
+            meaning
+            for name, meaning in _COMMENT_FIELDS.items()
+            if f"{{{name}}}" in template and not parts[name]
+        ]
+        if missing:
+            raise ContactError(
+                f"Причина «{statement.reason}» требует комментария. Не указано: "
+                f"{', '.join(missing)}."
+            )
+        return self.comment_line(template.format_map(parts), day)
+
+    def _apply(self, rule: Rule, comment: str, attempt: int, *, by_analogy: bool = False) -> Ruling:
         """Return what `rule` leads to at this attempt."""
+        if attempt < 1:
+            raise ValueError(f"attempt: expected 1 or more, got {attempt}")
         final = attempt >= rule.result.after_attempt
-        return Decision(
+        decision = Decision(
             status=rule.result.status,
             # The mark belongs to the status: until the status is set there is nothing to mark.
             incorrect_contact=rule.result.incorrect_contact and final,
@@ -244,23 +381,45 @@ class Regulation:
             next=NextStep.SET_STATUS if final else NextStep.RETRY,
             comment=comment,
         )
-
-    def _leave(self, entry: Undecided, attempt: int, day: dt.date) -> Decision:
-        return Decision(
-            status=None,
-            incorrect_contact=None,
-            rule_id=None,
-            by_analogy=False,
-            attempt=attempt,
-            after_attempt=None,
-            final=False,
-            next=entry.next,
-            comment=None if entry.comment is None else self.comment_line(entry.comment, day),
-        )
+        return Ruling(decision, counts=True, resets=False)
 
     def comment_line(self, text: str, day: dt.date) -> str:
         """Return a comment line: the date, a space, the text."""
-        return f"{day.strftime(self._comment_date)} {text}"
+        return f"{self.comment_day(day)} {text}"
+
+    def comment_day(self, day: dt.date) -> str:
+        """Return a day as comment lines write it."""
+        return day.strftime(self._heading.comment_date)
+
+    def correction_line(self, comment: str, *, call_day: dt.date, on: dt.date) -> str:
+        """Return the line that corrects an earlier one; the earlier one stays."""
+        text = comment.removeprefix(self.comment_line("", call_day))
+        correction = self._heading.correction
+        return self.comment_line(
+            correction.format(day=self.comment_day(call_day), comment=text), on
+        )
+
+
+def _leave(entry: Undecided | Stated, comment: str | None, attempt: int) -> Ruling:
+    """Return the ruling where no rule gives a status."""
+    if attempt < 1:
+        raise ValueError(f"attempt: expected 1 or more, got {attempt}")
+    decision = Decision(
+        status=None,
+        incorrect_contact=None,
+        rule_id=None,
+        by_analogy=False,
+        attempt=attempt,
+        after_attempt=None,
+        final=False,
+        next=entry.next,
+        comment=comment,
+    )
+    return Ruling(decision, counts=entry.counts, resets=entry.resets)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now().astimezone().date()
 
 
 def load_regulation(path: Path | None = None) -> Regulation:
@@ -277,24 +436,38 @@ def load_regulation(path: Path | None = None) -> Regulation:
         Naming the file and line of the first mistake.
     """
     file = read_toml(path or data_folder(".") / "regulation.toml")
-    try:
-        content = msgspec.convert(file.values, _File)
-    except msgspec.ValidationError as problem:
-        raise DataFileError(_place_problem(problem, file)) from problem
+    content = convert_toml(file, _File)
+    _check_heading(file, content)
     _check_rules(file, content.rule)
+    _check_stated(file, content)
     _check_outcomes(file, content)
     _check_comments(file, content)
     return Regulation(file.path, content)
 
 
-def _place_problem(problem: msgspec.ValidationError, file: TomlFile) -> str:
-    """Turn «... - at `$.rule[3].result.status`» into file, line and message."""
-    message, _, where = str(problem).partition(" - at `$.")
-    parts = where.rstrip("`").split(".")
-    table, _, index = parts[0].partition("[")
-    key = parts[1].partition("[")[0] if len(parts) > 1 else None
-    place = file.place(table or None, int(index.rstrip("]") or 0), key)
-    return f"{place}: {message}"
+def _check_heading(file: TomlFile, content: _File) -> None:
+    missing = [name for name in CONDITIONS if name not in content.conditions]
+    if missing:
+        raise DataFileError(
+            f"{file.place('conditions')}: expected the meaning of every condition, "
+            f"missing {', '.join(missing)}"
+        )
+    try:
+        content.regulation.correction.format(day="22/11", comment="x")
+    except (ValueError, LookupError) as problem:
+        raise DataFileError(
+            f"{file.place('regulation', key='correction')}: expected only {{day}} and {{comment}} "
+            f"in braces, found {content.regulation.correction!r}"
+        ) from problem
+
+
+def _check_stated(file: TomlFile, content: _File) -> None:
+    rules = {rule.id for rule in content.rule}
+    for index, entry in enumerate(content.stated):
+        if entry.id in rules:
+            raise DataFileError(
+                f"{file.place('stated', index, 'id')}: {entry.id!r} is already the id of a rule"
+            )
 
 
 def _check_rules(file: TomlFile, rules: Sequence[Rule]) -> None:
@@ -378,7 +551,7 @@ def _check_comments(file: TomlFile, content: _File) -> None:
                 found = {name for _, name, _, _ in string.Formatter().parse(comment or "") if name}
             except ValueError as problem:
                 raise DataFileError(f"{place}: {problem} in {comment!r}") from problem
-            unknown = found - _COMMENT_FIELDS
+            unknown = found - _COMMENT_FIELDS.keys()
             if unknown:
                 raise DataFileError(
                     f"{place}: expected only {{{'}, {'.join(sorted(_COMMENT_FIELDS))}}} in a "
