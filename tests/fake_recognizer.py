@@ -1,0 +1,96 @@
+"""A recogniser that does what the file says: the pipeline is tested without speech models.
+
+A recording is a text file of one word: an outcome's name, or ``damaged``, ``segfault``, ``exit``,
+``hang``, ``bug``, ``die-once PATH`` (dies unless PATH exists, which it creates first) or
+``slow SECONDS``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recognizer.errors import ModelError
+from recognizer.policy import load_regulation
+from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
+
+DAMAGED = "not a recording"
+
+
+class FakeRecognizer:
+    def __init__(self, log: Path | None = None) -> None:
+        self.regulation = load_regulation()
+        self._log = log
+
+    def recognize(
+        self,
+        source: Any,
+        *,
+        attempt: int = 1,
+        channel: str | None = None,
+        called_on: date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        if self._log is not None:  # one short append: whole lines, whoever else writes
+            with self._log.open("a") as log:
+                log.write(f"{name}\n")
+        word, _, rest = Path(source).read_text(encoding="utf-8", errors="replace").partition(" ")
+        shown = name or str(source)
+        if word in {kind.value for kind in CallOutcome}:
+            return self._report(shown, CallOutcome(word), attempt, called_on)
+        misbehave(word, rest)
+        if word in {"slow", "die-once"}:
+            return self._report(shown, CallOutcome.SILENCE, attempt, called_on)
+        return CallReport(
+            recording=shown,
+            evidence=None,
+            outcome=None,
+            decision=None,
+            elapsed_s=0.0,
+            error=CallError("unreadable_audio", f"{shown}: {DAMAGED}"),
+        )
+
+    def _report(
+        self, name: str, kind: CallOutcome, attempt: int, called_on: date | None
+    ) -> CallReport:
+        return CallReport(
+            recording=name,
+            evidence=Evidence(duration_s=1.5),
+            outcome=Outcome(kind, 0.9, None, "the file says so"),
+            decision=self.regulation.decide_outcome(kind, attempt=attempt, on=called_on),
+            elapsed_s=0.001,
+        )
+
+
+def misbehave(word: str, rest: str) -> None:
+    if word == "segfault":
+        ctypes.string_at(0)
+    elif word == "exit":
+        os._exit(3)
+    elif word == "hang":
+        time.sleep(3600)
+    elif word == "bug":
+        raise ZeroDivisionError("a bug in a stage")
+    elif word == "slow":
+        time.sleep(float(rest))
+    elif word == "die-once" and not Path(rest).exists():
+        Path(rest).touch()
+        os.kill(os.getpid(), 9)
+
+
+def load_fake(log: Path | None = None) -> FakeRecognizer:
+    return FakeRecognizer(log)
+
+
+def load_nothing() -> FakeRecognizer:
+    raise ModelError("model whisper-base is not installed: recognizer models install whisper-base")
+
+
+def loader(log: Path | None = None) -> Any:
+    """Return a picklable `load` for workers."""
+    return partial(load_fake, log)
