@@ -1,37 +1,23 @@
 """Find steady tones: the beeps that call-progress signals are made of.
 
-Conventions: a *frame* is a window of 40 ms, one every 10 ms; frame ``i`` is centred on the moment
-``i`` x 10 ms, so the first one is half outside the recording. Powers are mean squares (a full-scale
-sine has 0.5, -3 dBFS). Sound arrives in pieces of any length and is worked through in blocks of
-fixed length, so the result does not depend on the pieces.
+Conventions: frames are those of `recognizer.spectrum`; powers are mean squares (a full-scale sine
+has 0.5, -3 dBFS).
 
 Not handled: signals of two tones less than 75 Hz apart (North American ringback), vibrato.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from recognizer.errors import AudioError
-from recognizer.types import Samples
+from recognizer.spectrum import HOP_S, LOBE_BINS, Floats, Frames
 
-__all__ = ["HOP_S", "Beep", "BeepFinder"]
+__all__ = ["Beep", "BeepFinder"]
 
-HOP_S = 0.01
-_HOPS_A_WINDOW = 4
-_BLOCK_FRAMES = 200
-_LOWEST_PEAK_HZ, _HIGHEST_PEAK_HZ = 340.0, 2620.0
-# Hum lies below this band, and nothing of a telephone line above it.
-_LOWEST_HZ, _HIGHEST_HZ = 215.0, 3700.0
-_LOBE_BINS = 2  # a Hann window spreads a sine over this many bins to each side
 _MIN_SHARE = 0.6  # of a frame's power in the tone: 1.8 dB over all other sound
 _MIN_SHARE_OF_TWO = 0.75
-_MAX_TWIST = 10.0  # Q.24 allows 8 dB between the two tones of a key
 _MAX_JUMP_HZ = 16.0  # from frame to frame
 _MIN_FRAMES = 4
 _MAX_RUN_FRAMES = 1000
@@ -43,8 +29,6 @@ _MIN_LENGTH_S = 0.035
 _EDGE_S = 0.03  # a beep this near to the recording's start or end may have been cut by it
 _QUIET_RATIO = 0.2  # -7 dB
 _COVERED_RATIO = 0.4  # -4 dB
-
-_Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,122 +69,23 @@ class Beep:
         return self.end_s - self.start_s
 
 
-class _Frames(NamedTuple):
-    """What is kept of each frame; `n` rows."""
-
-    spectrum: _Floats  # (n, n_bins) mean square in each bin
-    total: _Floats  # (n,) mean square in the telephone band
-    share: _Floats  # (n,) part of `total` in the strongest tone
-    share_of_two: _Floats
-    frequency_hz: _Floats  # of the strongest tone
-    second_hz: _Floats  # of the second strongest
-
-    def __len__(self) -> int:
-        return len(self.total)
-
-    def take(self, first: int) -> _Frames:
-        return _Frames(*(column[first:] for column in self))
-
-    def join(self, other: _Frames) -> _Frames:
-        pairs = zip(self, other, strict=True)
-        return _Frames(*(np.concatenate(pair) for pair in pairs))
-
-
-class _Spectrum:
-    """Turns samples into frames."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self.hop = round(sample_rate * HOP_S)
-        self.size = self.hop * _HOPS_A_WINDOW
-        self.bin_hz = sample_rate / self.size
-        window = np.hanning(self.size + 1)[:-1]
-        self._window = window.astype(np.float32)
-        self._scale = np.float32(2.0 / (self.size * float(np.sum(window**2))))
-        self._band = slice(
-            math.ceil(_LOWEST_HZ / self.bin_hz), math.floor(_HIGHEST_HZ / self.bin_hz) + 1
-        )
-        self._peaks = slice(
-            math.ceil(_LOWEST_PEAK_HZ / self.bin_hz),
-            math.floor(_HIGHEST_PEAK_HZ / self.bin_hz) + 1,
-        )
-        self._n_kept = self._peaks.stop + _LOBE_BINS + 1
-
-    def bin(self, frequency_hz: float) -> int:
-        return round(frequency_hz / self.bin_hz)
-
-    def analyse(self, samples: Samples) -> _Frames:
-        """Return the frames of `samples`, which hold a whole number of hops and a window more."""
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self.size)[:: self.hop]
-        transform = np.fft.rfft(windows * self._window, axis=1)[:, : self._band.stop]
-        power = (transform.real**2 + transform.imag**2).astype(np.float32) * self._scale
-        total = power[:, self._band].sum(axis=1) + np.float32(1e-12)
-        kept = power[:, : self._n_kept]
-        first = self._strongest(kept)
-        lobe = self._lobe(kept, first)
-        rest = kept.copy()
-        rows = np.arange(len(kept))
-        for offset in range(-_LOBE_BINS, _LOBE_BINS + 1):
-            rest[rows, first + offset] = 0.0
-        second = self._strongest(rest)
-        second_lobe = self._lobe(rest, second)
-        is_twisted = second_lobe * np.float32(_MAX_TWIST) < lobe
-        share_of_two = np.where(is_twisted, 0, (lobe + second_lobe) / total)
-        return _Frames(
-            spectrum=kept,
-            total=total,
-            share=lobe / total,
-            share_of_two=share_of_two.astype(np.float32),
-            frequency_hz=self._refine(kept, first),
-            second_hz=self._refine(rest, second),
-        )
-
-    def _strongest(self, power: _Floats) -> npt.NDArray[np.intp]:
-        return np.argmax(power[:, self._peaks], axis=1) + self._peaks.start
-
-    @staticmethod
-    def _lobe(power: _Floats, centre: npt.NDArray[np.intp]) -> _Floats:
-        rows = np.arange(len(power))
-        offsets = range(-_LOBE_BINS, _LOBE_BINS + 1)
-        return sum((power[rows, centre + o] for o in offsets), np.zeros(len(power), np.float32))
-
-    def _refine(self, power: _Floats, centre: npt.NDArray[np.intp]) -> _Floats:
-        """Return the frequency between bins, by a parabola through three logarithms."""
-        rows = np.arange(len(power))
-        left, mid, right = (np.log(power[rows, centre + o] + 1e-20) for o in (-1, 0, 1))
-        curve = np.minimum(left - 2 * mid + right, -1e-6)
-        shift = np.clip(0.5 * (left - right) / curve, -0.5, 0.5)
-        return ((centre + shift) * self.bin_hz).astype(np.float32)
-
-
 class BeepFinder:
-    """Finds beeps in sound that comes piece by piece.
+    """Finds beeps in frames that come block by block.
 
     Memory is bounded: frames are kept while a beep lasts, at most ten seconds of them.
 
     Parameters
     ----------
-    sample_rate : int
-        Hz, 8000 or more.
+    bin_hz : float
+        Distance of the bins of the frames' spectra.
     min_level_dbfs : float
         Weaker tones are not looked for.
-
-    Raises
-    ------
-    AudioError
-        If the rate is below 8000 Hz.
     """
 
-    def __init__(self, sample_rate: int, min_level_dbfs: float) -> None:
-        if sample_rate < 8000:
-            raise AudioError(
-                f"tones are found at 8000 Hz or more, got {sample_rate} Hz; resample first",
-                kind="sample_rate",
-            )
-        self._spectrum = _Spectrum(sample_rate)
+    def __init__(self, bin_hz: float, min_level_dbfs: float) -> None:
+        self._bin_hz = bin_hz
         self._min_power = np.float32(10 ** (min_level_dbfs / 10))
-        self._pending: list[Samples] = [np.zeros(self._spectrum.size // 2, np.float32)]
-        self._n_pending = self._spectrum.size // 2
-        self._frames: _Frames | None = None
+        self._frames: Frames | None = None
         self._first_frame = 0  # number of the first frame kept
         self._resume = 0  # frames before this one are done with
         self._last: Beep | None = None
@@ -212,64 +97,41 @@ class BeepFinder:
             return self._last.start_s
         return max(0.0, (self._resume - _MARGIN_FRAMES) * HOP_S)
 
-    def push(self, samples: Samples) -> list[Beep]:
-        """Take more sound; return the beeps that are over."""
-        self._pending.append(np.asarray(samples, np.float32))
-        self._n_pending += len(samples)
-        block = self._spectrum.hop * _BLOCK_FRAMES
-        overlap = self._spectrum.size - self._spectrum.hop
-        if self._n_pending < block + overlap:
-            return []
-        sound = np.concatenate(self._pending)
-        found: list[Beep] = []
-        start = 0
-        while len(sound) - start >= block + overlap:
-            found += self._work(sound[start : start + block + overlap], is_last=False)
-            start += block
-        self._pending = [sound[start:].copy()]
-        self._n_pending = len(sound) - start
-        return found
+    def push(self, frames: Frames) -> list[Beep]:
+        """Take the next frames; return the beeps that are over."""
+        self._frames = frames if self._frames is None else self._frames.join(frames)
+        return self._joined(self._find(self._frames, is_last=False))
 
     def finish(self) -> list[Beep]:
         """Return the beeps still open at the end of the recording."""
-        hop, size = self._spectrum.hop, self._spectrum.size
-        sound = np.concatenate([*self._pending, np.zeros(size // 2, np.float32)])
-        n_frames = max(0, (len(sound) - size) // hop + 1)
-        found: list[Beep] = []
-        if n_frames or self._frames is not None:
-            found = self._work(sound[: (n_frames - 1) * hop + size], is_last=True)
+        if self._frames is None:
+            return []
+        found = self._joined(self._find(self._frames, is_last=True))
         if self._last is not None:
             found.append(self._last)
             self._last = None
         return found
 
-    def _work(self, samples: Samples, *, is_last: bool) -> list[Beep]:
-        if len(samples) >= self._spectrum.size:
-            new = self._spectrum.analyse(samples)
-            self._frames = new if self._frames is None else self._frames.join(new)
-        frames = self._frames
-        if frames is None:
-            return []
+    def _find(self, frames: Frames, *, is_last: bool) -> list[Beep]:
+        """Measure the runs that are over, and drop the frames that are done with."""
         limit = len(frames) - (0 if is_last else _MARGIN_FRAMES)
-        beeps: list[Beep] = []
         resume = limit
+        beeps: list[Beep] = []
         for first, end in self._runs(frames):
-            if end > limit and not is_last:
-                if end - first < _MAX_RUN_FRAMES:
-                    resume = min(resume, first)
-                    break
-                end = limit  # noqa: PLW2901 - the rest of it is joined on later
-            beep = self._measure(frames, first, end, is_last=is_last)
+            if end > limit and end - first < _MAX_RUN_FRAMES:
+                resume = min(resume, first)
+                break
+            # Of a run too long to keep the rest is joined on later.
+            beep = self._measure(frames, first, min(end, limit), is_last=is_last)
             if beep is not None:
                 beeps.append(beep)
-        resume = max(resume, 0)
         keep_from = max(0, resume - _MARGIN_FRAMES)
-        self._resume = self._first_frame + resume
+        self._resume = self._first_frame + max(resume, 0)
         self._first_frame += keep_from
         self._frames = frames.take(keep_from)
-        return self._joined(beeps)
+        return beeps
 
-    def _runs(self, frames: _Frames) -> list[tuple[int, int]]:
+    def _runs(self, frames: Frames) -> list[tuple[int, int]]:
         """Return stretches of frames, half-open, that hold one steady tone or pair of tones."""
         loud = frames.total * np.maximum(frames.share, frames.share_of_two) >= self._min_power
         single = (frames.share >= _MIN_SHARE) & loud
@@ -285,7 +147,7 @@ class BeepFinder:
         is_run = (end - first >= _MIN_FRAMES) & (kind[np.minimum(first, len(kind) - 1)] > 0)
         return list(zip(first[is_run].tolist(), end[is_run].tolist(), strict=True))
 
-    def _measure(self, frames: _Frames, first: int, end: int, *, is_last: bool) -> Beep | None:
+    def _measure(self, frames: Frames, first: int, end: int, *, is_last: bool) -> Beep | None:
         """Return the beep in frames ``[first, end)``, None if its pitch is not steady."""
         inner = slice(first + 1, end - 1)
         is_pair = bool(np.median(frames.share[inner]) < _MIN_SHARE)
@@ -300,7 +162,7 @@ class BeepFinder:
         hz = [float(np.median(pitch)) for pitch in pitches]
         tone = sum(self._tone_power(frames, f) for f in hz)
         assert isinstance(tone, np.ndarray)
-        centre = self._spectrum.bin(hz[0])
+        centre = self._bin(hz[0])
         amplitude = np.sqrt(frames.spectrum[:, centre])
         begin = _crossing(amplitude, first, step=-1)
         until = _crossing(amplitude, end - 1, step=1)
@@ -325,10 +187,13 @@ class BeepFinder:
             is_quiet_after=after < _QUIET_RATIO * power,
         )
 
-    def _tone_power(self, frames: _Frames, frequency_hz: float) -> _Floats:
-        centre = self._spectrum.bin(frequency_hz)
-        lobe = frames.spectrum[:, centre - _LOBE_BINS : centre + _LOBE_BINS + 1]
-        power: _Floats = lobe.sum(axis=1)
+    def _bin(self, frequency_hz: float) -> int:
+        return round(frequency_hz / self._bin_hz)
+
+    def _tone_power(self, frames: Frames, frequency_hz: float) -> Floats:
+        centre = self._bin(frequency_hz)
+        lobe = frames.spectrum[:, centre - LOBE_BINS : centre + LOBE_BINS + 1]
+        power: Floats = lobe.sum(axis=1)
         return power
 
     def _joined(self, beeps: list[Beep]) -> list[Beep]:
@@ -351,7 +216,7 @@ class BeepFinder:
         return done
 
 
-def _crossing(amplitude: _Floats, inside: int, *, step: int) -> float:
+def _crossing(amplitude: Floats, inside: int, *, step: int) -> float:
     """Return where, going outwards from frame `inside`, the amplitude falls to half."""
     n = len(amplitude)
     # What is steady is judged a little way in: the run's outermost frames are half outside.
@@ -369,7 +234,7 @@ def _crossing(amplitude: _Floats, inside: int, *, step: int) -> float:
     return float(inside)
 
 
-def _around(total: _Floats, edge: float, *, step: int) -> float:
+def _around(total: Floats, edge: float, *, step: int) -> float:
     """Return the power just outside an edge, clear of the window's reach; 0 outside the sound."""
     near = round(edge) + 3 * step
     far = round(edge) + 9 * step

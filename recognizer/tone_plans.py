@@ -176,7 +176,7 @@ def _read_tone(file: TomlFile, country: str, index: int, raw: dict[str, Any]) ->
     if entry.min_beeps < 1:
         raise fail("min_beeps", "1 or more")
     on_ms = read_range("on_ms", entry.on_ms)
-    assert on_ms is not None  # noqa: S101 - a required key of _ToneEntry
+    assert on_ms is not None
     return ToneSpec(
         kind=entry.kind,
         name=entry.name,

@@ -9,16 +9,20 @@ loud sound covers completely.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 
 from recognizer.beeps import Beep, BeepFinder
+from recognizer.errors import AudioError
+from recognizer.spectrum import Frames, FrameStream
 from recognizer.tone_plans import TonePlan, ToneSpec
 from recognizer.types import Audio, Cadence, Samples, ToneEvent, ToneKind
 
 __all__ = ["ToneDetector", "detect_tones"]
 
+_LOWEST_RATE = 8000
 _MAX_DRIFT_HZ = 16.0  # between beeps of one signal
 _LONGEST_PAUSE_S = 7.0  # longer than any period: what comes after is another signal
 _MIN_PART_OF_CUT = 0.5  # of its shortest length, for a lone beep that the recording cuts
@@ -84,27 +88,41 @@ class ToneDetector:
         min_level_dbfs: float = -50.0,
     ) -> None:
         self._plan = plan
-        self._finder = BeepFinder(sample_rate, min_level_dbfs)
+        if sample_rate < _LOWEST_RATE:
+            raise AudioError(
+                f"tones need {_LOWEST_RATE} Hz or more, got {sample_rate} Hz; resample first",
+                kind="sample_rate",
+            )
+        self._stream = FrameStream(sample_rate)
+        self._finder = BeepFinder(self._stream.bin_hz, min_level_dbfs)
         self._start_s = start_s
         self._open: list[Beep] = []
 
     def push(self, samples: Samples) -> tuple[ToneEvent, ...]:
         """Take more sound; return the signals that are certainly over, in order."""
-        self._open += self._finder.push(samples)
+        return tuple(
+            event for frames in self._stream.push(samples) for event in self.push_frames(frames)
+        )
+
+    def push_frames(self, frames: Frames) -> tuple[ToneEvent, ...]:
+        """Take the next frames of a `FrameStream` somebody else reads too."""
+        self._open += self._finder.push(frames)
         ready: list[Beep] = []
+        following_s = self._finder.settled_s
         for index in range(len(self._open) - 1, -1, -1):
-            until_s = (
-                self._open[index + 1].start_s
-                if index + 1 < len(self._open)
-                else self._finder.settled_s
-            )
-            if until_s - self._open[index].end_s > _LONGEST_PAUSE_S:
+            if following_s - self._open[index].end_s > _LONGEST_PAUSE_S:
                 ready, self._open = self._open[: index + 1], self._open[index + 1 :]
                 break
+            following_s = self._open[index].start_s
         return self._decide(ready)
 
     def finish(self) -> tuple[ToneEvent, ...]:
         """Return the signals still open when the sound ends, in order."""
+        events = [event for frames in self._stream.finish() for event in self.push_frames(frames)]
+        return (*events, *self.finish_frames())
+
+    def finish_frames(self) -> tuple[ToneEvent, ...]:
+        """Return the signals still open after the last frames."""
         beeps = [*self._open, *self._finder.finish()]
         self._open = []
         return self._decide(beeps)
@@ -162,8 +180,7 @@ class _Signal:
     def _cadence(self) -> Cadence | None:
         whole = [b.length_s for b in self.beeps if b.is_start_known and b.is_end_known]
         on_s = statistics.median(whole or [b.length_s for b in self.beeps])
-        pairs = zip(self.beeps[:-1], self.beeps[1:], strict=True)
-        pauses = [after.start_s - before.end_s for before, after in pairs]
+        pauses = [b.start_s - a.end_s for a, b in itertools.pairwise(self.beeps)]
         if not pauses:
             return Cadence((round(on_s * 1000),))
         return Cadence((round(on_s * 1000), round(statistics.median(pauses) * 1000)))
@@ -234,7 +251,7 @@ def _cadences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
         family = [spec for spec in specs if spec.frequencies_hz == frequency_hz]
         own = [beep for beep in singles if family[0].matches_frequency(beep.frequency_hz)]
         current: _Signal | None = None
-        for before, after in zip(own[:-1], own[1:], strict=True):
+        for before, after in itertools.pairwise(own):
             spec = next((s for s in family if _is_pair(before, after, s)), None)
             if current is not None and spec is current.spec and current.beeps[-1] is before:
                 current.beeps.append(after)
