@@ -15,6 +15,7 @@ __all__ = ["ENGINE_NAMES", "load_engine"]
 
 ENGINE_NAMES = ("auto", "vosk", "whisper")
 WHISPER_MODEL = "whisper-base"
+_RUSSIAN_WORD = "номер"
 
 
 def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
@@ -49,7 +50,7 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
 def _load_whisper(settings: Settings) -> Engine:
     try:
         from recognizer.engines.faster_whisper import WhisperEngine  # noqa: PLC0415
-    except ImportError as problem:
+    except (ImportError, OSError) as problem:
         raise _library_missing("faster-whisper", problem) from problem
     folder = ensure_model(WHISPER_MODEL, settings)
     return WhisperEngine(folder, threads=settings.recognition.threads)
@@ -67,12 +68,18 @@ def _load_vosk(settings: Settings, *, required: bool) -> Engine | None:
         )
     try:
         from recognizer.engines.vosk import VoskEngine  # noqa: PLC0415
-    except ImportError as problem:
+    except (ImportError, OSError) as problem:  # OSError: its shared library does not load
         raise _library_missing("vosk", problem) from problem
-    return VoskEngine(folder)
+    engine = VoskEngine(folder)
+    if engine.missing_words(_RUSSIAN_WORD):
+        raise ModelError(
+            f"{folder}: expected a Russian model of vosk, this one does not know the word "
+            f"{_RUSSIAN_WORD!r}; name another one in the environment variable VOSK_MODEL_PATH"
+        )
+    return engine
 
 
-def _library_missing(library: str, problem: ImportError) -> EngineError:
+def _library_missing(library: str, problem: ImportError | OSError) -> EngineError:
     return EngineError(
         f"the library {library} cannot be loaded ({problem}); type: pip install {library}"
     )

@@ -37,12 +37,13 @@ from recognizer.types import AcousticScore, Audio, Transcript, Word
 
 __all__ = ["VoskEngine", "VoskStream", "VoskUtterance"]
 
+_UNKNOWN = "[unk]"
 _UNKNOWN_WORDS = ("[unk]", "<unk>", "<UNK>")
 _EDIT_COST = 4.0  # nats a word; must exceed the lattice beam (2), see above for how it was found
 _N_PATHS = 100
 _HOPELESS = -1000.0
 _QUIET = -2  # Kaldi's level below warnings
-_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_WORD = re.compile(r"\[unk\]|[^\W_]+(?:-[^\W_]+)*")
 
 
 class VoskEngine:
@@ -58,7 +59,7 @@ class VoskEngine:
     Raises
     ------
     EngineError
-        If the folder does not hold a usable model.
+        If the folder does not hold a usable model, or one that no grammar can restrict.
     """
 
     name = "vosk"
@@ -67,16 +68,21 @@ class VoskEngine:
         vosk.SetLogLevel(_QUIET)
         self.model = model_folder.name
         self.language = language
+        if not (model_folder / "graph/HCLr.fst").is_file():
+            raise EngineError(
+                f"{model_folder}: expected a Vosk model with a dynamic graph (graph/HCLr.fst): "
+                "wordings are scored with a grammar, and large models, which have one finished "
+                "graph, cannot take any; use a small one"
+            )
         try:
             self._model = vosk.Model(str(model_folder))
+            vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)  # a broken graph shows here
         except Exception as problem:  # the library raises bare Exceptions
             raise EngineError(
                 f"{model_folder}: expected a Vosk model: {problem}; "
                 f"`recognizer models verify {self.model}` says which file is wrong"
             ) from problem
-        # A large model comes with one finished graph, which no grammar can restrict.
-        self.has_grammar = (model_folder / "graph/HCLr.fst").is_file()
-        self._unknown = tuple(word for word in _UNKNOWN_WORDS if self._knows(word))[:1]
+        self._unknown = next((word for word in _UNKNOWN_WORDS if self._knows(word)), None)
 
     def listen(self, audio: Audio) -> VoskUtterance:
         """Take a stretch of speech; decoding waits until it is asked for."""
@@ -101,41 +107,48 @@ class VoskEngine:
 
     def _vocabulary_form(self, word: str) -> str | None:
         """Return the spelling the model knows a word by; many know no «ё»."""
+        if word == _UNKNOWN:
+            return self._unknown
         return next((form for form in (word, word.replace("ё", "е")) if self._knows(form)), None)
 
-    def recogniser(self, wording: Sequence[str] = ()) -> vosk.KaldiRecognizer:
-        """Return a fresh recogniser, restricted to the words of one wording if there are any."""
-        if not wording:
-            return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)
-        grammar = json.dumps([" ".join(wording)], ensure_ascii=False)
-        return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE, grammar)
-
-    def score_wording(self, pcm: bytes, wording: str) -> float | None:
-        """Return how well a wording explains 16-bit samples, in nats; None: no known word.
+    def recogniser(self, wordings: Sequence[str] | None = None) -> vosk.KaldiRecognizer:
+        """Return a fresh recogniser, restricted to the words of `wordings` and `[unk]` if given.
 
         Raises
         ------
         EngineError
-            If the model cannot be restricted by a grammar.
+            If the model knows no word of the wordings.
         """
-        if not self.has_grammar:
-            raise EngineError(
-                f"{self.model}: expected a model with a dynamic graph (graph/HCLr.fst) to score "
-                "wordings; large models have none, use a small one"
-            )
+        if wordings is None:
+            return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)
+        known = [self._known_part(wording) for wording in wordings]
+        lines = [" ".join(words) for words in known if words]
+        if not lines:
+            raise EngineError(f"{self.model}: none of the words expected is in its vocabulary")
+        return self._restricted([*lines, *([self._unknown] if self._unknown else [])])
+
+    def _known_part(self, wording: str) -> list[str]:
+        forms = (self._vocabulary_form(word) for word in _words(wording))
+        return [form for form in forms if form is not None]
+
+    def _restricted(self, lines: Sequence[str]) -> vosk.KaldiRecognizer:
+        grammar = json.dumps(lines, ensure_ascii=False)
+        return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE, grammar)
+
+    def score_wording(self, pcm: bytes, wording: str) -> float | None:
+        """Return how well a wording explains 16-bit samples, in nats; None: no known word."""
         forms = [self._vocabulary_form(word) for word in _words(wording)]
         n_missing = forms.count(None)
         if n_missing == len(forms):
             return None
-        expected = [part for form in forms for part in ((form,) if form else self._unknown)]
-        recogniser = self.recogniser(expected)
+        expected = [word for word in (form or self._unknown for form in forms) if word is not None]
+        recogniser = self._restricted([" ".join(expected)])
         recogniser.SetMaxAlternatives(_N_PATHS)
-        recogniser.AcceptWaveform(pcm)
-        paths = json.loads(recogniser.FinalResult())["alternatives"]
-        costs = (
-            _EDIT_COST * Levenshtein.distance(path["text"].split(), expected) for path in paths
+        _accept(recogniser, pcm)
+        best = max(
+            path["confidence"] - _EDIT_COST * Levenshtein.distance(path["text"].split(), expected)
+            for path in json.loads(recogniser.FinalResult())["alternatives"]
         )
-        best = max(path["confidence"] - cost for path, cost in zip(paths, costs, strict=True))
         return float(best) - _EDIT_COST * n_missing
 
 
@@ -151,10 +164,25 @@ class VoskUtterance:
     @cached_property
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the recording."""
-        recogniser = self._engine.recogniser()
+        return self._decode(self._engine.recogniser())
+
+    def guided(self, wordings: Sequence[str]) -> Transcript:
+        """Return what is heard with the words of these wordings alone, and `[unk]`.
+
+        Neighbours in a wording are likelier neighbours, but words of different wordings may
+        follow each other. Sound that none of them explains shows as the word `[unk]`, if the
+        model has such a thing.
+        """
+        return self._decode(self._engine.recogniser(wordings))
+
+    def language_probability(self, language: str) -> float | None:  # noqa: ARG002
+        """Return None: a model of one language cannot tell."""
+        return None
+
+    def _decode(self, recogniser: vosk.KaldiRecognizer) -> Transcript:
         recogniser.SetWords(True)
         # In one piece: the end of speech is looked for after a piece, so none is cut off.
-        recogniser.AcceptWaveform(self._pcm)
+        _accept(recogniser, self._pcm)
         found = json.loads(recogniser.FinalResult()).get("result", [])
         return _transcript(self._engine, found, self._audio.start_s, self._audio.duration_s)
 
@@ -207,7 +235,7 @@ class VoskStream:
         if self._start_s is None:
             self._start_s = audio.start_s
         self._duration_s += audio.duration_s
-        if self._recogniser.AcceptWaveform(_to_pcm(audio)):
+        if _accept(self._recogniser, _to_pcm(audio)):
             self._found += json.loads(self._recogniser.Result()).get("result", [])
 
     @property
@@ -235,6 +263,14 @@ def _check(audio: Audio) -> None:
         raise EngineError(f"{audio.source}: expected speech, got no samples")
 
 
+def _accept(recogniser: vosk.KaldiRecognizer, pcm: bytes) -> bool:
+    """Decode further; True: the end of an utterance was heard."""
+    try:
+        return bool(recogniser.AcceptWaveform(pcm))
+    except Exception as problem:  # the library raises bare Exceptions
+        raise EngineError(f"vosk: the decoder failed: {problem}") from problem
+
+
 def _to_pcm(audio: Audio) -> bytes:
     """Return the samples as 16-bit little-endian integers, which is what Kaldi takes."""
     limited = np.clip(np.nan_to_num(audio.samples), -1.0, 1.0)
@@ -251,7 +287,6 @@ def _transcript(
     words = [
         _word(entry, start_s, duration_s)
         for entry in sorted(found, key=lambda entry: float(entry["start"]))
-        if entry["word"] not in _UNKNOWN_WORDS
     ]
     confidences = [word.confidence for word in words if word.confidence is not None]
     return Transcript(
@@ -269,4 +304,5 @@ def _word(entry: dict[str, Any], offset_s: float, duration_s: float) -> Word:
     start_s = min(float(entry["start"]), duration_s)
     end_s = min(max(float(entry["end"]), start_s), duration_s)
     confidence = min(max(float(entry["conf"]), 0.0), 1.0)
-    return Word(str(entry["word"]), offset_s + start_s, offset_s + end_s, confidence)
+    text = _UNKNOWN if entry["word"] in _UNKNOWN_WORDS else str(entry["word"])
+    return Word(text, round(offset_s + start_s, 3), round(offset_s + end_s, 3), confidence)
