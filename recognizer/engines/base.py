@@ -29,6 +29,24 @@ class Utterance(Protocol):
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the *recording*."""
 
+    def guided(self, wordings: Sequence[str]) -> Transcript:
+        """Return what is heard when one of these wordings is expected.
+
+        Expecting draws doubtful sounds towards the wordings, so the result is a candidate for
+        `score`, never evidence by itself.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+
+    def language_probability(self, language: str) -> float | None:
+        """Return how probable it is that `language` (ISO 639-1) is spoken, 0-1.
+
+        None where the engine cannot tell.
+        """
+
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return how well each wording explains the whole stretch, in the order given.
 

@@ -1,0 +1,100 @@
+"""Turn what was measured of a wording into the probability that it was spoken.
+
+A logistic model (Platt scaling over several figures). Its coefficients lie in
+data/calibration.toml and are fitted on one half of the benchmark and judged on the other; see
+benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from recognizer.data_files import data_folder, read_toml
+from recognizer.errors import DataFileError
+
+__all__ = ["Calibration", "Coefficients", "Figures", "load_calibration"]
+
+MAX_MARGIN_NATS = 20.0
+"""Margins beyond this say no more."""
+MAX_GAP_NATS = 40.0
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What is known of one candidate wording.
+
+    Attributes
+    ----------
+    score : 0-100, how well the text matches.
+    gap : nats by which the sound is explained better than by the best free hypothesis; <= 0 as a
+        rule; 0 without sound.
+    margin : nats ahead of the best other outcome; 0 without sound.
+    n_live_words : words outside the wording that only a person says.
+    unknown_share : 0-1, share of the words outside the wording that no announcement uses.
+    """
+
+    score: float
+    gap: float = 0.0
+    margin: float = 0.0
+    n_live_words: int = 0
+    unknown_share: float = 0.0
+
+
+class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One logistic model; the names are those of `Figures`."""
+
+    intercept: float
+    score: float
+    gap: float
+    margin: float
+    n_live_words: float
+    unknown_share: float
+
+    def probability(self, figures: Figures) -> float:
+        """Return the probability, 0-1, that the wording was spoken."""
+        total = (
+            self.intercept
+            + self.score * figures.score
+            + self.gap * max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS))
+            + self.margin * max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS))
+            + self.n_live_words * figures.n_live_words
+            + self.unknown_share * figures.unknown_share
+        )
+        return 1.0 / (1.0 + math.exp(-max(-60.0, min(total, 60.0))))
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cut-offs, and a model for sound with text and one for text alone.
+
+    Attributes
+    ----------
+    mark_cutoff : probability from which the mark may be set.
+    announcement_cutoff : probability from which any other announcement is reported.
+    """
+
+    mark_cutoff: float
+    announcement_cutoff: float
+    acoustic: Coefficients
+    text: Coefficients
+
+
+def load_calibration(path: Path | None = None) -> Calibration:
+    """Read the coefficients.
+
+    Raises
+    ------
+    DataFileError
+        Naming the file and the field that is wrong.
+    """
+    file = read_toml(path or data_folder(".") / "calibration.toml")
+    try:
+        calibration = msgspec.convert(file.values, Calibration)
+    except msgspec.ValidationError as problem:
+        raise DataFileError(f"{file.path}: {problem}") from problem
+    for name in ("mark_cutoff", "announcement_cutoff"):
+        value = getattr(calibration, name)
+        if not 0.0 < value < 1.0:
+            raise DataFileError(f"{file.place(key=name)}: expected 0 to 1, found {value}")
+    return calibration

@@ -1,0 +1,418 @@
+"""From what was heard to the one outcome of the call.
+
+First each stretch of speech is judged by itself (`SpeechJudge`), then everything in the recording
+together (`decide_call`): a live person anywhere outranks every announcement, an announcement
+outranks the tones around it, and where two lists of the regulation contradict each other, or the
+evidence for a mark has a hole, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from recognizer.calibration import Calibration, Figures
+from recognizer.matching import Matcher, TranscriptWords, cutoff_of
+from recognizer.normalization import normalize_words
+from recognizer.types import (
+    CallOutcome,
+    Outcome,
+    PhraseListName,
+    PhraseMatch,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    Transcript,
+    phrase_list_of,
+    total_duration_s,
+)
+from recognizer.verification import Candidate, Hearing
+
+__all__ = ["SpeechJudge", "SpokenVerdict", "decide_call"]
+
+_KNOWN_WORD_RATIO = 80.0
+# Which announcement decides where several are heard; earlier wins.
+_PRECEDENCE = (
+    CallOutcome.CALLER_RESTRICTED,
+    CallOutcome.TEMPORARILY_BLOCKED,
+    CallOutcome.SERVICE_SUSPENDED,
+    CallOutcome.NOT_REGISTERED,
+    CallOutcome.SERVICE_TYPE_UNAVAILABLE,
+    CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE,
+    CallOutcome.TEMPORARILY_UNAVAILABLE,
+    CallOutcome.LINE_BUSY,
+    CallOutcome.NOT_IN_SERVICE,
+    CallOutcome.DOES_NOT_EXIST,
+    CallOutcome.BLOCKED,
+    CallOutcome.AVAILABLE_FOR_PURCHASE,
+    CallOutcome.MISDIALLED,
+    CallOutcome.CALL_ASSISTANT,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.COMPANY_IVR,
+    CallOutcome.CONNECTION_IMPOSSIBLE,
+    CallOutcome.NO_ANSWER,
+    CallOutcome.NETWORK_CONGESTION,
+    CallOutcome.CALL_PROGRESS,
+)
+_SPEAKS_LIKE_A_PERSON = frozenset(
+    {CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL, CallOutcome.COMPANY_IVR}
+)
+_MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenVerdict:
+    """What one stretch of speech, or one transcript, says.
+
+    Attributes
+    ----------
+    outcome : CallOutcome
+        An announcement, `live_person` or `undetermined`.
+    confidence : float
+        0-1.
+    match : PhraseMatch or None
+    transcript : Transcript or None
+        The version that the verdict rests on; None for a bare text.
+    alternatives : tuple of (CallOutcome, float)
+        Other outcomes considered, with probabilities.
+    reason : str
+    figures : Figures or None
+        What the confidence was made of.
+    """
+
+    outcome: CallOutcome
+    confidence: float
+    match: PhraseMatch | None
+    transcript: Transcript | None
+    alternatives: tuple[tuple[CallOutcome, float], ...] = ()
+    reason: str = ""
+    figures: Figures | None = None
+
+
+class SpeechJudge:
+    """Judges stretches of speech by the phrase lists and the calibration."""
+
+    def __init__(self, matcher: Matcher, calibration: Calibration) -> None:
+        self._matcher = matcher
+        self._calibration = calibration
+        self._lists = matcher.book.words
+        self._known = tuple(
+            {
+                word
+                for phrase in matcher.phrases
+                if phrase.outcome is not CallOutcome.LIVE_PERSON
+                for word, _ in normalize_words([phrase.text])
+            }
+        )
+
+    def judge_text(self, text: str) -> SpokenVerdict:
+        """Judge a transcript without its sound."""
+        heard = TranscriptWords.of(text.split())
+        found = self._separate(heard)
+        live = self._live_match(heard)
+        best = _deciding(found)
+        if best is None:
+            return self._without_announcement(heard, live, confident=True)
+        figures = self._figures(heard, best)
+        probability = self._calibration.text.probability(figures)
+        return self._accept(best, probability, figures, live=live, alternatives=())
+
+    def judge(self, hearing: Hearing) -> SpokenVerdict:
+        """Judge a stretch of speech whose wordings were compared with the sound."""
+        free = TranscriptWords.of(w.text for w in hearing.free.words)
+        live = self._live_match(free)
+        if not hearing.candidates:
+            confident = (hearing.free.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
+            verdict = self._without_announcement(free, live, confident=confident)
+            return _with_transcript(verdict, hearing.free)
+        best = hearing.candidates[0]
+        heard = TranscriptWords.of(w.text for w in best.base.words)
+        found = (best.match, *(m for m in self._separate(heard) if not _overlap(m, best.match)))
+        deciding = _deciding(found) or best.match
+        chosen = next((c for c in hearing.candidates if c.match is deciding), best)
+        figures = self._acoustic_figures(hearing, chosen, heard, deciding)
+        probability = self._calibration.acoustic.probability(figures)
+        verdict = self._accept(
+            deciding,
+            probability,
+            figures,
+            live=live,
+            alternatives=_alternatives(hearing, deciding),
+        )
+        return _with_transcript(verdict, best.base)
+
+    # ---- the parts of a judgement ---------------------------------------------------------
+
+    def _separate(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
+        """Return the announcements found whole, best first, none overlapping a better one."""
+        kept: list[PhraseMatch] = []
+        for match in self._matcher.find(heard):
+            if (
+                match.outcome is not CallOutcome.LIVE_PERSON
+                and match.score >= cutoff_of(match.phrase)
+                and not any(_overlap(match, other) for other in kept)
+            ):
+                kept.append(match)
+        return tuple(kept)
+
+    def _live_match(self, heard: TranscriptWords) -> PhraseMatch | None:
+        return next(
+            (
+                m
+                for m in self._matcher.find(heard)
+                if m.outcome is CallOutcome.LIVE_PERSON and m.score >= cutoff_of(m.phrase)
+            ),
+            None,
+        )
+
+    def _figures(self, heard: TranscriptWords, match: PhraseMatch) -> Figures:
+        outside = [
+            word
+            for word, place in zip(heard.words, heard.places, strict=True)
+            if not match.first_word <= place < match.end_word
+        ]
+        return Figures(
+            score=match.score,
+            n_live_words=sum(word in self._lists.live for word in outside),
+            unknown_share=self._unknown_share(outside),
+        )
+
+    def _acoustic_figures(
+        self, hearing: Hearing, chosen: Candidate, heard: TranscriptWords, match: PhraseMatch
+    ) -> Figures:
+        figures = self._figures(heard, match)
+        others = [
+            c.score.total_logprob for c in hearing.candidates if c.outcome is not chosen.outcome
+        ]
+        total = chosen.score.total_logprob
+        return Figures(
+            score=figures.score,
+            gap=total - max(hearing.free_total, hearing.guided_total),
+            margin=total - max(others) if others else math.inf,
+            n_live_words=figures.n_live_words,
+            unknown_share=figures.unknown_share,
+        )
+
+    def _unknown_share(self, words: Sequence[str]) -> float:
+        if not words or not self._known:
+            return 0.0
+        ratios = process.cdist(words, self._known, scorer=fuzz.ratio)
+        listed = ratios.max(axis=1) >= _KNOWN_WORD_RATIO
+        known = [
+            bool(near) or word in self._lists.filler or word in self._lists.announcement
+            for near, word in zip(listed, words, strict=True)
+        ]
+        return 1.0 - sum(known) / len(words)
+
+    def _without_announcement(
+        self, heard: TranscriptWords, live: PhraseMatch | None, *, confident: bool
+    ) -> SpokenVerdict:
+        if live is not None:
+            return SpokenVerdict(
+                CallOutcome.LIVE_PERSON,
+                live.score / 100.0,
+                live,
+                None,
+                reason=f"a person: «{live.phrase.text}»",
+            )
+        share = self._unknown_share(heard.words)
+        n_live = sum(word in self._lists.live for word in heard.words)
+        if confident and len(heard.words) >= 2 and (n_live or share >= 0.5):
+            return SpokenVerdict(
+                CallOutcome.LIVE_PERSON,
+                min(0.95, 0.5 + 0.1 * n_live + 0.3 * share),
+                None,
+                None,
+                reason="speech in words that no announcement uses",
+            )
+        return SpokenVerdict(
+            CallOutcome.UNDETERMINED, 0.5, None, None, reason="speech without a known wording"
+        )
+
+    def _accept(
+        self,
+        match: PhraseMatch,
+        probability: float,
+        figures: Figures,
+        *,
+        live: PhraseMatch | None,
+        alternatives: tuple[tuple[CallOutcome, float], ...],
+    ) -> SpokenVerdict:
+        if live is not None and not _overlap(live, match) and not self._is_machine(match, live):
+            return SpokenVerdict(
+                CallOutcome.LIVE_PERSON,
+                live.score / 100.0,
+                live,
+                None,
+                alternatives=((match.outcome, round(probability, 4)), *alternatives),
+                reason=f"a person speaks: «{live.phrase.text}»",
+                figures=figures,
+            )
+        marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
+        calibration = self._calibration
+        cutoff = calibration.mark_cutoff if marks else calibration.announcement_cutoff
+        if probability < cutoff:
+            if figures.n_live_words and match.outcome not in _SPEAKS_LIKE_A_PERSON:
+                return SpokenVerdict(
+                    CallOutcome.LIVE_PERSON,
+                    0.6,
+                    None,
+                    None,
+                    alternatives=((match.outcome, round(probability, 4)), *alternatives),
+                    reason=f"«{match.phrase.text}» among words only a person says",
+                    figures=figures,
+                )
+            return SpokenVerdict(
+                CallOutcome.UNDETERMINED,
+                1.0 - probability,
+                match,
+                None,
+                alternatives=((match.outcome, round(probability, 4)), *alternatives),
+                reason=f"«{match.phrase.text}» is too uncertain ({probability:.2f} < {cutoff:.2f})",
+                figures=figures,
+            )
+        return SpokenVerdict(
+            match.outcome,
+            probability,
+            match,
+            None,
+            alternatives=alternatives,
+            reason=f"«{match.phrase.text}»",
+            figures=figures,
+        )
+
+    def _is_machine(self, match: PhraseMatch, live: PhraseMatch) -> bool:
+        """Voicemail greetings and assistants speak as people do: «слушаю вас»."""
+        return match.outcome in _SPEAKS_LIKE_A_PERSON and match.first_word <= live.first_word
+
+
+def _overlap(one: PhraseMatch, other: PhraseMatch) -> bool:
+    return one.first_word < other.end_word and other.first_word < one.end_word
+
+
+def _deciding(matches: Iterable[PhraseMatch]) -> PhraseMatch | None:
+    """Return the match whose outcome decides; counter-phrases (undetermined) decide nothing."""
+    ranked = [m for m in matches if m.outcome in _PRECEDENCE]
+    return min(ranked, key=lambda m: _PRECEDENCE.index(m.outcome), default=None)
+
+
+def _alternatives(hearing: Hearing, match: PhraseMatch) -> tuple[tuple[CallOutcome, float], ...]:
+    """Return the other candidates' share of the probability, from their totals."""
+    top = hearing.candidates[0].score.total_logprob
+    weights = {c.outcome: math.exp(c.score.total_logprob - top) for c in hearing.candidates}
+    total = sum(weights.values())
+    return tuple(
+        (outcome, round(weight / total, 4))
+        for outcome, weight in weights.items()
+        if outcome is not match.outcome
+    )
+
+
+def _with_transcript(verdict: SpokenVerdict, transcript: Transcript) -> SpokenVerdict:
+    match = verdict.match
+    if match is not None and match.start_s is None and match.end_word <= len(transcript.words):
+        words = transcript.words[match.first_word : match.end_word]
+        if words:
+            match = PhraseMatch(
+                match.phrase,
+                match.score,
+                match.first_word,
+                match.end_word,
+                words[0].start_s,
+                words[-1].end_s,
+            )
+    return SpokenVerdict(
+        verdict.outcome,
+        verdict.confidence,
+        match,
+        transcript,
+        verdict.alternatives,
+        verdict.reason,
+        verdict.figures,
+    )
+
+
+# ---- the whole call ---------------------------------------------------------------------------
+
+_DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
+_MUCH = 0.3  # share of the recording from which music or noise is what it is about
+_RINGS_BEFORE_BUSY = 3  # so many rings before short beeps: it rang and nobody answered
+
+
+def decide_call(
+    duration_s: float,
+    tones: Sequence[ToneEvent],
+    segments: Sequence[Segment],
+    verdicts: Sequence[SpokenVerdict],
+) -> tuple[Outcome, SpokenVerdict | None]:
+    """Return the outcome of the call, and the stretch of speech that decided it, if one did."""
+    people = [v for v in verdicts if v.outcome is CallOutcome.LIVE_PERSON]
+    if people:
+        return _spoken(max(people, key=lambda v: v.confidence))
+    announced = [v for v in verdicts if v.outcome in _PRECEDENCE]
+    if announced:
+        return _spoken(_reconciled(announced))
+    if verdicts:
+        return _spoken(max(verdicts, key=lambda v: v.confidence))
+    return _without_speech(duration_s, tones, segments), None
+
+
+def _spoken(verdict: SpokenVerdict) -> tuple[Outcome, SpokenVerdict]:
+    return (
+        Outcome(verdict.outcome, round(verdict.confidence, 4), verdict.match, verdict.reason),
+        verdict,
+    )
+
+
+def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:
+    """Return the announcement that decides; contradicting lists claim nothing for the mark."""
+    first = min(announced, key=lambda v: (_PRECEDENCE.index(v.outcome), -v.confidence))
+    agreeing = [v for v in announced if v.outcome is first.outcome]
+    return max(agreeing, key=lambda v: v.confidence)
+
+
+def _without_speech(
+    duration_s: float, tones: Sequence[ToneEvent], segments: Sequence[Segment]
+) -> Outcome:
+    return _from_tones(tones) or _from_sounds(duration_s, segments)
+
+
+def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
+    by_kind = {kind: [t for t in tones if t.kind is kind] for kind in ToneKind}
+    rings = by_kind[ToneKind.RINGBACK]
+    n_rings = sum(t.n_periods for t in rings)
+    busy = by_kind[ToneKind.BUSY] + by_kind[ToneKind.CONGESTION]
+    if by_kind[ToneKind.FAX]:
+        return Outcome(CallOutcome.FAX, 0.97, reason="a fax or modem answers")
+    if busy and n_rings < _RINGS_BEFORE_BUSY:
+        return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
+    if rings:
+        return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
+    if by_kind[ToneKind.SIT] or by_kind[ToneKind.BEEP]:
+        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="a signal without an announcement")
+    return None
+
+
+def _from_sounds(duration_s: float, segments: Sequence[Segment]) -> Outcome:
+    music_s = total_duration_s(segments, SegmentKind.MUSIC)
+    noise_s = total_duration_s(segments, SegmentKind.NOISE)
+    if music_s > _MUCH * duration_s:
+        return Outcome(CallOutcome.MUSIC, 0.9, reason=f"{music_s:.0f} s of music, no speech")
+    if noise_s + music_s > _MUCH * duration_s:
+        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
+    if duration_s < _DISCONNECTED_MAX_S:
+        return Outcome(
+            CallOutcome.DISCONNECTED, 0.8, reason=f"ends after {duration_s:.1f} s of nothing"
+        )
+    return Outcome(CallOutcome.SILENCE, 0.95, reason="nothing is heard")
+
+
+def _by_periods(kind: CallOutcome, tones: Sequence[ToneEvent], what: str) -> Outcome:
+    """Return an outcome that is surer when the cadence was heard to repeat."""
+    n_periods = sum(t.n_periods for t in tones)
+    confidence = 0.75 if n_periods < 2 else 0.97
+    return Outcome(kind, confidence, reason=f"{what} ({n_periods} periods)")

@@ -1,0 +1,294 @@
+"""One recording from sound to decision: the only place where the stages meet.
+
+The recording is read twice at most. The first reading, block by block, finds tones and segments;
+the second fetches only the stretches of speech, which alone reach the speech engine. Memory holds
+one block and one stretch, never the whole call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from recognizer.audio import AudioSource, open_audio
+from recognizer.audio.reader import AudioReader
+from recognizer.calibration import Calibration, load_calibration
+from recognizer.engines import load_engine
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
+from recognizer.errors import RecognizerError
+from recognizer.matching import Matcher
+from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
+from recognizer.phrases import PhraseBook, load_phrases
+from recognizer.policy import Regulation, load_regulation
+from recognizer.segments import Scan, Scanner
+from recognizer.settings import Settings, load_settings
+from recognizer.tone_plans import TonePlan, load_tone_plan
+from recognizer.types import (
+    CallError,
+    CallOutcome,
+    CallReport,
+    Evidence,
+    Segment,
+    SegmentKind,
+    Transcript,
+)
+from recognizer.verification import Hearing, Verifier
+
+__all__ = ["Recognizer", "recognize"]
+
+_JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
+_PAD_S = 0.25
+# So much speech in which nobody is recognised as a person and nothing as an announcement is heard
+# before we stop and hand the call to an operator.
+_MAX_STRETCHES = 40
+
+
+class Recognizer:
+    """Everything needed to classify recordings, loaded once.
+
+    Not safe to share between threads that call at the same time; give each worker its own.
+
+    Parameters
+    ----------
+    engine : Engine
+    phrases : PhraseBook
+    regulation : Regulation
+    tone_plan : TonePlan
+    calibration : Calibration
+    channel : str
+        Default of `recognize`: `auto`, `mix` or a number from 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        phrases: PhraseBook,
+        regulation: Regulation,
+        tone_plan: TonePlan,
+        calibration: Calibration,
+        channel: str = "auto",
+    ) -> None:
+        self.engine = engine
+        self.phrases = phrases
+        self.regulation = regulation
+        self._tone_plan = tone_plan
+        self._channel = channel
+        matcher = Matcher(phrases)
+        self._verifier = Verifier(matcher)
+        self._judge = SpeechJudge(matcher, calibration)
+
+    @classmethod
+    def load(cls, settings: Settings | None = None, *, engine: str | None = None) -> Recognizer:
+        """Load engine, phrase lists, regulation and tone plan as the settings say.
+
+        Parameters
+        ----------
+        settings : Settings or None
+            None: those of this process.
+        engine : str or None
+            `auto`, `vosk` or `whisper`, over the settings.
+
+        Raises
+        ------
+        RecognizerError
+            If a data file is wrong or no speech model can be loaded.
+        """
+        settings = settings or load_settings()
+        return cls(
+            phrases=load_phrases(settings.phrases),
+            regulation=load_regulation(settings.journal.regulation_file),
+            tone_plan=load_tone_plan(),
+            calibration=load_calibration(),
+            channel=settings.recognition.channel,
+            engine=load_engine(engine or settings.recognition.engine, settings),
+        )
+
+    def recognize(
+        self,
+        source: AudioSource,
+        *,
+        attempt: int = 1,
+        channel: str | int | None = None,
+        called_on: dt.date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        """Classify one recording.
+
+        Parameters
+        ----------
+        source : path, bytes or binary file object
+        attempt : int
+            Number of this attempt among those that count, from 1.
+        channel : `auto`, `mix`, number from 0, or None for the default
+        called_on : date or None
+            Day of the call, for the comment line; None: today.
+        name : str or None
+            What to call the recording in the report; None: its path.
+
+        Returns
+        -------
+        CallReport
+            With `error` set, and neither outcome nor decision, if the recording cannot be read or
+            the engine fails on it; this method raises nothing for a bad recording.
+        """
+        started = time.perf_counter()
+        label = name or (str(source) if isinstance(source, str | Path) else "<recording>")
+        stages = _Stopwatch()
+        try:
+            report = self._classify(source, label, attempt, channel, called_on, stages)
+        except RecognizerError as problem:
+            error = CallError(problem.kind, str(problem))
+            report = CallReport(label, None, None, None, 0.0, error)
+        elapsed_s = time.perf_counter() - started
+        return replace(report, elapsed_s=round(elapsed_s, 4), stage_s=stages.seconds)
+
+    def _classify(  # noqa: PLR0917
+        self,
+        source: AudioSource,
+        label: str,
+        attempt: int,
+        channel: str | int | None,
+        called_on: dt.date | None,
+        stages: _Stopwatch,
+    ) -> CallReport:
+        wish = self._channel if channel is None else channel
+        with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish) as reader:
+            with stages.timed("scan"):
+                scan = self._scan(reader)
+            verdicts = list(self._listen(reader, scan.segments, stages))
+        with stages.timed("decide"):
+            outcome, deciding = decide_call(
+                scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
+            )
+            decision = self.regulation.decide_outcome(outcome.kind, attempt=attempt, on=called_on)
+        return CallReport(
+            recording=label,
+            evidence=_evidence(scan, verdicts, deciding),
+            outcome=outcome,
+            decision=decision,
+            elapsed_s=0.0,
+        )
+
+    def _scan(self, reader: AudioReader) -> Scan:
+        scanner = Scanner(self._tone_plan, ENGINE_SAMPLE_RATE)
+        for block in reader.blocks():
+            scanner.push(block)
+        return scanner.finish()
+
+    def _listen(
+        self, reader: AudioReader, segments: Sequence[Segment], stages: _Stopwatch
+    ) -> Iterator[tuple[SpokenVerdict, Hearing]]:
+        """Yield the verdict on each stretch of speech, until a person is heard for certain."""
+        for start_s, end_s in _stretches(segments)[:_MAX_STRETCHES]:
+            with stages.timed("read"):
+                audio = reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)
+            with stages.timed("listen"):
+                utterance = self.engine.listen(audio)
+                hearing = self._verifier.hear(utterance)
+            with stages.timed("judge"):
+                verdict = self._judge.judge(hearing)
+            yield verdict, hearing
+            if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
+                return
+
+
+_SURE = 0.9
+
+
+class _Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+
+def recognize(
+    source: AudioSource,
+    *,
+    attempt: int = 1,
+    engine: str = "auto",
+    channel: str | int = "auto",
+    called_on: dt.date | None = None,
+    settings: Settings | None = None,
+) -> CallReport:
+    """Classify one recording, loading everything for it.
+
+    For more than one recording build a `Recognizer` once.
+
+    Examples
+    --------
+    >>> from recognizer import recognize
+    >>> recognize("tests/data/calls/samples/number-does-not-exist.wav").outcome.kind
+    <CallOutcome.DOES_NOT_EXIST: 'does_not_exist'>
+
+    Raises
+    ------
+    RecognizerError
+        If no speech model or data file can be loaded; a bad recording is `report.error` instead.
+    """
+    recognizer = Recognizer.load(settings, engine=engine)
+    return recognizer.recognize(source, attempt=attempt, channel=channel, called_on=called_on)
+
+
+def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """Join speech segments with short pauses between them into stretches an engine can hear."""
+    longest_s = MAX_UTTERANCE_S - 2 * _PAD_S
+    joined: list[tuple[float, float]] = []
+    for segment in segments:
+        if segment.kind is not SegmentKind.SPEECH:
+            continue
+        if joined:
+            start_s, end_s = joined[-1]
+            if segment.start_s - end_s <= _JOIN_GAP_S and segment.end_s - start_s <= longest_s:
+                joined[-1] = (start_s, segment.end_s)
+                continue
+        start_s = segment.start_s
+        while segment.end_s - start_s > longest_s:
+            joined.append((start_s, start_s + longest_s))
+            start_s += longest_s
+        joined.append((start_s, segment.end_s))
+    return joined
+
+
+def _evidence(
+    scan: Scan,
+    verdicts: Sequence[tuple[SpokenVerdict, Hearing]],
+    deciding: SpokenVerdict | None,
+) -> Evidence:
+    transcripts = [v.transcript for v, _ in verdicts if v.transcript is not None]
+    return Evidence(
+        duration_s=round(scan.duration_s, 3),
+        tones=scan.tones,
+        segments=scan.segments,
+        transcript=_joined(transcripts),
+        matches=tuple(v.match for v, _ in verdicts if v.match is not None),
+        acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
+        alternatives=() if deciding is None else deciding.alternatives,
+        notes=tuple(v.reason for v, _ in verdicts if v.reason),
+    )
+
+
+def _joined(transcripts: Sequence[Transcript]) -> Transcript | None:
+    if not transcripts:
+        return None
+    known = [t.confidence for t in transcripts if t.confidence is not None]
+    return replace(
+        transcripts[0],
+        text=" ".join(t.text for t in transcripts if t.text),
+        words=tuple(word for t in transcripts for word in t.words),
+        confidence=sum(known) / len(known) if known else None,
+    )

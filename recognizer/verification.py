@@ -1,0 +1,182 @@
+"""Hold what a transcript seems to say against the sound itself.
+
+A transcript of telephone speech is often garbled, and its garbles cross the border that matters:
+«временно заблокирован» comes out as «заблокирован». So the stretch is recognised a second time
+with our wordings expected, and whatever matches is compared with its rivals *in place*: the matched
+words of a hypothesis are replaced by each rival wording and every version is scored whole against
+the same encoded sound, without the expectation. Totals are compared, not means: a mean forgives a
+skipped word.
+
+Conventions
+-----------
+Log-probabilities are natural logarithms; a *margin* is a difference of two totals over the same
+sound, in nats, positive when the first explains it better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rapidfuzz import fuzz
+
+from recognizer.engines.base import Utterance
+from recognizer.matching import Matcher
+from recognizer.normalization import normalize
+from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
+
+__all__ = ["Candidate", "Hearing", "Verifier"]
+
+_CANDIDATE_FLOOR = 45.0  # score from which a phrase is worth comparing with the sound
+_N_OUTCOMES = 4  # outcomes of one hypothesis that are compared
+_NOT_VERIFIED = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One listed wording put in the place of what was matched.
+
+    Attributes
+    ----------
+    match : PhraseMatch
+        The wording, and which words of `base` it stands for.
+    base : Transcript
+        The hypothesis it was put into.
+    score : AcousticScore
+        Of the whole version.
+    """
+
+    match: PhraseMatch
+    base: Transcript
+    score: AcousticScore
+
+    @property
+    def outcome(self) -> CallOutcome:
+        """Outcome of the wording."""
+        return self.match.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One stretch of speech, recognised and verified.
+
+    Attributes
+    ----------
+    free : Transcript
+        What was heard without expectation.
+    guided : Transcript
+        What was heard expecting our wordings.
+    candidates : tuple of Candidate
+        The best version of every outcome compared, best first; empty if nothing listed is near.
+    free_total, guided_total : float
+        Log-probability of the two hypotheses as they stand.
+    """
+
+    free: Transcript
+    guided: Transcript
+    candidates: tuple[Candidate, ...]
+    free_total: float
+    guided_total: float
+
+    @property
+    def margin(self) -> float:
+        """Nats between the best outcome and the next; infinite if there is no other."""
+        if len(self.candidates) < 2:
+            return math.inf
+        first, second = self.candidates[:2]
+        return first.score.total_logprob - second.score.total_logprob
+
+
+class Verifier:
+    """Compares candidate wordings with the sound.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        Phrases of the language spoken.
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._by_outcome = {
+            outcome: tuple(p for p in phrases if p in set(matcher.phrases))
+            for outcome, phrases in matcher.book.by_outcome.items()
+        }
+        self._guide = _guide(self._by_outcome)
+        self._partners = _partners(matcher)
+        self._rivals: dict[str, tuple[Phrase, ...]] = {}
+
+    def hear(self, utterance: Utterance) -> Hearing:
+        """Recognise one stretch of speech and compare what it seems to say with its rivals."""
+        free = utterance.transcript
+        guided = utterance.guided(self._guide)
+        versions: dict[str, tuple[Transcript, PhraseMatch]] = {}
+        for base in (guided, free):
+            for match in self._likely(base):
+                for phrase in (match.phrase, *self._rivals_of(match.phrase)):
+                    version = replace(match, phrase=phrase)
+                    versions.setdefault(_told_with(base, version), (base, version))
+        references = [t.text for t in (free, guided)]
+        texts = [t for t in (*versions, *references) if t]
+        scores = {s.text: s for s in utterance.score(texts)}
+        best: dict[CallOutcome, Candidate] = {}
+        for text in sorted(versions, key=lambda t: -scores[t].total_logprob):
+            base, match = versions[text]
+            best.setdefault(match.outcome, Candidate(match, base, scores[text]))
+        free_total, guided_total = (scores[t].total_logprob if t else -math.inf for t in references)
+        return Hearing(free, guided, tuple(best.values()), free_total, guided_total)
+
+    def _likely(self, base: Transcript) -> list[PhraseMatch]:
+        """Return the best phrase of each of the likeliest outcomes."""
+        best: dict[CallOutcome, PhraseMatch] = {}
+        for match in self._matcher.find([w.text for w in base.words], floor=_CANDIDATE_FLOOR):
+            if match.outcome not in _NOT_VERIFIED:
+                best.setdefault(match.outcome, match)
+        return list(best.values())[:_N_OUTCOMES]
+
+    def _rivals_of(self, phrase: Phrase) -> tuple[Phrase, ...]:
+        """Return the nearest wording of every outcome `phrase` must not be confused with."""
+        if phrase.id not in self._rivals:
+            text = normalize(phrase.text)
+            self._rivals[phrase.id] = tuple(
+                max(self._by_outcome[other], key=lambda p: fuzz.ratio(text, normalize(p.text)))
+                for other in self._partners.get(phrase.outcome, ())
+            )
+        return self._rivals[phrase.id]
+
+
+def _guide(by_outcome: dict[CallOutcome, tuple[Phrase, ...]]) -> tuple[str, ...]:
+    """Return the wordings to expect: the first of every outcome, as sentences."""
+    return tuple(
+        phrases[0].text[:1].upper() + phrases[0].text[1:] + "."
+        for outcome, phrases in by_outcome.items()
+        if phrases and outcome is not CallOutcome.UNDETERMINED
+    )
+
+
+def _partners(matcher: Matcher) -> dict[CallOutcome, list[CallOutcome]]:
+    """Return for each outcome the ones it must never be confused with, where they have phrases."""
+    partners: dict[CallOutcome, list[CallOutcome]] = {}
+    known = {p.outcome for p in matcher.phrases} - _NOT_VERIFIED
+    for pair in matcher.book.forbidden_confusions():
+        for one in pair & known:
+            partners.setdefault(one, []).extend(sorted((pair - {one}) & known))
+    return partners
+
+
+def _told_with(base: Transcript, match: PhraseMatch) -> str:
+    """Return the hypothesis with the matched words replaced by the phrase."""
+    words = [w.text for w in base.words]
+    phrase = match.phrase.text
+    if match.first_word == 0 or words[match.first_word][:1].isupper():
+        phrase = phrase[:1].upper() + phrase[1:]
+    ending = _ending(words[match.end_word - 1])
+    before: Sequence[str] = words[: match.first_word]
+    return " ".join([*before, phrase + ending, *words[match.end_word :]])
+
+
+def _ending(word: str) -> str:
+    """Return the punctuation a word ends with."""
+    bare = word.rstrip(".,!?…;:")
+    return word[len(bare) :]
