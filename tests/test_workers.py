@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,13 @@ def job(folder: Path, content: str, name: str = "call.wav") -> Job:
 
 
 @pytest.fixture(scope="module")
-def worker():
+def worker() -> Iterator[Worker]:
     with Worker(loader(), limits=TimeLimits(base_s=1.0)) as worker:
         worker.start()
         yield worker
 
 
-def test_a_worker_answers_with_the_report_and_the_digest(worker: Worker, tmp_path: Path):
+def test_a_worker_answers_with_the_report_and_the_digest(worker: Worker, tmp_path: Path) -> None:
     finished = worker.run(job(tmp_path, "busy_tone"))
     assert finished.report.outcome is not None
     assert finished.report.outcome.kind is CallOutcome.BUSY_TONE
@@ -51,7 +52,7 @@ def test_a_worker_answers_with_the_report_and_the_digest(worker: Worker, tmp_pat
 )
 def test_a_file_that_kills_or_hangs_its_worker_costs_that_file_only(
     worker: Worker, tmp_path: Path, content: str, kind: str, words: str
-):
+) -> None:
     error = worker.run(job(tmp_path, content)).report.error
     assert error is not None
     assert error.kind == kind
@@ -60,19 +61,21 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_that_file_only(
     assert worker.run(job(tmp_path, "silence")).report.error is None
 
 
-def test_a_worker_killed_by_chance_is_replaced_and_the_file_done(worker: Worker, tmp_path: Path):
+def test_a_worker_killed_by_chance_is_replaced_and_the_file_done(
+    worker: Worker, tmp_path: Path
+) -> None:
     finished = worker.run(job(tmp_path, f"die-once {tmp_path / 'mark'}"))
     assert finished.report.error is None
 
 
-def test_an_idle_worker_that_was_killed_is_replaced(worker: Worker, tmp_path: Path):
+def test_an_idle_worker_that_was_killed_is_replaced(worker: Worker, tmp_path: Path) -> None:
     worker.start()
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)
     assert worker.run(job(tmp_path, "silence")).report.error is None
 
 
-def test_workers_ignore_the_ctrl_c_meant_for_their_parent(worker: Worker, tmp_path: Path):
+def test_workers_ignore_the_ctrl_c_meant_for_their_parent(worker: Worker, tmp_path: Path) -> None:
     worker.start()
     before = worker.pid
     assert before is not None
@@ -82,12 +85,12 @@ def test_workers_ignore_the_ctrl_c_meant_for_their_parent(worker: Worker, tmp_pa
     assert worker.pid == before
 
 
-def test_a_recogniser_that_cannot_be_loaded_says_why_at_once():
+def test_a_recogniser_that_cannot_be_loaded_says_why_at_once() -> None:
     with WorkerPool(load_nothing, 1) as pool, pytest.raises(EngineError, match="models install"):
         pool.start()
 
 
-def test_closing_stops_a_worker_in_the_middle_of_a_file(tmp_path: Path):
+def test_closing_stops_a_worker_in_the_middle_of_a_file(tmp_path: Path) -> None:
     pool = WorkerPool(loader(), 1)
     taken = threading.Event()
     future = pool.submit(job(tmp_path, "hang"), taken.set)
@@ -101,7 +104,7 @@ def test_closing_stops_a_worker_in_the_middle_of_a_file(tmp_path: Path):
     assert pool.pids == ()
 
 
-def test_workers_die_with_a_parent_that_was_killed(tmp_path: Path):
+def test_workers_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     path.write_text("hang")
     program = textwrap.dedent(f"""
