@@ -200,9 +200,10 @@ class PhraseBook:
 
 def _digest(book: PhraseBook) -> str:
     """Return a digest of the content: not of places, origins or the order of files."""
-    phrases = sorted(
-        (p.id, normalize(p.text), p.outcome, p.language, p.score_cutoff) for p in book.phrases
-    )
+    phrases = [
+        (p.id, normalize(p.text), p.outcome, p.language, p.score_cutoff, p.whole)
+        for p in sorted(book.phrases, key=lambda p: p.id)
+    ]
     words = [
         (sorted(entry.words.words), sorted(entry.words.stems), entry.weight)
         for entry in book.words.deciding
@@ -224,6 +225,7 @@ class _PhraseEntry(msgspec.Struct, forbid_unknown_fields=True):
     text: str
     seen_in: str
     score_cutoff: float | None = None
+    whole: bool = False
 
 
 class _ListFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -373,7 +375,14 @@ def _read_list(file: TomlFile) -> list[Phrase]:
         cutoff = listed.score_cutoff if entry.score_cutoff is None else entry.score_cutoff
         phrases.append(
             Phrase(
-                entry.id, entry.text, listed.outcome, listed.language, entry.seen_in, cutoff, place
+                entry.id,
+                entry.text,
+                listed.outcome,
+                listed.language,
+                entry.seen_in,
+                cutoff,
+                place,
+                entry.whole,
             )
         )
     return phrases

@@ -337,6 +337,9 @@ class Phrase:
         Where the wording was seen.
     score_cutoff : float or None
         0-100, the list's own where None.
+    whole : bool
+        Counts only where nothing else was said: for single words that mean little inside a
+        sentence («занят», «да»).
     place : str
         File and line, for messages.
     """
@@ -348,6 +351,7 @@ class Phrase:
     seen_in: str
     score_cutoff: float | None = None
     place: str = ""
+    whole: bool = False
 
     def __post_init__(self) -> None:
         _check_range(f"score_cutoff of phrase {self.id}", self.score_cutoff, 0.0, 100.0)
