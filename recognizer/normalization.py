@@ -26,6 +26,8 @@ from recognizer.types import NormalizedText
 __all__ = ["normalize", "normalize_words", "sound_alike", "sound_alike_word"]
 
 
+# Remembered, because loading the lists asks for the same thousand texts several times.
+@lru_cache(maxsize=4096)
 def normalize(text: str) -> NormalizedText:
     """Return `text` in the spelling all comparisons use.
 

@@ -201,7 +201,7 @@ class PhraseBook:
 def _digest(book: PhraseBook) -> str:
     """Return a digest of the content: not of places, origins or the order of files."""
     phrases = [
-        (p.id, normalize(p.text), p.outcome, p.language, p.score_cutoff, p.whole)
+        (p.id, p.text, p.outcome, p.language, p.score_cutoff, p.whole)
         for p in sorted(book.phrases, key=lambda p: p.id)
     ]
     words = [
