@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -112,9 +113,8 @@ class ContactRow(Base):
     kind: Mapped[str | None] = mapped_column(String(20))
     do_not_call: Mapped[bool] = mapped_column(default=False)
     search_text: Mapped[str] = mapped_column(Text, default="")
-    deciding_id: Mapped[int | None] = mapped_column(
-        ForeignKey("decisions.id", use_alter=True), index=True
-    )
+    # No foreign key: it would make a circle with decisions.contact_id.
+    deciding_id: Mapped[int | None] = mapped_column(RowId)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
@@ -167,10 +167,10 @@ class AttemptRow(Base):
     called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(40), index=True)
-    confidence: Mapped[float | None]
+    confidence: Mapped[float | None] = mapped_column(Double)
     phrase_id: Mapped[str | None] = mapped_column(Text)
     transcript: Mapped[str | None] = mapped_column(Text)
-    duration_s: Mapped[float | None]
+    duration_s: Mapped[float | None] = mapped_column(Double)
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)

@@ -1,0 +1,1 @@
+"""One file a schema version: `v<revision>_<name>.py`, in the order of their numbers."""
