@@ -132,6 +132,8 @@ class Matcher:
         for row in order:
             if table.scores[row] >= floor:
                 first, end = table.span(int(row))
+                if self.phrases[row].whole and not self._is_all(heard, first, end):
+                    continue
                 found.append(
                     PhraseMatch(
                         self.phrases[row],
@@ -141,6 +143,11 @@ class Matcher:
                     )
                 )
         return tuple(found)
+
+    def _is_all(self, heard: TranscriptWords, first: int, end: int) -> bool:
+        """Return whether nothing but fillers was heard outside ``[first, end)``."""
+        others = heard.words[:first] + heard.words[end:]
+        return all(word in self.book.words.filler for word in others)
 
     def deciding_weights(self, heard: TranscriptWords) -> npt.NDArray[np.float64]:
         """Return, shape (n_words,), the weight of each word heard; 1 where it decides nothing.
