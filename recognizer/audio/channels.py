@@ -17,6 +17,7 @@ the mean in rule 4 is over all channels: one that is empty so far may speak late
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,15 @@ import numpy.typing as npt
 
 from recognizer.audio.decoders import Frames
 
-__all__ = ["FRAMES_PER_S", "SURVEY_S", "ChannelChoice", "ChannelSurvey", "ChannelWish"]
+__all__ = [
+    "FRAMES_PER_S",
+    "SURVEY_S",
+    "ChannelChoice",
+    "ChannelSurvey",
+    "ChannelWish",
+    "mix_of",
+    "only",
+]
 
 ChannelWish = int | str
 """`auto`, `mix`, or a channel number from 0."""
@@ -38,7 +47,7 @@ _SILENT_DBFS = -60.0
 """The loudest frame of an empty channel; line noise lies below."""
 
 _STEADY_DB = 6.0
-"""A channel whose loudest frame rises less than this over its median frame says nothing."""
+"""A channel whose loudest frame is less than this above its quietest (5 %) says nothing."""
 
 _TONE_HZ = ((425.0, 45.0), (950.0, 70.0), (1100.0, 70.0), (1400.0, 70.0), (1800.0, 70.0),
             (2100.0, 70.0))  # fmt: skip
@@ -92,73 +101,78 @@ class ChannelSurvey:
         frequencies = np.fft.rfftfreq(self._length, 1 / sample_rate)
         self._bands = [np.abs(frequencies - hz) <= half_hz for hz, half_hz in _TONE_HZ]
         self._audible = frequencies >= 60.0
-        self._level_dbfs: list[npt.NDArray[np.float64]] = []
-        self._tone_share: list[npt.NDArray[np.float64]] = []
+        self._level_dbfs: list[npt.NDArray[np.floating]] = []
+        self._tone_share: list[npt.NDArray[np.floating]] = []
         self._products = np.zeros((n_channels, n_channels))
 
     def push(self, samples: Frames) -> None:
         """Take the next samples, shape (n, n_channels); what does not fill a frame is dropped."""
         n_frames = len(samples) // self._length
+        if n_frames == 0:
+            return
         frames = samples[: n_frames * self._length].reshape(n_frames, self._length, -1)
-        for frame in frames - frames.mean(axis=1, keepdims=True):
-            power = np.mean(frame.astype(np.float64) ** 2, axis=0)
-            self._level_dbfs.append(10 * np.log10(power + 1e-12))
-            spectrum = np.abs(np.fft.rfft(frame * self._window, axis=0)) ** 2
-            total = spectrum[self._audible].sum(axis=0) + 1e-12
-            best = np.max([spectrum[band].sum(axis=0) for band in self._bands], axis=0)
-            self._tone_share.append(best / total)
-            self._products += frame.T @ frame
+        frames = frames - frames.mean(axis=1, keepdims=True)
+        self._level_dbfs.append(10 * np.log10(np.mean(frames**2, axis=1) + 1e-12))
+        spectrum = np.abs(np.fft.rfft(frames * self._window, axis=1)) ** 2
+        total = spectrum[:, self._audible].sum(axis=1) + 1e-12
+        bands = [spectrum[:, band].sum(axis=1) for band in self._bands]
+        self._tone_share.append(np.max(bands, axis=0) / total)
+        flat = frames.reshape(-1, frames.shape[2])
+        self._products += flat.T @ flat
 
     def choose(self, *, is_whole_file: bool) -> ChannelChoice:
         """Apply the rule of this module to what was pushed."""
+        everything = list(range(self._n_channels))
         if not self._level_dbfs:
-            return mix_of(
-                self._n_channels, range(self._n_channels), "too short to compare channels"
-            )
-        levels = np.stack(self._level_dbfs)
-        loudest = levels.max(axis=0)
-        sounding = [int(c) for c in np.flatnonzero(loudest > _SILENT_DBFS)]
+            return self._mix(everything, "it is too short to compare the channels")
+        levels = np.concatenate(self._level_dbfs)
+        sounding = [int(c) for c in np.flatnonzero(levels.max(axis=0) > _SILENT_DBFS)]
         if not sounding:
-            return mix_of(self._n_channels, range(self._n_channels), "every channel is silent")
-        toned = self._only_tones(levels)
-        if toned is not None:
-            return only(self._n_channels, toned, "call-progress tones are heard in it alone")
-        first = max(sounding, key=lambda c: float(self._products[c, c]))
-        if len(sounding) > 1 and self._are_same(first, sounding):
-            return only(self._n_channels, first, "the channels carry the same sound")
-        if not is_whole_file:
-            reason = f"nothing in the first {SURVEY_S:.0f} s tells the parties apart"
-            return mix_of(self._n_channels, range(self._n_channels), reason)
-        steady = loudest - np.median(levels, axis=0) < _STEADY_DB
-        speaking = [c for c in sounding if not steady[c]]
-        if len(sounding) == 1 or len(speaking) == 1:
-            reason = "the other channels are silent or hold a steady noise"
-            return only(self._n_channels, (speaking or sounding)[0], reason)
-        return mix_of(self._n_channels, sounding, "nothing tells the parties apart")
+            return self._mix(everything, "every channel is silent")
+        return (
+            self._with_tones(levels)
+            or self._of_same_sound(sounding)
+            or (self._with_speech(levels, sounding) if is_whole_file else None)
+            or self._mix(
+                sounding if is_whole_file else everything, "nothing tells the parties apart"
+            )
+        )
 
-    def _only_tones(self, levels: npt.NDArray[np.float64]) -> int | None:
-        """Return the channel that alone has tones, None if there is none or more than one."""
-        tonal = (np.stack(self._tone_share) >= _TONE_SHARE) & (levels >= _TONE_DBFS)
+    def _with_tones(self, levels: npt.NDArray[np.floating]) -> ChannelChoice | None:
+        tonal = (np.concatenate(self._tone_share) >= _TONE_SHARE) & (levels >= _TONE_DBFS)
         tonal = np.stack([_long_runs(column) for column in tonal.T], axis=1)
         seconds = tonal.sum(axis=0) / FRAMES_PER_S
         found = int(np.argmax(seconds))
-        if seconds[found] < _TONE_MIN_S:
+        if seconds[found] < _TONE_MIN_S or np.any(np.delete(seconds, found) >= _TONE_MIN_S):
             return None
-        beeps = levels[tonal[:, found]]
-        others = np.delete(beeps, found, axis=1)
-        # The mean in decibels: an agent who speaks over some of the beeps does not matter.
-        margin = np.mean(beeps[:, found]) - np.mean(others, axis=0)
-        is_alone = np.all(margin >= _CROSSTALK_DB) and not np.any(
-            np.delete(seconds, found) >= _TONE_MIN_S
-        )
-        return found if is_alone else None
+        beeps = levels[tonal[:, found]].mean(axis=0)
+        if np.any(beeps[found] - np.delete(beeps, found) < _CROSSTALK_DB):
+            return None
+        return only(self._n_channels, found, "call-progress tones are heard in it alone")
 
-    def _are_same(self, first: int, sounding: list[int]) -> bool:
+    def _of_same_sound(self, sounding: list[int]) -> ChannelChoice | None:
         energy = np.diag(self._products)
-        return all(
-            abs(self._products[first, c]) >= _SAME_CORRELATION * np.sqrt(energy[first] * energy[c])
+        loudest = max(sounding, key=lambda c: float(energy[c]))
+        if len(sounding) > 1 and all(
+            abs(self._products[loudest, c])
+            >= _SAME_CORRELATION * np.sqrt(energy[loudest] * energy[c])
             for c in sounding
-        )
+        ):
+            return only(self._n_channels, loudest, "the channels carry the same sound")
+        return None
+
+    def _with_speech(
+        self, levels: npt.NDArray[np.floating], sounding: list[int]
+    ) -> ChannelChoice | None:
+        rise_db = levels.max(axis=0) - np.percentile(levels, 5, axis=0)
+        speaking = [c for c in sounding if rise_db[c] >= _STEADY_DB]
+        if len(sounding) > 1 and len(speaking) != 1:
+            return None
+        reason = "the other channels are silent or hold a steady noise"
+        return only(self._n_channels, (speaking or sounding)[0], reason)
+
+    def _mix(self, channels: list[int], reason: str) -> ChannelChoice:
+        return mix_of(self._n_channels, channels, reason)
 
 
 def _long_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -177,7 +191,7 @@ def only(n_channels: int, channel: int, reason: str) -> ChannelChoice:
     return ChannelChoice(weights, channel, reason)
 
 
-def mix_of(n_channels: int, channels: range | list[int], reason: str) -> ChannelChoice:
+def mix_of(n_channels: int, channels: Sequence[int], reason: str) -> ChannelChoice:
     """Return the mean of `channels`."""
     weights = np.zeros(n_channels, np.float32)
     weights[list(channels)] = 1.0 / len(channels)

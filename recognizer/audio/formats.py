@@ -203,7 +203,7 @@ def _by_frames(source: SourceFile) -> Container | None:
     """Find three MPEG or ADTS frames in a row near the beginning: they have no signature."""
     head = source.read_at(0, _HEAD_BYTES)
     offset = head.find(b"\xff")
-    while 0 <= offset:
+    while offset >= 0:
         for container, frame_bytes in ((MP3, _mpeg_frame_bytes), (_AAC, _adts_frame_bytes)):
             position = offset
             for _ in range(3):

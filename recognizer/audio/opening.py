@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recognizer.audio.decoders import DecodeError, Decoder
+from recognizer.audio.fallback import FallbackDecoder
 from recognizer.audio.formats import (
     AU,
     HEADERLESS,
@@ -144,10 +145,10 @@ def _open_container(view: View, kind: Container) -> Decoder:
     if not kind.is_for_soundfile:
         return PyAVDecoder(view, kind.demuxer)
     try:
-        return SoundfileDecoder(view)
+        first = SoundfileDecoder(view)
+        return FallbackDecoder(first, lambda: PyAVDecoder(view.again(), kind.demuxer))
     except DecodeError as refusal:
-        view.seek(0)
         try:
-            return PyAVDecoder(view, kind.demuxer)
+            return PyAVDecoder(view.again(), kind.demuxer)
         except DecodeError as problem:
             raise type(problem)(f"libsndfile: {refusal} libav: {problem}") from problem

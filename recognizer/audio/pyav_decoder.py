@@ -25,6 +25,9 @@ __all__ = ["NoAudioTrackError", "PyAVDecoder"]
 av.logging.set_level(None)
 
 _SKIP_FRAMES = 65_536
+_ESTIMATING_DEMUXERS = ("aac", "amr")
+"""Their files do not say how long they are; libav guesses from the first frames."""
+
 _MAX_BAD_PACKETS = 1000
 """In a row: then the rest of the file is not sound."""
 
@@ -55,13 +58,10 @@ class PyAVDecoder:
         self.position = 0
         self._pending: list[Frames] = []
         self._open()
-        try:
-            first = next(self._decoded, None)
-            if first is None:
-                raise DecodeError(self.broken_off or "no sound could be decoded")
-        except BaseException:
+        first = next(self._decoded, None)
+        if first is None:
             self.close()
-            raise
+            raise DecodeError(self.broken_off or "no sound could be decoded")
         self._pending = [_planes(first)]
         self.codec = self._stream.codec_context.codec.canonical_name
         self.n_frames = self._declared_frames()
@@ -120,6 +120,8 @@ class PyAVDecoder:
             self.broken_off = _reason(problem)
 
     def _declared_frames(self) -> int | None:
+        if self._demuxer in _ESTIMATING_DEMUXERS:
+            return None
         if self._stream.duration is not None and self._stream.time_base is not None:
             duration_s = self._stream.duration * self._stream.time_base
         elif self._container.duration is not None:

@@ -199,7 +199,7 @@ class AudioReader:
             if len(frames) == 0:
                 is_whole_file = True
                 break
-            n_wrong += np.count_nonzero(~(np.abs(frames) <= 1.5))
+            n_wrong += int(np.count_nonzero(~(np.abs(frames) <= 1.5)))
             n_frames += len(frames)
             frames = _in_range(frames)
             sums += frames.sum(axis=0, dtype=np.float64)

@@ -11,6 +11,7 @@ import io
 import os
 import stat
 import tempfile
+from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
 from recognizer.errors import AudioError
@@ -45,7 +46,7 @@ class SourceFile:
 
     def __init__(self, file: BinaryIO, name: str, *, is_ours: bool) -> None:
         self.name = display_name(name)
-        self.suffix = os.path.splitext(name)[1].lstrip(".").lower()
+        self.suffix = PurePath(name).suffix.lstrip(".").lower()
         self._file = file
         self._is_ours = is_ours
         self._failure: BaseException | None = None
@@ -105,8 +106,13 @@ class View(io.RawIOBase):
         self._source = source
         self._prefix = prefix
         self._start = start
-        self._size = len(prefix) + max(0, (source.size if end is None else end) - start)
+        self._end = source.size if end is None else end
+        self._size = len(prefix) + max(0, self._end - start)
         self._position = 0
+
+    def again(self) -> View:
+        """Return another view of the same bytes, with a position of its own."""
+        return View(self._source, prefix=self._prefix, start=self._start, end=self._end)
 
     def readable(self) -> bool:
         """Return True."""
@@ -152,7 +158,7 @@ def open_source(source: AudioSource, name: str | None = None) -> SourceFile:
     if isinstance(source, bytes | bytearray | memoryview):
         opened = SourceFile(io.BytesIO(source), name or "<bytes>", is_ours=True)
     elif isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
+        path = os.fsdecode(source)
         opened = SourceFile(_open_path(path), name or path, is_ours=True)
     else:
         opened = _open_object(source, name)
@@ -169,14 +175,14 @@ def open_source(source: AudioSource, name: str | None = None) -> SourceFile:
 def _open_path(path: str) -> BinaryIO:
     shown = display_name(path)
     try:
-        _refuse_special(os.stat(path).st_mode, shown)
+        _refuse_special(Path(path).stat().st_mode, shown)
         # Not to hang, should the file be replaced by a pipe between the two calls.
         descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
         try:
             _refuse_special(os.fstat(descriptor).st_mode, shown)
-            return open(descriptor, "rb")
+            return os.fdopen(descriptor, "rb")
         except BaseException:
             os.close(descriptor)
             raise
@@ -218,8 +224,7 @@ def _open_object(file: BinaryIO, name: str | None) -> SourceFile:
     shown = name or (own_name if isinstance(own_name, str) else "<stream>")
     try:
         if file.seekable():
-            if not isinstance(file.read(0), bytes):
-                raise _not_binary(shown)
+            _read_bytes(file, 0, shown)
             return SourceFile(file, shown, is_ours=False)
         return SourceFile(_spool(file, shown), shown, is_ours=True)
     except (OSError, ValueError, AttributeError) as problem:
@@ -235,9 +240,7 @@ def _open_object(file: BinaryIO, name: str | None) -> SourceFile:
 def _spool(file: BinaryIO, shown: str) -> BinaryIO:
     spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - reader closes
     try:
-        while data := file.read(2**20):
-            if not isinstance(data, bytes):
-                raise _not_binary(shown)
+        while data := _read_bytes(file, 2**20, shown):
             spool.write(data)
     except BaseException:
         spool.close()
@@ -245,9 +248,12 @@ def _spool(file: BinaryIO, shown: str) -> BinaryIO:
     return cast("BinaryIO", spool)
 
 
-def _not_binary(shown: str) -> AudioError:
-    return AudioError(
-        f"{display_name(shown)}: expected a file open in binary mode, it gives text; "
-        "open it with mode 'rb'",
-        kind="unsupported",
-    )
+def _read_bytes(file: BinaryIO, n_bytes: int, shown: str) -> bytes:
+    data = file.read(n_bytes)
+    if not isinstance(data, bytes):
+        raise AudioError(
+            f"{display_name(shown)}: expected a file open in binary mode, it gives "
+            f"{type(data).__name__}; open it with mode 'rb'",
+            kind="unsupported",
+        )
+    return data
