@@ -8,27 +8,38 @@ Not handled: signals of two tones less than 75 Hz apart (North American ringback
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import numpy as np
 
 from recognizer.spectrum import HOP_S, LOBE_BINS, Floats, Frames
 
-__all__ = ["Beep", "BeepFinder"]
+__all__ = ["Beep", "BeepFinder", "Edge"]
 
 _MIN_SHARE = 0.6  # of a frame's power in the tone: 1.8 dB over all other sound
 _MIN_SHARE_OF_TWO = 0.75
+_MIN_PURITY = 0.7
 _MAX_JUMP_HZ = 16.0  # from frame to frame
 _MIN_FRAMES = 4
 _MAX_RUN_FRAMES = 1000
 _MARGIN_FRAMES = 12
 _JOIN_S = 0.08  # no signal pauses shorter; a lost packet, a click or a phase reversal does
 _JOIN_HZ = 12.0
-_MAX_SPREAD_HZ = 14.0
+_MAX_SPREAD_HZ = 10.0  # through bad codecs with 10 dB of noise: up to 8
+_MAX_LEVEL_SPREAD = 5.0  # 7 dB; through the same: up to 4.5 dB
 _MIN_LENGTH_S = 0.035
 _EDGE_S = 0.03  # a beep this near to the recording's start or end may have been cut by it
 _QUIET_RATIO = 0.2  # -7 dB
 _COVERED_RATIO = 0.4  # -4 dB
+
+
+class Edge(enum.Enum):
+    """How a beep begins or ends."""
+
+    CLEAN = "clean"
+    CUT = "cut"  # the recording begins or ends in it
+    COVERED = "covered"  # another sound as loud is right there
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,8 @@ class Beep:
         Mean square.
     purity : float
         Part of the sound's power that is in the tone, 0-1.
-    is_start_known, is_end_known : bool
-        False where the recording or another sound cuts it: it may have been longer.
+    start, end : Edge
+        How it begins and ends.
     is_quiet_before, is_quiet_after : bool
         Whether the sound around it is clearly weaker.
     """
@@ -58,10 +69,20 @@ class Beep:
     second_hz: float | None
     power: float
     purity: float
-    is_start_known: bool
-    is_end_known: bool
+    start: Edge
+    end: Edge
     is_quiet_before: bool
     is_quiet_after: bool
+
+    @property
+    def is_measured(self) -> bool:
+        """Tell whether both its ends were heard: else it may have been longer."""
+        return self.start is Edge.CLEAN and self.end is Edge.CLEAN
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether the recording begins or ends in it."""
+        return Edge.CUT in (self.start, self.end)
 
     @property
     def length_s(self) -> float:
@@ -169,6 +190,9 @@ class BeepFinder:
         if (until - begin) * HOP_S < _MIN_LENGTH_S:
             return None
         power = float(np.median(tone[inner]))
+        purity = float(np.median((frames.share_of_two if is_pair else frames.share)[inner]))
+        if purity < _MIN_PURITY or not _is_steady(tone[inner]):
+            return None
         before = _around(frames.total, begin, step=-1)
         after = _around(frames.total, until, step=1)
         start_s = (self._first_frame + begin) * HOP_S
@@ -180,9 +204,9 @@ class BeepFinder:
             frequency_hz=hz[0],
             second_hz=hz[1] if is_pair else None,
             power=power,
-            purity=float(np.median((frames.share_of_two if is_pair else frames.share)[inner])),
-            is_start_known=start_s > _EDGE_S and before < _COVERED_RATIO * power,
-            is_end_known=not is_cut and after < _COVERED_RATIO * power,
+            purity=purity,
+            start=_edge(before / power, is_cut=start_s < _EDGE_S),
+            end=_edge(after / power, is_cut=is_cut),
             is_quiet_before=before < _QUIET_RATIO * power,
             is_quiet_after=after < _QUIET_RATIO * power,
         )
@@ -216,6 +240,16 @@ class BeepFinder:
         return done
 
 
+def _is_steady(power: Floats) -> bool:
+    """Tell whether a tone keeps its level; one step up or down is allowed (a gain control)."""
+    half = len(power) // 2
+    for part in (power, power[:half], power[half:]):
+        low, high = np.percentile(part, [10, 90]) if len(part) else (1.0, 1.0)
+        if high <= _MAX_LEVEL_SPREAD * low:
+            return True
+    return False
+
+
 def _crossing(amplitude: Floats, inside: int, *, step: int) -> float:
     """Return where, going outwards from frame `inside`, the amplitude falls to half."""
     n = len(amplitude)
@@ -243,6 +277,12 @@ def _around(total: Floats, edge: float, *, step: int) -> float:
     return float(np.mean(part)) if len(part) else 0.0
 
 
+def _edge(loudness_outside: float, *, is_cut: bool) -> Edge:
+    if is_cut:
+        return Edge.CUT
+    return Edge.COVERED if loudness_outside > _COVERED_RATIO else Edge.CLEAN
+
+
 def _is_continued(last: Beep, beep: Beep) -> bool:
     if (last.second_hz is None) is not (beep.second_hz is None):
         return False
@@ -260,8 +300,8 @@ def _join(last: Beep, beep: Beep) -> Beep:
         second_hz=longer.second_hz,
         power=longer.power,
         purity=longer.purity,
-        is_start_known=last.is_start_known,
-        is_end_known=beep.is_end_known,
+        start=last.start,
+        end=beep.end,
         is_quiet_before=last.is_quiet_before,
         is_quiet_after=beep.is_quiet_after,
     )

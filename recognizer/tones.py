@@ -14,7 +14,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from recognizer.beeps import Beep, BeepFinder
+from recognizer.beeps import Beep, BeepFinder, Edge
 from recognizer.errors import AudioError
 from recognizer.spectrum import Frames, FrameStream
 from recognizer.tone_plans import TonePlan, ToneSpec
@@ -27,6 +27,11 @@ _MAX_DRIFT_HZ = 16.0  # between beeps of one signal
 _LONGEST_PAUSE_S = 7.0  # longer than any period: what comes after is another signal
 _MIN_PART_OF_CUT = 0.5  # of its shortest length, for a lone beep that the recording cuts
 _MIN_PURITY_OF_LONE_BEEP = 0.85
+# A beep that another sound cuts short must be much like its neighbour.
+_MIN_PART_S = 0.1
+_MAX_DRIFT_OF_PART_HZ = 8.0
+_MAX_STEP = 4.0  # 6 dB
+_MAX_BETWEEN = 3
 _KEYPAD_PAUSE_S = 2.0
 _MAX_SKIPPED_PERIODS = 2.2  # a signal may lose a beep or two to noise and still be the same
 _SEQUENCE_PAUSE_S = 2.0
@@ -178,7 +183,7 @@ class _Signal:
         return (round(statistics.median(beep.frequency_hz for beep in self.beeps), 1),)
 
     def _cadence(self) -> Cadence | None:
-        whole = [b.length_s for b in self.beeps if b.is_start_known and b.is_end_known]
+        whole = [b.length_s for b in self.beeps if b.is_measured]
         on_s = statistics.median(whole or [b.length_s for b in self.beeps])
         pauses = [b.start_s - a.end_s for a, b in itertools.pairwise(self.beeps)]
         if not pauses:
@@ -250,16 +255,43 @@ def _cadences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
     for frequency_hz in dict.fromkeys(spec.frequencies_hz for spec in specs):
         family = [spec for spec in specs if spec.frequencies_hz == frequency_hz]
         own = [beep for beep in singles if family[0].matches_frequency(beep.frequency_hz)]
-        current: _Signal | None = None
-        for before, after in itertools.pairwise(own):
-            spec = next((s for s in family if _is_pair(before, after, s)), None)
-            if current is not None and spec is current.spec and current.beeps[-1] is before:
-                current.beeps.append(after)
-            elif spec is not None:
-                is_taken = current is not None and current.beeps[-1] is before
-                current = _Signal(spec, [after] if is_taken else [before, after])
-                signals.append(current)
+        signals += _chains(own, family)
     return [s for s in signals if len(s.beeps) >= s.spec.min_beeps]
+
+
+def _chains(beeps: Sequence[Beep], family: Sequence[ToneSpec]) -> list[_Signal]:
+    """Return runs of beeps that follow each other in one of the family's cadences."""
+    signals: list[_Signal] = []
+    first = 0
+    while first < len(beeps) - 1:
+        spec, index = _follower(beeps, first, family)
+        if spec is None:
+            first += 1
+            continue
+        chain = [beeps[first], beeps[index]]
+        while True:
+            following, index_after = _follower(beeps, index, [spec])
+            if following is None:
+                break
+            index = index_after
+            chain.append(beeps[index])
+        if any(beep.length_s * 1000 >= spec.on_ms[0] for beep in chain):
+            signals.append(_Signal(spec, chain))
+            first = index + 1
+        else:
+            first += 1
+    return signals
+
+
+def _follower(
+    beeps: Sequence[Beep], first: int, family: Sequence[ToneSpec]
+) -> tuple[ToneSpec | None, int]:
+    """Return which beep follows `first`, and in which signal; noise may put others between."""
+    for index in range(first + 1, min(first + 1 + _MAX_BETWEEN, len(beeps))):
+        for spec in family:
+            if _is_pair(beeps[first], beeps[index], spec):
+                return spec, index
+    return None, first
 
 
 def _is_pair(before: Beep, after: Beep, spec: ToneSpec) -> bool:
@@ -271,9 +303,9 @@ def _is_pair(before: Beep, after: Beep, spec: ToneSpec) -> bool:
         return False
     if not (_is_length(before, spec) and _is_length(after, spec)):
         return False
-    if before.is_start_known:
+    if before.start is Edge.CLEAN:
         period_s = after.start_s - before.start_s
-    elif after.is_end_known:
+    elif after.end is Edge.CLEAN:
         period_s = after.end_s - before.end_s
     else:
         return True
@@ -290,10 +322,9 @@ def _is_pause(pause_s: float, spec: ToneSpec) -> bool:
 
 
 def _is_length(beep: Beep, spec: ToneSpec) -> bool:
-    """Tell whether a beep is as long as the signal's, or may have been before it was cut."""
+    """Tell whether a beep is as long as the signal's, or was before the recording cut it."""
     shortest, longest = spec.on_ms
-    is_whole = beep.is_start_known and beep.is_end_known
-    return (not is_whole or beep.length_s * 1000 >= shortest) and beep.length_s * 1000 <= longest
+    return (beep.is_cut or beep.length_s * 1000 >= shortest) and beep.length_s * 1000 <= longest
 
 
 def _lone(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
@@ -323,21 +354,26 @@ def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
 
 
 def _absorbed(signals: list[_Signal], left: Sequence[Beep]) -> list[_Signal]:
-    """Give left-over beeps to a repeating signal of their frequency close by."""
+    """Give left-over beeps, cut short by another sound, to the signal they belong to."""
     for beep in left:
         for signal in signals:
-            reach_s = _reach_s(signal.spec)
-            if (
-                signal.spec.period_ms is not None
-                and beep.second_hz is None
-                and signal.spec.matches_frequency(beep.frequency_hz)
-                and signal.start_s - reach_s <= beep.end_s
-                and beep.start_s <= signal.end_s + reach_s
-                and beep.length_s * 1000 <= signal.spec.on_ms[1]
-            ):
+            if _belongs(beep, signal):
                 signal.beeps = sorted([*signal.beeps, beep], key=lambda b: b.start_s)
                 break
     return signals
+
+
+def _belongs(beep: Beep, signal: _Signal) -> bool:
+    nearest = min(signal.beeps, key=lambda b: abs(b.start_s - beep.start_s))
+    first, second = sorted((beep, nearest), key=lambda b: b.start_s)
+    return (
+        signal.spec.period_ms is not None
+        and beep.second_hz is None
+        and abs(beep.frequency_hz - nearest.frequency_hz) <= _MAX_DRIFT_OF_PART_HZ
+        and 1 / _MAX_STEP <= beep.power / nearest.power <= _MAX_STEP
+        and _MIN_PART_S <= beep.length_s <= signal.spec.on_ms[1] / 1000
+        and _is_pause(second.start_s - first.end_s, signal.spec)
+    )
 
 
 def _reach_s(spec: ToneSpec) -> float:
