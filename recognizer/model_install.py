@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.resources
+import importlib.util
 import shutil
 import stat
 import sys
@@ -44,7 +45,7 @@ from recognizer.model_registry import (
 )
 from recognizer.settings import Settings
 
-__all__ = ["ensure_model", "install_model"]
+__all__ = ["ensure_model", "has_local_source", "install_model"]
 
 _CHUNK_BYTES = 1 << 20
 _MAX_ARCHIVE_ENTRIES = 10_000
@@ -90,6 +91,20 @@ def ensure_model(name: str, settings: Settings) -> Path:
         file=sys.stderr,
     )
     return install_model(manifest, models_folder, sources=offline)
+
+
+def has_local_source(manifest: Manifest) -> bool:
+    """Return whether installed packages carry all of the model."""
+    packages = [source for source in manifest.sources if isinstance(source, PackagesSource)]
+    return any(all(map(_is_importable, _modules(source))) for source in packages)
+
+
+def _modules(source: PackagesSource) -> set[str]:
+    return {part.partition("/")[0] for parts in source.parts.values() for part in parts}
+
+
+def _is_importable(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _verify(manifest: Manifest, folder: Path) -> bool:
@@ -331,15 +346,18 @@ def _from_given(manifest: Manifest, given: Path, staging: Path, report: Progress
 
 def _copy_folder(manifest: Manifest, given: Path, model: Path, report: Progress) -> None:
     """Copy the files the manifest names; where it pins none, everything that is a file."""
-    names = [file.path for file in manifest.files]
+    names = [Path(file.path) for file in manifest.files]
     if not manifest.is_pinned:
-        names = [str(p.relative_to(given)) for p in sorted(given.rglob("*")) if p.is_file()]
-    for number, name in enumerate(names, start=1):
+        names = [path.relative_to(given) for path in sorted(given.rglob("*"))]
+    present = [name for name in names if (given / name).is_file()]  # missing: found by the check
+    total = sum((given / name).stat().st_size for name in present)
+    done = 0
+    for name in present:
         target = model / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (given / name).is_file():  # what is missing is reported by the check that follows
-            shutil.copyfile(given / name, target)
-        report(manifest.name, number, len(names))
+        shutil.copyfile(given / name, target)
+        done += target.stat().st_size
+        report(str(given), done, total)
 
 
 # --- zip archives -----------------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "ZipSource",
     "check_files",
     "file_sha256",
+    "find_folder",
     "find_installed",
     "find_vosk_model",
     "get_manifest",
@@ -306,19 +307,28 @@ def _read_digests(path: Path) -> dict[str, str]:
 def find_installed(name: str, models_folder: Path) -> Path | None:
     """Return the folder of the installed model `name`, None if it is not there or not whole.
 
-    Models of vosk are also found where that library keeps them: ``/usr/share/vosk`` and
-    ``~/.cache/vosk``.
-
     Raises
     ------
     ModelError
         If no manifest is called `name`.
     """
     manifest = get_manifest(name)
-    places = [models_folder]
+    places = _places(manifest, models_folder)
+    return next((place for place in places if is_complete(manifest, place)), None)
+
+
+def find_folder(manifest: Manifest, models_folder: Path) -> Path | None:
+    """Return the folder that bears the model's name, whole or damaged; None if there is none."""
+    places = _places(manifest, models_folder)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _places(manifest: Manifest, models_folder: Path) -> list[Path]:
+    """Return where a model may lie; those of vosk also where that library keeps them."""
+    folders = [models_folder]
     if manifest.engine == "vosk":
-        places += [Path("/usr/share/vosk"), Path.home() / ".cache/vosk"]
-    return next((place / name for place in places if is_complete(manifest, place / name)), None)
+        folders += [Path("/usr/share/vosk"), Path.home() / ".cache/vosk"]
+    return [folder / manifest.name for folder in folders]
 
 
 def find_vosk_model(

@@ -22,6 +22,14 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
+    from recognizer.cli import doctor, models  # noqa: PLC0415
+    from recognizer.cli.classify import classify
+    from recognizer.cli.match import match
+
+    app.command("classify")(classify)
+    app.command("match")(match)
+    app.add_typer(models.app, name="models")
+    app.command("doctor")(doctor.doctor)
 
 
 _register()

@@ -1,0 +1,213 @@
+"""`recognizer doctor`: what is installed, what is missing, what to type."""
+
+# ruff: noqa: PLC0415  (what a command needs is imported when it runs)
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recognizer.settings import Settings
+
+__all__ = ["doctor"]
+
+_LIBRARIES = ("numpy", "soundfile", "soxr", "av", "rapidfuzz", "ctranslate2", "faster_whisper")
+"""Modules with compiled parts, or which a classification cannot do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One line of the answer; `is_vital`: without it no recording can be classified."""
+
+    what: str
+    is_ok: bool
+    detail: str
+    is_vital: bool = False
+
+
+def doctor() -> None:
+    """Say what is installed, what is missing, and what to type about it.
+
+    Looks at Python, libraries, extras, speech models, phrase lists, the
+    regulation, the tone plan, the settings file and the journal; changes and
+    downloads nothing. Exit status 1 when recordings cannot be classified.
+
+    Example: recognizer doctor
+    """
+    can_classify = True
+    for finding in _findings():
+        state = "ok" if finding.is_ok else "missing"
+        print(f"{state:<8} {finding.what:<30} {finding.detail}".rstrip())
+        can_classify &= finding.is_ok or not finding.is_vital
+    print()
+    print("recordings can be classified" if can_classify else "recordings cannot be classified yet")
+    if not can_classify:
+        raise typer.Exit(1)
+
+
+def _findings() -> Iterator[_Finding]:
+    from recognizer.errors import SettingsError
+    from recognizer.settings import Settings, load_settings
+
+    yield _python()
+    try:
+        settings = load_settings()
+    except SettingsError as problem:
+        yield _Finding("settings", False, str(problem), is_vital=True)
+        settings = Settings()
+    else:
+        yield _settings_file()
+    yield from _libraries()
+    yield from _models(settings)
+    yield _engine(settings)
+    yield from _data(settings)
+    yield from _extras()
+    yield _journal(settings)
+
+
+def _python() -> _Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    is_ok = sys.version_info >= (3, 11)
+    return _Finding("python", is_ok, version if is_ok else f"{version}; install 3.11 or newer")
+
+
+def _settings_file() -> _Finding:
+    from recognizer.settings import settings_path
+
+    path = settings_path()
+    return _Finding("settings", True, str(path) if path else "defaults (no settings file)")
+
+
+def _libraries() -> Iterator[_Finding]:
+    import importlib
+
+    for name in _LIBRARIES:
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, OSError) as problem:  # OSError: its shared library does not load
+            detail = f"{problem}; type: pip install --force-reinstall recognizer"
+            yield _Finding(f"library {name}", False, detail, is_vital=True)
+        else:
+            yield _Finding(f"library {name}", True, str(getattr(module, "__version__", "")))
+
+
+def _models(settings: Settings) -> Iterator[_Finding]:
+    from recognizer.model_install import has_local_source
+    from recognizer.model_registry import find_installed, load_manifests
+
+    models_folder = settings.recognition.models_folder
+    for manifest in load_manifests().values():
+        folder = find_installed(manifest.name, models_folder)
+        if folder is not None:
+            finding = _Finding(f"model {manifest.name}", True, str(folder))
+        elif has_local_source(manifest):
+            detail = f"comes with the program, put together in {models_folder} on first use"
+            finding = _Finding(f"model {manifest.name}", True, detail)
+        else:
+            detail = f"type: recognizer models install {manifest.name}"
+            finding = _Finding(f"model {manifest.name}", False, detail)
+        yield finding
+
+
+def _engine(settings: Settings) -> _Finding:
+    """Say which engine would answer; it is found, not loaded."""
+    from recognizer.engines import WHISPER_MODEL
+    from recognizer.errors import ModelError
+    from recognizer.model_install import has_local_source
+    from recognizer.model_registry import find_installed, find_vosk_model, get_manifest
+
+    wanted = settings.recognition.engine
+    models_folder = settings.recognition.models_folder
+    try:
+        vosk = None if wanted == "whisper" else find_vosk_model(models_folder)
+    except ModelError as problem:
+        return _Finding("engine", False, str(problem), is_vital=True)
+    if vosk is not None:
+        return _Finding("engine", True, f"{wanted}: vosk with {vosk}")
+    whisper = find_installed(WHISPER_MODEL, models_folder)
+    has_whisper = whisper is not None or has_local_source(get_manifest(WHISPER_MODEL))
+    if wanted != "vosk" and has_whisper:
+        return _Finding("engine", True, f"{wanted}: whisper with {WHISPER_MODEL}")
+    detail = f"{wanted}: no model for it is installed; see the models above"
+    return _Finding("engine", False, detail, is_vital=True)
+
+
+def _data(settings: Settings) -> Iterator[_Finding]:
+    from recognizer.phrases import load_phrases
+    from recognizer.policy import load_regulation
+    from recognizer.tone_plans import load_tone_plan
+
+    regulation_file = settings.journal.regulation_file
+    yield _loads("tone plan", lambda: f"{load_tone_plan().country}")
+    yield _loads("phrase lists", lambda: f"{len(load_phrases(settings.phrases).phrases)} phrases")
+    yield _loads("regulation", lambda: f"{len(load_regulation(regulation_file).rules)} rules")
+
+
+def _loads(what: str, load: Callable[[], str]) -> _Finding:
+    from recognizer.errors import RecognizerError
+
+    try:
+        return _Finding(what, True, load())
+    except RecognizerError as problem:
+        return _Finding(what, False, str(problem), is_vital=True)
+
+
+def _extras() -> Iterator[_Finding]:
+    """Say which extras are complete; none of them is needed to classify."""
+    import importlib.metadata
+    import re
+
+    try:
+        requirements = importlib.metadata.requires("recognizer") or []
+    except importlib.metadata.PackageNotFoundError:
+        yield _Finding("package recognizer", False, "type: pip install . in the checkout")
+        return
+    line = re.compile(r"([\w.-]+)(?P<self>\[)?.*;\s*extra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
+    missing: dict[str, list[str]] = {}
+    for found in filter(None, map(line.match, requirements)):
+        absent = missing.setdefault(found["extra"], [])
+        if not found["self"] and not _is_installed(found[1]):
+            absent.append(found[1])
+    for extra, packages in missing.items():
+        detail = f"{', '.join(packages)}; type: pip install 'recognizer[{extra}]'"
+        yield _Finding(f"extra {extra}", not packages, detail if packages else "")
+
+
+def _is_installed(package: str) -> bool:
+    import importlib.metadata
+
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _journal(settings: Settings) -> _Finding:
+    """Say whether the journal's file can be written; a database server is not asked."""
+    import os
+    from pathlib import Path
+
+    scheme, _, rest = settings.journal.journal_url.partition(":///")
+    if scheme != "sqlite":
+        return _Finding("journal", True, f"{scheme.partition(':')[0]} (not contacted)")
+    file = Path(rest)
+    place = file if file.exists() else _nearest_folder(file)
+    if os.access(place, os.W_OK):
+        return _Finding("journal", True, str(file))
+    detail = (
+        f"{place} cannot be written to; change its permissions, or set RECOGNIZER_JOURNAL_URL "
+        "to another place"
+    )
+    return _Finding("journal", False, detail)
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the nearest parent that exists: what is missing below it will be created."""
+    return next(parent for parent in path.absolute().parents if parent.exists())

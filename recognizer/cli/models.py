@@ -1,0 +1,216 @@
+"""`recognizer models`: what speech models there are, install them, check them, find them."""
+
+# ruff: noqa: PLC0415  (what a command needs is imported when it runs)
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recognizer.downloading import Progress
+    from recognizer.model_registry import Manifest
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Speech models: what there is, install, check, and where they lie.\n\n"
+    "whisper-base comes with the program and is put together on first use. A model of vosk is "
+    "downloaded from its vendor when you ask for it:\n\n"
+    "recognizer models install vosk-model-small-ru-0.22",
+)
+
+_Name = Annotated[str, typer.Argument(help="Name of the model, as `recognizer models list` says.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """Show the models: engine, size, licence, and whether they are installed.
+
+    Example: recognizer models list
+    """
+    from recognizer.model_registry import load_manifests
+    from recognizer.settings import load_settings
+
+    folder = load_settings().recognition.models_folder
+    rows = [("MODEL", "ENGINE", "LANGUAGES", "SIZE", "LICENCE", "STATE")]
+    rows += [_row(manifest, folder) for manifest in load_manifests().values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+        print("  ".join(cells))
+    named = os.environ.get("VOSK_MODEL_PATH")
+    if named:
+        print(f"\nVOSK_MODEL_PATH is set: vosk takes its model from {named}")
+
+
+def _row(manifest: Manifest, models_folder: Path) -> tuple[str, str, str, str, str, str]:
+    return (
+        manifest.name,
+        manifest.engine,
+        ",".join(manifest.languages),
+        f"{manifest.size_bytes / 1e6:.0f} MB",
+        manifest.licence,
+        _state(manifest, models_folder),
+    )
+
+
+def _state(manifest: Manifest, models_folder: Path) -> str:
+    from recognizer.model_install import has_local_source
+    from recognizer.model_registry import find_installed
+
+    folder = find_installed(manifest.name, models_folder)
+    if folder is not None:
+        return f"installed in {folder}"
+    if has_local_source(manifest):
+        return "comes with the program, put together on first use"
+    return f"missing; type: recognizer models install {manifest.name}"
+
+
+@app.command("install")
+def install(
+    name: _Name,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Take it from this folder or zip archive instead of downloading, "
+            "for a machine without internet.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Install again, even if it is there and whole.")
+    ] = False,
+) -> None:
+    """Install a model: download or copy it, check it, then move it in place.
+
+    A download that breaks off is continued by the next attempt. Models lie in
+    the user's data folder; the environment variable
+    RECOGNIZER_RECOGNITION_MODELS_DIR names another.
+
+    Example: recognizer models install vosk-model-small-ru-0.22
+
+    Offline: recognizer models install vosk-model-small-ru-0.22 --from model.zip
+    """
+    from recognizer.model_install import install_model
+    from recognizer.model_registry import get_manifest
+    from recognizer.settings import load_settings
+
+    manifest = get_manifest(name)
+    with _progress() as progress:
+        folder = install_model(
+            manifest,
+            load_settings().recognition.models_folder,
+            given=source,
+            force=force,
+            progress=progress,
+        )
+    print(f"{name} is installed in {folder}")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a bar on a terminal, else a line when something new begins; both on stderr."""
+    if not sys.stderr.isatty():
+        yield _announce()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what.rpartition("/")[2])
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+def _announce() -> Progress:
+    begun = set()
+
+    def show(what: str, _done: int, total: int) -> None:
+        if what not in begun:
+            begun.add(what)
+            print(f"{what}: {total / 1e6:.0f} MB", file=sys.stderr)
+
+    return show
+
+
+@app.command("verify")
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models to check; none: all that are installed.")
+    ] = None,
+) -> None:
+    """Read every file of installed models and compare it with what is known.
+
+    "ok" has the pinned SHA-256. "matches" and "differs" speak of a digest that
+    is merely known, where the vendor publishes none: a difference is no error.
+    Exit status 1 if a file is missing or wrong.
+
+    Example: recognizer models verify whisper-base
+    """
+    from recognizer.model_registry import find_folder, get_manifest, load_manifests
+    from recognizer.settings import load_settings
+
+    models_folder = load_settings().recognition.models_folder
+    is_right = True
+    for name in names or load_manifests():
+        manifest = get_manifest(name)
+        folder = find_folder(manifest, models_folder)
+        if folder is None:
+            print(f"{name}: {_state(manifest, models_folder)}")
+            is_right &= not names
+        else:
+            is_right &= _verify(manifest, folder)
+    if not is_right:
+        raise typer.Exit(1)
+
+
+def _verify(manifest: Manifest, folder: Path) -> bool:
+    from recognizer.model_registry import check_files
+
+    print(f"{manifest.name} in {folder}")
+    checks = check_files(manifest, folder)
+    for check in checks:
+        print(f"  {check.state:<12}  {check.path}  {check.detail}".rstrip())
+    is_right = not any(check.is_error for check in checks)
+    if not is_right:
+        print(f"  damaged; type: recognizer models install {manifest.name}")
+    return is_right
+
+
+@app.command("path")
+def path(name: _Name) -> None:
+    """Print the folder of an installed model, for scripts.
+
+    Example: recognizer models path whisper-base
+    """
+    from recognizer.errors import ModelError
+    from recognizer.model_registry import find_installed
+    from recognizer.settings import load_settings
+
+    models_folder = load_settings().recognition.models_folder
+    folder = find_installed(name, models_folder)
+    if folder is None:
+        raise ModelError(
+            f"model {name!r} is not installed in {models_folder}; "
+            f"type: recognizer models install {name}"
+        )
+    print(folder)
