@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from recognizer.types import CallReport, Decision, Outcome, PhraseMatch, Transcript, phrase_list_of
+from recognizer.outcome import SpokenVerdict
+from recognizer.types import (
+    CallReport,
+    Decision,
+    Outcome,
+    PhraseMatch,
+    SignallingEvidence,
+    Transcript,
+    phrase_list_of,
+)
 
-__all__ = ["decision_to_dict", "report_to_dict"]
+__all__ = ["decision_to_dict", "report_to_dict", "text_verdict_to_dict"]
 
 
 def report_to_dict(report: CallReport) -> dict[str, Any]:
@@ -49,6 +58,7 @@ def report_to_dict(report: CallReport) -> dict[str, Any]:
         "alternatives": []
         if evidence is None
         else [{"outcome": o.value, "probability": p} for o, p in evidence.alternatives],
+        "signalling": _signalling(report.signalling),
     }
 
 
@@ -81,6 +91,20 @@ def _phrase(outcome: Outcome | None) -> dict[str, Any] | None:
     }
 
 
+def _signalling(signalling: SignallingEvidence | None) -> dict[str, Any] | None:
+    if signalling is None:
+        return None
+    return {
+        "codes": [
+            {"protocol": protocol, "code": code, "meaning": meaning}
+            for protocol, code, meaning in signalling.codes
+        ],
+        "agreement": signalling.agreement,
+        "heard": signalling.heard.value,
+        "note": signalling.note,
+    }
+
+
 def _transcript(transcript: Transcript | None) -> dict[str, Any] | None:
     if transcript is None:
         return None
@@ -98,4 +122,20 @@ def _transcript(transcript: Transcript | None) -> dict[str, Any] | None:
             }
             for w in transcript.words
         ],
+    }
+
+
+def text_verdict_to_dict(text: str, verdict: SpokenVerdict) -> dict[str, Any]:
+    """Return what `recognizer match` prints for one transcript."""
+    match, phrase_list = verdict.match, phrase_list_of(verdict.outcome)
+    return {
+        "text": text,
+        "outcome": verdict.outcome.value,
+        "phrase_list": None if phrase_list is None else phrase_list.value,
+        "phrase": None
+        if match is None
+        else {"id": match.phrase.id, "text": match.phrase.text, "outcome": match.outcome.value},
+        "score": None if match is None else match.score,
+        "confidence": round(verdict.confidence, 4),
+        "reason": verdict.reason,
     }

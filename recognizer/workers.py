@@ -52,7 +52,7 @@ class RecognizerLike(Protocol):
         source: Any,
         *,
         attempt: int = 1,
-        channel: str | None = None,
+        channel: str | int | None = None,
         called_on: date | None = None,
         name: str | None = None,
     ) -> CallReport:
@@ -76,7 +76,7 @@ class Job:
     path: str
     name: str
     attempt: int = 1
-    channel: str | None = None
+    channel: str | int | None = None
     called_on: date | None = None
     codes: tuple[SignallingCode, ...] = ()
     max_duration_s: float | None = None

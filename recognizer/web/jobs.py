@@ -114,7 +114,7 @@ class Request:
     name: str
     contact: str | None = None
     attempt: int = 1
-    channel: str | None = None
+    channel: str | int | None = None
     called_on: dt.date | None = None
     codes: tuple[SignallingCode, ...] = ()
     keep_recording: bool = False
