@@ -12,10 +12,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = [
     "AcousticScore",
@@ -43,7 +44,7 @@ __all__ = [
     "phrase_list_of",
 ]
 
-Samples = npt.NDArray[np.float32]
+Samples: TypeAlias = "npt.NDArray[np.float32]"
 """Mono samples, float32, shape (n_samples,), nominally in [-1, 1]."""
 
 NormalizedText = NewType("NormalizedText", str)
@@ -192,6 +193,8 @@ class Audio:
     start_s: float = 0.0
 
     def __post_init__(self) -> None:
+        import numpy as np  # noqa: PLC0415  (commands that read no sound start without it)
+
         samples = np.asarray(self.samples, dtype=np.float32)
         if samples.ndim != 1:
             raise ValueError(f"{self.source}: expected mono samples, got shape {samples.shape}")
