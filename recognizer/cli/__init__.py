@@ -22,7 +22,7 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
-    from recognizer.cli import doctor, models  # noqa: PLC0415
+    from recognizer.cli import doctor, models
     from recognizer.cli.classify import classify
     from recognizer.cli.match import match
 

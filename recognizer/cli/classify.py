@@ -1,0 +1,121 @@
+"""`recognizer classify`: recordings in, what was heard and what to do out."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recognizer.settings import Settings
+    from recognizer.types import CallReport
+
+__all__ = ["OutputFormat", "classify", "settings_with"]
+
+
+class OutputFormat(enum.StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def classify(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Recordings, or folders that hold them."),
+    ],
+    *,
+    attempt: Annotated[
+        int, typer.Option(min=1, help="Which attempt this was, among those that count.")
+    ] = 1,
+    engine: Annotated[
+        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
+    ] = None,
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="What to print.")
+    ] = OutputFormat.TABLE,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
+        ),
+    ] = None,
+    phrases: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the evidence under each result (table only).")
+    ] = False,
+) -> None:
+    """Classify recordings: what was heard, which rule applies, status and comment line.
+
+    Every recording gives one result; one that cannot be read gives an error, the others go on, and
+    the exit status is 1.
+
+    Examples:
+
+      recognizer classify tests/data/calls/samples
+
+      recognizer classify --attempt 3 --format jsonl call.wav
+
+      recognizer classify --explain --channel 1 call.wav
+    """
+    from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
+    from recognizer.pipeline import Recognizer
+    from recognizer.recording_files import find_recordings
+
+    recordings = list(find_recordings(paths))
+    if not recordings:
+        raise typer.BadParameter(f"no recordings in {', '.join(map(str, paths))}")
+    recognizer = Recognizer.load(settings_with(phrases), engine=engine)
+    printer = {
+        OutputFormat.TABLE: lambda: TablePrinter(explain=explain),
+        OutputFormat.JSONL: JsonlPrinter,
+        OutputFormat.CSV: CsvPrinter,
+    }[output_format]()
+    failed = False
+
+    def reports() -> Iterator[CallReport]:
+        nonlocal failed
+        for path in _progress(recordings):
+            report = recognizer.recognize(path, attempt=attempt, channel=channel)
+            failed = failed or report.error is not None
+            yield report
+
+    printer.print_all(reports())
+    if failed:
+        raise typer.Exit(1)
+
+
+def settings_with(phrases: Path | None) -> Settings:
+    """Return the settings of this process, with one more folder of phrase lists."""
+    import msgspec
+
+    from recognizer.settings import load_settings
+
+    settings = load_settings()
+    if phrases is None:
+        return settings
+    lists = msgspec.structs.replace(settings.phrases, folders=(*settings.phrases.folders, phrases))
+    return msgspec.structs.replace(settings, phrases=lists)
+
+
+def _progress(recordings: list[Path]) -> Iterator[Path]:
+    """Yield the recordings, counting them on stderr where somebody watches."""
+    if len(recordings) < 3 or not sys.stderr.isatty():
+        yield from recordings
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(
+        recordings, description="Listening", console=Console(stderr=True), transient=True
+    )

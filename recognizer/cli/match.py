@@ -1,0 +1,49 @@
+"""`recognizer match`: a transcript instead of audio."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["match"]
+
+
+def match(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Words of one transcript; none: read stdin."),
+    ] = None,
+    *,
+    phrases: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
+    ] = None,
+) -> None:
+    """Say what a transcript means: one JSON object a transcript, without listening to anything.
+
+    Examples:
+
+      recognizer match "абонент временно заблокирован"
+
+      recognizer match < transcripts.txt
+    """
+    from recognizer.calibration import load_calibration
+    from recognizer.cli.classify import settings_with
+    from recognizer.matching import Matcher
+    from recognizer.outcome import SpeechJudge
+    from recognizer.phrases import load_phrases
+    from recognizer.report_json import text_verdict_to_dict
+
+    book = load_phrases(settings_with(phrases).phrases)
+    judge = SpeechJudge(Matcher(book), load_calibration())
+    lines: Iterable[str] = [" ".join(text)] if text else (line.strip() for line in sys.stdin)
+    for line in lines:
+        verdict = text_verdict_to_dict(line, judge.judge_text(line))
+        print(json.dumps(verdict, ensure_ascii=False), flush=True)
