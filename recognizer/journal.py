@@ -11,11 +11,31 @@ A `Journal` may be shared by threads; each process opens its own.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import importlib.metadata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from recognizer.contacts import ContactCard, Office
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.contacts import ContactCard, Office, load_office, read_numbers
+from recognizer.errors import ContactError, JournalError
+from recognizer.journal_cards import store_cards
+from recognizer.journal_database import Database
+from recognizer.journal_purge import purge_batch
+from recognizer.journal_queries import (
+    attempt_filters,
+    attempt_record,
+    contact_filter,
+    contact_record,
+    contact_records,
+    correction_record,
+    decision_record,
+    read_attempts,
+    read_overview,
+)
 from recognizer.journal_records import (
     AttemptFilter,
     AttemptPage,
@@ -27,19 +47,54 @@ from recognizer.journal_records import (
     Overview,
     PurgeCounts,
 )
-from recognizer.policy import Regulation
-from recognizer.types import CallOutcome, CallReport
+from recognizer.journal_tables import (
+    AttemptRow,
+    ContactPhoneRow,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+)
+from recognizer.journal_timeline import Timeline, in_force
+from recognizer.policy import Regulation, load_regulation
+from recognizer.types import CallOutcome, CallReport, NextStep
 
 __all__ = ["Journal", "recording_digest"]
 
+_BATCH = 1000
+_SOFTWARE_VERSION = importlib.metadata.version("recognizer")
+_ALL = AttemptFilter()
+
 
 def recording_digest(source: Path | bytes) -> str:
-    """Return the SHA-256 of a recording's content, hexadecimal."""
-    raise NotImplementedError
+    """Return the SHA-256 of a recording's content, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Journal:
-    """An open journal; a context manager that closes it."""
+    """An open journal; a context manager that closes it.
+
+    Attributes
+    ----------
+    regulation : Regulation
+        The rules every decision is made by.
+    office : Office
+    database : Database
+        For the page's own tables (`database.engine`).
+    """
+
+    def __init__(self, database: Database, regulation: Regulation, office: Office) -> None:
+        self.database = database
+        self.regulation = regulation
+        self.office = office
 
     @classmethod
     def open(
@@ -65,16 +120,33 @@ class Journal:
             If it cannot be reached, is no journal, or its schema is older (`recognizer journal
             upgrade`) or newer than this program.
         """
-        raise NotImplementedError
+        database = Database(url)
+        try:
+            database.prepare()
+            return cls(database, regulation or load_regulation(), office or load_office())
+        except BaseException:
+            database.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        """Return the journal."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self.close()
 
     # --- contacts ---
 
     def upsert_contact(self, card: ContactCard, *, source: str = "api") -> ContactRecord:
         """Add a card or take over what changed; comments are merged, never lost."""
-        raise NotImplementedError
+        for _ in self.import_contacts([card], source=source):
+            pass
+        return self.contact(card.ref)
 
     def import_contacts(
         self, cards: Iterable[ContactCard], *, source: str, dry_run: bool = False
@@ -83,21 +155,47 @@ class Journal:
 
         A dry run stores nothing. Unchanged cards are yielded with empty `changes`.
         """
-        raise NotImplementedError
+        for batch in _batches(cards):
+            with self.database.writing() as session:
+                self.database.lock(session, "recognizer cards")
+                changes = store_cards(session, batch, source=source, now=_now(), dry_run=dry_run)
+            yield from changes
 
     def contact(self, ref: str) -> ContactRecord:
         """Return a card; ContactError if there is none."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            return contact_record(session, _contact_row(session, ref))
 
     def find_contacts(
         self, query: str = "", *, limit: int = 50, offset: int = 0
     ) -> tuple[ContactRecord, ...]:
         """Return cards by a number in any spelling, part of one, or part of any text field."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            statement = (
+                sa.select(ContactRow)
+                .where(contact_filter(query))
+                .order_by(ContactRow.ref)
+                .limit(limit)
+                .offset(offset)
+            )
+            return tuple(contact_record(session, row) for row in session.scalars(statement))
 
     def all_contacts(self) -> Iterator[ContactRecord]:
         """Yield every card by `ref`, a batch at a time."""
-        raise NotImplementedError
+        after = ""
+        while True:
+            with self.database.reading() as session:
+                statement = (
+                    sa.select(ContactRow)
+                    .where(ContactRow.ref > after)
+                    .order_by(ContactRow.ref)
+                    .limit(_BATCH)
+                )
+                records = contact_records(session, session.scalars(statement).all())
+            yield from records
+            if len(records) < _BATCH:
+                return
+            after = records[-1].card.ref
 
     # --- attempts ---
 
@@ -138,7 +236,24 @@ class Journal:
         JournalError
             If it cannot be stored.
         """
-        raise NotImplementedError
+        with self.database.writing() as session:
+            row = self._find_contact(session, contact, number)
+            key = _contact_key(row, number)
+            self.database.lock(session, key)
+            there = _same_recording(session, key, digest)
+            if there is not None:
+                return attempt_record(session, there)
+            attempt = _attempt_row(report, phrases_version)
+            attempt.contact_id = None if row is None else row.id
+            attempt.contact_key = key
+            attempt.number = _e164(number)
+            attempt.digest = digest
+            attempt.called_at = called_at or _now()
+            session.add(attempt)
+            session.flush()
+            self._timeline(session, row).add(attempt)
+            session.flush()
+            return attempt_record(session, attempt, is_new=True)
 
     def record_statement(
         self,
@@ -158,11 +273,45 @@ class Journal:
         ContactError
             If the card does not bear the reason out, or the comment lacks a part.
         """
-        raise NotImplementedError
+        moment = called_at or _now()
+        identity = "\0".join((contact, moment.astimezone(dt.UTC).isoformat(), reason))
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        with self.database.writing() as session:
+            row = _contact_row(session, contact)
+            key = _contact_key(row, None)
+            self.database.lock(session, key)
+            there = _same_recording(session, key, digest)
+            if there is not None:
+                return attempt_record(session, there)
+            attempt = AttemptRow(
+                contact_id=row.id,
+                contact_key=key,
+                digest=digest,
+                called_at=moment,
+                recorded_at=_now(),
+                software_version=_SOFTWARE_VERSION,
+            )
+            session.add(attempt)
+            session.flush()
+            correction = CorrectionRow(
+                attempt_id=attempt.id,
+                made_at=_now(),
+                made_by=made_by,
+                stated=reason,
+                name=name,
+                words=words,
+                note=note,
+            )
+            session.add(correction)
+            session.flush()
+            self._timeline(session, row).correct(attempt, correction)
+            session.flush()
+            return attempt_record(session, attempt, is_new=True)
 
     def attempt(self, attempt_id: int) -> AttemptRecord:
         """Return an attempt; JournalError if there is none."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            return attempt_record(session, _attempt(session, attempt_id))
 
     def attempts(
         self,
@@ -172,25 +321,56 @@ class Journal:
         before_id: int | None = None,
     ) -> AttemptPage:
         """Return attempts, the last recorded first, a page at a time."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            return read_attempts(session, attempt_filters(which), limit, before_id)
 
     def count_attempts(self, which: AttemptFilter = AttemptFilter()) -> int:
         """Return how many attempts fit."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            statement = (
+                sa.select(sa.func.count())
+                .select_from(AttemptRow)
+                .outerjoin(
+                    DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force())
+                )
+                .where(*attempt_filters(which))
+            )
+            return session.scalar(statement) or 0
 
     def history(self, contact: str) -> tuple[AttemptRecord, ...]:
         """Return every attempt of a card in the order of the calls."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            row = _contact_row(session, contact)
+            statement = (
+                sa.select(AttemptRow)
+                .where(AttemptRow.contact_id == row.id)
+                .order_by(
+                    AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id
+                )
+            )
+            return tuple(attempt_record(session, found) for found in session.scalars(statement))
 
     def review_queue(self, *, limit: int = 50, before_id: int | None = None) -> AttemptPage:
         """Return attempts that wait for an operator, and unreadable recordings."""
-        raise NotImplementedError
+        waits = sa.or_(
+            DecisionRow.next == NextStep.OPERATOR.value,
+            sa.and_(AttemptRow.error_kind.is_not(None), DecisionRow.id.is_(None)),
+        )
+        # What a person has looked at does not wait, whatever they said of it.
+        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
+        with self.database.reading() as session:
+            return read_attempts(session, [waits, unseen], limit, before_id)
 
     # --- decisions ---
 
     def decide_card(self, ref: str, *, on: dt.date | None = None) -> DecisionRecord | None:
         """Decide a card before any call; None: call. Deciding twice the same is once."""
-        raise NotImplementedError
+        with self.database.writing() as session:
+            row = _contact_row(session, ref)
+            self.database.lock(session, _contact_key(row, None))
+            day = on or self.office.day_of(_now())
+            decided = self._timeline(session, row).decide_card(day)
+            return None if decided is None else decision_record(decided)
 
     def correct(
         self,
@@ -215,15 +395,51 @@ class Journal:
         JournalError
             If there is no such attempt, or not exactly one of `outcome` and `stated`.
         """
-        raise NotImplementedError
+        if (outcome is None) == (stated is None):
+            raise JournalError("a correction: expected exactly one of outcome and stated")
+        with self.database.writing() as session:
+            attempt = _attempt(session, attempt_id)
+            self.database.lock(session, attempt.contact_key)
+            row = (
+                None
+                if attempt.contact_id is None
+                else session.get(ContactRow, attempt.contact_id, with_for_update=True)
+            )
+            correction = CorrectionRow(
+                attempt_id=attempt.id,
+                made_at=_now(),
+                made_by=made_by,
+                outcome=None if outcome is None else outcome.value,
+                stated=stated,
+                name=name,
+                words=words,
+                note=note,
+            )
+            session.add(correction)
+            session.flush()
+            self._timeline(session, row).correct(attempt, correction)
+            session.flush()
+            return attempt_record(session, attempt)
 
     def corrections(self, attempt_id: int) -> tuple[CorrectionRecord, ...]:
         """Return the corrections of an attempt, first to last."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            statement = (
+                sa.select(CorrectionRow)
+                .where(CorrectionRow.attempt_id == attempt_id)
+                .order_by(CorrectionRow.id)
+            )
+            return tuple(map(correction_record, session.scalars(statement)))
 
     def decisions(self, attempt_id: int) -> tuple[DecisionRecord, ...]:
         """Return every decision ever made on an attempt, first to last."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            statement = (
+                sa.select(DecisionRow)
+                .where(DecisionRow.attempt_id == attempt_id)
+                .order_by(DecisionRow.id)
+            )
+            return tuple(map(decision_record, session.scalars(statement)))
 
     # --- counts and retention ---
 
@@ -231,11 +447,122 @@ class Journal:
         self, *, since: dt.datetime | None = None, until: dt.datetime | None = None
     ) -> Overview:
         """Return counts of the calls of a period."""
-        raise NotImplementedError
+        with self.database.reading() as session:
+            which = AttemptFilter(since=since, until=until)
+            return read_overview(session, attempt_filters(which), self.office)
 
     def purge(self, older_than: dt.datetime) -> PurgeCounts:
         """Empty transcripts, evidence, numbers and recordings' names of older calls.
 
         Counts, outcomes, rules and decisions stay; cards stay.
         """
-        raise NotImplementedError
+        counts = PurgeCounts(0, 0)
+        while True:
+            with self.database.writing() as session:
+                purged = purge_batch(session, older_than, _now(), _BATCH)
+            counts = PurgeCounts(
+                counts.attempts + purged.attempts, counts.corrections + purged.corrections
+            )
+            if purged.attempts < _BATCH:
+                self.database.compact()
+                return counts
+
+    # --- the parts of it ---
+
+    def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
+        return Timeline(session, self.regulation, self.office, contact=contact, now=_now())
+
+    def _find_contact(
+        self, session: Session, ref: str | None, number: str | None
+    ) -> ContactRow | None:
+        """Return the card meant: by its `ref`, else the only one with this number."""
+        if ref is not None:
+            return _contact_row(session, ref, for_update=True)
+        dialled = _e164(number)
+        if dialled is None:
+            return None
+        statement = (
+            sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number == dialled).limit(2)
+        )
+        found = session.scalars(statement).all()
+        if len(found) != 1:
+            return None
+        return session.get(ContactRow, found[0], with_for_update=True)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _batches(cards: Iterable[ContactCard]) -> Iterator[list[ContactCard]]:
+    """Yield cards a batch at a time; no batch holds the same card twice."""
+    batch: dict[str, ContactCard] = {}
+    for card in cards:
+        if card.ref in batch or len(batch) == _BATCH:
+            yield list(batch.values())
+            batch = {}
+        batch[card.ref] = card
+    if batch:
+        yield list(batch.values())
+
+
+def _contact_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:
+    statement = sa.select(ContactRow).where(ContactRow.ref == ref)
+    row = session.scalar(statement.with_for_update() if for_update else statement)
+    if row is None:
+        raise ContactError(f"contact {ref!r}: there is no such card; see: recognizer contacts show")
+    return row
+
+
+def _attempt(session: Session, attempt_id: int) -> AttemptRow:
+    row = session.get(AttemptRow, attempt_id)
+    if row is None:
+        raise JournalError(f"attempt {attempt_id}: there is no such attempt")
+    return row
+
+
+def _e164(number: str | None) -> str | None:
+    """Return a number as it is looked up by; one that is no valid number as it was written."""
+    if number is None or not number.strip():
+        return None
+    found = read_numbers(number)
+    return found[0].e164 if found and found[0].e164 else number.strip()[:40]
+
+
+def _contact_key(contact: ContactRow | None, number: str | None) -> str:
+    if contact is not None:
+        return f"contact:{contact.id}"
+    dialled = _e164(number)
+    return "" if dialled is None else f"number:{dialled}"
+
+
+def _same_recording(session: Session, key: str, digest: str | None) -> AttemptRow | None:
+    if digest is None:
+        return None
+    return session.scalar(
+        sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
+    )
+
+
+def _attempt_row(report: CallReport, phrases_version: str | None) -> AttemptRow:
+    from recognizer.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages
+
+    written: dict[str, Any] = {**report_to_dict(report), "decision": None}
+    transcript = None if report.evidence is None else report.evidence.transcript
+    outcome = report.outcome
+    return AttemptRow(
+        recording=report.recording,
+        recorded_at=_now(),
+        outcome=None if outcome is None else outcome.kind.value,
+        confidence=None if outcome is None else outcome.confidence,
+        phrase_id=None if outcome is None or outcome.match is None else outcome.match.phrase.id,
+        transcript=None if transcript is None else transcript.text,
+        duration_s=None if report.evidence is None else report.evidence.duration_s,
+        error_kind=None if report.error is None else report.error.kind,
+        error_message=None if report.error is None else report.error.message,
+        report=written,
+        software_version=_SOFTWARE_VERSION,
+        phrases_version=phrases_version,
+        engine=None if transcript is None else transcript.engine,
+        model=None if transcript is None else transcript.model,
+    )

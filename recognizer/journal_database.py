@@ -84,6 +84,16 @@ class Database:
                 sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
             )
 
+    def compact(self) -> None:
+        """Make sure that what was emptied is no longer in the write-ahead log either."""
+        if self.is_sqlite:
+            with self._explained():
+                connection = self.engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                finally:
+                    connection.close()
+
     # --- schema ---
 
     def prepare(self) -> None:

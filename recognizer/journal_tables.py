@@ -173,7 +173,7 @@ class AttemptRow(Base):
     duration_s: Mapped[float | None] = mapped_column(Double)
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
-    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     software_version: Mapped[str] = mapped_column(String(40))
     phrases_version: Mapped[str | None] = mapped_column(String(80))
     engine: Mapped[str | None] = mapped_column(String(40))

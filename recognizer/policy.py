@@ -7,6 +7,7 @@ a rule gets no status.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import enum
 import string
@@ -98,6 +99,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         For `source` call: what is heard.
     requires : tuple of str
         What must be true of the card (`CONDITIONS`); all of them.
+    contrast : tuple of str
+        Ids of rules this one is easily confused with and must not be (section G).
     """
 
     id: str
@@ -107,6 +110,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     result: RuleResult
     outcomes: tuple[CallOutcome, ...] = ()
     requires: tuple[Condition, ...] = ()
+    contrast: tuple[str, ...] = ()
 
 
 class Analogy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +148,7 @@ class _Heading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark: str
     comment_date: str
     correction: str
+    withdrawn: str
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,9 +236,9 @@ class Regulation:
         self._undecided_by_outcome = {entry.outcome: entry for entry in content.undecided}
         self._stated_by_id = {entry.id: entry for entry in content.stated}
 
-    def rule(self, rule_id: str) -> Rule:
-        """Return a rule by its id; KeyError if there is none."""
-        return self._rule_by_id[rule_id]
+    def rule(self, rule_id: str | None) -> Rule | None:
+        """Return a rule by its id; None if there is none, or there is none any more."""
+        return None if rule_id is None else self._rule_by_id.get(rule_id)
 
     def analogy_of(self, kind: CallOutcome) -> Analogy | None:
         """Return the analogy an outcome is decided by, None if it is not."""
@@ -391,12 +396,30 @@ class Regulation:
         """Return a day as comment lines write it."""
         return day.strftime(self._heading.comment_date)
 
-    def correction_line(self, comment: str, *, call_day: dt.date, on: dt.date) -> str:
-        """Return the line that corrects an earlier one; the earlier one stays."""
+    def correction_line(self, comment: str | None, *, call_day: dt.date, on: dt.date) -> str:
+        """Return the line that corrects an earlier one; the earlier one stays.
+
+        Where nothing is to be said instead (`comment` None), the line withdraws it.
+        """
+        day = self.comment_day(call_day)
+        if comment is None:
+            return self.comment_line(self._heading.withdrawn.format(day=day), on)
         text = comment.removeprefix(self.comment_line("", call_day))
-        correction = self._heading.correction
-        return self.comment_line(
-            correction.format(day=self.comment_day(call_day), comment=text), on
+        return self.comment_line(self._heading.correction.format(day=day, comment=text), on)
+
+    def renumber(self, decision: Decision, attempt: int) -> Decision:
+        """Return a decision of the same rule for another attempt number."""
+        if decision.rule_id is None or decision.after_attempt is None:
+            return dataclasses.replace(decision, attempt=attempt)
+        final = attempt >= decision.after_attempt
+        rule = self.rule(decision.rule_id)
+        marks = bool(decision.incorrect_contact) if rule is None else rule.result.incorrect_contact
+        return dataclasses.replace(
+            decision,
+            attempt=attempt,
+            incorrect_contact=marks and final,
+            final=final,
+            next=NextStep.SET_STATUS if final else NextStep.RETRY,
         )
 
 
@@ -452,13 +475,18 @@ def _check_heading(file: TomlFile, content: _File) -> None:
             f"{file.place('conditions')}: expected the meaning of every condition, "
             f"missing {', '.join(missing)}"
         )
-    try:
-        content.regulation.correction.format(day="22/11", comment="x")
-    except (ValueError, LookupError) as problem:
-        raise DataFileError(
-            f"{file.place('regulation', key='correction')}: expected only {{day}} and {{comment}} "
-            f"in braces, found {content.regulation.correction!r}"
-        ) from problem
+    for key, example in (
+        ("correction", {"day": "22/11", "comment": ""}),
+        ("withdrawn", {"day": "22/11"}),
+    ):
+        template = getattr(content.regulation, key)
+        try:
+            template.format(**example)
+        except (ValueError, LookupError) as problem:
+            raise DataFileError(
+                f"{file.place('regulation', key=key)}: expected only "
+                f"{{{'}, {'.join(example)}}} in braces, found {template!r}"
+            ) from problem
 
 
 def _check_stated(file: TomlFile, content: _File) -> None:
@@ -490,6 +518,11 @@ def _check_rules(file: TomlFile, rules: Sequence[Rule]) -> None:
                 f"{file.place('rule', index, 'outcomes')}: rule {rule.id!r} is not on a call and "
                 "may name no outcomes"
             )
+        for other_id in rule.contrast:
+            if other_id not in {other.id for other in rules}:
+                raise DataFileError(
+                    f"{file.place('rule', index, 'contrast')}: there is no rule {other_id!r}"
+                )
         if rule.source is RuleSource.CARD and not rule.requires:
             raise DataFileError(
                 f"{file.place('rule', index)}: rule {rule.id!r} on a card requires nothing and "
