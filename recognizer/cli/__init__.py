@@ -23,11 +23,13 @@ app = typer.Typer(
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
     from recognizer.cli import doctor, models
+    from recognizer.cli.batch import batch
     from recognizer.cli.classify import classify
     from recognizer.cli.match import match
 
     app.command("classify")(classify)
     app.command("match")(match)
+    app.command("batch")(batch)
     app.add_typer(models.app, name="models")
     app.command("doctor")(doctor.doctor)
 

@@ -1,0 +1,286 @@
+"""`recognizer batch`: thousands of recordings, each once, whatever is interrupted."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recognizer.batch import Summary
+    from recognizer.journal import Journal
+    from recognizer.recordings import FactFinder, Recording
+    from recognizer.results import ResultLog
+    from recognizer.settings import Settings
+
+__all__ = ["batch", "finder_with", "journal_of"]
+
+
+def batch(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH...]",
+            help="Folders (searched with all below them), files, or - for a list on stdin, one "
+            "path a line.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV with a column path, and where known contact, number, called_at, call_id, "
+            "attempt, channel, sip_code, q850.",
+            show_default=False,
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Take only such names in folders.", show_default=False),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave out such names in folders.", show_default=False),
+    ] = None,
+    results: Annotated[
+        Path, typer.Option(help="Result log, JSON Lines: what is in it is not done again.")
+    ] = Path("recognizer-results.jsonl"),
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write a table for spreadsheets.", show_default=False)
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Also write a table for Excel.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HTML",
+            help="Also write a report: counts, a chart, the calls that need a person.",
+            show_default=False,
+        ),
+    ] = None,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Record every attempt in the journal.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Recognition processes; 0: one a processor core.")
+    ] = 0,
+    engine: Annotated[
+        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
+    ] = None,
+    attempt: Annotated[
+        int, typer.Option(min=1, help="Which attempt these were, where nothing says so.")
+    ] = 1,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
+        ),
+    ] = None,
+    name_pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How your files are called, e.g. {date}-{time}_{number}_{call_id}; before the "
+            "shipped patterns.",
+            show_default=False,
+        ),
+    ] = None,
+    cdr: Annotated[
+        Path | None,
+        typer.Option(help="Asterisk CDR in CSV, joined by call id or name.", show_default=False),
+    ] = None,
+    sip_column: Annotated[
+        str | None, typer.Option(help="Its column with SIP codes.", show_default="sip_code")
+    ] = None,
+    q850_column: Annotated[
+        str | None, typer.Option(help="Its column with Q.850 causes.", show_default="hangupcause")
+    ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="Seconds a recording may take, and four times its length besides; then its "
+            "worker is replaced.",
+        ),
+    ] = 60.0,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do again what ended in an error.")
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Use a Ray cluster (auto, local, or ray://host:10001); results is then a folder "
+            "of Parquet, paths may be URLs (s3://...).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Classify many recordings in several processes; run it again to continue.
+
+    A file that crashes or hangs a decoder costs that file only. Interrupted anywhere, the same
+    command goes on where it stopped: nothing is lost and nothing done twice. Exit status 1 if a
+    recording could not be classified.
+
+    Examples:
+
+      recognizer batch /var/spool/asterisk/monitor --csv calls.csv --report calls.html
+
+      find . -name '*.wav' -mtime -1 | recognizer batch - --results today.jsonl
+
+      recognizer batch --manifest calls.csv --cdr /var/log/asterisk/cdr-csv/Master.csv --journal
+    """
+    from functools import partial
+
+    from recognizer.batch import Summary, pending, run_batch
+    from recognizer.progress import progress_on
+    from recognizer.results import ResultLog
+    from recognizer.settings import load_settings
+    from recognizer.workers import TimeLimits, WorkerPool, load_recognizer
+
+    if not paths and not manifest:
+        raise typer.BadParameter("name folders or files, - for a list on stdin, or --manifest")
+    settings = load_settings()
+    if ray is not None:
+        from recognizer.cluster import run_on_ray
+
+        summary = run_on_ray(
+            ray, paths or [], str(results), settings, engine=engine, attempt=attempt
+        )
+        _tell(summary, str(results))
+        raise typer.Exit(1 if summary.n_failed else 0)
+    finder = finder_with(name_pattern, cdr, sip_column, q850_column)
+    found = _recordings(paths or [], manifest or [], finder, include or [], exclude or [])
+    summary = Summary()
+    with ResultLog(results, retry_failed=retry_failed) as log:
+        todo = pending(found, log, summary)
+        load = partial(load_recognizer, settings, engine)
+        limits = TimeLimits(base_s=time_limit)
+        try:
+            with (
+                journal_of(settings, wanted=journal) as store,
+                WorkerPool(load, _n_workers(workers, len(todo)), limits=limits) as pool,
+                progress_on(len(todo)) as progress,
+            ):
+                run_batch(
+                    todo,
+                    pool,
+                    log,
+                    summary,
+                    journal=store,
+                    attempt=attempt,
+                    channel=channel,
+                    on_result=lambda line: progress.advance(failed=line["error"] is not None),
+                )
+        except KeyboardInterrupt:
+            left = len(todo) - summary.n_done
+            print(f"interrupted, {left} left; the same command goes on", file=sys.stderr)
+            raise typer.Exit(130) from None
+        finally:
+            _write_views(log, csv, xlsx, report)
+    _tell(summary, str(results))
+    if summary.n_failed:
+        raise typer.Exit(1)
+
+
+def finder_with(
+    name_pattern: list[str] | None,
+    cdr: Path | None,
+    sip_column: str | None,
+    q850_column: str | None,
+) -> FactFinder:
+    """Return what finds out about calls, by the user's patterns first."""
+    from recognizer.file_names import compile_pattern, load_name_patterns, read_call_records
+    from recognizer.recordings import FactFinder
+
+    own = tuple(compile_pattern(text) for text in name_pattern or ())
+    records = None
+    if cdr is not None:
+        records = read_call_records(cdr, sip_column=sip_column, q850_column=q850_column)
+    elif sip_column is not None or q850_column is not None:
+        raise typer.BadParameter("--sip-column and --q850-column need --cdr")
+    return FactFinder((*own, *load_name_patterns()), records)
+
+
+def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Journal | None]:
+    """Return the journal of the settings, open; nothing if it is not wanted."""
+    if not wanted:
+        return nullcontext()
+    from recognizer.contacts import load_office
+    from recognizer.journal import Journal
+    from recognizer.policy import load_regulation
+
+    return Journal.open(
+        settings.journal.journal_url,
+        regulation=load_regulation(settings.journal.regulation_file),
+        office=load_office(settings.journal.office_file),
+    )
+
+
+def _recordings(
+    paths: list[str],
+    manifests: list[Path],
+    finder: FactFinder,
+    include: list[str],
+    exclude: list[str],
+) -> Iterator[Recording]:
+    from recognizer.recordings import read_manifest, recordings_in
+
+    for manifest in manifests:
+        yield from read_manifest(manifest, finder)
+    for path in paths:
+        listed = (line.rstrip("\r\n") for line in sys.stdin) if path == "-" else (path,)
+        yield from recordings_in(
+            (Path(name) for name in listed if name),
+            finder,
+            include=include,
+            exclude=exclude,
+            missing_ok=path == "-",
+            on_unreadable=lambda message: print(message, file=sys.stderr),
+        )
+
+
+def _n_workers(wanted: int, n_recordings: int) -> int:
+    import os
+
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(wanted or available or 1, n_recordings))
+
+
+def _write_views(log: ResultLog, csv: Path | None, xlsx: Path | None, report: Path | None) -> None:
+    import datetime as dt
+
+    from recognizer.batch_report import write_html_report
+    from recognizer.results import read_results, write_csv, write_xlsx
+
+    if csv is not None:
+        write_csv(csv, read_results(log.path))
+    if xlsx is not None:
+        write_xlsx(xlsx, read_results(log.path))
+    if report is not None:
+        write_html_report(
+            report,
+            read_results(log.path),
+            title="Звонки",
+            made_at=dt.datetime.now().astimezone(),
+        )
+
+
+def _tell(summary: Summary, results: str) -> None:
+    from recognizer.contacts import masked
+
+    before = f", {summary.n_before} done before" if summary.n_before else ""
+    print(f"{summary.n_done} recordings classified{before}; results in {results}")
+    for name, count in summary.counts.most_common():
+        print(f"{count:8}  {name}")
+    for _, message in summary.failed:
+        print(f"failed: {masked(message)}", file=sys.stderr)
+    hidden = summary.n_failed - len(summary.failed)
+    if hidden > 0:
+        print(f"failed: {hidden} more, see {results}", file=sys.stderr)
