@@ -20,6 +20,7 @@ __all__ = ["Calibration", "Coefficients", "Figures", "load_calibration"]
 MAX_MARGIN_NATS = 20.0
 """Margins beyond this say no more."""
 MAX_GAP_NATS = 40.0
+_MIN_MEAN_LOGPROB = -4.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ class Figures(msgspec.Struct, frozen=True):
     gap : nats by which the sound is explained better than by the best free hypothesis; <= 0 as a
         rule; 0 without sound.
     margin : nats ahead of the best other outcome; 0 without sound.
+    mean_logprob : natural logarithm, mean over the tokens of the version; 0 without sound.
     n_live_words : words outside the wording that only a person says.
     unknown_share : 0-1, share of the words outside the wording that no announcement uses.
     """
@@ -38,6 +40,7 @@ class Figures(msgspec.Struct, frozen=True):
     score: float
     gap: float = 0.0
     margin: float = 0.0
+    mean_logprob: float = 0.0
     n_live_words: int = 0
     unknown_share: float = 0.0
 
@@ -49,6 +52,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score: float
     gap: float
     margin: float
+    mean_logprob: float
     n_live_words: float
     unknown_share: float
 
@@ -59,6 +63,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             + self.score * figures.score
             + self.gap * max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS))
             + self.margin * max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS))
+            + self.mean_logprob * max(_MIN_MEAN_LOGPROB, figures.mean_logprob)
             + self.n_live_words * figures.n_live_words
             + self.unknown_share * figures.unknown_share
         )

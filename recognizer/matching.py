@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from recognizer.normalization import normalize_words, sound_alike_word
+from recognizer.normalization import normalize, normalize_words, sound_alike_word
 from recognizer.phrases import PhraseBook, WordLists
 from recognizer.types import CallOutcome, Phrase, PhraseMatch, Transcript
 
@@ -85,7 +86,8 @@ class Matcher:
     def __init__(self, book: PhraseBook, language: str = "ru") -> None:
         self.book = book
         self.phrases = tuple(p for p in book.phrases if p.language == language)
-        split = [tuple(w for w, _ in normalize_words([p.text])) for p in self.phrases]
+        split = [normalize(p.text).split() for p in self.phrases]
+        weigh = cache(lambda word: _weight(word, book.words))
         self._n_words = np.array([len(words) for words in split], np.intp)
         longest = int(self._n_words.max(initial=1))
         vocabulary: dict[str, int] = {}
@@ -97,12 +99,13 @@ class Matcher:
         for row, words in enumerate(split):
             for column, word in enumerate(words):
                 self._word_ids[row, column] = vocabulary.setdefault(word, len(vocabulary))
-                self._weights[row, column] = _weight(word, book.words)
+                self._weights[row, column] = weigh(word)
                 if column:
                     pair = words[column - 1] + word
                     self._pair_ids[row, column] = pairs.setdefault(pair, len(pairs))
         self._totals = np.maximum(self._weights.sum(axis=1), 1e-9)
         self._vocabulary = _Vocabulary(tuple(vocabulary))
+        self._vocabulary_weights = np.array([weigh(word) for word in vocabulary])
         self._pairs = _Vocabulary(tuple(pairs))
         self._deciding = [w for w in vocabulary if book.words.weight(w) > 1.0]
         self._deciding_sounds = [sound_alike_word(w) for w in self._deciding]
@@ -265,10 +268,18 @@ class _Alignment:
         joined_sounds = [sound_alike_word(word) for word in joined]
         words, pairs = matcher._vocabulary, matcher._pairs  # noqa: SLF001
         # Gains, shape (n_phrases, n_phrase_words, n_words): one for one, one for two, two for one.
+        # What a deciding word heard is taken for, and is not, costs as if it had been left over:
+        # «ваш» must not pass for «наш», nor «не» vanish in «(не)отвечает».
         ids, pair_ids = matcher._word_ids, matcher._pair_ids  # noqa: SLF001
         self._weights = matcher._weights  # noqa: SLF001
-        self._one = _from(words.similarity(heard.words, heard.sounds), _ANY)[ids]
-        self._split = _from(words.similarity(joined, joined_sounds), _JOINED)[ids]
+        missed = np.where(weights > 1.0, weights * _DECIDING_COST, 0.0)
+        own = matcher._vocabulary_weights[:, None]  # noqa: SLF001
+        alike = words.similarity(heard.words, heard.sounds)
+        self._one = np.where(alike >= _ANY, own * alike - (1.0 - alike) * missed, -np.inf)[ids]
+        alike = words.similarity(joined, joined_sounds)
+        plain = np.array([lists.weight(word) <= 1.0 for word in heard.words], bool)
+        whole = (alike >= _JOINED) & (plain[:-1] & plain[1:])[None, :]
+        self._split = np.where(whole, own * alike, -np.inf)[ids]
         self._glued = _from(pairs.similarity(heard.words, heard.sounds), _JOINED)[pair_ids]
         self._rows = self._fill(n_words)
 
@@ -287,9 +298,9 @@ class _Alignment:
         for i in range(longest):
             row = rows[i].copy()  # the phrase's word is not there
             weight = self._weights[:, i, None]
-            row[:, 1:] = np.maximum(row[:, 1:], rows[i][:, :-1] + weight * self._one[:, i])
+            row[:, 1:] = np.maximum(row[:, 1:], rows[i][:, :-1] + self._one[:, i])
             if n_words > 1:
-                row[:, 2:] = np.maximum(row[:, 2:], rows[i][:, :-2] + weight * self._split[:, i])
+                row[:, 2:] = np.maximum(row[:, 2:], rows[i][:, :-2] + self._split[:, i])
             if i:
                 both = weight + self._weights[:, i - 1, None]
                 glued = rows[i - 1][:, :-1] + both * self._glued[:, i]
@@ -308,11 +319,9 @@ class _Alignment:
             if _same(here, rows[i - 1][j]):  # this word of the phrase was not heard
                 i -= 1
                 continue
-            if _same(here, rows[i - 1][j - 1] + weight * self._one[phrase, i - 1, j - 1]):
+            if _same(here, rows[i - 1][j - 1] + self._one[phrase, i - 1, j - 1]):
                 used, step = 1, 1
-            elif j > 1 and _same(
-                here, rows[i - 1][j - 2] + weight * self._split[phrase, i - 1, j - 2]
-            ):
+            elif j > 1 and _same(here, rows[i - 1][j - 2] + self._split[phrase, i - 1, j - 2]):
                 used, step = 1, 2
             elif i > 1 and _same(
                 here,

@@ -61,6 +61,7 @@ _PRECEDENCE = (
 _SPEAKS_LIKE_A_PERSON = frozenset(
     {CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL, CallOutcome.COMPANY_IVR}
 )
+_NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
 
 
@@ -123,12 +124,10 @@ class SpeechJudge:
 
     def judge(self, hearing: Hearing) -> SpokenVerdict:
         """Judge a stretch of speech whose wordings were compared with the sound."""
-        free = TranscriptWords.of(w.text for w in hearing.free.words)
-        live = self._live_match(free)
+        hypothesis = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
+        live = self._live_match(hypothesis)
         if not hearing.candidates:
-            confident = (hearing.free.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
-            verdict = self._without_announcement(free, live, confident=confident)
-            return _with_transcript(verdict, hearing.free)
+            return self._unlisted(hearing, hypothesis, live)
         best = hearing.candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
         found = (best.match, *(m for m in self._separate(heard) if not _overlap(m, best.match)))
@@ -136,6 +135,8 @@ class SpeechJudge:
         chosen = next((c for c in hearing.candidates if c.match is deciding), best)
         figures = self._acoustic_figures(hearing, chosen, heard, deciding)
         probability = self._calibration.acoustic.probability(figures)
+        if probability < _NOT_LISTED:
+            return self._unlisted(hearing, hypothesis, live)
         verdict = self._accept(
             deciding,
             probability,
@@ -145,19 +146,27 @@ class SpeechJudge:
         )
         return _with_transcript(verdict, best.base)
 
+    def _unlisted(
+        self, hearing: Hearing, heard: TranscriptWords, live: PhraseMatch | None
+    ) -> SpokenVerdict:
+        confident = (hearing.hypothesis.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
+        verdict = self._without_announcement(heard, live, confident=confident)
+        return _with_transcript(verdict, hearing.hypothesis)
+
     # ---- the parts of a judgement ---------------------------------------------------------
 
     def _separate(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
-        """Return the announcements found whole, best first, none overlapping a better one."""
+        """Return the announcements found whole, best first, none overlapping a better one.
+
+        What a person says competes like everything else: «не подходит» is not «абонент не подходит
+        к телефону».
+        """
         kept: list[PhraseMatch] = []
         for match in self._matcher.find(heard):
-            if (
-                match.outcome is not CallOutcome.LIVE_PERSON
-                and match.score >= cutoff_of(match.phrase)
-                and not any(_overlap(match, other) for other in kept)
-            ):
+            found = match.score >= cutoff_of(match.phrase)
+            if found and not any(_overlap(match, other) for other in kept):
                 kept.append(match)
-        return tuple(kept)
+        return tuple(m for m in kept if m.outcome is not CallOutcome.LIVE_PERSON)
 
     def _live_match(self, heard: TranscriptWords) -> PhraseMatch | None:
         return next(
@@ -191,8 +200,9 @@ class SpeechJudge:
         total = chosen.score.total_logprob
         return Figures(
             score=figures.score,
-            gap=total - max(hearing.free_total, hearing.guided_total),
+            gap=total - hearing.hypothesis_total,
             margin=total - max(others) if others else math.inf,
+            mean_logprob=chosen.score.mean_logprob,
             n_live_words=figures.n_live_words,
             unknown_share=figures.unknown_share,
         )

@@ -322,6 +322,11 @@ class AcousticScore:
     total_logprob: float
     token_logprobs: tuple[float, ...] = ()
 
+    @property
+    def mean_logprob(self) -> float:
+        """Mean over the tokens; the total where there are none."""
+        return self.total_logprob / max(1, len(self.token_logprobs))
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:

@@ -30,6 +30,10 @@ __all__ = ["Candidate", "Hearing", "Verifier"]
 
 _CANDIDATE_FLOOR = 45.0  # score from which a phrase is worth comparing with the sound
 _N_OUTCOMES = 4  # outcomes of one hypothesis that are compared
+# Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
+_PLAIN_SCORE = 90.0
+_PLAIN_MEAN_LOGPROB = -0.5
+_PLAIN_MARGIN_NATS = 8.0
 _NOT_VERIFIED = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED})
 
 
@@ -63,21 +67,25 @@ class Hearing:
 
     Attributes
     ----------
-    free : Transcript
-        What was heard without expectation.
     guided : Transcript
         What was heard expecting our wordings.
+    free : Transcript or None
+        What was heard without expectation; None where the guided one left no doubt.
     candidates : tuple of Candidate
         The best version of every outcome compared, best first; empty if nothing listed is near.
-    free_total, guided_total : float
-        Log-probability of the two hypotheses as they stand.
+    hypothesis_total : float
+        Log-probability of the likelier of the two hypotheses as it stands.
     """
 
-    free: Transcript
     guided: Transcript
+    free: Transcript | None
     candidates: tuple[Candidate, ...]
-    free_total: float
-    guided_total: float
+    hypothesis_total: float
+
+    @property
+    def hypothesis(self) -> Transcript:
+        """What was heard, with as little expectation as we have it."""
+        return self.guided if self.free is None else self.free
 
     @property
     def margin(self) -> float:
@@ -108,24 +116,35 @@ class Verifier:
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
 
     def hear(self, utterance: Utterance) -> Hearing:
-        """Recognise one stretch of speech and compare what it seems to say with its rivals."""
-        free = utterance.transcript
+        """Recognise one stretch of speech and compare what it seems to say with its rivals.
+
+        The free hypothesis costs a second decoding, so it is asked for only where the guided one
+        and its rivals leave a doubt.
+        """
         guided = utterance.guided(self._guide)
+        hearing = self._compare(utterance, guided, None)
+        if _is_plain(hearing):
+            return hearing
+        return self._compare(utterance, guided, utterance.transcript)
+
+    def _compare(
+        self, utterance: Utterance, guided: Transcript, free: Transcript | None
+    ) -> Hearing:
         versions: dict[str, tuple[Transcript, PhraseMatch]] = {}
-        for base in (guided, free):
+        hypotheses = [t for t in (guided, free) if t is not None and t.text]
+        for base in hypotheses:
             for match in self._likely(base):
                 for phrase in (match.phrase, *self._rivals_of(match.phrase)):
                     version = replace(match, phrase=phrase)
                     versions.setdefault(_told_with(base, version), (base, version))
-        references = [t.text for t in (free, guided)]
-        texts = [t for t in (*versions, *references) if t]
-        scores = {s.text: s for s in utterance.score(texts)}
+        plain = [t.text for t in hypotheses]
+        scores = {s.text: s for s in utterance.score([*versions, *plain])}
         best: dict[CallOutcome, Candidate] = {}
         for text in sorted(versions, key=lambda t: -scores[t].total_logprob):
             base, match = versions[text]
             best.setdefault(match.outcome, Candidate(match, base, scores[text]))
-        free_total, guided_total = (scores[t].total_logprob if t else -math.inf for t in references)
-        return Hearing(free, guided, tuple(best.values()), free_total, guided_total)
+        total = max((scores[t].total_logprob for t in plain), default=-math.inf)
+        return Hearing(guided, free, tuple(best.values()), total)
 
     def _likely(self, base: Transcript) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
@@ -144,6 +163,18 @@ class Verifier:
                 for other in self._partners.get(phrase.outcome, ())
             )
         return self._rivals[phrase.id]
+
+
+def _is_plain(hearing: Hearing) -> bool:
+    """Return whether the sound bears out the guided hypothesis so well that no doubt is left."""
+    if not hearing.candidates:
+        return False
+    best = hearing.candidates[0]
+    return (
+        best.match.score >= _PLAIN_SCORE
+        and best.score.mean_logprob >= _PLAIN_MEAN_LOGPROB
+        and hearing.margin >= _PLAIN_MARGIN_NATS
+    )
 
 
 def _guide(by_outcome: dict[CallOutcome, tuple[Phrase, ...]]) -> tuple[str, ...]:

@@ -77,10 +77,10 @@ def classify(
         raise typer.BadParameter(f"no recordings in {', '.join(map(str, paths))}")
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
     printer = {
-        OutputFormat.TABLE: lambda: TablePrinter(explain=explain),
-        OutputFormat.JSONL: JsonlPrinter,
-        OutputFormat.CSV: CsvPrinter,
-    }[output_format]()
+        OutputFormat.TABLE: TablePrinter(explain=explain).print_all,
+        OutputFormat.JSONL: JsonlPrinter().print_all,
+        OutputFormat.CSV: CsvPrinter().print_all,
+    }[output_format]
     failed = False
 
     def reports() -> Iterator[CallReport]:
@@ -90,7 +90,7 @@ def classify(
             failed = failed or report.error is not None
             yield report
 
-    printer.print_all(reports())
+    printer(reports())
     if failed:
         raise typer.Exit(1)
 

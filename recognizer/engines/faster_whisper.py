@@ -152,8 +152,11 @@ class WhisperUtterance:
     def _score_batch(self, texts: Sequence[str]) -> None:
         tokens = [self._tokenizer.encode(" " + text.strip()) for text in texts]
         for text, alignment in zip(texts, self._align(tokens), strict=True):
-            logprobs = tuple(math.log(max(float(p), 1e-10)) for p in alignment.text_token_probs)
-            self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs)
+            self._remember(text, alignment)
+
+    def _remember(self, text: str, alignment: Any) -> None:
+        logprobs = tuple(math.log(max(float(p), 1e-10)) for p in alignment.text_token_probs)
+        self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs)
 
     def _align(self, tokens: list[list[int]]) -> Sequence[Any]:
         encoded = self._encoded
@@ -193,17 +196,18 @@ class WhisperUtterance:
             tokens = self._tokenizer.encode(" " + text) if text else []
         return Transcript(
             text=text,
-            words=self._words(tokens),
+            words=self._words(tokens, text),
             language=str(self._tokenizer.language_code),
             engine=WhisperEngine.name,
             model=self._model_name,
             confidence=math.exp(min(0.0, float(result.scores[0]))),
         )
 
-    def _words(self, tokens: list[int]) -> tuple[Word, ...]:
+    def _words(self, tokens: list[int], text: str) -> tuple[Word, ...]:
         if not tokens:
             return ()
         alignment = self._align([tokens])[0]
+        self._remember(text, alignment)
         probabilities = np.array(alignment.text_token_probs[: len(tokens)], np.float64)
         starts = _token_starts_s(alignment.alignments, len(tokens))
         offset_s, end_s = self._audio.start_s, self._audio.duration_s
