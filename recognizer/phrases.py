@@ -285,9 +285,13 @@ def load_phrases(
         Naming file and line: unknown outcome or key, wrong type, an id used twice, a text listed
         under two outcomes, empty text, Latin letters in Russian text; or a folder without lists.
     """
-    settings = settings or PhraseSettings()
     shipped = data_folder("phrases")
-    own = [*settings.folders, *([] if folder is None else [Path(folder)])]
+    office: list[Path] = []
+    if settings is None:
+        settings = PhraseSettings()
+    elif any(settings.office_folder.glob("*.toml")):
+        office.append(settings.office_folder)
+    own = [*settings.folders, *office, *([] if folder is None else [Path(folder)])]
     files = [file for each in (shipped, *own) for file in _toml_files(each)]
     lists = [
         file

@@ -58,10 +58,18 @@ class PhraseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     folders : folders read after the shipped lists.
     replace : True: only `folders` are read, not the shipped lists.
+    office_dir : folder of phrases added on the operators' page, read last where it has any;
+        None: `phrases` in the user's data folder.
     """
 
     folders: tuple[Path, ...] = ()
     replace: bool = False
+    office_dir: Path | None = None
+
+    @property
+    def office_folder(self) -> Path:
+        """Folder of the phrases added on the operators' page."""
+        return self.office_dir or platformdirs.user_data_path("recognizer") / "phrases"
 
 
 class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
