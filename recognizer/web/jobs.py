@@ -107,12 +107,18 @@ class Request:
         What the client calls the recording; text, never a path.
     contact : str or None
         Id of a contact card; with it the journal counts the attempts and records this one.
+    number : str or None
+        Number called, any spelling; the journal counts the attempts of a number without a card.
+    in_journal : bool
+        Record the call even where nobody knows whose it is (the operators' page).
     keep_recording : bool
         Keep the file as long as the result, so that it can be played.
     """
 
     name: str
     contact: str | None = None
+    number: str | None = None
+    in_journal: bool = False
     attempt: int = 1
     channel: str | int | None = None
     called_on: dt.date | None = None
