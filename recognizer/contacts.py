@@ -22,6 +22,7 @@ from recognizer.data_files import convert_toml, data_folder, read_toml
 from recognizer.errors import DataFileError
 
 __all__ = [
+    "CARD_FIELDS",
     "ContactCard",
     "ContactKind",
     "NumberProblem",

@@ -10,17 +10,18 @@ A `Journal` may be shared by threads; each process opens its own.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.contacts import ContactCard, Office, load_office, read_numbers
+from recognizer.contacts import CARD_FIELDS, ContactCard, Office, load_office, read_numbers
 from recognizer.errors import ContactError, JournalError
 from recognizer.journal_cards import store_cards
 from recognizer.journal_database import Database
@@ -149,16 +150,24 @@ class Journal:
         return self.contact(card.ref)
 
     def import_contacts(
-        self, cards: Iterable[ContactCard], *, source: str, dry_run: bool = False
+        self,
+        cards: Iterable[ContactCard],
+        *,
+        source: str,
+        fields: Collection[str] = CARD_FIELDS,
+        dry_run: bool = False,
     ) -> Iterator[CardChange]:
         """Add or change cards in batches, yielding each change as it is stored.
 
+        Of cards already there only `fields` are taken over: what a file has no column for stays.
         A dry run stores nothing. Unchanged cards are yielded with empty `changes`.
         """
         for batch in _batches(cards):
             with self.database.writing() as session:
                 self.database.lock(session, "recognizer cards")
-                changes = store_cards(session, batch, source=source, now=_now(), dry_run=dry_run)
+                changes = store_cards(
+                    session, batch, source=source, now=_now(), fields=fields, dry_run=dry_run
+                )
             yield from changes
 
     def contact(self, ref: str) -> ContactRecord:
@@ -254,6 +263,42 @@ class Journal:
             self._timeline(session, row).add(attempt)
             session.flush()
             return attempt_record(session, attempt, is_new=True)
+
+    def record_recording(
+        self,
+        report: CallReport,
+        source: Path | bytes,
+        *,
+        contact: str | None = None,
+        number: str | None = None,
+        called_at: dt.datetime | None = None,
+        phrases_version: str | None = None,
+    ) -> tuple[CallReport, AttemptRecord]:
+        """Record a classification with its recording; return it with the journal's decision.
+
+        What `recognizer classify --contact` prints: `record_attempt` with the recording's digest.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card.
+        JournalError
+            If the recording can no longer be read, or nothing can be stored.
+        """
+        try:
+            digest = recording_digest(source)
+        except OSError as problem:
+            raise JournalError(f"{source!s}: {problem.strerror}; not recorded") from problem
+        attempt = self.record_attempt(
+            report,
+            contact=contact,
+            number=number,
+            digest=digest,
+            called_at=called_at,
+            phrases_version=phrases_version,
+        )
+        decision = None if attempt.decision is None else attempt.decision.decision
+        return dataclasses.replace(report, decision=decision), attempt
 
     def record_statement(
         self,

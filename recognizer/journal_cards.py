@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,9 +80,13 @@ def store_cards(
     *,
     source: str,
     now: dt.datetime,
+    fields: Collection[str] = CARD_FIELDS,
     dry_run: bool = False,
 ) -> list[CardChange]:
-    """Add or change cards whose `ref` differ; return what changed, in their order."""
+    """Add or change cards whose `ref` differ; return what changed, in their order.
+
+    Of cards already there only `fields` are taken over.
+    """
     refs = [card.ref for card in cards]
     statement = sa.select(ContactRow).where(ContactRow.ref.in_(refs))
     rows = {row.ref: row for row in session.scalars(statement)}
@@ -95,10 +99,14 @@ def store_cards(
             new.append(card)
             changes.append(CardChange(card.ref, is_new=True, changes=_all_of(card)))
             continue
-        change = _difference(row, card, decided.get(row.id))
+        change = {
+            name: values
+            for name, values in _difference(row, card, decided.get(row.id)).items()
+            if name in fields
+        }
         changes.append(CardChange(card.ref, is_new=False, changes=change))
         if change and not dry_run:
-            _change(session, row, card, change, source=source, now=now)
+            _change(session, row, change, source=source, now=now)
     if new and not dry_run:
         _add(session, new, now)
     return changes
@@ -145,7 +153,6 @@ def _difference(
 def _change(
     session: Session,
     row: ContactRow,
-    card: ContactCard,
     change: Mapping[str, tuple[Any, Any]],
     *,
     source: str,
@@ -153,7 +160,8 @@ def _change(
 ) -> None:
     for name, (_, value) in change.items():
         setattr(row, name, value)
-    row.search_text = _search_text(card)
+    stored = card_of(row)
+    row.search_text = _search_text(stored)
     row.updated_at = now
     # A person set another result in the CRM, or the number is another one: what was decided
     # before no longer stands over the card.
@@ -161,7 +169,7 @@ def _change(
         row.deciding_id = None
     if change.keys() & set(_PHONE_FIELDS):
         session.execute(sa.delete(ContactPhoneRow).where(ContactPhoneRow.contact_id == row.id))
-        _add_phones(session, [(row.id, card)])
+        _add_phones(session, [(row.id, stored)])
     written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}
     session.add(ContactChangeRow(contact_id=row.id, made_at=now, source=source, changes=written))
 

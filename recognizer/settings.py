@@ -80,11 +80,13 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url : SQLAlchemy URL; empty: `journal.sqlite3` in the user's data folder.
     office_file : numbers of the company and of its employees; None: the shipped sample.
     regulation_file : rules; None: the shipped ones.
+    columns_file : headings of the CRM's files of cards; None: the shipped ones.
     """
 
     url: str = ""
     office_file: Path | None = None
     regulation_file: Path | None = None
+    columns_file: Path | None = None
 
     @property
     def journal_url(self) -> str:
