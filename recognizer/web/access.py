@@ -20,6 +20,7 @@ import argon2
 import sqlalchemy as sa
 
 from recognizer.errors import RecognizerError
+from recognizer.journal_tables import Base, RowId
 
 __all__ = [
     "Access",
@@ -29,7 +30,6 @@ __all__ = [
     "Session",
     "SignInRefused",
     "User",
-    "access_metadata",
 ]
 
 _MINUTE_S = 60
@@ -39,32 +39,31 @@ _LOGIN_LIMIT = 5
 _ADDRESS_LIMIT = 20
 _LIMIT_WINDOW_S = 15 * _MINUTE_S
 
-access_metadata = sa.MetaData()
 _users = sa.Table(
     "page_users",
-    access_metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    Base.metadata,
+    sa.Column("id", RowId, primary_key=True),
     sa.Column("login", sa.String(64), nullable=False, unique=True),
     sa.Column("name", sa.String(128), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("password_hash", sa.String(256), nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False, default=True),
-    sa.Column("created_at_s", sa.Float, nullable=False),
+    sa.Column("created_at_s", sa.Double, nullable=False),
 )
 _sessions = sa.Table(
     "page_sessions",
-    access_metadata,
+    Base.metadata,
     sa.Column("token_sha256", sa.String(64), primary_key=True),
-    sa.Column("user_id", sa.Integer, sa.ForeignKey("page_users.id"), nullable=False, index=True),
+    sa.Column("user_id", RowId, sa.ForeignKey("page_users.id"), nullable=False, index=True),
     sa.Column("csrf_token", sa.String(64), nullable=False),
-    sa.Column("started_at_s", sa.Float, nullable=False),
-    sa.Column("seen_at_s", sa.Float, nullable=False),
+    sa.Column("started_at_s", sa.Double, nullable=False),
+    sa.Column("seen_at_s", sa.Double, nullable=False),
 )
 _audit = sa.Table(
     "page_audit",
-    access_metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("at_s", sa.Float, nullable=False, index=True),
+    Base.metadata,
+    sa.Column("id", RowId, primary_key=True),
+    sa.Column("at_s", sa.Double, nullable=False, index=True),
     sa.Column("login", sa.String(64), nullable=False, index=True),
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("target", sa.String(256), nullable=False, default=""),
@@ -179,7 +178,7 @@ class Access:
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        Of the journal's database; the tables must be there (`create_tables`).
+        Of the journal's database (`recognizer.journal_database.Database.engine`).
     idle_s, lifetime_s : float
         A session ends after this long without a request, and this long after sign-in.
     clock : callable
@@ -198,6 +197,8 @@ class Access:
         hasher: argon2.PasswordHasher | None = None,
     ) -> None:
         self._engine = engine
+        # SQLite's write lock is taken at once, see recognizer.journal_database.
+        self._writing = engine.execution_options(recognizer_writes=True)
         self._idle_s = idle_s
         self._lifetime_s = lifetime_s
         self._clock = clock
@@ -207,10 +208,6 @@ class Access:
         # Each check takes 64 MB: many sign-ins at once must not take the machine's memory.
         self._hashing = threading.BoundedSemaphore(2)
         self._setup_token: str | None = None
-
-    def create_tables(self) -> None:
-        """Make the tables that are not there."""
-        access_metadata.create_all(self._engine)
 
     # -- first run ---------------------------------------------------------------------------
 
@@ -271,7 +268,7 @@ class Access:
             "created_at_s": self._clock(),
         }
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 made = connection.execute(_users.insert().returning(_users), row).one()
         except sa.exc.IntegrityError as problem:
             raise AccessError(f"Имя для входа «{login}» уже занято.") from problem
@@ -291,7 +288,7 @@ class Access:
         AccessError
             If there is no such user, or nobody would be left to administer.
         """
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             found = connection.execute(sa.select(_users).where(_users.c.id == user_id)).first()
             if found is None:
                 raise AccessError("Такого пользователя нет.")
@@ -332,7 +329,7 @@ class Access:
             raise AccessError("Такого пользователя нет.")
         _check_password(password, login)
         hashed = self._hash(password)
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(
                 _users.update().where(_users.c.id == user_id).values(password_hash=hashed)
             )
@@ -366,29 +363,29 @@ class Access:
         if not token:
             return None
         now = self._clock()
-        key = _digest(token)
-        with self._engine.begin() as connection:
+        this = _sessions.c.token_sha256 == _digest(token)
+        with self._engine.connect() as connection:
             row = connection.execute(
                 sa.select(_sessions, _users)
                 .join(_users, _users.c.id == _sessions.c.user_id)
-                .where(_sessions.c.token_sha256 == key)
+                .where(this)
             ).first()
-            if row is None:
-                return None
-            expires_at_s = min(row.seen_at_s + self._idle_s, row.started_at_s + self._lifetime_s)
-            if now >= expires_at_s or not row.is_active:
-                connection.execute(_sessions.delete().where(_sessions.c.token_sha256 == key))
-                return None
-            if now - row.seen_at_s > _MINUTE_S:  # one write a minute is enough
-                connection.execute(
-                    _sessions.update().where(_sessions.c.token_sha256 == key).values(seen_at_s=now)
-                )
+        if row is None:
+            return None
+        expires_at_s = min(row.seen_at_s + self._idle_s, row.started_at_s + self._lifetime_s)
+        if now >= expires_at_s or not row.is_active:
+            with self._writing.begin() as connection:
+                connection.execute(_sessions.delete().where(this))
+            return None
+        if now - row.seen_at_s > _MINUTE_S:  # one write a minute is enough
+            with self._writing.begin() as connection:
+                connection.execute(_sessions.update().where(this).values(seen_at_s=now))
         return Session(_user(row), row.csrf_token, expires_at_s)
 
     def sign_out(self, token: str | None) -> None:
         """End a session."""
         if token:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 connection.execute(
                     _sessions.delete().where(_sessions.c.token_sha256 == _digest(token))
                 )
@@ -399,7 +396,7 @@ class Access:
         self, login: str, action: str, *, target: str = "", detail: str = "", address: str = ""
     ) -> None:
         """Add a line to the audit log. No phone number may stand in it."""
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(
                 _audit.insert(),
                 {
@@ -436,7 +433,7 @@ class Access:
 
     def _rehash(self, user_id: int, password: str) -> None:
         hashed = self._hash(password)
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(
                 _users.update().where(_users.c.id == user_id).values(password_hash=hashed)
             )
@@ -444,7 +441,7 @@ class Access:
     def _start_session(self, user_id: int) -> str:
         token = secrets.token_urlsafe(32)
         now = self._clock()
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(
                 _sessions.delete().where(_sessions.c.started_at_s < now - self._lifetime_s)
             )

@@ -12,9 +12,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from recognizer.batch import keep_report
 from recognizer.settings import Settings
-from recognizer.web.jobs import InProcessRunner, Jobs, Runner
-from recognizer.workers import RecognizerLike, WorkerPool, load_recognizer
+from recognizer.types import CallReport
+from recognizer.web.jobs import InProcessRunner, Jobs, Request, Runner
+from recognizer.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
 
 __all__ = ["create_app"]
 
@@ -44,7 +46,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runner = _runner(settings, recognizer)
-        app.state.jobs = Jobs(settings.server, runner)
+        app.state.jobs = Jobs(settings.server, runner, record=partial(_record, app))
         try:
             yield
         finally:
@@ -55,6 +57,19 @@ def create_app(
     app.state.journal = journal
     _include_page(app)
     return app
+
+
+def _record(
+    app: FastAPI, request: Request, report: CallReport, sha256: str | None
+) -> dict[str, Any]:
+    """Return a report as JSON, recorded in the journal where it is known whose call it was."""
+    wanted = request.in_journal or request.contact is not None or request.number is not None
+    return keep_report(
+        app.state.journal if wanted else None,
+        Finished(report, sha256),
+        contact=request.contact,
+        number=request.number,
+    )
 
 
 def _include_page(app: FastAPI) -> None:
