@@ -92,6 +92,7 @@ class Matcher:
         longest = int(self._n_words.max(initial=1))
         vocabulary: dict[str, int] = {}
         pairs: dict[str, int] = {}
+        parts: dict[str, tuple[int, int]] = {}
         shape = (len(split), longest)
         self._word_ids = np.zeros(shape, np.intp)
         self._pair_ids = np.zeros(shape, np.intp)
@@ -103,10 +104,12 @@ class Matcher:
                 if column:
                     pair = words[column - 1] + word
                     self._pair_ids[row, column] = pairs.setdefault(pair, len(pairs))
+                    parts[pair] = (vocabulary[words[column - 1]], vocabulary[word])
         self._totals = np.maximum(self._weights.sum(axis=1), 1e-9)
         self._vocabulary = _Vocabulary(tuple(vocabulary))
         self._vocabulary_weights = np.array([weigh(word) for word in vocabulary])
         self._pairs = _Vocabulary(tuple(pairs))
+        self._pair_parts = np.array([parts[pair] for pair in pairs] or [(0, 0)], np.intp)
         self._deciding = [w for w in vocabulary if book.words.weight(w) > 1.0]
         self._deciding_sounds = [sound_alike_word(w) for w in self._deciding]
 
@@ -234,11 +237,6 @@ class _Vocabulary:
         return np.where(opposite, same * _NEGATION_FACTOR, same).astype(np.float64)
 
 
-def _from(similarity: _Matrix, least: float) -> _Matrix:
-    """Words less alike than `least` cannot stand for one another at all."""
-    return np.where(similarity >= least, similarity, _NEVER)
-
-
 def _is_negated(word: str) -> bool:
     return len(word) > 4 and word.startswith("не")
 
@@ -269,18 +267,22 @@ class _Alignment:
         words, pairs = matcher._vocabulary, matcher._pairs  # noqa: SLF001
         # Gains, shape (n_phrases, n_phrase_words, n_words): one for one, one for two, two for one.
         # What a deciding word heard is taken for, and is not, costs as if it had been left over:
-        # «ваш» must not pass for «наш», nor «не» vanish in «(не)отвечает».
+        # «ваш» must not pass for «наш».
         ids, pair_ids = matcher._word_ids, matcher._pair_ids  # noqa: SLF001
         self._weights = matcher._weights  # noqa: SLF001
         missed = np.where(weights > 1.0, weights * _DECIDING_COST, 0.0)
         own = matcher._vocabulary_weights[:, None]  # noqa: SLF001
         alike = words.similarity(heard.words, heard.sounds)
-        self._one = np.where(alike >= _ANY, own * alike - (1.0 - alike) * missed, -np.inf)[ids]
-        alike = words.similarity(joined, joined_sounds)
-        plain = np.array([lists.weight(word) <= 1.0 for word in heard.words], bool)
-        whole = (alike >= _JOINED) & (plain[:-1] & plain[1:])[None, :]
-        self._split = np.where(whole, own * alike, -np.inf)[ids]
-        self._glued = _from(pairs.similarity(heard.words, heard.sounds), _JOINED)[pair_ids]
+        self._one = np.where(alike >= _ANY, own * alike - (1.0 - alike) * missed, _NEVER)[ids]
+        # Two words are one only if together they are more alike than either alone; else «не» would
+        # vanish in «(не) отвечает», and «я» in «(я) занят».
+        both = words.similarity(joined, joined_sounds)
+        together = (both >= _JOINED) & (both > np.maximum(alike[:, :-1], alike[:, 1:]))
+        self._split = np.where(together, own * both, _NEVER)[ids]
+        both = pairs.similarity(heard.words, heard.sounds)
+        parts = matcher._pair_parts  # noqa: SLF001
+        together = (both >= _JOINED) & (both > alike[parts].max(axis=1))
+        self._glued = np.where(together, both, _NEVER)[pair_ids]
         self._rows = self._fill(n_words)
 
         n_phrases = len(ids)

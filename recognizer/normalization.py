@@ -158,6 +158,12 @@ _SPLIT = {
     "всети": ("в", "сети"),
     "налинии": ("на", "линии"),
 }
+# «На доступен», «ни обслуживается» are no Russian: «не» misheard.
+_MISHEARD_NOT = frozenset({"на", "ни"})
+_AFTER_NOT = frozenset(
+    "доступен доступна доступно доступны обслуживается обслуживаются существует используется "
+    "отвечает зарегистрирован зарегистрирована".split()
+)
 # Asides of two words. None of them tells an outcome from another.
 _ASIDES = frozenset({("как", "бы"), ("так", "сказать"), ("это", "самое")})
 # Real short words that begin longer ones («вы выключили», «для длинных»): never taken for a
@@ -185,7 +191,9 @@ def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
     """
     while kept:
         left, left_index = kept[-1]
-        if left + word in _WHOLE:
+        if left in _MISHEARD_NOT and word in _AFTER_NOT:
+            kept[-1] = ("не", left_index)
+        elif left + word in _WHOLE:
             kept.pop()
             word, index = left + word, left_index
         elif left == word:
