@@ -22,7 +22,7 @@ from recognizer.recordings import FileIdentity, Recording, identify, written_pat
 from recognizer.report_json import decision_to_dict, report_to_dict
 from recognizer.results import ResultLog
 from recognizer.types import CallReport
-from recognizer.workers import Finished, Job, failed_report
+from recognizer.workers import Finished, Job
 
 __all__ = [
     "Attempts",
@@ -35,6 +35,10 @@ __all__ = [
     "pending",
     "run_batch",
 ]
+
+# Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
+# the journal would keep such an attempt for ever.
+_NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal"})
 
 
 class WorkerSource(Protocol):
@@ -202,10 +206,9 @@ def _finished(
 def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[str, Any]:
     """Return the line of the log: the classification, the file it is of, the call, the journal."""
     recording, identity = item.recording, item.identity
-    if identity.size_bytes == 0 and identity.modified_ns == 0 and not recording.path.exists():
-        message = f"{recording.name}: no such file"
-        finished = Finished(failed_report(recording.name, "not_found", message))
-        journal = None  # there was no call that could be recorded
+    error = finished.report.error
+    if error is not None and error.kind in _NO_CALL:
+        journal = None
     facts = recording.facts
     line = keep_report(
         journal,

@@ -44,6 +44,7 @@ class _Line(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Line)
+_LONGEST_LINE = 64 * 1024 * 1024
 
 
 class ResultLog:
@@ -89,17 +90,19 @@ class ResultLog:
 
     def _open(self, retry_failed: bool) -> None:
         try:
+            self.path.touch()
+            _refuse_foreign(self.path)
             _cut_torn_line(self.path)
-            if retry_failed and self.path.exists():
+            if retry_failed:
                 _drop_failed(self.path)
+            for line in _lines(self.path):
+                self._note(line)
             self._file = self.path.open("ab", buffering=0)
             _sync_folder(self.path.parent)
         except OSError as problem:
             raise RecognizerError(
                 f"{self.path}: cannot be written: {problem.strerror}"
             ) from problem
-        for line in _lines(self.path):
-            self._note(line)
 
     def __enter__(self) -> Self:
         return self
@@ -150,10 +153,18 @@ class ResultLog:
         self.counts[line.outcome or f"error:{line.error.kind if line.error else 'unknown'}"] += 1
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Look at the first line before anything is cut: the file may be somebody's letter."""
+    with path.open("rb") as file:
+        first = file.readline(_LONGEST_LINE)
+    is_whole = first.endswith(b"\n") and b"\0" not in first
+    could_be_torn = first.startswith(b"{") or not first.strip(b"\0\n")
+    if is_whole or not could_be_torn:
+        _decode(path, 1, first)
+
+
 def _cut_torn_line(path: Path) -> None:
     """Cut off what a kill or a power cut left of the last line."""
-    if not path.exists():
-        return
     with path.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:
@@ -184,14 +195,18 @@ def _start_of_last_line(file: IO[bytes], end: int) -> int:
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            try:
-                _DECODER.decode(line)
-            except msgspec.DecodeError as problem:
-                raise RecognizerError(
-                    f"{path}, line {number}: expected a result of `recognizer batch`, got "
-                    f"{line[:60]!r} ({problem}); choose another file for the results"
-                ) from problem
+            _decode(path, number, line)
             yield line
+
+
+def _decode(path: Path, number: int, line: bytes) -> _Line:
+    try:
+        return _DECODER.decode(line)
+    except msgspec.DecodeError as problem:
+        raise RecognizerError(
+            f"{path}, line {number}: expected a result of `recognizer batch`, got "
+            f"{line[:60]!r} ({problem}); choose another file for the results"
+        ) from problem
 
 
 def _drop_failed(path: Path) -> None:

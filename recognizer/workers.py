@@ -267,16 +267,22 @@ class Worker:
             If the recogniser cannot be loaded, with its own words.
         """
         with self._running:
-            if not self._spawn():
+            for n_tries_left in (2, 1, 0):
+                if not self._spawn():
+                    return
+                try:
+                    kind, value = self._receive(time.monotonic() + self._limits.start_s)
+                except _LostError as lost:
+                    self._discard()
+                    # Killed while it loaded, by chance or for memory: that may pass.
+                    if lost.kind == "time_limit" or n_tries_left == 0:
+                        message = f"a recognition worker did not start: it {lost}"
+                        raise EngineError(message) from lost
+                    continue
+                if kind == "failed":
+                    self._discard()
+                    raise EngineError(str(value))
                 return
-            try:
-                kind, value = self._receive(time.monotonic() + self._limits.start_s)
-            except _LostError as lost:
-                self._discard()
-                raise EngineError(f"a recognition worker did not start: it {lost}") from lost
-            if kind == "failed":
-                self._discard()
-                raise EngineError(str(value))
 
     def run(self, job: Job) -> Finished:
         """Recognise one recording; a worker that dies of it is replaced and asked once more.

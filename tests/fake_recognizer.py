@@ -32,15 +32,18 @@ class FakeRecognizer:
         source: Any,
         *,
         attempt: int = 1,
-        channel: str | None = None,
+        channel: str | int | None = None,
         called_on: date | None = None,
         name: str | None = None,
     ) -> CallReport:
         if self._log is not None:  # one short append: whole lines, whoever else writes
             with self._log.open("a") as log:
                 log.write(f"{name}\n")
-        word, _, rest = Path(source).read_text(encoding="utf-8", errors="replace").partition(" ")
         shown = name or str(source)
+        if not Path(source).exists():
+            error = CallError("not_found", f"{shown}: no such file")
+            return CallReport(shown, None, None, None, 0.0, error)
+        word, _, rest = Path(source).read_text(encoding="utf-8", errors="replace").partition(" ")
         if word in {kind.value for kind in CallOutcome}:
             return self._report(shown, CallOutcome(word), attempt, called_on)
         misbehave(word, rest)

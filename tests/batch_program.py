@@ -1,0 +1,30 @@
+"""`recognizer batch` with the fake recogniser, as a program that can be killed.
+
+Usage: batch_program.py FOLDER RESULTS ASKED [N_WORKERS]
+"""
+
+import sys
+from pathlib import Path
+
+from fake_recognizer import loader
+
+from recognizer.batch import Summary, pending, run_batch
+from recognizer.recordings import FactFinder, recordings_in
+from recognizer.results import ResultLog
+from recognizer.workers import TimeLimits, WorkerPool
+
+
+def main(folder: str, results: str, asked: str, n_workers: str = "2") -> None:
+    summary = Summary()
+    with ResultLog(Path(results)) as log:
+        todo = pending(recordings_in([Path(folder)], FactFinder()), log, summary)
+        load = loader(Path(asked))
+        with WorkerPool(load, int(n_workers), limits=TimeLimits(base_s=2.0)) as pool:
+            pool.start()
+            print("pids", *pool.pids, flush=True)
+            run_batch(todo, pool, log, summary, on_result=lambda _: print("one", flush=True))
+    print(f"done {summary.n_done} before {summary.n_before} failed {summary.n_failed}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
