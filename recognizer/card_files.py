@@ -85,6 +85,9 @@ class CardColumns:
         }
         self._values = content.values
         self._formats = content.dates.formats
+        self._yes = frozenset(map(_fold, content.values.yes))
+        self._no = frozenset(map(_fold, content.values.no))
+        self._notices = tuple(map(_fold, content.values.do_not_call))
         self._readers: dict[str, Callable[[str], Any]] = {
             "contact_date": self._read_date,
             "general_number": self._read_flag,
@@ -159,18 +162,20 @@ class CardColumns:
         folded = _fold(text)
         if not folded:
             return None
-        if folded in map(_fold, self._values.yes):
+        if folded in self._yes:
             return True
-        if folded in map(_fold, self._values.no):
+        if folded in self._no:
             return False
         raise _CellError(f"ожидалось да или нет, найдено «{text}»")
 
     def _read_notice(self, text: str) -> bool:
         """Read the red notice: its words anywhere in the cell, or yes."""
+        if not text:
+            return False
         folded = _fold(re.sub(r"[^\w\s+-]", " ", text))
-        if any(_fold(notice) in folded for notice in self._values.do_not_call):
+        if any(notice in folded for notice in self._notices):
             return True
-        return folded in map(_fold, self._values.yes)
+        return folded in self._yes
 
     def _one_of(self, names: Mapping[Any, Sequence[str]]) -> Callable[[str], Any]:
         by_name = {_fold(name): value for value, several in names.items() for name in several}
