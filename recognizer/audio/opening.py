@@ -49,7 +49,13 @@ def open_decoder(source: SourceFile, format_hint: str | None) -> OpenRecording:
     AudioError
         `unreadable_audio`, `unsupported`, `no_audio_track`, `no_samples`, `unreadable_file`.
     """
-    hint = source.suffix if format_hint is None else format_hint.rpartition(".")[2].lower()
+    hint = source.suffix if format_hint is None else format_hint.lower()
+    if format_hint is not None and hint not in HEADERLESS:
+        raise AudioError(
+            f"{source.name}: format_hint: expected one of {', '.join(sorted(HEADERLESS))}, "
+            f"got {format_hint!r}; it is needed for headerless sound only",
+            kind="unsupported",
+        )
     foreign = foreign_content(source)
     kind = None if foreign == "text" else sniff(source, hint)
     if kind is None or (foreign and isinstance(kind, Headerless)):

@@ -3,6 +3,9 @@
 The demuxer is always named: left to guess, libav would take a text file for a playlist and open
 the files and addresses written in it. Time stamps inside the container are not used: frames are
 joined as they come. Of several audio tracks libav's choice of the best is read.
+
+Damaged files make PyAV raise more than its own errors (an IndexError for a stream that turns up
+in the middle ...), so around its calls everything is caught: the file is to blame.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ av.logging.set_level(None)
 _SKIP_FRAMES = 65_536
 _ESTIMATING_DEMUXERS = ("aac", "amr")
 """Their files do not say how long they are; libav guesses from the first frames."""
+
+_MAX_PLANES = 8
+"""Of a frame with more channels PyAV reads memory that is not its own; callers refuse those."""
 
 _MAX_BAD_PACKETS = 1000
 """In a row: then the rest of the file is not sound."""
@@ -56,14 +62,18 @@ class PyAVDecoder:
         self._demuxer = demuxer
         self.broken_off: str | None = None
         self.position = 0
+        self.sample_rate = 0
+        self.n_channels = 0
+        self._layout: av.AudioLayout | None = None
         self._pending: list[Frames] = []
         self._open()
         first = next(self._decoded, None)
         if first is None:
             self.close()
             raise DecodeError(self.broken_off or "no sound could be decoded")
-        self._pending = [_planes(first)]
-        self.codec = self._stream.codec_context.codec.canonical_name
+        if self.n_channels <= _MAX_PLANES:
+            self._pending = [_planes(first)]
+        self.codec = self._codec.codec.canonical_name
         self.n_frames = self._declared_frames()
 
     def _open(self) -> None:
@@ -72,13 +82,14 @@ class PyAVDecoder:
             self._container = av.open(
                 self._view, mode="r", format=self._demuxer, metadata_errors="replace"
             )
-        except (av.error.FFmpegError, ValueError) as problem:
+        except Exception as problem:
             raise DecodeError(_reason(problem)) from problem
         stream = self._container.streams.best("audio")
         if not isinstance(stream, av.AudioStream):
             self._container.close()
             raise NoAudioTrackError("no audio track")
         self._stream = stream
+        self._codec = _better_decoder(stream)
         self._decoded = self._decode()
         self.broken_off = None
 
@@ -87,25 +98,30 @@ class PyAVDecoder:
         resampler: av.AudioResampler | None = None
         form: tuple[object, ...] | None = None
         for decoded in self._decode_packets():
-            if not hasattr(self, "sample_rate"):
+            if self._layout is None:
+                self._layout = decoded.layout
                 self.sample_rate = decoded.sample_rate
                 self.n_channels = len(decoded.layout.channels)
-                self._layout = decoded.layout
-            found = (decoded.format.name, decoded.layout.name, decoded.sample_rate)
-            if resampler is None or found != form:
-                resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
-                form = found
             # Time stamps of a damaged file would be taken for gaps to be filled.
             decoded.pts = None
-            yield from resampler.resample(decoded)
+            try:
+                found = (decoded.format.name, decoded.layout.name, decoded.sample_rate)
+                if resampler is None or found != form:
+                    resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                    form = found
+                pieces = resampler.resample(decoded)
+            except Exception as problem:  # noqa: BLE001
+                self.broken_off = _reason(problem)
+            else:
+                yield from pieces
 
     def _decode_packets(self) -> Iterator[av.AudioFrame]:
         n_bad = 0
         try:
             for packet in self._container.demux(self._stream):
                 try:
-                    decoded = packet.decode()
-                except (av.error.FFmpegError, ValueError) as problem:
+                    decoded = self._codec.decode(packet)
+                except Exception as problem:  # noqa: BLE001 - see the top of the module
                     self.broken_off = _reason(problem)
                     n_bad += 1
                     if n_bad > _MAX_BAD_PACKETS:
@@ -116,7 +132,7 @@ class PyAVDecoder:
                         n_bad = 0
                         self.broken_off = None
                         yield frame
-        except (av.error.FFmpegError, ValueError) as problem:
+        except Exception as problem:  # noqa: BLE001
             self.broken_off = _reason(problem)
 
     def _declared_frames(self) -> int | None:
@@ -162,6 +178,18 @@ class PyAVDecoder:
     def close(self) -> None:
         """Close the container."""
         self._container.close()
+
+
+def _better_decoder(stream: av.AudioStream) -> av.AudioCodecContext:
+    """Return the decoder of a stream: for Opus libopus, if this libav has it.
+
+    libav's own Opus decoder starts some streams with a quarter second of loud rumble.
+    """
+    if stream.codec_context.name != "opus" or "libopus" not in av.codecs_available:
+        return stream.codec_context
+    codec = av.AudioCodecContext.create("libopus", "r")
+    codec.extradata = stream.codec_context.extradata
+    return codec
 
 
 def _planes(frame: av.AudioFrame) -> Frames:
