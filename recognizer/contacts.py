@@ -164,6 +164,7 @@ _PLAIN = re.compile(r"\s*(?:\+7|7|8)[ (-]*([1-9]\d\d)[ )-]*(\d{3})[ -]?(\d\d)[ -
 _DOUBLE_ZERO = re.compile(r"(?<![\d+])00(?=[\s\-(]*[1-9])")
 _PLUS_EIGHT = re.compile(r"(?<![\d+])\+\s*8(?=[\s\-(]*[3489]\d\d(?:\D{0,3}\d){7}(?!\d))")
 
+
 def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
     """Return the phone numbers written in a field, in order, without repetition.
 

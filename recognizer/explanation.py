@@ -141,10 +141,10 @@ def _rule(ruling: Ruling, regulation: Regulation, outcome: CallOutcome | None) -
     if decision.by_analogy:
         yield (
             "В регламенте этого случая нет, решено по аналогии с правилом "
-            f"{rule.id}: {rule.wording}."
+            f"{rule.id}: {rule.wording.rstrip('.')}."
         )
     else:
-        yield f"Правило {rule.id}: {rule.wording}."
+        yield f"Правило {rule.id}: {rule.wording.rstrip('.')}."
     yield f"Результат по правилу: {_result(rule, regulation)}."
 
 

@@ -57,6 +57,7 @@ from recognizer.journal_tables import (
 )
 from recognizer.journal_timeline import Timeline, in_force
 from recognizer.policy import Regulation, load_regulation
+from recognizer.settings import JournalSettings
 from recognizer.types import CallOutcome, CallReport, NextStep
 
 __all__ = ["Journal", "recording_digest"]
@@ -128,6 +129,23 @@ class Journal:
         except BaseException:
             database.close()
             raise
+
+    @classmethod
+    def of_settings(cls, settings: JournalSettings) -> Self:
+        """Open the journal the settings name, with the rules and the office they name.
+
+        Raises
+        ------
+        JournalError
+            As `open` does.
+        DataFileError
+            If the rules or the office's data are wrong.
+        """
+        return cls.open(
+            settings.journal_url,
+            regulation=load_regulation(settings.regulation_file),
+            office=load_office(settings.office_file),
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -466,6 +484,37 @@ class Journal:
             session.flush()
             return attempt_record(session, attempt)
 
+    def assign_contact(self, attempt_id: int, contact: str) -> AttemptRecord:
+        """Give an attempt without a card its card, and with it the others of its number.
+
+        Each is decided anew in the order of the calls: the card brings facts and earlier
+        attempts. An attempt that has this card already stays as it is.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card.
+        JournalError
+            If there is no such attempt, it has another card, or the card has this recording.
+        """
+        with self.database.writing() as session:
+            attempt = _attempt(session, attempt_id)
+            row = _contact_row(session, contact, for_update=True)
+            key = _contact_key(row, None)
+            for name in sorted({attempt.contact_key, key}):
+                self.database.lock(session, name)
+            if attempt.contact_id not in {None, row.id}:
+                raise JournalError(f"attempt {attempt_id} belongs to another card already")
+            if attempt.contact_id is None and _same_recording(session, key, attempt.digest):
+                raise JournalError(f"card {contact!r} has this recording already")
+            for each in _of_same_number(session, attempt):
+                if _same_recording(session, key, each.digest) is None:
+                    each.contact_id, each.contact_key = row.id, key
+                    session.flush()
+                    self._timeline(session, row).join(each)
+            session.flush()
+            return attempt_record(session, attempt)
+
     def corrections(self, attempt_id: int) -> tuple[CorrectionRecord, ...]:
         """Return the corrections of an attempt, first to last."""
         with self.database.reading() as session:
@@ -549,6 +598,20 @@ def _batches(cards: Iterable[ContactCard]) -> Iterator[list[ContactCard]]:
         batch[card.ref] = card
     if batch:
         yield list(batch.values())
+
+
+def _of_same_number(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
+    """Return the attempts without a card to the same number, this one too, in order."""
+    if attempt.contact_id is not None:
+        return []
+    if not attempt.contact_key:
+        return [attempt]
+    statement = (
+        sa.select(AttemptRow)
+        .where(AttemptRow.contact_key == attempt.contact_key, AttemptRow.contact_id.is_(None))
+        .order_by(AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id)
+    )
+    return list(session.scalars(statement))
 
 
 def _contact_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:

@@ -54,7 +54,7 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
         condition if wanted else ~condition
         for condition, wanted in (
             (AttemptRow.error_kind.is_not(None), which.has_error),
-            (sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id), which.is_corrected),
+            (_is_corrected(), which.is_corrected),
         )
         if wanted is not None
     ]
@@ -78,6 +78,14 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
             )
         )
     return conditions
+
+
+def _is_corrected() -> Condition:
+    """Return the condition that a person corrected what the program heard."""
+    return sa.and_(
+        sa.or_(AttemptRow.outcome.is_not(None), AttemptRow.error_kind.is_not(None)),
+        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id),
+    )
 
 
 def _equal(which: AttemptFilter) -> tuple[tuple[Any, Any], ...]:
@@ -290,7 +298,6 @@ def _counted(session: Session, contact_ids: Sequence[int]) -> dict[int, int]:
 
 def read_overview(session: Session, conditions: Sequence[Condition], office: Office) -> Overview:
     """Return counts of the attempts that fit: one pass, grouped by the database."""
-    is_corrected = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
     columns = (
         DecisionRow.outcome,
         DecisionRow.rule_id,
@@ -300,7 +307,7 @@ def read_overview(session: Session, conditions: Sequence[Condition], office: Off
         AttemptRow.error_kind.is_not(None),
         AttemptRow.engine,
         AttemptRow.model,
-        is_corrected,
+        _is_corrected(),
     )
     joined = sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force())
     grouped = (
@@ -332,7 +339,7 @@ def read_overview(session: Session, conditions: Sequence[Condition], office: Off
         totals["corrected"] += n * bool(corrected)
         totals["final"] += n * bool(final)
         totals["marked"] += n * bool(final and mark)
-        totals["waiting"] += n * (not corrected and (following == NextStep.OPERATOR or error))
+        totals["waiting"] += n * (not corrected and bool(error or following == NextStep.OPERATOR))
         for counter, name in (
             (by_outcome, outcome),
             (by_rule, rule),

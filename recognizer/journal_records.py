@@ -116,6 +116,11 @@ class AttemptRecord:
     n_corrections: int = 0
     is_new: bool = False
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person corrected what the program heard; a bare statement corrects nothing."""
+        return self.n_corrections > 0 and (self.outcome is not None or self.error is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ContactRecord:

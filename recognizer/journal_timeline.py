@@ -79,6 +79,26 @@ class Timeline:
         self._write_comment(decision.comment)
         self._recount_after(attempt, decision)
 
+    def join(self, attempt: AttemptRow) -> None:
+        """Decide anew an attempt that has just got its card, and those after it."""
+        old = self._current(attempt)
+        if old is None or attempt.outcome is None:
+            return
+        if old.correction_id is not None:
+            self.correct(attempt, self._session.get_one(CorrectionRow, old.correction_id))
+            return
+        ruling = self._regulation.rule_on_call(
+            CallOutcome(attempt.outcome),
+            attempt=self._counted_before(attempt) + 1,
+            on=self._office.day_of(attempt.called_at),
+            facts=self._facts(),
+        )
+        decision = self._decide(
+            attempt, ruling, source="recount", outcome=attempt.outcome, supersedes=old
+        )
+        self._write_comment(decision.comment)
+        self._recount_after(attempt, decision)
+
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
         """Decide an attempt as a person says it was, and those after it whose number changes."""
         day = self._office.day_of(attempt.called_at)

@@ -22,15 +22,19 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
-    from recognizer.cli import doctor, models
+    from recognizer.cli import contacts, doctor, journal, models
     from recognizer.cli.batch import batch
     from recognizer.cli.classify import classify
+    from recognizer.cli.decide import decide
     from recognizer.cli.match import match
 
     app.command("classify")(classify)
     app.command("match")(match)
     app.command("batch")(batch)
     app.add_typer(models.app, name="models")
+    app.add_typer(contacts.app, name="contacts")
+    app.command("decide")(decide)
+    app.add_typer(journal.app, name="journal")
     app.command("doctor")(doctor.doctor)
 
 

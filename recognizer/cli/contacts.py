@@ -1,0 +1,256 @@
+"""`recognizer contacts`: take cards in from the CRM, look at them, give them back."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recognizer.card_files import CardColumns, CardReader, RejectWriter
+    from recognizer.contacts import ContactCard
+    from recognizer.journal_records import CardChange, ContactRecord
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Contact cards: import from the CRM, show, export with results and comments.\n\n"
+    "recognizer contacts import crm.csv --dry-run",
+)
+
+_Columns = Annotated[
+    Path | None,
+    typer.Option("--columns", metavar="FILE", help="Headings and values of your CRM (TOML)."),
+]
+
+
+class ListFormat(enum.StrEnum):
+    """How cards are printed."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
+@app.command("import")
+def import_cards(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX, with a heading.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
+    ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where rows that cannot be read go, with the reason.",
+            show_default="FILE.rejected.csv",
+        ),
+    ] = None,
+    columns: _Columns = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
+    ] = None,
+    full_numbers: Annotated[
+        bool, typer.Option("--full-numbers", help="Do not mask phone numbers in a dry run.")
+    ] = False,
+) -> None:
+    """Add new cards, take over what changed; comments already there stay byte for byte.
+
+    Rows that cannot be read go to a file with the reason, the others are imported, and the exit
+    status is 1.
+
+    Examples:
+
+      recognizer contacts import crm.csv --dry-run
+
+      recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
+    """
+    from recognizer.card_files import RejectWriter, open_cards
+    from recognizer.journal import Journal
+    from recognizer.settings import load_settings
+
+    settings = load_settings().journal
+    mapping = _columns(columns or settings.columns_file)
+    rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
+    counts = {"added": 0, "changed": 0, "unchanged": 0}
+    with (
+        open_cards(path, mapping, encoding=encoding) as reader,
+        Journal.of_settings(settings) as journal,
+        RejectWriter(rejected, reader.heading) as rejecter,
+    ):
+        changes = journal.import_contacts(
+            _accepted(reader, rejecter),
+            source=f"import {path.name}",
+            fields=reader.present,
+            dry_run=dry_run,
+        )
+        for change in _counted(changes):
+            kind = "added" if change.is_new else "changed" if change.changes else "unchanged"
+            counts[kind] += 1
+            if dry_run and kind != "unchanged":
+                _print_change(change, full_numbers=full_numbers)
+    done = "would be " if dry_run else ""
+    print(
+        f"{path} ({reader.form}): {done}added {counts['added']}, {done}changed "
+        f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {rejecter.n_rows}"
+    )
+    if rejecter.n_rows:
+        print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _columns(path: Path | None) -> CardColumns:
+    from recognizer.card_files import load_card_columns
+
+    return load_card_columns(path)
+
+
+def _accepted(reader: CardReader, rejecter: RejectWriter) -> Iterator[ContactCard]:
+    from recognizer.card_files import RejectedRow
+
+    for row in reader:
+        if isinstance(row, RejectedRow):
+            rejecter.add(row)
+        else:
+            yield row
+
+
+def _counted(changes: Iterator[CardChange]) -> Iterator[CardChange]:
+    """Yield the changes, counting them on stderr where somebody watches."""
+    watched = sys.stderr.isatty()
+    for number, change in enumerate(changes, start=1):
+        if watched and number % 1000 == 0:
+            print(f"\r{number} cards", end="", file=sys.stderr, flush=True)
+        yield change
+    if watched:
+        print("\r", end="", file=sys.stderr)
+
+
+def _print_change(change: CardChange, *, full_numbers: bool) -> None:
+    from recognizer.contacts import masked
+
+    print(f"{'+' if change.is_new else '~'} {change.ref}")
+    for name, (old, new) in change.changes.items():
+        text = f"{_shown(old)} -> {_shown(new)}" if not change.is_new else _shown(new)
+        print(f"    {name}: {masked(text) if isinstance(new, str) and not full_numbers else text}")
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+@app.command("show")
+def show(
+    query: Annotated[
+        str, typer.Argument(help="Number of the contact, phone or part of it, or any text.")
+    ] = "",
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many cards.")] = 20,
+    output_format: Annotated[
+        ListFormat, typer.Option("--format", help="What to print.")
+    ] = ListFormat.TABLE,
+    full_numbers: Annotated[
+        bool, typer.Option("--full-numbers", help="Do not mask phone numbers in the table.")
+    ] = False,
+) -> None:
+    """Show cards with the status in force and the attempts that count.
+
+    Examples:
+
+      recognizer contacts show 12345
+
+      recognizer contacts show "926 123" --format jsonl
+    """
+    from recognizer.journal import Journal
+    from recognizer.settings import load_settings
+
+    with Journal.of_settings(load_settings().journal) as journal:
+        records = journal.find_contacts(query, limit=limit)
+    if not records:
+        print(f"recognizer: no cards fit {query!r}", file=sys.stderr)
+        raise typer.Exit(1)
+    for record in records:
+        if output_format is ListFormat.JSONL:
+            print(json.dumps(_as_json(record), ensure_ascii=False))
+        else:
+            _print_card(record, full_numbers=full_numbers)
+
+
+def _as_json(record: ContactRecord) -> dict[str, Any]:
+    import dataclasses
+
+    card = dataclasses.asdict(record.card)
+    date = record.card.contact_date
+    card["contact_date"] = None if date is None else date.isoformat()
+    rule = None if record.deciding is None else record.deciding.decision.rule_id
+    return {
+        **card,
+        "status": record.status,
+        "mark": record.incorrect_contact,
+        "rule": rule,
+        "counted_attempts": record.n_counted,
+    }
+
+
+def _print_card(record: ContactRecord, *, full_numbers: bool) -> None:
+    from recognizer.contacts import masked
+
+    card = record.card
+    mark = ", mark «Некорректный контакт»" if record.incorrect_contact else ""
+    rule = "" if record.deciding is None else f" (rule {record.deciding.decision.rule_id})"
+    print(f"{card.ref}: {record.status or 'no status'}{mark}{rule}")
+    phones = " / ".join(text for text in (card.trusted_phone, card.mobile_phone) if text)
+    for name, text in (
+        ("phone", phones),
+        ("trusted person", card.trusted_person),
+        ("owner", card.owner),
+        ("car", " ".join(filter(None, (card.make, card.plate, card.vin)))),
+        ("kind", card.kind or ""),
+        ("notice", "ВНИМАНИЕ НЕ ЗВОНИТЬ КЛИЕНТУ" if card.do_not_call else ""),
+        ("counted attempts", str(record.n_counted)),
+        ("comments", card.comments.replace("\n", "\n    ")),
+    ):
+        if text:
+            print(f"  {name}: {text if full_numbers else masked(text)}")
+
+
+@app.command("export")
+def export(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX to write.")],
+    *,
+    columns: _Columns = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8-sig",
+    delimiter: Annotated[str, typer.Option(help="Of a CSV file.")] = ";",
+) -> None:
+    """Write every card with the result, mark and comments in force, for the CRM to take back.
+
+    Examples:
+
+      recognizer contacts export results.xlsx
+
+      recognizer contacts export results.csv --encoding cp1251
+    """
+    import dataclasses
+
+    from recognizer.card_files import write_cards
+    from recognizer.journal import Journal
+    from recognizer.settings import load_settings
+
+    settings = load_settings().journal
+    mapping = _columns(columns or settings.columns_file)
+    with Journal.of_settings(settings) as journal:
+        cards = (
+            dataclasses.replace(
+                record.card, result=record.status, incorrect_contact=record.incorrect_contact
+            )
+            for record in journal.all_contacts()
+        )
+        n_cards = write_cards(path, cards, mapping, encoding=encoding, delimiter=delimiter)
+    print(f"{path}: {n_cards} cards")

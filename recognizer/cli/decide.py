@@ -1,0 +1,155 @@
+"""`recognizer decide`: what the regulation says of a card, an outcome or a statement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recognizer.settings import JournalSettings
+    from recognizer.types import Decision
+
+__all__ = ["decide"]
+
+
+def decide(
+    contact: Annotated[
+        str | None, typer.Argument(help="Number of the contact in the CRM.", metavar="[CONTACT]")
+    ] = None,
+    *,
+    outcome: Annotated[
+        str | None, typer.Option(help="Decide an outcome alone, e.g. busy_tone; stores nothing.")
+    ] = None,
+    attempt: Annotated[int, typer.Option(min=1, help="With --outcome: which counted attempt.")] = 1,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="What an operator states, e.g. stranger-service, no-dialogue."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --reason: who answered.")] = "",
+    words: Annotated[str, typer.Option(help="With --reason: what they said.")] = "",
+    by: Annotated[str, typer.Option(help="With --reason: the operator.")] = "",
+    called: Annotated[
+        dt.datetime | None,
+        typer.Option(help="With --reason: when, in the office's zone.", show_default="now"),
+    ] = None,
+    check_rules: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Check a rule table; mistakes are named by line."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Decide a card before the call, an outcome, or what an operator states of a call.
+
+    Every decision says in Russian why it is what it is. A card that no rule decides is to be
+    called.
+
+    Examples:
+
+      recognizer decide 12345
+
+      recognizer decide 12345 --reason no-dialogue --by operator7
+
+      recognizer decide --outcome temporarily_blocked --attempt 3
+
+      recognizer decide --check-rules our_regulation.toml
+    """
+    from recognizer.settings import load_settings
+
+    if sum(given is not None for given in (contact, outcome, check_rules)) != 1:
+        raise typer.BadParameter("expected one of CONTACT, --outcome and --check-rules")
+    if reason is not None and contact is None:
+        raise typer.BadParameter("--reason: expected CONTACT too")
+    settings = load_settings().journal
+    if check_rules is not None:
+        _check(check_rules)
+        return
+    if outcome is not None:
+        decision: Decision | None = _decide_outcome(settings, outcome, attempt)
+    elif reason is None:
+        decision = _decide_card(settings, contact or "")
+    else:
+        if not by:
+            raise typer.BadParameter("--reason: expected --by, the operator")
+        decision = _decide_statement(
+            settings, contact or "", reason, by=by, name=name, words=words, called=called
+        )
+    _print(decision, as_json=as_json)
+
+
+def _check(path: Path) -> None:
+    from recognizer.policy import load_regulation
+
+    regulation = load_regulation(path)
+    print(f"{path}: {len(regulation.rules)} rules, version {regulation.version}, no mistakes")
+
+
+def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> Decision:
+    import dataclasses
+
+    from recognizer.explanation import explain
+    from recognizer.policy import load_regulation
+    from recognizer.types import CallOutcome
+
+    if outcome not in set(CallOutcome):
+        raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
+    kind = CallOutcome(outcome)
+    regulation = load_regulation(settings.regulation_file)
+    ruling = regulation.rule_on_call(kind, attempt=attempt)
+    return dataclasses.replace(
+        ruling.decision, explanation=explain(ruling, regulation, outcome=kind)
+    )
+
+
+def _decide_card(settings: JournalSettings, contact: str) -> Decision | None:
+    from recognizer.journal import Journal
+
+    with Journal.of_settings(settings) as journal:
+        record = journal.decide_card(contact)
+    return None if record is None else record.decision
+
+
+def _decide_statement(
+    settings: JournalSettings,
+    contact: str,
+    reason: str,
+    *,
+    by: str,
+    name: str,
+    words: str,
+    called: dt.datetime | None,
+) -> Decision | None:
+    from recognizer.journal import Journal
+
+    with Journal.of_settings(settings) as journal:
+        moment = None if called is None else called.replace(tzinfo=journal.office.timezone)
+        record = journal.record_statement(
+            contact, reason, made_by=by, name=name, words=words, called_at=moment
+        ).decision
+    return None if record is None else record.decision
+
+
+def _print(decision: Decision | None, *, as_json: bool) -> None:
+    from recognizer.report_json import decision_to_dict
+
+    if as_json:
+        written = None if decision is None else decision_to_dict(decision)
+        print(json.dumps(written, ensure_ascii=False))
+        return
+    if decision is None:
+        print("no rule on the card fits: call")
+        return
+    mark = " + «Некорректный контакт»" if decision.incorrect_contact else ""
+    if decision.status is None:
+        print(f"no status, next: {decision.next}")
+    else:
+        so_far = f"not yet (attempt {decision.attempt} of {decision.after_attempt})"
+        when = "now" if decision.final else so_far
+        print(f"«{decision.status}»{mark}: {when}, rule {decision.rule_id}, next: {decision.next}")
+    if decision.comment is not None:
+        print(f"comment: {decision.comment}")
+    for sentence in decision.explanation:
+        print(f"  {sentence}")
