@@ -49,6 +49,9 @@ class Voice:
         Per cent of the engine's usual speed.
     pitch : int
         Per cent of the usual pitch (not for festival).
+    tape_speed : int
+        Per cent at which the recording is played: shifts rate, pitch and formants together, which
+        makes another speaker of the one synthetic voice that speech models understand.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Voice:
     variant: str = ""
     rate: int = 100
     pitch: int = 100
+    tape_speed: int = 100
 
 
 def _espeak(split: str, *variants: tuple[str, int, int]) -> tuple[Voice, ...]:
@@ -85,6 +89,9 @@ VOICES: tuple[Voice, ...] = (
     Voice("retro-male", "retro", "fit", "male"),
     Voice("retro-male-slow", "retro", "fit", "male", rate=85, pitch=90),
     Voice("retro-male-high", "retro", "fit", "male", rate=95, pitch=115),
+    Voice("festival-nsh-tape-91", "festival", "fit", tape_speed=91),
+    Voice("festival-nsh-tape-95", "festival", "fit", tape_speed=95),
+    Voice("festival-nsh-tape-107", "festival", "fit", tape_speed=107),
     *_espeak(
         "judge",
         ("ru+m2", 90, 100),
@@ -98,8 +105,8 @@ VOICES: tuple[Voice, ...] = (
         ("ru-lv+m4", 90, 100),
     ),
     Voice("festival-nsh", "festival", "judge"),
-    Voice("festival-nsh-slow", "festival", "judge", rate=85),
-    Voice("festival-nsh-fast", "festival", "judge", rate=110),
+    Voice("festival-nsh-tape-86", "festival", "judge", tape_speed=86),
+    Voice("festival-nsh-tape-112", "festival", "judge", tape_speed=112),
     Voice("retro-female", "retro", "judge", "female"),
     Voice("retro-female-slow", "retro", "judge", "female", rate=85, pitch=95),
     Voice("retro-female-fast", "retro", "judge", "female", rate=110, pitch=110),
@@ -139,10 +146,15 @@ def speak_english(voice: str, text: str, cache: Path) -> Samples:
     return speak(Voice(f"espeak-{voice}", "espeak", "any", voice, 90), text, cache)
 
 
+def read_clip(path: Path) -> Samples:
+    """Return any recording soundfile reads, without the silence around it."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return _trimmed(_resampled(samples[:, 0], rate))
+
+
 def read_prompt(name: str) -> Samples:
     """Return a human prompt of Debian's package, e.g. ``vm-intro`` or ``digits/1``."""
-    samples, rate = soundfile.read(PROMPTS_FOLDER / f"{name}.wav", dtype="float32")
-    return _trimmed(_resampled(samples, rate))
+    return read_clip(PROMPTS_FOLDER / f"{name}.wav")
 
 
 def prompt_names() -> tuple[str, ...]:
@@ -184,7 +196,7 @@ def _festival_speech(voice: Voice, text: str) -> Samples:
         command = ["text2wave", "-eval", setup, "-o", str(sound), str(words)]
         subprocess.run(command, check=True, capture_output=True)
         samples, rate = soundfile.read(io.BytesIO(sound.read_bytes()), dtype="float32")
-    return _resampled(samples, rate)
+    return _resampled(samples, round(rate * voice.tape_speed / 100))
 
 
 class _RetroConfig(ctypes.Structure):
