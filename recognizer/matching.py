@@ -34,6 +34,7 @@ DEFAULT_SCORE_CUTOFF = 72.0
 _FILLER_WEIGHT = 0.3
 _INSERTION_COST = 0.35  # an ordinary word where the phrase has none
 _FILLER_COST = 0.05
+_LIVE_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
 _DECIDING_COST = 0.9  # of a deciding word's weight, inside the phrase
 _NEIGHBOUR_COST = 0.6  # of a deciding word's weight, right beside the phrase
 # RapidFuzz ratios of two words that share nothing but letters reach 50; from 95 it is one word.
@@ -133,7 +134,8 @@ class Matcher:
         if not heard.words or not self.phrases:
             return ()
         table = _Alignment(self, heard)
-        order = np.argsort(-(table.scores + 2.0 * np.minimum(self._totals, 10.0)), kind="stable")
+        length = 2.0 * np.minimum(self._totals, 10.0) + 0.01 * self._totals
+        order = np.argsort(-(table.scores + length), kind="stable")
         found = []
         for row in order:
             if table.scores[row] >= floor:
@@ -253,10 +255,11 @@ class _Alignment:
         lists = matcher.book.words
         weights = matcher.deciding_weights(heard)
         fillers = np.array([word in lists.filler for word in heard.words])
-        self._insertions = np.where(
-            weights > 1.0,
-            weights * _DECIDING_COST,
-            np.where(fillers, _FILLER_COST, _INSERTION_COST),
+        live = np.array([word in lists.live for word in heard.words])
+        self._insertions = np.select(
+            [weights > 1.0, live, fillers],
+            [weights * _DECIDING_COST, _LIVE_COST, _FILLER_COST],
+            _INSERTION_COST,
         )
         beside = np.where(weights > 1.0, weights * _NEIGHBOUR_COST, 0.0)
         self._before = np.concatenate(([0.0], beside))
