@@ -1,0 +1,91 @@
+"""Stand-ins for slow parts, for every test that is not about those parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
+from recognizer.errors import EngineError
+from recognizer.types import AcousticScore, Audio, Transcript, Word
+
+
+@dataclass(frozen=True)
+class ScriptedSpeech:
+    """What a `ScriptedEngine` claims to hear.
+
+    `scores` gives the total of a wording; one that is not in it gets 0 if it is the transcript,
+    else -5 for every word of its length. `guided` is what is heard with wordings expected; None:
+    the same as without.
+    """
+
+    text: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    guided: str | None = None
+    confidence: float = 0.9
+    language_probability: float | None = None
+
+
+class ScriptedEngine:
+    """An engine that hears what a table says, by `Audio.source`; anything else is `default`."""
+
+    name = "scripted"
+    model = "script"
+
+    def __init__(
+        self,
+        script: Mapping[str, ScriptedSpeech] | None = None,
+        default: ScriptedSpeech | None = None,
+    ) -> None:
+        self._script = script or {}
+        self._default = default or ScriptedSpeech("")
+        self.heard: list[Audio] = []
+
+    def listen(self, audio: Audio) -> ScriptedUtterance:
+        if audio.sample_rate != ENGINE_SAMPLE_RATE:
+            raise EngineError(f"{audio.source}: expected {ENGINE_SAMPLE_RATE} Hz")
+        if not 0 < audio.duration_s <= MAX_UTTERANCE_S:
+            raise EngineError(f"{audio.source}: expected up to {MAX_UTTERANCE_S} s of speech")
+        self.heard.append(audio)
+        return ScriptedUtterance(self._script.get(audio.source, self._default), audio)
+
+
+class ScriptedUtterance:
+    def __init__(self, speech: ScriptedSpeech, audio: Audio) -> None:
+        self._speech = speech
+        self._audio = audio
+
+    @property
+    def transcript(self) -> Transcript:
+        return self._told(self._speech.text)
+
+    def guided(self, wordings: Sequence[str]) -> Transcript:
+        guided = self._speech.guided
+        return self._told(self._speech.text if guided is None else guided)
+
+    def language_probability(self, language: str) -> float | None:
+        return self._speech.language_probability
+
+    def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
+        return tuple(AcousticScore(wording, self._total(wording)) for wording in wordings)
+
+    def _total(self, wording: str) -> float:
+        if wording in self._speech.scores:
+            return self._speech.scores[wording]
+        return 0.0 if wording == self._speech.text else -5.0 * len(wording.split())
+
+    def _told(self, text: str) -> Transcript:
+        """Spread the words evenly over the sound."""
+        texts = text.split()
+        step = self._audio.duration_s / max(len(texts), 1)
+        words = tuple(
+            Word(
+                word,
+                self._audio.start_s + i * step,
+                self._audio.start_s + (i + 1) * step,
+                self._speech.confidence,
+            )
+            for i, word in enumerate(texts)
+        )
+        confidence = self._speech.confidence if words else None
+        return Transcript(text, words, "ru", "scripted", "script", confidence)
