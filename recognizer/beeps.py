@@ -26,8 +26,14 @@ _MAX_RUN_FRAMES = 1000
 _MARGIN_FRAMES = 12
 _JOIN_S = 0.08  # no signal pauses shorter; a lost packet, a click or a phase reversal does
 _JOIN_HZ = 12.0
-_MAX_SPREAD_HZ = 10.0  # through bad codecs with 10 dB of noise: up to 8
-_MAX_LEVEL_SPREAD = 5.0  # 7 dB; through the same: up to 4.5 dB
+# Of the middle half of a beep's frames. A real tone keeps to 5 Hz through bad codecs with 10 dB of
+# noise; codecs that are short of bits at low levels make its level sway by 10 dB.
+_MAX_SPREAD_HZ = 8.0
+_MAX_SPREAD = 0.007
+_MAX_LEVEL_SPREAD = 4.0
+_MAX_LEVEL_SPREAD_IF_PURE = 10.0
+_PURE = 0.9
+_SWAY = 0.1  # frames this much weaker than the weakest tone looked for still belong to it
 _MIN_LENGTH_S = 0.035
 _EDGE_S = 0.03  # a beep this near to the recording's start or end may have been cut by it
 _QUIET_RATIO = 0.2  # -7 dB
@@ -154,7 +160,9 @@ class BeepFinder:
 
     def _runs(self, frames: Frames) -> list[tuple[int, int]]:
         """Return stretches of frames, half-open, that hold one steady tone or pair of tones."""
-        loud = frames.total * np.maximum(frames.share, frames.share_of_two) >= self._min_power
+        loud = (
+            frames.total * np.maximum(frames.share, frames.share_of_two) >= _SWAY * self._min_power
+        )
         single = (frames.share >= _MIN_SHARE) & loud
         double = ~single & (frames.share_of_two >= _MIN_SHARE_OF_TWO) & loud
         kind = single.astype(np.int8) + 2 * double.astype(np.int8)
@@ -177,8 +185,8 @@ class BeepFinder:
             both = np.stack([frames.frequency_hz[inner], frames.second_hz[inner]])
             pitches = [both.min(axis=0), both.max(axis=0)]
         for pitch in pitches:
-            low, high = np.percentile(pitch, [10, 90])
-            if high - low > _MAX_SPREAD_HZ:
+            low, high = np.percentile(pitch, [25, 75])
+            if high - low > max(_MAX_SPREAD_HZ, _MAX_SPREAD * high):
                 return None
         hz = [float(np.median(pitch)) for pitch in pitches]
         tone = sum(self._tone_power(frames, f) for f in hz)
@@ -191,7 +199,10 @@ class BeepFinder:
             return None
         power = float(np.median(tone[inner]))
         purity = float(np.median((frames.share_of_two if is_pair else frames.share)[inner]))
-        if purity < _MIN_PURITY or not _is_steady(tone[inner]):
+        sway = _MAX_LEVEL_SPREAD_IF_PURE if purity >= _PURE else _MAX_LEVEL_SPREAD
+        if purity < _MIN_PURITY or not _is_steady(tone[inner], sway):
+            return None
+        if float(tone[inner].max()) < self._min_power:
             return None
         before = _around(frames.total, begin, step=-1)
         after = _around(frames.total, until, step=1)
@@ -240,23 +251,36 @@ class BeepFinder:
         return done
 
 
-def _is_steady(power: Floats) -> bool:
+def _is_steady(power: Floats, sway: float) -> bool:
     """Tell whether a tone keeps its level; one step up or down is allowed (a gain control)."""
     half = len(power) // 2
     for part in (power, power[:half], power[half:]):
         low, high = np.percentile(part, [10, 90]) if len(part) else (1.0, 1.0)
-        if high <= _MAX_LEVEL_SPREAD * low:
+        if high <= sway * low:
             return True
     return False
 
 
-def _crossing(amplitude: Floats, inside: int, *, step: int) -> float:
-    """Return where, going outwards from frame `inside`, the amplitude falls to half."""
+def _crossing(amplitude: Floats, outermost: int, *, step: int) -> float:
+    """Return where, at the end of a run, the amplitude falls to half.
+
+    Parameters
+    ----------
+    amplitude : float32, shape (n,)
+    outermost : int
+        The run's last frame in the direction `step`.
+    step : int
+        -1 for the beginning, 1 for the end.
+    """
     n = len(amplitude)
-    # What is steady is judged a little way in: the run's outermost frames are half outside.
-    deep = [inside - step * i for i in range(2, 8) if 0 <= inside - step * i < n]
-    half = 0.5 * float(np.median(amplitude[deep])) if deep else 0.5 * float(amplitude[inside])
-    at = min(max(inside - 3 * step, 0), n - 1)
+    # What is steady is judged a little way in: the outermost frames are half outside.
+    deep = [outermost - step * i for i in range(2, 8) if 0 <= outermost - step * i < n]
+    half = 0.5 * float(np.median(amplitude[deep])) if deep else 0.0
+    at = outermost
+    for _ in range(_MARGIN_FRAMES):
+        if amplitude[at] >= half or not 0 <= at - step < n:
+            break
+        at -= step
     for _ in range(_MARGIN_FRAMES):
         beyond = at + step
         if not 0 <= beyond < n:
@@ -265,7 +289,7 @@ def _crossing(amplitude: Floats, inside: int, *, step: int) -> float:
         if outer < half <= inner:
             return at + step * (inner - half) / (inner - outer)
         at = beyond
-    return float(inside)
+    return float(outermost)
 
 
 def _around(total: Floats, edge: float, *, step: int) -> float:

@@ -27,6 +27,12 @@ _MAX_DRIFT_HZ = 16.0  # between beeps of one signal
 _LONGEST_PAUSE_S = 7.0  # longer than any period: what comes after is another signal
 _MIN_PART_OF_CUT = 0.5  # of its shortest length, for a lone beep that the recording cuts
 _MIN_PURITY_OF_LONE_BEEP = 0.85
+# Beeps of one signal are alike; noise may spoil one in three.
+_MAX_ODD_LENGTH_S = 0.04
+_MAX_ODD_LENGTH = 0.1
+_MAX_ODD_PITCH_HZ = 5.0
+_MAX_ODD_PART = 0.34
+_MIN_QUIET_PART = 0.6
 # A beep that another sound cuts short must be much like its neighbour.
 _MIN_PART_S = 0.1
 _MAX_DRIFT_OF_PART_HZ = 8.0
@@ -35,10 +41,11 @@ _MAX_BETWEEN = 3
 _KEYPAD_PAUSE_S = 2.0
 _MAX_SKIPPED_PERIODS = 2.2  # a signal may lose a beep or two to noise and still be the same
 _SEQUENCE_PAUSE_S = 2.0
+_DROPOUT_S = 0.12
 
 
 def detect_tones(
-    audio: Audio, plan: TonePlan, *, min_level_dbfs: float = -50.0
+    audio: Audio, plan: TonePlan, *, min_level_dbfs: float = -60.0
 ) -> tuple[ToneEvent, ...]:
     """Return the call-progress tones heard in `audio`.
 
@@ -90,7 +97,7 @@ class ToneDetector:
         sample_rate: int,
         *,
         start_s: float = 0.0,
-        min_level_dbfs: float = -50.0,
+        min_level_dbfs: float = -60.0,
     ) -> None:
         self._plan = plan
         if sample_rate < _LOWEST_RATE:
@@ -275,12 +282,41 @@ def _chains(beeps: Sequence[Beep], family: Sequence[ToneSpec]) -> list[_Signal]:
                 break
             index = index_after
             chain.append(beeps[index])
-        if any(beep.length_s * 1000 >= spec.on_ms[0] for beep in chain):
+        if _is_regular(chain, spec):
             signals.append(_Signal(spec, chain))
             first = index + 1
         else:
             first += 1
     return signals
+
+
+def _is_regular(chain: Sequence[Beep], spec: ToneSpec) -> bool:
+    """Tell whether beeps are alike, as a machine makes them and music does not."""
+    if not any(beep.length_s * 1000 >= spec.on_ms[0] for beep in chain):
+        return False
+    measured = [beep.length_s for beep in chain if beep.is_measured]
+    pitches = [beep.frequency_hz for beep in chain]
+    return (
+        _n_odd(measured, max(_MAX_ODD_LENGTH_S, _MAX_ODD_LENGTH * max(measured, default=0.0)))
+        <= _MAX_ODD_PART * len(measured)
+        and _n_odd(pitches, _MAX_ODD_PITCH_HZ) <= _MAX_ODD_PART * len(pitches)
+        and _part_quiet(chain) >= _MIN_QUIET_PART
+    )
+
+
+def _n_odd(values: Sequence[float], tolerance: float) -> int:
+    """Return how many values lie further than `tolerance` from the middle one."""
+    if not values:
+        return 0
+    middle = statistics.median_low(values)
+    return sum(abs(value - middle) > tolerance for value in values)
+
+
+def _part_quiet(chain: Sequence[Beep]) -> float:
+    """Return the part of the edges heard, 0-1, that have clearly weaker sound beyond."""
+    edges = [b.is_quiet_before for b in chain if b.start is not Edge.CUT]
+    edges += [b.is_quiet_after for b in chain if b.end is not Edge.CUT]
+    return sum(edges) / len(edges) if edges else 1.0
 
 
 def _follower(
@@ -345,11 +381,11 @@ def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
         return False
     if beep.length_s * 1000 < _MIN_PART_OF_CUT * spec.on_ms[0]:
         return False
+    is_apart = beep.is_cut or beep.is_quiet_before or beep.is_quiet_after
+    if not is_apart or beep.purity < _MIN_PURITY_OF_LONE_BEEP:
+        return False
     return not spec.is_isolated or (
-        beep.is_quiet_before
-        and beep.is_quiet_after
-        and beep.length_s * 1000 >= spec.on_ms[0]
-        and beep.purity >= _MIN_PURITY_OF_LONE_BEEP
+        beep.is_quiet_before and beep.is_quiet_after and beep.length_s * 1000 >= spec.on_ms[0]
     )
 
 
@@ -383,7 +419,7 @@ def _reach_s(spec: ToneSpec) -> float:
     if spec.row_hz:
         return _KEYPAD_PAUSE_S
     if spec.period_ms is None:
-        return 0.0
+        return _DROPOUT_S
     return min(_LONGEST_PAUSE_S, _MAX_SKIPPED_PERIODS * spec.period_ms[1] / 1000)
 
 
