@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -36,6 +38,8 @@ __all__ = ["Call", "build", "plan_calls", "read_calls"]
 
 HERE = Path(__file__).parent
 SPLITS = ("fit", "judge")
+CLIPS_SPLIT = "clips"
+"""The split of calls made from a folder of recorded sentences."""
 SNRS_DB = (None, 25.0, 15.0, 10.0)
 
 PERSON = "live_person|undetermined"
@@ -171,22 +175,68 @@ def plan_calls(split: str, n_calls: int, seed: int, *, listed: bool = False) -> 
         yield _plan_call(split, index, call_seed, listed=listed)
 
 
-def _plan_call(split: str, index: int, seed: int, *, listed: bool) -> Call:
-    rng = np.random.default_rng(seed)
-    kind = _draw(rng, KINDS)
-    voice = rng.choice([v.name for v in voices.VOICES if v.split == split])
+def plan_clip_calls(clips: Path, n_calls: int, seed: int) -> Iterator[Call]:
+    """Return calls made of the recordings of another folder, put through the same lines.
+
+    Parameters
+    ----------
+    clips : Path
+        Folder with ``manifest.tsv``: `path`, `outcome` (or `expected`) and `text`.
+    """
+    with (clips / "manifest.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for index in range(n_calls):
+        call_seed = int(np.random.SeedSequence([seed, 2, index]).generate_state(1)[0])
+        rng = np.random.default_rng(call_seed)
+        row = rows[int(rng.integers(len(rows)))]
+        outcome = row.get("expected") or row["outcome"]
+        context = "plain"
+        if outcome == "live_person":
+            outcome = PERSON
+        elif outcome in ("undetermined", "music"):
+            outcome = "undetermined|silence|music"
+        else:
+            context = _announcement_context(rng, row["text"])
+        yield Call(
+            expected=outcome,
+            text=row["text"],
+            kind="person" if outcome == PERSON else "announcement" if row["text"] else "sound",
+            context=context,
+            wording_set="unseen",
+            phrase_id="",
+            **_line(rng, call_seed, f"clip-{index:05d}.wav", CLIPS_SPLIT, f"clip:{row['path']}"),
+        )
+
+
+def _line(
+    rng: np.random.Generator, seed: int, path: str, split: str, voice: str
+) -> dict[str, Any]:
+    """Return the fields of a call that do not depend on what is said."""
     snr_db = SNRS_DB[int(rng.choice(4, p=(0.25, 0.25, 0.3, 0.2)))]
-    common = {
-        "path": f"{split}-{'listed-' if listed else ''}{index:05d}.wav",
+    return {
+        "path": path,
         "split": split,
-        "kind": kind,
-        "voice": str(voice),
+        "voice": voice,
         "codec": str(rng.choice(CODECS)),
         "noise": "" if snr_db is None else str(rng.choice(sounds.NOISES)),
         "snr_db": snr_db,
         "level_dbfs": round(float(rng.uniform(-25, -3)), 1),
         "seed": seed,
     }
+
+
+def _draw_voice(rng: np.random.Generator, split: str) -> str:
+    """Return a voice: each engine as often as another, however many variants it has."""
+    mine = [v for v in voices.VOICES if v.split == split]
+    engine = str(rng.choice(sorted({v.engine for v in mine})))
+    return str(rng.choice([v.name for v in mine if v.engine == engine]))
+
+
+def _plan_call(split: str, index: int, seed: int, *, listed: bool) -> Call:
+    rng = np.random.default_rng(seed)
+    kind = _draw(rng, KINDS)
+    path = f"{split}-{'listed-' if listed else ''}{index:05d}.wav"
+    common = {"kind": kind, **_line(rng, seed, path, split, _draw_voice(rng, split))}
     what = {
         "announcement": _plan_announcement,
         "person": _plan_person,
@@ -204,16 +254,20 @@ def _plan_announcement(rng: np.random.Generator, split: str, *, listed: bool) ->
         phrase_id, _, text = phrases[int(rng.integers(len(phrases)))]
     else:
         text = str(rng.choice(_wordings()[split][outcome]))
-    context = _draw(rng, ANNOUNCEMENT_CONTEXTS)
-    if context.startswith("cut") and len(text.split()) < 5:
-        context = "plain"  # what is left of a short sentence may mean something else
     return {
         "expected": outcome,
         "text": text,
-        "context": context,
+        "context": _announcement_context(rng, text),
         "wording_set": "listed" if listed else "unseen",
         "phrase_id": phrase_id,
     }
+
+
+def _announcement_context(rng: np.random.Generator, text: str) -> str:
+    context = _draw(rng, ANNOUNCEMENT_CONTEXTS)
+    if context.startswith("cut") and len(text.split()) < 5:
+        return "plain"  # what is left of a short sentence may mean something else
+    return context
 
 
 def _plan_person(rng: np.random.Generator, split: str, *, listed: bool) -> dict[str, str]:
@@ -259,15 +313,19 @@ def _plan_sound(rng: np.random.Generator, split: str, *, listed: bool) -> dict[s
 # --- rendering -----------------------------------------------------------------------------
 
 
-def render(call: Call, cache_folder: Path) -> Samples:
+def render(call: Call, cache_folder: Path, clips: Path | None = None) -> Samples:
     """Return the call as it comes off the line, 8 kHz."""
     rng = np.random.default_rng([call.seed, 1])
-    if call.kind == "sound":
+    if call.split == CLIPS_SPLIT and clips is not None:
+        speech = voices.read_clip(clips / call.voice.removeprefix("clip:"))
+        line = to_line(_conversation(call, speech, rng, cache_folder))
+    elif call.kind == "sound":
         line = to_line(_sound(call.context, rng))
     elif call.kind == "prompt":
         line = to_line(_padded(voices.read_prompt(call.text), rng))
     else:
-        line = to_line(_conversation(call, rng, cache_folder))
+        speech = voices.speak(_voice(call.voice), call.text, cache_folder)
+        line = to_line(_conversation(call, speech, rng, cache_folder))
     line = line * (10 ** (call.level_dbfs / 20) / max(1e-9, float(np.max(np.abs(line)))))
     if call.snr_db is not None:
         line = line + _noise(call, line, rng, cache_folder)
@@ -277,8 +335,9 @@ def render(call: Call, cache_folder: Path) -> Samples:
 def _noise(call: Call, line: Samples, rng: np.random.Generator, cache_folder: Path) -> Samples:
     babble = []
     if call.noise == "babble":
-        own = [v for v in voices.VOICES if v.split == call.split and v.engine == "espeak"]
-        texts = _wordings()[call.split]["live_person"]
+        split = "fit" if call.split == CLIPS_SPLIT else call.split
+        own = [v for v in voices.VOICES if v.split == split and v.engine == "espeak"]
+        texts = _wordings()[split]["live_person"]
         for voice, text in zip(
             rng.choice(len(own), 5, replace=False), rng.choice(texts, 5), strict=True
         ):
@@ -301,8 +360,9 @@ def _voice(name: str) -> Voice:
     return next(v for v in voices.VOICES if v.name == name)
 
 
-def _conversation(call: Call, rng: np.random.Generator, cache_folder: Path) -> Samples:
-    speech = voices.speak(_voice(call.voice), call.text, cache_folder)
+def _conversation(
+    call: Call, speech: Samples, rng: np.random.Generator, cache_folder: Path
+) -> Samples:
     before: list[Samples] = [_pause(rng)]
     after: list[Samples] = [_pause(rng)]
     context = call.context
@@ -381,21 +441,23 @@ def _sound(context: str, rng: np.random.Generator) -> Samples:
 # --- the folder ----------------------------------------------------------------------------
 
 
-def _write_call(call: Call, folder: Path) -> None:
+def _write_call(call: Call, folder: Path, clips: Path | None) -> None:
     path = folder / call.path
     if not path.exists():
-        samples = render(call, folder / "speech")
+        samples = render(call, folder / "speech", clips)
         whole = path.with_suffix(".part")
         soundfile.write(whole, samples, LINE_RATE, subtype="PCM_16", format="WAV")
         whole.replace(path)
 
 
-def build(calls: Iterable[Call], folder: Path, *, n_processes: int = 1) -> None:
+def build(
+    calls: Iterable[Call], folder: Path, *, clips: Path | None = None, n_processes: int = 1
+) -> None:
     """Render `calls` into `folder` with ``manifest.tsv``; what is there is not made again."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = list(calls)
     with ProcessPoolExecutor(n_processes) as pool:
-        jobs = pool.map(_write_call, todo, [folder] * len(todo), chunksize=8)
+        jobs = pool.map(_write_call, todo, repeat(folder), repeat(clips), chunksize=8)
         for done, _ in enumerate(jobs, start=1):
             if done % 20 == 0 or done == len(todo):
                 print(f"\r{done}/{len(todo)} calls", end="", file=sys.stderr)
@@ -434,15 +496,18 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=400, help="how many (default: 400)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--listed", action="store_true", help="say the phrase lists' own wordings")
+    parser.add_argument("--clips", type=Path, help="folder of recordings to use instead of voices")
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     if missing := voices.missing_programs():
         print("needed first:\n  " + "\n  ".join(missing), file=sys.stderr)
         return 1
-    calls = plan_calls(
-        arguments.split, arguments.calls, arguments.seed, listed=arguments.listed
-    )
-    build(calls, arguments.out, n_processes=arguments.processes)
+    n_calls, seed, clips = arguments.calls, arguments.seed, arguments.clips
+    if clips is not None:
+        calls = plan_clip_calls(clips, n_calls, seed)
+    else:
+        calls = plan_calls(arguments.split, n_calls, seed, listed=arguments.listed)
+    build(calls, arguments.out, clips=clips, n_processes=arguments.processes)
     return 0
 
 
