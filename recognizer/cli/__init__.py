@@ -22,7 +22,7 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
-    from recognizer.cli import contacts, doctor, journal, models
+    from recognizer.cli import contacts, doctor, journal, models, phrases
     from recognizer.cli.batch import batch
     from recognizer.cli.classify import classify
     from recognizer.cli.decide import decide
@@ -31,6 +31,7 @@ def _register() -> None:
     app.command("classify")(classify)
     app.command("match")(match)
     app.command("batch")(batch)
+    app.add_typer(phrases.app, name="phrases")
     app.add_typer(models.app, name="models")
     app.add_typer(contacts.app, name="contacts")
     app.command("decide")(decide)
