@@ -35,6 +35,7 @@ from recognizer.settings import PhraseSettings
 from recognizer.types import CallOutcome, NormalizedText, Phrase
 
 __all__ = [
+    "SPOKEN_OUTCOMES",
     "DecidingWords",
     "ForbiddenPair",
     "PhraseBook",
@@ -58,6 +59,9 @@ _NOT_SPOKEN = frozenset(
         CallOutcome.MUSIC,
     }
 )
+SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in _NOT_SPOKEN)
+"""Outcomes that may have phrases."""
+
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LATIN = re.compile(r"[A-Za-z]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
@@ -285,14 +289,15 @@ def load_phrases(
         Naming file and line: unknown outcome or key, wrong type, an id used twice, a text listed
         under two outcomes, empty text, Latin letters in Russian text; or a folder without lists.
     """
-    shipped = data_folder("phrases")
+    shipped = data_folder("phrases").resolve()
     office: list[Path] = []
     if settings is None:
         settings = PhraseSettings()
     elif any(settings.office_folder.glob("*.toml")):
         office.append(settings.office_folder)
     own = [*settings.folders, *office, *([] if folder is None else [Path(folder)])]
-    files = [file for each in (shipped, *own) for file in _toml_files(each)]
+    folders = dict.fromkeys(each.resolve() for each in (shipped, *own))
+    files = [file for each in folders for file in _toml_files(each)]
     lists = [
         file
         for file in files
@@ -353,8 +358,7 @@ def _explain(file: TomlFile, problem: str) -> str:
     ):
         message = message.replace(theirs, ours)
     if key in ("outcome", "never"):
-        known = ", ".join(o for o in CallOutcome if o not in _NOT_SPOKEN)
-        message += f"; expected one of: {known}"
+        message += f"; expected one of: {', '.join(SPOKEN_OUTCOMES)}"
     return f"{place}: {message}"
 
 

@@ -1,0 +1,156 @@
+"""`recognizer phrases`: the wordings we know; whether they can be confused; one more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recognizer.phrase_checks import PhraseCheck
+    from recognizer.phrases import PhraseBook
+    from recognizer.types import CallOutcome
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Phrase lists: what wordings are known, and whether any could be taken for another list's."
+    "\n\nThe lists are text files, one an outcome. Your own go into a folder of yours, named by "
+    "--phrases, by RECOGNIZER_PHRASES_FOLDERS or in the settings file.",
+)
+
+_Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--phrases",
+        metavar="DIR",
+        help="A folder of your own phrase lists, added to ours.",
+    ),
+]
+
+
+@app.command("list")
+def list_phrases(
+    outcome: Annotated[
+        str | None, typer.Option(help="Only this outcome's phrases.", metavar="OUTCOME")
+    ] = None,
+    *,
+    language: Annotated[
+        str | None, typer.Option(help="Only phrases in this language.", metavar="CODE")
+    ] = None,
+    phrases: _Folder = None,
+) -> None:
+    """Print the phrases in force: outcome, id, text, where it was seen (tab-separated).
+
+    Example: recognizer phrases list --outcome blocked
+    """
+    book = _load(phrases)
+    wanted = None if outcome is None else _outcome(outcome)
+    for phrase in book.phrases:
+        if wanted in (None, phrase.outcome) and language in (None, phrase.language):
+            print(phrase.outcome, phrase.id, phrase.text, phrase.seen_in, sep="\t")
+
+
+@app.command("check")
+def check(
+    *,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, max=100, help="Report phrases this near to another list, in points."),
+    ] = 10.0,
+    phrases: _Folder = None,
+) -> None:
+    """Prove that every phrase is recognised as itself and that no forbidden pair is confused.
+
+    Phrases near another list are reported; they are no failure. Exit status 1 if anything failed.
+
+    Example: recognizer phrases check --phrases our-phrases
+    """
+    from recognizer.phrase_checks import check_phrases
+
+    result = check_phrases(_load(phrases), margin=margin)
+    for miss in result.near:
+        print(
+            f"near  {miss.margin:4.1f}  {miss.phrase.outcome}: «{miss.phrase.text}»  ~  "
+            f"{miss.other.outcome}: «{miss.other.phrase.text}»"
+        )
+    _report(result)
+
+
+@app.command("add")
+def add(
+    text: Annotated[str, typer.Argument(help="The wording, as it is said.")],
+    *,
+    outcome: Annotated[str, typer.Option(help="What it means.", metavar="OUTCOME")],
+    seen_in: Annotated[
+        str, typer.Option(help="Where it was heard: operator, date, recording.", metavar="TEXT")
+    ],
+    phrase_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Its name in reports; made from the text if you give none."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of the text.", metavar="CODE")] = "ru",
+    phrases: _Folder = None,
+) -> None:
+    """Add a wording to your own lists, unless it could be confused with what is listed already.
+
+    All lists are checked with the new phrase first; nothing is written if the check fails.
+
+    Example: recognizer phrases add "номер временно отключён" --outcome service_suspended
+    --seen-in "МТС, 22.11" --phrases our-phrases
+    """
+    from recognizer.errors import PhraseListError
+    from recognizer.normalization import normalize
+    from recognizer.phrase_checks import check_phrases
+    from recognizer.phrase_editing import book_with, make_id, place_phrase, write_phrase
+    from recognizer.settings import load_settings
+    from recognizer.types import Phrase
+
+    folders = load_settings().phrases.folders
+    folder = phrases or (folders[-1] if folders else None)
+    if folder is None:
+        raise typer.BadParameter(
+            "say where your own lists lie, or shall lie: --phrases DIR", param_hint="--phrases"
+        )
+    book = _load(phrases if phrases is not None and any(phrases.rglob("*.toml")) else None)
+    same = next((p for p in book.phrases if normalize(p.text) == normalize(text)), None)
+    if same is not None:
+        raise PhraseListError(f"{text!r} is listed already, as '{same.outcome}' at {same.place}")
+    if phrase_id is not None and phrase_id in book.by_id:
+        raise PhraseListError(f"id '{phrase_id}' is taken, at {book.by_id[phrase_id].place}")
+    new_id = phrase_id or make_id(text, book.by_id)
+    phrase = Phrase(new_id, text, _outcome(outcome), language, seen_in)
+    path, content = place_phrase(phrase, folder)
+    _report(check_phrases(book_with(book, phrase, path)))
+    write_phrase(path, content)
+    print(f"added '{new_id}' to {path}")
+
+
+def _load(folder: Path | None) -> PhraseBook:
+    from recognizer.phrases import load_phrases
+    from recognizer.settings import load_settings
+
+    return load_phrases(load_settings().phrases, folder=folder)
+
+
+def _outcome(name: str) -> CallOutcome:
+    from recognizer.phrases import SPOKEN_OUTCOMES
+
+    for outcome in SPOKEN_OUTCOMES:
+        if outcome == name:
+            return outcome
+    known = ", ".join(SPOKEN_OUTCOMES)
+    raise typer.BadParameter(f"expected one of {known}; got {name!r}", param_hint="--outcome")
+
+
+def _report(result: PhraseCheck) -> None:
+    """Say how a check went; leave with exit status 1 if it failed."""
+    for failure in result.failures:
+        print(failure, file=sys.stderr)
+    if result.failures:
+        print(f"{len(result.failures)} failures in {result.n_phrases} phrases", file=sys.stderr)
+        raise typer.Exit(1)
+    print(f"{result.n_phrases} phrases, each recognised as itself; no forbidden confusion")
