@@ -102,7 +102,6 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     host, port : where it listens; any host but the machine itself needs API keys.
-    allowed_hosts : names under which clients may address it; empty: the machine's own and `host`.
     workers : recognition processes; 0: one a processor core.
     state_dir : uploads in work, jobs, keys; None: the user's state folder.
     max_upload_bytes : largest recording taken.
@@ -117,7 +116,6 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     port: int = 8765
-    allowed_hosts: tuple[str, ...] = ()
     workers: int = 0
     state_dir: Path | None = None
     max_upload_bytes: int = 64 * 1024 * 1024

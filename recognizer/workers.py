@@ -242,6 +242,7 @@ class Worker:
         self._limits = limits or TimeLimits()
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
+        self.is_loaded = False
         self._closed = False
         self._lock = threading.Lock()  # guards the change of process and `_closed`
         self._running = threading.RLock()  # held while something waits for the process
@@ -282,6 +283,7 @@ class Worker:
                 if kind == "failed":
                     self._discard()
                     raise EngineError(str(value))
+                self.is_loaded = True
                 return
 
     def run(self, job: Job) -> Finished:
@@ -391,6 +393,7 @@ class Worker:
         with self._lock:
             process, pipe = self._process, self._pipe
             self._process = self._pipe = None
+            self.is_loaded = False
         if process is not None:
             process.kill()
             process.join()
@@ -432,6 +435,16 @@ class WorkerPool:
     def start(self) -> None:
         """Load one worker now, so that a missing model is said before any recording is taken."""
         self._workers[0].start()
+
+    def start_in_background(self) -> None:
+        """Load every worker in its thread; what is submitted meanwhile waits for one."""
+        for worker in self._workers:
+            self._threads.submit(worker.start)
+
+    @property
+    def is_loaded(self) -> bool:
+        """True while a worker has its models loaded."""
+        return any(worker.is_loaded for worker in self._workers)
 
     def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
         """Queue a job; the future raises only what `Worker.run` raises.

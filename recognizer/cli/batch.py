@@ -212,15 +212,9 @@ def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Jo
     """Return the journal of the settings, open; nothing if it is not wanted."""
     if not wanted:
         return nullcontext()
-    from recognizer.contacts import load_office
     from recognizer.journal import Journal
-    from recognizer.policy import load_regulation
 
-    return Journal.open(
-        settings.journal.journal_url,
-        regulation=load_regulation(settings.journal.regulation_file),
-        office=load_office(settings.journal.office_file),
-    )
+    return Journal.of_settings(settings.journal)
 
 
 def _recordings(

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import importlib.util
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
 from recognizer.batch import keep_report
+from recognizer.errors import RecognizerError
+from recognizer.journal import Journal
 from recognizer.settings import Settings
 from recognizer.types import CallReport
-from recognizer.web.jobs import InProcessRunner, Jobs, Request, Runner
+from recognizer.web.api import ApiError, explain, router
+from recognizer.web.api_keys import ApiKeys
+from recognizer.web.jobs import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
+from recognizer.web.jobs import Request as JobRequest
+from recognizer.web.limits import RateLimit, UploadGate
+from recognizer.web.metrics import Metrics
 from recognizer.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
 
 __all__ = ["create_app"]
+
+_LOG = logging.getLogger(__name__)
+_PURGE_EVERY_S = 600.0
 
 
 def create_app(
     settings: Settings,
     *,
     recognizer: RecognizerLike | None = None,
-    journal: Any = None,
+    journal: Journal | None = None,
 ) -> FastAPI:
     """Return the application; recognition starts with its lifespan.
 
@@ -35,32 +54,70 @@ def create_app(
     recognizer : RecognizerLike or None
         Recognise in this process (tests, embedding); None: worker processes of their own.
     journal : Journal or None
-        None: the one of the settings.
+        None: the one of the settings, opened and closed with the application.
 
     Notes
     -----
-    What routes and the page find in ``app.state``: ``settings``, ``journal`` (or None where the
-    extra is not installed) and, while the application runs, ``jobs`` (`recognizer.web.jobs.Jobs`).
+    What routes and the page find in ``app.state``: ``settings``, ``api_keys``, ``metrics`` and,
+    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.Jobs`).
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runner = _runner(settings, recognizer)
-        app.state.jobs = Jobs(settings.server, runner, record=partial(_record, app))
-        try:
-            yield
-        finally:
-            app.state.jobs.close()
+        with contextlib.ExitStack() as closing:
+            if journal is None:
+                app.state.journal = closing.enter_context(Journal.of_settings(settings.journal))
+            runner, app.state.is_loaded = _runner(settings, recognizer)
+            jobs = app.state.jobs = Jobs(
+                settings.server,
+                runner,
+                record=partial(_record, app),
+                on_finished=app.state.metrics.count_report,
+            )
+            closing.callback(jobs.close)
+            purging = asyncio.create_task(_purge(jobs))
+            try:
+                yield
+            finally:
+                purging.cancel()
 
-    app = FastAPI(title="recognizer", lifespan=lifespan)
+    app = FastAPI(
+        title="recognizer",
+        version=version("recognizer"),
+        description="Hears why a call failed on Russian telephone lines and decides its CRM "
+        "status, offline.",
+        lifespan=lifespan,
+        # Swagger UI and ReDoc would load scripts from another site.
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.settings = settings
     app.state.journal = journal
+    app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
+    app.state.metrics = Metrics()
+    app.state.rate_limit = RateLimit(settings.server.requests_per_minute)
+    app.state.uploads = UploadGate(settings.server.max_uploads)
+    app.include_router(router)
+    _add_handlers(app)
     _include_page(app)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
 
 
+def _runner(
+    settings: Settings, recognizer: RecognizerLike | None
+) -> tuple[Runner, Callable[[], bool]]:
+    """Return where recordings are recognised, and how to ask whether it is ready."""
+    if recognizer is not None:
+        return InProcessRunner(recognizer), lambda: True
+    n_workers = settings.server.workers or os.cpu_count() or 1
+    pool = WorkerPool(partial(load_recognizer, settings), n_workers)
+    pool.start_in_background()
+    return pool, lambda: pool.is_loaded
+
+
 def _record(
-    app: FastAPI, request: Request, report: CallReport, sha256: str | None
+    app: FastAPI, request: JobRequest, report: CallReport, sha256: str | None
 ) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
     wanted = request.in_journal or request.contact is not None or request.number is not None
@@ -70,6 +127,13 @@ def _record(
         contact=request.contact,
         number=request.number,
     )
+
+
+async def _purge(jobs: Jobs) -> None:
+    """Forget old jobs now and then."""
+    while True:
+        await run_in_threadpool(jobs.purge)
+        await asyncio.sleep(_PURGE_EVERY_S)
 
 
 def _include_page(app: FastAPI) -> None:
@@ -84,8 +148,78 @@ def _include_page(app: FastAPI) -> None:
         importlib.import_module("recognizer.web.pages").include(app)
 
 
-def _runner(settings: Settings, recognizer: RecognizerLike | None) -> Runner:
-    if recognizer is not None:
-        return InProcessRunner(recognizer)
-    n_workers = settings.server.workers or os.cpu_count() or 1
-    return WorkerPool(partial(load_recognizer, settings), n_workers)
+# -- problems as JSON --------------------------------------------------------------------------
+
+_UPLOAD_STATUS = {"too_large": 413, "empty": 422, "upload_timeout": 408}
+
+
+def _add_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(UploadError, _on_upload_error)
+    app.add_exception_handler(QueueFullError, _on_queue_full)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+    app.add_exception_handler(RecognizerError, _on_error)
+
+
+def _answer(
+    request: Request, status: int, kind: str, message: str, retry_after_s: int | None = None
+) -> Response:
+    request.app.state.metrics.count_refusal(kind)
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": {"kind": kind, "message": message}}, status, headers)
+
+
+async def _on_api_error(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, ApiError)
+    return _answer(request, problem.status, problem.kind, str(problem), problem.retry_after_s)
+
+
+async def _on_upload_error(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, UploadError)
+    return _answer(request, _UPLOAD_STATUS.get(problem.kind, 400), problem.kind, str(problem))
+
+
+async def _on_queue_full(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, QueueFullError)
+    status = 429 if problem.kind == "rate_limit" else 503
+    return _answer(request, status, problem.kind, str(problem), problem.retry_after_s)
+
+
+async def _on_bad_parameter(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RequestValidationError)
+    if not request.url.path.startswith("/api/"):
+        return await request_validation_exception_handler(request, problem)
+    return _answer(request, 422, "bad_parameter", explain(problem.errors()))
+
+
+async def _on_error(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RecognizerError)
+    _LOG.error("%s %s: %s", request.method, request.url.path, problem)
+    return _answer(request, 503, problem.kind, str(problem), retry_after_s=30)
+
+
+# -- the document ------------------------------------------------------------------------------
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document: who must show a key depends on whether there is any."""
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    document["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key: `recognizer api-keys create NAME`.",
+        }
+    }
+    needs_key = app.state.api_keys.exist()
+    for path, operations in document["paths"].items():
+        if path.startswith("/health/"):
+            continue
+        for operation in operations.values():
+            is_journal = "journal" in operation.get("tags", ())
+            operation["security"] = [{"key": []}] if needs_key or is_journal else [{}, {"key": []}]
+    return document
