@@ -224,7 +224,7 @@ def _from_first_of(
             reasons.append(str(problem))
         else:
             return
-    _discard(staging / "model")
+    _clean(staging)
     raise ModelError(f"model {manifest.name!r} could not be installed: {'; '.join(reasons)}")
 
 
@@ -237,6 +237,13 @@ def _fresh(folder: Path) -> Path:
 def _discard(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def _clean(staging: Path) -> None:
+    """Leave nothing but a download that can be continued."""
+    _discard(staging / "model")
+    with contextlib.suppress(OSError):  # not empty: there is such a download
+        staging.rmdir()
 
 
 def _check_space(manifest: Manifest, staging: Path) -> None:
@@ -338,7 +345,7 @@ def _from_given(manifest: Manifest, given: Path, staging: Path, report: Progress
             _unpack(given, str(given), manifest, model, limit)
         _require_intact(manifest, model)
     except ModelError as problem:
-        _discard(model)
+        _clean(staging)
         raise ModelError(
             f"model {manifest.name!r} could not be installed from {given}: {problem}"
         ) from problem
