@@ -32,7 +32,7 @@ class RecognizerError(Exception):
 
 
 class AudioError(RecognizerError, ValueError):
-    """A recording cannot be read: `kind` says why (`unreadable`, `empty`, `not_found` ...)."""
+    """A recording cannot be read: `kind` says why (list: `recognizer.audio.open_audio`)."""
 
     def __init__(self, message: str, *, kind: str = "unreadable_audio") -> None:
         super().__init__(message)

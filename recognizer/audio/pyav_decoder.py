@@ -88,6 +88,9 @@ class PyAVDecoder:
         if not isinstance(stream, av.AudioStream):
             self._container.close()
             raise NoAudioTrackError("no audio track")
+        if not stream.codec_context:  # None where libav knows no decoder, whatever its type says
+            self._container.close()
+            raise DecodeError("a coding without a decoder")
         self._stream = stream
         self._codec = _better_decoder(stream)
         self._decoded = self._decode()

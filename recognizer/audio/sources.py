@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import tempfile
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import BinaryIO, cast
 
 from recognizer.errors import AudioError
@@ -175,7 +175,8 @@ def open_source(source: AudioSource, name: str | None = None) -> SourceFile:
 def _open_path(path: str) -> BinaryIO:
     shown = display_name(path)
     try:
-        _refuse_special(Path(path).stat().st_mode, shown)
+        # Not Path.stat: to pathlib an empty path is the current folder.
+        _refuse_special(os.stat(path).st_mode, shown)  # noqa: PTH116
         # Not to hang, should the file be replaced by a pipe between the two calls.
         descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
