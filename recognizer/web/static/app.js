@@ -1,0 +1,66 @@
+// Small things every page has: copy buttons, menus that close, forms sent once, saying aloud.
+"use strict";
+
+function say(text) {
+  const place = document.getElementById("say");
+  place.textContent = "";
+  requestAnimationFrame(() => { place.textContent = text; });
+}
+
+function typing(event) {
+  const field = event.target.closest("input, select, textarea, [contenteditable]");
+  return field !== null && !["checkbox", "radio", "button", "submit"].includes(field.type);
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Over plain HTTP browsers give no clipboard: select the text and use the old command.
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) {
+    await copyText(document.getElementById(button.dataset.copy).textContent);
+    const label = button.querySelector("span");
+    const before = label.textContent;
+    label.textContent = "Скопировано";
+    say("Скопировано");
+    setTimeout(() => { label.textContent = before; }, 1500);
+  }
+  for (const menu of document.querySelectorAll("details.who[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector("details.who[open]");
+  if (event.key === "Escape" && menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A second click on a slow line must not send the same correction twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
+// Filters apply themselves; the button is for those without scripts.
+for (const form of document.querySelectorAll("form[data-auto]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}

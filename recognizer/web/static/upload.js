@@ -1,0 +1,186 @@
+// Recordings dropped or picked go up three at a time; each line says how far it is, and what
+// happened if it did not work. What the server sends back is its own escaped HTML.
+"use strict";
+
+const form = document.querySelector("[data-upload]");
+const zone = document.querySelector("[data-drop]");
+const picker = form.querySelector("input[type=file]");
+const list = document.querySelector("[data-results]");
+const blank = document.getElementById("uploading");
+const token = document.querySelector("meta[name=csrf-token]").content;
+const maxBytes = Number(form.dataset.maxBytes);
+const MAX_AT_ONCE = 3;
+const SLOW_MS = 30_000;
+const SILENT_MS = 45_000;
+const waiting = [];
+let uploading = 0;
+
+function lineFor(file) {
+  const line = blank.content.firstElementChild.cloneNode(true);
+  line.querySelector("[data-name]").textContent = file.name;
+  list.prepend(line);
+  document.querySelector("[data-nothing-yet]")?.setAttribute("hidden", "");
+  return line;
+}
+
+function state(line, title, detail = "") {
+  line.querySelector("[data-state]").textContent = title;
+  line.querySelector("[data-detail]").textContent = detail;
+}
+
+function failed(line, file, title, detail, { again = true, signIn = false } = {}) {
+  line.classList.add("tint-error");
+  line.querySelector(".spin")?.classList.remove("spin");
+  line.querySelector("progress").hidden = true;
+  line.querySelector("[data-cancel]").hidden = true;
+  state(line, title, detail);
+  const repeat = line.querySelector("[data-again]");
+  repeat.hidden = !again;
+  repeat.onclick = () => { line.remove(); add(file); };
+  line.querySelector("[data-sign-in]").hidden = !signIn;
+  say(`${file.name}: ${title}`);
+}
+
+function add(file) {
+  const line = lineFor(file);
+  if (file.size === 0) {
+    failed(line, file, "Файл пустой", "В нём нет звука. Проверьте, что запись закончилась.", { again: false });
+  } else if (file.size > maxBytes) {
+    const limit = Math.floor(maxBytes / 1048576);
+    failed(line, file, "Файл слишком большой",
+      `Можно до ${limit} МБ. Сохраните запись в MP3 или OGG и загрузите ещё раз.`, { again: false });
+  } else {
+    const item = { file, line, query: new URLSearchParams(new FormData(form)) };
+    item.query.delete("file");
+    item.query.delete("csrf");
+    item.query.set("name", file.name);
+    line.querySelector("[data-cancel]").onclick = () => cancel(item);
+    state(line, "Ждёт отправки");
+    waiting.push(item);
+    sendNext();
+  }
+}
+
+function cancel(item) {
+  const place = waiting.indexOf(item);
+  if (place >= 0) waiting.splice(place, 1);
+  item.request?.abort();
+  item.line.remove();
+}
+
+function sendNext() {
+  while (uploading < MAX_AT_ONCE && waiting.length > 0) send(waiting.shift());
+}
+
+function send(item) {
+  const { file, line, query } = item;
+  const request = new XMLHttpRequest();
+  const bar = line.querySelector("progress");
+  let silence;
+  const alive = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => { item.silent = true; request.abort(); }, SILENT_MS);
+  };
+  item.request = request;
+  uploading += 1;
+  request.open("PUT", `/uploads?${query}`);
+  request.setRequestHeader("X-CSRF-Token", token);
+  request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.upload.onprogress = (event) => {
+    alive();
+    bar.value = event.loaded / file.size;
+    state(line, "Отправляется", `${Math.round((100 * event.loaded) / file.size)} %`);
+  };
+  request.onload = () => received(item, request);
+  request.onerror = () => failed(line, file, "Связь с сервером прервалась",
+    "Файл не загружен. Проверьте сеть и нажмите «Повторить».");
+  request.onabort = () => {
+    if (item.silent) failed(line, file, "Сервер перестал отвечать", "Файл не загружен. Нажмите «Повторить».");
+  };
+  request.onloadend = () => { clearTimeout(silence); uploading -= 1; sendNext(); };
+  alive();
+  state(line, "Отправляется", "0 %");
+  request.send(file);
+}
+
+function received(item, request) {
+  const { file, line } = item;
+  if (request.status === 200) {
+    item.address = JSON.parse(request.responseText).address;
+    line.querySelector("[data-cancel]").hidden = true;
+    line.querySelector("progress").removeAttribute("value");
+    state(line, "Ждёт очереди");
+    follow(item, Date.now(), 400);
+    return;
+  }
+  let said = {};
+  try { said = JSON.parse(request.responseText); } catch { /* not our answer: a proxy's page */ }
+  if (request.status === 401) {
+    failed(line, file, "Сеанс закончился", "Войдите снова и нажмите «Повторить».", { signIn: true });
+  } else if (request.status === 503 || request.status === 429) {
+    const wait = Number(request.getResponseHeader("Retry-After") || 10);
+    state(line, "Сервер занят", `Отправим ещё раз через ${wait} с.`);
+    setTimeout(() => { waiting.push(item); sendNext(); }, wait * 1000);
+  } else {
+    failed(line, file, said.title || "Файл не принят", said.advice || "Попробуйте ещё раз; если повторится, сообщите администратору.");
+  }
+}
+
+async function follow(item, since, pause) {
+  const { line, file } = item;
+  let answer;
+  try {
+    answer = await fetch(item.address, { headers: { Accept: "text/html" } });
+  } catch {
+    state(line, "Нет связи с сервером", "Файл уже на сервере. Ждём, когда связь вернётся…");
+    setTimeout(() => follow(item, since, 3000), 3000);
+    return;
+  }
+  if (answer.status === 401) {
+    failed(line, file, "Сеанс закончился", "Файл на сервере; войдите снова, результат будет в списке.", { again: false, signIn: true });
+  } else if (answer.status === 200) {
+    const holder = document.createElement("template");
+    holder.innerHTML = await answer.text();
+    const done = holder.content.firstElementChild;
+    line.replaceWith(done);
+    say(`${file.name}: ${done.querySelector("h2").textContent}`);
+  } else if (answer.status === 202) {
+    const now = await answer.json();
+    const slow = Date.now() - since > SLOW_MS;
+    state(line, now.title, slow
+      ? "Дольше обычного. Можно не ждать: результат появится в этом списке."
+      : now.detail);
+    setTimeout(() => follow(item, since, Math.min(pause * 1.3, 3000)), pause);
+  } else if (answer.status >= 500) {
+    state(line, "Сервер отвечает с ошибкой", "Файл уже на сервере. Ждём…");
+    setTimeout(() => follow(item, since, 3000), 3000);
+  } else {
+    failed(line, file, "Результат не найден", "Сервер не помнит этот файл. Нажмите «Повторить».");
+  }
+}
+
+form.addEventListener("submit", (event) => event.preventDefault());
+picker.addEventListener("change", () => {
+  for (const file of picker.files) add(file);
+  picker.value = "";
+});
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
+}
+for (const kind of ["dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    if (kind === "drop" || event.relatedTarget === null) zone.classList.remove("over");
+  });
+}
+document.addEventListener("drop", (event) => {
+  for (const file of event.dataTransfer.files) add(file);
+});
+window.addEventListener("beforeunload", (event) => {
+  if (uploading > 0 || waiting.length > 0) event.preventDefault();
+});
+
+// Lines that were still being recognised when the page was loaded.
+for (const line of list.querySelectorAll("[data-address]")) {
+  follow({ line, file: { name: line.dataset.name }, address: line.dataset.address }, Date.now(), 400);
+}

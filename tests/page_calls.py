@@ -1,0 +1,183 @@
+"""Recordings and a recogniser for tests of the page: what is "heard" is scripted by file name.
+
+A recording is a real WAV: ringing of 425 Hz, a pause, then noise where somebody speaks.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from recognizer.policy import load_regulation
+from recognizer.types import (
+    Cadence,
+    CallError,
+    CallOutcome,
+    CallReport,
+    Evidence,
+    Outcome,
+    Phrase,
+    PhraseMatch,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    Transcript,
+    Word,
+)
+
+RATE = 8000
+SPEECH_START_S, SPEECH_END_S, DURATION_S = 5.5, 9.0, 10.0
+
+SPOKEN: Mapping[str, tuple[CallOutcome, float, str, str]] = {
+    "blocked-for-now": (
+        CallOutcome.TEMPORARILY_BLOCKED,
+        0.97,
+        "здравствуйте набранный вами номер временно заблокирован",
+        "номер временно заблокирован",
+    ),
+    "no-such-number": (
+        CallOutcome.DOES_NOT_EXIST,
+        0.99,
+        "набранный вами номер не существует",
+        "номер не существует",
+    ),
+    "unsure": (
+        CallOutcome.BLOCKED,
+        0.55,
+        "номер времени на заблокирован",
+        "номер заблокирован",
+    ),
+    "new-wording": (
+        CallOutcome.UNDETERMINED,
+        0.3,
+        "данный аппарат изъят из обращения навсегда",
+        "",
+    ),
+    "person": (CallOutcome.LIVE_PERSON, 0.98, "алло да слушаю вас", ""),
+    "markup": (
+        CallOutcome.UNDETERMINED,
+        0.2,
+        "<script>document.title='hacked'</script> <img src=x onerror=alert(1)>",
+        "",
+    ),
+}
+
+
+def recording(seconds: float = DURATION_S, seed: int = 1) -> bytes:
+    """Return a WAV: ringing, a pause, speech-like noise."""
+    noise = np.random.default_rng(seed)
+    at = np.arange(round(seconds * RATE)) / RATE
+    ringing = np.where((at % 5 < 1) & (at < 5), 0.3 * np.sin(2 * np.pi * 425 * at), 0.0)
+    is_speech = (at >= SPEECH_START_S) & (at < SPEECH_END_S)
+    syllables = np.abs(np.sin(2 * np.pi * 1.7 * at)) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.43 * at))
+    speech = np.where(is_speech, 0.5 * syllables * noise.standard_normal(len(at)) / 3, 0.0)
+    samples = np.clip(ringing + speech + 0.002 * noise.standard_normal(len(at)), -1, 1)
+    file = io.BytesIO()
+    sf.write(file, samples, RATE, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+class ScriptedRecognizer:
+    """Hears what the name says before ``--``: a key of `SPOKEN`, an outcome, else it is damaged."""
+
+    def __init__(self) -> None:
+        self.regulation = load_regulation()
+
+    def recognize(
+        self,
+        source: Any,
+        *,
+        attempt: int = 1,
+        channel: str | None = None,
+        called_on: date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        label = name or str(source)
+        word = Path(label).stem.partition("--")[0]
+        if "slow" in label:
+            import time
+
+            time.sleep(1.5)
+        if word in SPOKEN:
+            return self._spoken(label, *SPOKEN[word], attempt=attempt, called_on=called_on)
+        if word in set(CallOutcome):
+            kind = CallOutcome(word)
+            return self._report(label, Outcome(kind, 0.93), _evidence(None, ()), attempt, called_on)
+        message = f"{label}: expected sound, found something else"
+        return CallReport(label, None, None, None, 0.01, CallError("unreadable_audio", message))
+
+    def _spoken(
+        self,
+        label: str,
+        kind: CallOutcome,
+        confidence: float,
+        text: str,
+        phrase: str,
+        *,
+        attempt: int,
+        called_on: date | None,
+    ) -> CallReport:
+        words = _words(text)
+        transcript = Transcript(text, words, "ru", "whisper", "whisper-base", 0.8)
+        match = None
+        if phrase:
+            first = len(words) - len(phrase.split())
+            match = PhraseMatch(
+                Phrase("test", phrase, kind, "ru", "a test"),
+                94.0,
+                first,
+                len(words),
+                words[first].start_s,
+                words[-1].end_s,
+            )
+        others = ((CallOutcome.BLOCKED, 0.02), (CallOutcome.NOT_REGISTERED, 0.01))
+        evidence = _evidence(transcript, others)
+        return self._report(label, Outcome(kind, confidence, match), evidence, attempt, called_on)
+
+    def _report(
+        self,
+        label: str,
+        outcome: Outcome,
+        evidence: Evidence,
+        attempt: int,
+        called_on: date | None,
+    ) -> CallReport:
+        decision = self.regulation.decide_outcome(outcome.kind, attempt=attempt, on=called_on)
+        return CallReport(label, evidence, outcome, decision, 0.42)
+
+
+def _words(text: str) -> tuple[Word, ...]:
+    parts = text.split()
+    step_s = (SPEECH_END_S - SPEECH_START_S) / len(parts)
+    return tuple(
+        Word(
+            part,
+            round(SPEECH_START_S + number * step_s, 2),
+            round(SPEECH_START_S + (number + 0.9) * step_s, 2),
+            0.4 if number == 0 else 0.95,
+        )
+        for number, part in enumerate(parts)
+    )
+
+
+def _evidence(
+    transcript: Transcript | None, others: tuple[tuple[CallOutcome, float], ...]
+) -> Evidence:
+    ringing = ToneEvent(ToneKind.RINGBACK, 0.0, 1.0, (425.0,), Cadence((1000, 4000)), 1, -13.0)
+    silence = Segment(SegmentKind.SILENCE, 1.0, SPEECH_START_S, -60.0)
+    kind = SegmentKind.SPEECH if transcript else SegmentKind.SILENCE
+    last = Segment(kind, SPEECH_START_S, SPEECH_END_S, -20.0)
+    return Evidence(
+        DURATION_S,
+        (ringing,),
+        (Segment(SegmentKind.TONE, 0.0, 1.0, -13.0), silence, last),
+        transcript,
+        alternatives=others,
+    )
