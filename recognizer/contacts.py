@@ -161,7 +161,7 @@ _SEPARATORS = re.compile(r"[,;/|\n]|\s(?:и|или)\s", re.IGNORECASE)
 # search for numbers in a text, which takes thirty times as long.
 _PLAIN = re.compile(r"\s*(?:\+7|7|8)[ (-]*([1-9]\d\d)[ )-]*(\d{3})[ -]?(\d\d)[ -]?(\d\d)\s*")
 # What people write for a number that nobody can dial as written: 007 and +8 for Russia's +7.
-_DOUBLE_ZERO = re.compile(r"(?<![\d+])00(?=[\s\-(]*[1-9])")
+_DOUBLE_ZERO = re.compile(r"(^|[,;/|\n])\s*00(?=[\s\-(]*[1-9])")
 _PLUS_EIGHT = re.compile(r"(?<![\d+])\+\s*8(?=[\s\-(]*[3489]\d\d(?:\D{0,3}\d){7}(?!\d))")
 
 
@@ -176,7 +176,7 @@ def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
     plain = _read_plain(text)
     if plain is not None:
         return (plain,)
-    repaired = _PLUS_EIGHT.sub("+7", _DOUBLE_ZERO.sub("+", text))
+    repaired = _PLUS_EIGHT.sub("+7", _DOUBLE_ZERO.sub(r"\1+", text))
     found: dict[str, PhoneNumber] = {}
     for match in phonenumbers.PhoneNumberMatcher(repaired, _HOME):
         number = _valid(match.raw_string, match.number)
@@ -219,7 +219,20 @@ def _read_one(piece: str) -> PhoneNumber:
         return PhoneNumber(piece, None, None, None, _parse_problem(problem))
     if phonenumbers.is_valid_number(number):
         return _valid(piece, number)
+    if _is_russian_mobile(number):
+        e164 = f"+7{number.national_number}"
+        return PhoneNumber(piece, e164, PhoneKind.MOBILE, number.extension, None)
     return PhoneNumber(piece, None, None, None, _length_problem(number))
+
+
+def _is_russian_mobile(number: phonenumbers.PhoneNumber) -> bool:
+    """Tell whether a number is in the range of Russian mobiles, 9xx.
+
+    The library knows which parts of the range were in use when it was made; new parts are opened
+    all the time, and a number wrongly called wrong is a lost client.
+    """
+    first, last = 9_000_000_000, 9_999_999_999
+    return number.country_code == 7 and first <= (number.national_number or 0) <= last
 
 
 def _parse_problem(problem: phonenumbers.NumberParseException) -> NumberProblem:
@@ -238,9 +251,11 @@ def _length_problem(number: phonenumbers.PhoneNumber) -> NumberProblem:
     if number.country_code == 7:
         # The library also knows of longer Russian numbers that no client has.
         n_digits = len(phonenumbers.national_significant_number(number))
-        if n_digits != 10:
-            return NumberProblem.TOO_SHORT if n_digits < 10 else NumberProblem.TOO_LONG
-        return NumberProblem.WRONG_PREFIX
+        if n_digits > 10:
+            return NumberProblem.TOO_LONG
+        # Ten digits with the trunk 8 among them are nine: no area begins with 89.
+        is_trunk = str(number.national_number).startswith("89")
+        return NumberProblem.TOO_SHORT if n_digits < 10 or is_trunk else NumberProblem.WRONG_PREFIX
     match phonenumbers.is_possible_number_with_reason(number):
         case phonenumbers.ValidationResult.TOO_LONG:
             return NumberProblem.TOO_LONG

@@ -17,13 +17,8 @@ def regulation() -> Regulation:
 
 
 def section(letter: str) -> str:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    return re.split(r"^## ", text, flags=re.MULTILINE)[_index(text, letter)]
-
-
-def _index(text: str, letter: str) -> int:
-    parts = re.split(r"^## ", text, flags=re.MULTILINE)
-    return next(n for n, part in enumerate(parts) if part.startswith(f"{letter}. "))
+    parts = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return next(part for part in parts if part.startswith(f"{letter}. "))
 
 
 def rows(text: str, n_columns: int) -> list[list[str]]:
@@ -39,7 +34,7 @@ def names(cell: str) -> list[str]:
     return re.findall(r"`([\w-]+)`", cell)
 
 
-def test_document_and_table_hold_the_same_rules_word_for_word(regulation):
+def test_document_and_table_hold_the_same_rules_word_for_word(regulation: Regulation) -> None:
     documented = {}
     for cells in rows(section("A"), 7) + rows(section("B"), 7):
         (rule_id,) = names(cells[0])
@@ -67,21 +62,19 @@ def test_document_and_table_hold_the_same_rules_word_for_word(regulation):
     assert len(documented) == 28
 
 
-def test_section_a_is_without_the_mark_and_section_b_with_it_after_attempt_1():
+def test_section_a_is_without_the_mark_and_section_b_with_it_after_attempt_1() -> None:
     assert {cells[2] for cells in rows(section("A"), 7)} == {"no"}
     assert {(cells[1], cells[2]) for cells in rows(section("B"), 7)} == {("1", "yes")}
 
 
-def test_document_and_table_hold_the_same_analogies(regulation):
-    documented = {
-        (*names(cells[0]), *names(cells[1]), cells[2]) for cells in rows(section("F"), 3)
-    }
+def test_document_and_table_hold_the_same_analogies(regulation: Regulation) -> None:
+    documented = {(*names(cells[0]), *names(cells[1]), cells[2]) for cells in rows(section("F"), 3)}
     assert documented == {
         (analogy.outcome.value, analogy.rule, analogy.comment) for analogy in regulation.analogies
     }
 
 
-def test_document_and_table_leave_the_same_outcomes_to_people(regulation):
+def test_document_and_table_leave_the_same_outcomes_to_people(regulation: Regulation) -> None:
     yes = {True: "yes", False: "no"}
     documented = [(*names(cells[0]), *cells[1:]) for cells in rows(section("F"), 4)]
     assert documented == [
@@ -90,7 +83,7 @@ def test_document_and_table_leave_the_same_outcomes_to_people(regulation):
     ]
 
 
-def test_pairs_of_section_g_name_each_other(regulation):
+def test_pairs_of_section_g_name_each_other(regulation: Regulation) -> None:
     pairs = [(*names(cells[0]), *names(cells[1])) for cells in rows(section("G"), 2)]
     assert len(pairs) == 5
     for without_mark, with_mark in pairs:
