@@ -13,10 +13,11 @@ from pathlib import Path
 
 from recognizer.data_files import TomlFile
 from recognizer.errors import PhraseListError
+from recognizer.normalization import normalize
 from recognizer.phrases import PhraseBook, phrase_problems
 from recognizer.types import Phrase
 
-__all__ = ["book_with", "make_id", "place_phrase", "write_phrase"]
+__all__ = ["make_id", "place_phrase", "with_phrase", "write_phrase"]
 
 _LATIN = dict(
     zip(
@@ -101,9 +102,26 @@ def _check_written(path: Path, text: str, phrase: Phrase) -> None:
         )
 
 
-def book_with(book: PhraseBook, phrase: Phrase, path: Path) -> PhraseBook:
-    """Return `book` with one more phrase, which is not written yet."""
-    return replace(book, phrases=(*book.phrases, replace(phrase, place=str(path))))
+def with_phrase(book: PhraseBook, phrase: Phrase, path: Path) -> PhraseBook:
+    """Return `book` with one more phrase, which is not written yet.
+
+    Raises
+    ------
+    PhraseListError
+        If its id or text is listed already, or a word of it is forbidden to its outcome.
+    """
+    text = normalize(phrase.text)
+    same = next((p for p in book.phrases if normalize(p.text) == text), None)
+    if same is not None:
+        raise PhraseListError(
+            f"{phrase.text!r} is listed already, as '{same.outcome}' at {same.place}"
+        )
+    if phrase.id in book.by_id:
+        raise PhraseListError(f"id '{phrase.id}' is taken, at {book.by_id[phrase.id].place}")
+    placed = replace(phrase, place=str(path))
+    for forbidden in book.forbidden_words:
+        forbidden.check(placed)
+    return replace(book, phrases=(*book.phrases, placed))
 
 
 def write_phrase(path: Path, text: str) -> None:

@@ -6,7 +6,8 @@ A folder of lists holds TOML files at any depth (``phrases/ru/blocked.toml``). T
 special, all others are lists:
 
 * ``words.toml``: which words decide, which are padding, which betray a machine or a person;
-* ``forbidden_pairs.toml``: what must never be confused.
+* ``forbidden_pairs.toml``: what must never be confused, and words that no phrase of an outcome may
+  have.
 
 A list says its ``outcome`` and ``language`` at the top, then one ``[[phrase]]`` after the other. An
 office's own folder is read after ours. It may add phrases, or (``replace``) stand instead of our
@@ -38,6 +39,7 @@ __all__ = [
     "SPOKEN_OUTCOMES",
     "DecidingWords",
     "ForbiddenPair",
+    "ForbiddenWords",
     "PhraseBook",
     "WordLists",
     "WordSet",
@@ -159,6 +161,42 @@ class ForbiddenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class ForbiddenWords:
+    """Words that no phrase of certain outcomes may have: each would make it another outcome.
+
+    Attributes
+    ----------
+    words : WordSet
+    outcomes : frozenset of CallOutcome
+    why : str
+    place : str
+        File and line.
+    """
+
+    words: WordSet
+    outcomes: frozenset[CallOutcome]
+    why: str
+    place: str
+
+    def check(self, phrase: Phrase) -> None:
+        """Refuse a phrase that has such a word.
+
+        Raises
+        ------
+        PhraseListError
+            Naming the phrase's file and line, the word and the reason.
+        """
+        if phrase.outcome not in self.outcomes:
+            return
+        for word in normalize(phrase.text).split():
+            if word in self.words:
+                raise PhraseListError(
+                    f"{phrase.place}: {phrase.text!r} cannot be '{phrase.outcome}' because of "
+                    f"{word!r}: {self.why} ({self.place})"
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class PhraseBook:
     """Every list that was loaded.
 
@@ -169,6 +207,7 @@ class PhraseBook:
         list's, or else None.
     words : WordLists
     forbidden_pairs : tuple of ForbiddenPair
+    forbidden_words : tuple of ForbiddenWords
     version : str
         Twelve hex digits that change whenever anything above changes; for journals and reports.
     by_id : mapping of str to Phrase
@@ -179,6 +218,7 @@ class PhraseBook:
     phrases: tuple[Phrase, ...]
     words: WordLists
     forbidden_pairs: tuple[ForbiddenPair, ...]
+    forbidden_words: tuple[ForbiddenWords, ...] = ()
     version: str = field(init=False)
     by_id: Mapping[str, Phrase] = field(init=False)
     by_outcome: Mapping[CallOutcome, tuple[Phrase, ...]] = field(init=False)
@@ -264,8 +304,15 @@ class _PairEntry(msgspec.Struct, forbid_unknown_fields=True):
     why: str
 
 
+class _ForbiddenWordEntry(msgspec.Struct, forbid_unknown_fields=True):
+    words: list[str]
+    outcomes: list[CallOutcome]
+    why: str
+
+
 class _PairsFile(msgspec.Struct, forbid_unknown_fields=True):
-    forbidden_pair: list[_PairEntry]
+    forbidden_pair: list[_PairEntry] = []
+    forbidden_word: list[_ForbiddenWordEntry] = []
 
 
 _FileT = TypeVar("_FileT", bound=msgspec.Struct)
@@ -287,13 +334,14 @@ def load_phrases(
     ------
     PhraseListError
         Naming file and line: unknown outcome or key, wrong type, an id used twice, a text listed
-        under two outcomes, empty text, Latin letters in Russian text; or a folder without lists.
+        under two outcomes, empty text, Latin letters in Russian text, a word that the outcome may
+        not have; or a folder without lists.
     """
     shipped = data_folder("phrases").resolve()
     office: list[Path] = []
     if settings is None:
         settings = PhraseSettings()
-    elif any(settings.office_folder.glob("*.toml")):
+    elif any(settings.office_folder.rglob("*.toml")):
         office.append(settings.office_folder)
     own = [*settings.folders, *office, *([] if folder is None else [Path(folder)])]
     folders = dict.fromkeys(each.resolve() for each in (shipped, *own))
@@ -309,10 +357,17 @@ def load_phrases(
             "no phrase list at all: settings say to replace the shipped lists, but name no folder "
             "with other ones (phrases.folders)"
         )
+    phrases = _distinct([phrase for file in lists for phrase in _read_list(file)])
+    pair_files = [file for file in files if file.path.name == PAIRS_FILE]
+    forbidden = tuple(words for file in pair_files for words in _read_forbidden_words(file))
+    for words in forbidden:
+        for phrase in phrases:
+            words.check(phrase)
     return PhraseBook(
-        _distinct([phrase for file in lists for phrase in _read_list(file)]),
+        phrases,
         _read_words([file for file in files if file.path.name == WORDS_FILE]),
-        tuple(pair for file in files if file.path.name == PAIRS_FILE for pair in _read_pairs(file)),
+        tuple(pair for file in pair_files for pair in _read_pairs(file)),
+        forbidden,
     )
 
 
@@ -510,3 +565,15 @@ def _read_pairs(file: TomlFile) -> list[ForbiddenPair]:
             ForbiddenPair(entry.text, entry.outcome, frozenset(entry.never), entry.why, place)
         )
     return pairs
+
+
+def _read_forbidden_words(file: TomlFile) -> list[ForbiddenWords]:
+    words = []
+    for number, entry in enumerate(_convert(file, _PairsFile).forbidden_word):
+        place = file.place("forbidden_word", number)
+        words.append(
+            ForbiddenWords(
+                _word_set(entry.words, place), frozenset(entry.outcomes), entry.why, place
+            )
+        )
+    return words

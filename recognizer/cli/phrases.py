@@ -97,34 +97,23 @@ def add(
 ) -> None:
     """Add a wording to your own lists, unless it could be confused with what is listed already.
 
-    All lists are checked with the new phrase first; nothing is written if the check fails.
+    All lists are checked with the new phrase first (some seconds); nothing is written if that
+    fails. Without --phrases it goes into the office's folder of your data.
 
-    Example: recognizer phrases add "номер временно отключён" --outcome service_suspended
-    --seen-in "МТС, 22.11" --phrases our-phrases
+    Example: recognizer phrases add "номер временно отключён, позвоните завтра"
+    --outcome service_suspended --seen-in "МТС, 22.11" --phrases our-phrases
     """
-    from recognizer.errors import PhraseListError
-    from recognizer.normalization import normalize
     from recognizer.phrase_checks import check_phrases
-    from recognizer.phrase_editing import book_with, make_id, place_phrase, write_phrase
+    from recognizer.phrase_editing import make_id, place_phrase, with_phrase, write_phrase
     from recognizer.settings import load_settings
     from recognizer.types import Phrase
 
-    folders = load_settings().phrases.folders
-    folder = phrases or (folders[-1] if folders else None)
-    if folder is None:
-        raise typer.BadParameter(
-            "say where your own lists lie, or shall lie: --phrases DIR", param_hint="--phrases"
-        )
+    folder = phrases or load_settings().phrases.office_folder
     book = _load(phrases if phrases is not None and any(phrases.rglob("*.toml")) else None)
-    same = next((p for p in book.phrases if normalize(p.text) == normalize(text)), None)
-    if same is not None:
-        raise PhraseListError(f"{text!r} is listed already, as '{same.outcome}' at {same.place}")
-    if phrase_id is not None and phrase_id in book.by_id:
-        raise PhraseListError(f"id '{phrase_id}' is taken, at {book.by_id[phrase_id].place}")
     new_id = phrase_id or make_id(text, book.by_id)
     phrase = Phrase(new_id, text, _outcome(outcome), language, seen_in)
     path, content = place_phrase(phrase, folder)
-    _report(check_phrases(book_with(book, phrase, path)))
+    _report(check_phrases(with_phrase(book, phrase, path)))
     write_phrase(path, content)
     print(f"added '{new_id}' to {path}")
 
