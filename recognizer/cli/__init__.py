@@ -27,10 +27,13 @@ def _register() -> None:
     from recognizer.cli.classify import classify
     from recognizer.cli.decide import decide
     from recognizer.cli.match import match
+    from recognizer.cli.serve import api_keys, serve
 
     app.command("classify")(classify)
     app.command("match")(match)
     app.command("batch")(batch)
+    app.command("serve")(serve)
+    app.add_typer(api_keys, name="api-keys")
     app.add_typer(phrases.app, name="phrases")
     app.add_typer(models.app, name="models")
     app.add_typer(contacts.app, name="contacts")

@@ -11,6 +11,7 @@ from recognizer.types import CallOutcome, NextStep, PhraseListName
 from recognizer.web.jobs import JobState
 
 __all__ = [
+    "CLASSIFICATION_EXAMPLE",
     "Ask",
     "AttemptList",
     "AttemptOut",
@@ -91,7 +92,7 @@ class Signalling(_Open):
     note: str
 
 
-_EXAMPLE: dict[str, Any] = {
+CLASSIFICATION_EXAMPLE: dict[str, Any] = {
     "recording": "call-0001.wav",
     "duration_s": 5.96,
     "outcome": "temporarily_blocked",
@@ -130,8 +131,6 @@ _EXAMPLE: dict[str, Any] = {
 
 class Classification(_Open):
     """What was heard in one recording and what follows; `error` if it could not be read."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
 
     recording: str
     duration_s: float | None = Field(ge=0)

@@ -28,13 +28,14 @@ from recognizer.settings import Settings
 from recognizer.types import CallReport
 from recognizer.web.api import ApiError, explain, router
 from recognizer.web.api_keys import ApiKeys
+from recognizer.web.api_models import CLASSIFICATION_EXAMPLE
 from recognizer.web.jobs import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
 from recognizer.web.jobs import Request as JobRequest
 from recognizer.web.limits import RateLimit, UploadGate
 from recognizer.web.metrics import Metrics
 from recognizer.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "has_page"]
 
 _LOG = logging.getLogger(__name__)
 _PURGE_EVERY_S = 600.0
@@ -136,6 +137,12 @@ async def _purge(jobs: Jobs) -> None:
         await asyncio.sleep(_PURGE_EVERY_S)
 
 
+def has_page() -> bool:
+    """Tell whether the operators' page is installed."""
+    needed = ("recognizer.web.pages", "jinja2", "argon2")
+    return all(importlib.util.find_spec(name) is not None for name in needed)
+
+
 def _include_page(app: FastAPI) -> None:
     """Join the operators' page to the application: the one place where the two meet.
 
@@ -143,8 +150,7 @@ def _include_page(app: FastAPI) -> None:
     handlers; it may read ``app.state`` (see `create_app`). Without the extra `page` there is
     only the API.
     """
-    needed = ("recognizer.web.pages", "jinja2", "argon2")
-    if all(importlib.util.find_spec(name) is not None for name in needed):
+    if has_page():
         importlib.import_module("recognizer.web.pages").include(app)
 
 
@@ -215,6 +221,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "description": "An API key: `recognizer api-keys create NAME`.",
         }
     }
+    # FastAPI drops the nulls of an example, and with them fields that are always there.
+    document["components"]["schemas"]["Classification"]["examples"] = [CLASSIFICATION_EXAMPLE]
     needs_key = app.state.api_keys.exist()
     for path, operations in document["paths"].items():
         if path.startswith("/health/"):
