@@ -29,6 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 _TIMEOUTS_S = (10.0, 30.0)
 """To connect; between two reads."""
+_MAX_ATTEMPTS = 30
 _MAX_STALLS = 3
 """Attempts in a row that may end without a single new byte."""
 _CHUNK_BYTES = 1 << 16
@@ -94,7 +95,7 @@ def download(
     transfer = _Transfer(url, part, expected_bytes, max_bytes or expected_bytes, report)
     stalls = 0
     with requests.Session() as session:
-        while True:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
             before = transfer.done_bytes
             try:
                 _attempt(session, transfer)
@@ -102,14 +103,14 @@ def download(
                 raise ModelError(f"{url}: the server answers {problem}") from problem
             except (requests.ConnectionError, requests.Timeout, _BrokenOffError) as problem:
                 stalls = 0 if transfer.done_bytes > before else stalls + 1
-                if stalls == _MAX_STALLS:
+                if stalls == _MAX_STALLS or attempt == _MAX_ATTEMPTS:
                     raise ModelError(_no_connection(transfer, problem)) from problem
                 time.sleep(0.2 * 2**stalls)
             except requests.RequestException as problem:
                 raise ModelError(f"{url}: cannot be downloaded: {problem}") from problem
             else:
-                transfer.note.unlink(missing_ok=True)
-                return
+                break
+    transfer.note.unlink(missing_ok=True)
 
 
 class _BrokenOffError(Exception):

@@ -387,7 +387,11 @@ def _unpack(archive: Path, origin: str, manifest: Manifest, model: Path, limit: 
             for entry in entries:
                 _extract(opened, entry, model / entry.filename.removeprefix(top))
     except _BROKEN_ARCHIVE as problem:
-        raise ModelError(f"{origin}: broken archive: {problem or type(problem)}") from problem
+        raise ModelError(f"{origin}: broken archive: {problem}") from problem
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # that one: an offset that cannot be
+            raise
+        raise ModelError(f"{origin}: broken archive: {problem}") from problem
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], origin: str, limit: int) -> None:
