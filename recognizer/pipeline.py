@@ -40,6 +40,7 @@ from recognizer.verification import Hearing, Verifier
 
 __all__ = ["Recognizer", "recognize"]
 
+_UNNAMED = "<recording>"
 _JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
 _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
@@ -137,7 +138,7 @@ class Recognizer:
             the engine fails on it; this method raises nothing for a bad recording.
         """
         started = time.perf_counter()
-        label = name or (str(source) if isinstance(source, str | Path) else "<recording>")
+        label = name or (str(source) if isinstance(source, str | Path) else _UNNAMED)
         stages = _Stopwatch()
         try:
             report = self._classify(source, label, attempt, channel, called_on, stages)
@@ -157,10 +158,15 @@ class Recognizer:
         stages: _Stopwatch,
     ) -> CallReport:
         wish = self._channel if channel is None else channel
-        with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish) as reader:
+        # The name of an upload says what headerless sound in it is.
+        audio_name = None if label == _UNNAMED else label
+        with open_audio(
+            source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish, name=audio_name
+        ) as reader:
             with stages.timed("scan"):
                 scan = self._scan(reader)
             verdicts = list(self._listen(reader, scan.segments, stages))
+            reading_notes = _reading_notes(reader)
         with stages.timed("decide"):
             outcome, deciding = decide_call(
                 scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
@@ -168,7 +174,7 @@ class Recognizer:
             decision = self.regulation.decide_outcome(outcome.kind, attempt=attempt, on=called_on)
         return CallReport(
             recording=label,
-            evidence=_evidence(scan, verdicts, deciding),
+            evidence=_evidence(scan, verdicts, deciding, reading_notes),
             outcome=outcome,
             decision=decision,
             elapsed_s=0.0,
@@ -268,6 +274,7 @@ def _evidence(
     scan: Scan,
     verdicts: Sequence[tuple[SpokenVerdict, Hearing]],
     deciding: SpokenVerdict | None,
+    reading_notes: tuple[str, ...],
 ) -> Evidence:
     transcripts = [v.transcript for v, _ in verdicts if v.transcript is not None]
     return Evidence(
@@ -278,8 +285,16 @@ def _evidence(
         matches=tuple(v.match for v, _ in verdicts if v.match is not None),
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
         alternatives=() if deciding is None else deciding.alternatives,
-        notes=tuple(v.reason for v, _ in verdicts if v.reason),
+        notes=reading_notes + tuple(v.reason for v, _ in verdicts if v.reason),
     )
+
+
+def _reading_notes(reader: AudioReader) -> tuple[str, ...]:
+    """Return what was mended in reading, and which of several channels was taken."""
+    info = reader.info
+    if info.n_channels == 1:
+        return reader.notes
+    return (*reader.notes, f"channel {info.channel} of {info.n_channels}: {info.channel_reason}")
 
 
 def _joined(transcripts: Sequence[Transcript]) -> Transcript | None:

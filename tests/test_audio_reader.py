@@ -150,3 +150,14 @@ def test_memory_does_not_grow_with_duration(tmp_path: Path) -> None:
         peaks_mb.append(peak_kb / 1024)
     # 30 minutes at 16 kHz are 110 MB; the blocks in hand are some 4 MB.
     assert peaks_mb[1] - peaks_mb[0] < 10
+
+
+def test_a_cut_recording_says_so_once_it_is_read() -> None:
+    sound = np.random.default_rng(2).normal(scale=0.1, size=80_000)
+    for container, words in (("FLAC", "it is damaged: after"), ("MP3", "it is cut: its header")):
+        subtype = "PCM_16" if container == "FLAC" else "MPEG_LAYER_III"
+        data = by_soundfile(sound, 8_000, container, subtype)
+        for length, is_cut in ((len(data), False), (len(data) // 2, True)):
+            with open_audio(data[:length]) as reader:
+                list(reader.blocks())
+                assert [note[: len(words)] for note in reader.notes] == [words] * is_cut

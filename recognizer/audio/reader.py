@@ -48,6 +48,9 @@ _MIN_DC = 1e-3
 _MAX_WRONG_SHARE = 0.1
 """Of samples that are no numbers or beyond 1.5: more, and the file holds something else."""
 
+_CUT_SHARE, _CUT_S = 0.98, 0.5
+"""Codecs round the declared duration to whole frames and forget padding: so much is no cut."""
+
 _CONTEXT_S = 0.1
 """Sound before and after a part, for the resampling filter to settle."""
 
@@ -110,6 +113,7 @@ class AudioReader:
         self._decoder = recording.decoder
         self._sample_rate = sample_rate
         self._block_s = block_s
+        self._end_note: str | None = None
         self._chunk = max(1, self._decoder.sample_rate // FRAMES_PER_S) * _CHUNK_FRAMES
         choice, self._dc = self._survey(channel)
         self._weights = choice.weights
@@ -142,6 +146,11 @@ class AudioReader:
         self._decoder.close()
         self._source.close()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was wrong and could be mended, in English; more may come while `blocks` runs."""
+        return self.info.notes + (() if self._end_note is None else (self._end_note,))
+
     def blocks(self) -> Iterator[Audio]:
         """Yield the whole recording from its beginning, `block_s` seconds at a time.
 
@@ -155,6 +164,16 @@ class AudioReader:
         for samples in _regroup(self._resample(self._mono(0, None)), n_block):
             yield Audio(samples, self._sample_rate, self.info.name, first / self._sample_rate)
             first += len(samples)
+        self._end_note = self._say_end(first / self._sample_rate)
+
+    def _say_end(self, duration_s: float) -> str | None:
+        """Return how the end came before its time, None if it did not."""
+        if self._decoder.broken_off:
+            return f"it is damaged: after {duration_s:.1f} s {self._decoder.broken_off}"
+        declared_s = self.info.duration_s or 0.0
+        if duration_s < _CUT_SHARE * declared_s - _CUT_S:
+            return f"it is cut: its header says {declared_s:.1f} s, {duration_s:.1f} s are there"
+        return None
 
     def read(self, start_s: float, end_s: float) -> Audio:
         """Return the part ``[start_s, end_s)``, shorter or empty where the recording ends.
