@@ -1,6 +1,5 @@
 """`recognizer doctor`: what is installed, what is missing, what to type."""
 
-# ruff: noqa: PLC0415  (what a command needs is imported when it runs)
 from __future__ import annotations
 
 import sys
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _LIBRARIES = ("numpy", "soundfile", "soxr", "av", "rapidfuzz", "ctranslate2", "faster_whisper")
-"""Modules with compiled parts, or which a classification cannot do without."""
+"""Modules a classification cannot do without; most have compiled parts, which may not load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +86,12 @@ def _settings_file() -> _Finding:
 def _libraries() -> Iterator[_Finding]:
     import importlib
 
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, "vosk"):
         try:
             module = importlib.import_module(name)
         except (ImportError, OSError) as problem:  # OSError: its shared library does not load
             detail = f"{problem}; type: pip install --force-reinstall recognizer"
-            yield _Finding(f"library {name}", False, detail, is_vital=True)
+            yield _Finding(f"library {name}", False, detail, is_vital=name in _LIBRARIES)
         else:
             yield _Finding(f"library {name}", True, str(getattr(module, "__version__", "")))
 
@@ -110,7 +109,7 @@ def _models(settings: Settings) -> Iterator[_Finding]:
             detail = f"comes with the program, put together in {models_folder} on first use"
             finding = _Finding(f"model {manifest.name}", True, detail)
         else:
-            detail = f"type: recognizer models install {manifest.name}"
+            detail = f"not needed where another is; type: recognizer models install {manifest.name}"
             finding = _Finding(f"model {manifest.name}", False, detail)
         yield finding
 
@@ -174,6 +173,7 @@ def _extras() -> Iterator[_Finding]:
         absent = missing.setdefault(found["extra"], [])
         if not found["self"] and not _is_installed(found[1]):
             absent.append(found[1])
+    missing.pop("test", None)  # for developers
     for extra, packages in missing.items():
         detail = f"{', '.join(packages)}; type: pip install 'recognizer[{extra}]'"
         yield _Finding(f"extra {extra}", not packages, detail if packages else "")

@@ -1,6 +1,5 @@
 """`recognizer models`: what speech models there are, install them, check them, find them."""
 
-# ruff: noqa: PLC0415  (what a command needs is imported when it runs)
 from __future__ import annotations
 
 import contextlib

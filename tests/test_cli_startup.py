@@ -1,0 +1,41 @@
+"""What the command line may import before it knows what it is asked: measured by names, not time.
+
+`recognizer --help` must answer in less than half a second; numpy or an engine alone take longer.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = (
+    "av ctranslate2 faster_whisper fastapi msgspec numpy onnxruntime pydantic rapidfuzz ray "
+    "requests soundfile sqlalchemy vosk"
+).split()
+
+
+def _imported_after(program: str) -> set[str]:
+    check = f"{program}\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_command_line_starts_without_anything_heavy() -> None:
+    assert _imported_after("import recognizer.cli") == set()
+
+
+def test_the_package_itself_imports_nothing_heavy() -> None:
+    assert _imported_after("import recognizer") == set()
+
+
+def test_matching_a_text_loads_no_engine_and_no_audio_library() -> None:
+    program = (
+        "from typer.testing import CliRunner\n"
+        "from recognizer.cli import app\n"
+        "result = CliRunner().invoke(app, ['match', 'абонент временно заблокирован'])\n"
+        "assert result.exit_code == 0, result.output"
+    )
+    engines = {"av", "ctranslate2", "faster_whisper", "onnxruntime", "soundfile", "vosk"}
+    assert _imported_after(program) & engines == set()
