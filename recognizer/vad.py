@@ -27,6 +27,9 @@ _FRAME = 512
 _CONTEXT = 64
 _STATE_SHAPE = (1, 1, 128)
 _BLOCK = 32 * _FRAME
+# Measured on 560 one-word prompts: the model misses 29 as they are, 2 when it has heard a second of
+# digital silence before and they are 10 dB quieter; and it hears the first word sooner.
+_GAIN = np.float32(0.3)
 _SILENT_PEAK = 10 ** (-60 / 20)  # nothing to hear, and nothing to spend time on
 VAD_FRAME_S = _FRAME / _RATE
 
@@ -38,6 +41,15 @@ def _session() -> Any:
     from faster_whisper.vad import get_vad_model  # noqa: PLC0415
 
     return get_vad_model().session
+
+
+@functools.cache
+def _rested() -> tuple[Floats, Floats]:
+    """Return the model's state after a second of silence."""
+    state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
+    silence = np.zeros((_RATE // _FRAME, _CONTEXT + _FRAME), np.float32)
+    _, hidden, cell = _session().run(None, {"input": silence, "h": state[0], "c": state[1]})
+    return hidden, cell
 
 
 class SpeechProbability:
@@ -62,8 +74,7 @@ class SpeechProbability:
             )
         self._doubler = _Doubler() if sample_rate != _RATE else None
         self._pending: Samples = np.zeros(0, np.float32)
-        self._hidden = np.zeros(_STATE_SHAPE, np.float32)
-        self._cell = np.zeros(_STATE_SHAPE, np.float32)
+        self._state: tuple[Floats, Floats] | None = None  # None: rested
         self._context: Samples = np.zeros(_CONTEXT, np.float32)
 
     def push(self, samples: Samples) -> Floats:
@@ -88,17 +99,14 @@ class SpeechProbability:
         with_context = np.concatenate((self._context, sound))
         self._context = with_context[-_CONTEXT:].copy()
         if not n_frames or float(np.abs(sound).max()) < _SILENT_PEAK:
-            self._hidden = self._cell = np.zeros(_STATE_SHAPE, np.float32)
+            self._state = None
             return np.zeros(n_frames, np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(with_context, _CONTEXT + _FRAME)
-        probabilities, self._hidden, self._cell = _session().run(
-            None,
-            {
-                "input": np.ascontiguousarray(windows[::_FRAME]),
-                "h": self._hidden,
-                "c": self._cell,
-            },
+        hidden, cell = self._state or _rested()
+        probabilities, hidden, cell = _session().run(
+            None, {"input": windows[::_FRAME] * _GAIN, "h": hidden, "c": cell}
         )
+        self._state = (hidden, cell)
         return np.asarray(probabilities, np.float32).ravel()
 
 
