@@ -86,27 +86,31 @@ class Matcher:
 
     def __init__(self, book: PhraseBook, language: str = "ru") -> None:
         self.book = book
-        self.phrases = tuple(p for p in book.phrases if p.language == language)
-        split = [normalize(p.text).split() for p in self.phrases]
+        # Longest first, so that the phrases that still have an i-th word are always the first ones.
+        spoken = [(normalize(p.text).split(), p) for p in book.phrases if p.language == language]
+        spoken.sort(key=lambda pair: -len(pair[0]))
+        self.phrases = tuple(phrase for _, phrase in spoken)
+        split = [words for words, _ in spoken]
         weigh = cache(lambda word: _weight(word, book.words))
         self._n_words = np.array([len(words) for words in split], np.intp)
         longest = int(self._n_words.max(initial=1))
+        self._n_longer = [int((self._n_words > i).sum()) for i in range(longest)]
         vocabulary: dict[str, int] = {}
         pairs: dict[str, int] = {}
         parts: dict[str, tuple[int, int]] = {}
         shape = (len(split), longest)
         self._word_ids = np.zeros(shape, np.intp)
         self._pair_ids = np.zeros(shape, np.intp)
-        self._weights = np.zeros(shape)
+        weights = np.zeros(shape)
         for row, words in enumerate(split):
             for column, word in enumerate(words):
                 self._word_ids[row, column] = vocabulary.setdefault(word, len(vocabulary))
-                self._weights[row, column] = weigh(word)
+                weights[row, column] = weigh(word)
                 if column:
                     pair = words[column - 1] + word
                     self._pair_ids[row, column] = pairs.setdefault(pair, len(pairs))
                     parts[pair] = (vocabulary[words[column - 1]], vocabulary[word])
-        self._totals = np.maximum(self._weights.sum(axis=1), 1e-9)
+        self._totals = np.maximum(weights.sum(axis=1), 1e-9)
         self._vocabulary = _Vocabulary(tuple(vocabulary))
         self._vocabulary_weights = np.array([weigh(word) for word in vocabulary])
         self._pairs = _Vocabulary(tuple(pairs))
@@ -268,47 +272,49 @@ class _Alignment:
         joined = [a + b for a, b in zip(heard.words, heard.words[1:], strict=False)]
         joined_sounds = [sound_alike_word(word) for word in joined]
         words, pairs = matcher._vocabulary, matcher._pairs  # noqa: SLF001
-        # Gains, shape (n_phrases, n_phrase_words, n_words): one for one, one for two, two for one.
+        # Gains of one for one, one for two, two for one: shape (n_vocabulary or n_pairs, n_words).
         # What a deciding word heard is taken for, and is not, costs as if it had been left over:
         # «ваш» must not pass for «наш».
-        ids, pair_ids = matcher._word_ids, matcher._pair_ids  # noqa: SLF001
-        self._weights = matcher._weights  # noqa: SLF001
+        self._ids, self._pair_ids = matcher._word_ids, matcher._pair_ids  # noqa: SLF001
         missed = np.where(weights > 1.0, weights * _DECIDING_COST, 0.0)
-        own = matcher._vocabulary_weights[:, None]  # noqa: SLF001
+        own = matcher._vocabulary_weights  # noqa: SLF001
         alike = words.similarity(heard.words, heard.sounds)
-        self._one = np.where(alike >= _ANY, own * alike - (1.0 - alike) * missed, _NEVER)[ids]
+        gains = own[:, None] * alike - (1.0 - alike) * missed
+        self._one = np.where(alike >= _ANY, gains, _NEVER)
         # Two words are one only if together they are more alike than either alone; else «не» would
         # vanish in «(не) отвечает», and «я» in «(я) занят».
         both = words.similarity(joined, joined_sounds)
         together = (both >= _JOINED) & (both > np.maximum(alike[:, :-1], alike[:, 1:]))
-        self._split = np.where(together, own * both, _NEVER)[ids]
+        self._split = np.where(together, own[:, None] * both, _NEVER)
         both = pairs.similarity(heard.words, heard.sounds)
         parts = matcher._pair_parts  # noqa: SLF001
         together = (both >= _JOINED) & (both > alike[parts].max(axis=1))
-        self._glued = np.where(together, both, _NEVER)[pair_ids]
+        self._glued = np.where(together, own[parts].sum(axis=1)[:, None] * both, _NEVER)
+        self._n_longer = matcher._n_longer  # noqa: SLF001
         self._rows = self._fill(n_words)
 
-        n_phrases = len(ids)
-        lengths = matcher._n_words  # noqa: SLF001
-        last = np.stack(self._rows)[lengths, np.arange(n_phrases)] - self._after
+        last = np.zeros((len(self._ids), n_words + 1))
+        for row in self._rows:  # the last row that a phrase is in is that of its last word
+            last[: len(row)] = row
+        last -= self._after
         self.ends = last.argmax(axis=1)
-        best = last[np.arange(n_phrases), self.ends]
+        best = last[np.arange(len(last)), self.ends]
         self.scores = np.clip(100.0 * best / matcher._totals, 0.0, 100.0)  # noqa: SLF001
-        self._lengths = lengths
+        self._lengths = matcher._n_words  # noqa: SLF001
 
     def _fill(self, n_words: int) -> list[_Matrix]:
-        n_phrases, longest = self._weights.shape
-        rows: list[_Matrix] = [np.broadcast_to(-self._before, (n_phrases, n_words + 1)).copy()]
+        rows: list[_Matrix] = [np.tile(-self._before, (len(self._ids), 1))]
         cumulated = np.concatenate(([0.0], np.cumsum(self._insertions)))
-        for i in range(longest):
-            row = rows[i].copy()  # the phrase's word is not there
-            weight = self._weights[:, i, None]
-            row[:, 1:] = np.maximum(row[:, 1:], rows[i][:, :-1] + self._one[:, i])
+        for i, n_phrases in enumerate(self._n_longer):
+            left = rows[i][:n_phrases]
+            ids = self._ids[:n_phrases, i]
+            row = left.copy()  # the phrase's word is not there
+            row[:, 1:] = np.maximum(row[:, 1:], left[:, :-1] + self._one[ids])
             if n_words > 1:
-                row[:, 2:] = np.maximum(row[:, 2:], rows[i][:, :-2] + self._split[:, i])
+                row[:, 2:] = np.maximum(row[:, 2:], left[:, :-2] + self._split[ids])
             if i:
-                both = weight + self._weights[:, i - 1, None]
-                glued = rows[i - 1][:, :-1] + both * self._glued[:, i]
+                pair_ids = self._pair_ids[:n_phrases, i]
+                glued = rows[i - 1][:n_phrases, :-1] + self._glued[pair_ids]
                 row[:, 1:] = np.maximum(row[:, 1:], glued)
             # Words heard in between: best of "end here" and "come from the left and pay".
             rows.append(np.maximum.accumulate(row + cumulated, axis=1) - cumulated)
@@ -320,18 +326,16 @@ class _Alignment:
         first, end = j, 0
         rows = [row[phrase] for row in self._rows[: i + 1]]
         while i > 0 and j > 0:
-            here, weight = rows[i][j], self._weights[phrase, i - 1]
+            here, word = rows[i][j], self._ids[phrase, i - 1]
             if _same(here, rows[i - 1][j]):  # this word of the phrase was not heard
                 i -= 1
                 continue
-            if _same(here, rows[i - 1][j - 1] + self._one[phrase, i - 1, j - 1]):
+            if _same(here, rows[i - 1][j - 1] + self._one[word, j - 1]):
                 used, step = 1, 1
-            elif j > 1 and _same(here, rows[i - 1][j - 2] + self._split[phrase, i - 1, j - 2]):
+            elif j > 1 and _same(here, rows[i - 1][j - 2] + self._split[word, j - 2]):
                 used, step = 1, 2
             elif i > 1 and _same(
-                here,
-                rows[i - 2][j - 1]
-                + (weight + self._weights[phrase, i - 2]) * self._glued[phrase, i - 1, j - 1],
+                here, rows[i - 2][j - 1] + self._glued[self._pair_ids[phrase, i - 1], j - 1]
             ):
                 used, step = 2, 1
             else:  # a word heard that the phrase does not have
