@@ -32,7 +32,7 @@ from benchmarks.recognition.channel import (
     through_codec,
     to_line,
 )
-from benchmarks.recognition.voices import Samples, Voice
+from benchmarks.recognition.voices import Samples
 
 __all__ = ["Call", "build", "plan_calls", "read_calls"]
 
@@ -324,7 +324,7 @@ def render(call: Call, cache_folder: Path, clips: Path | None = None) -> Samples
     elif call.kind == "prompt":
         line = to_line(_padded(voices.read_prompt(call.text), rng))
     else:
-        speech = voices.speak(_voice(call.voice), call.text, cache_folder)
+        speech = voices.speak(voices.voice_named(call.voice), call.text, cache_folder)
         line = to_line(_conversation(call, speech, rng, cache_folder))
     line = line * (10 ** (call.level_dbfs / 20) / max(1e-9, float(np.max(np.abs(line)))))
     if call.snr_db is not None:
@@ -354,10 +354,6 @@ def _pause(rng: np.random.Generator, low_s: float = 0.2, high_s: float = 0.9) ->
 
 def _padded(speech: Samples, rng: np.random.Generator) -> Samples:
     return np.concatenate([_pause(rng), speech, _pause(rng)])
-
-
-def _voice(name: str) -> Voice:
-    return next(v for v in voices.VOICES if v.name == name)
 
 
 def _conversation(

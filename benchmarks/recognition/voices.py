@@ -115,6 +115,20 @@ VOICES: tuple[Voice, ...] = (
 ENGLISH_VOICES = ("en-gb", "en-us+f2", "en-gb+f4", "en-us+m3")
 
 
+def voice_named(name: str) -> Voice:
+    """Return one of `VOICES`.
+
+    Raises
+    ------
+    KeyError
+        Listing the names there are.
+    """
+    for voice in VOICES:
+        if voice.name == name:
+            return voice
+    raise KeyError(f"no voice {name!r}; there are: {', '.join(v.name for v in VOICES)}")
+
+
 def missing_programs() -> list[str]:
     """Return what must be installed before anything can be rendered, as commands to type."""
     commands = []
