@@ -56,6 +56,8 @@ class ResultLog:
         Created if missing.
     retry_failed : bool
         Forget recordings that ended in an error, so that they are done again.
+    remember : bool
+        Keep in memory what is done, for `has`; False: `SeenFiles` knows it.
 
     Attributes
     ----------
@@ -68,8 +70,9 @@ class ResultLog:
         If another run has the log open, it cannot be written, or it holds something else.
     """
 
-    def __init__(self, path: Path, *, retry_failed: bool = False) -> None:
+    def __init__(self, path: Path, *, retry_failed: bool = False, remember: bool = True) -> None:
         self.path = path
+        self._remember = remember
         self.counts: Counter[str] = Counter()
         self._done: set[bytes] = set()
         self._lock = filelock.FileLock(f"{path}.lock")
@@ -95,7 +98,7 @@ class ResultLog:
             _cut_torn_line(self.path)
             if retry_failed:
                 _drop_failed(self.path)
-            for line in _lines(self.path):
+            for line in _lines(self.path) if self._remember else ():
                 self._note(line)
             self._file = self.path.open("ab", buffering=0)
             _sync_folder(self.path.parent)
@@ -149,7 +152,8 @@ class ResultLog:
     def _note(self, data: bytes) -> None:
         line = _DECODER.decode(data)
         file = line.file
-        self._done.add(FileIdentity(file.path, file.size_bytes, file.modified_ns).key)
+        if self._remember:
+            self._done.add(FileIdentity(file.path, file.size_bytes, file.modified_ns).key)
         self.counts[line.outcome or f"error:{line.error.kind if line.error else 'unknown'}"] += 1
 
 

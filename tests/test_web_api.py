@@ -494,6 +494,17 @@ def test_schemathesis_finds_nothing(tmp_path: Path, journal: Journal, key: dict[
             check()
 
 
+def test_a_wrong_method_is_told_all_that_are_right(client: TestClient) -> None:
+    answer = client.put("/api/v1/jobs")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("moment", ["0.5", "1763793015", "tomorrow", "22.11.2026"])
+def test_a_moment_is_iso_8601_only(client: TestClient, key: dict[str, str], moment: str) -> None:
+    assert client.get(f"/api/v1/overview?until={moment}", headers=key).status_code == 422
+
+
 def test_the_clock_of_a_job_is_utc(client: TestClient) -> None:
     job = post(client, "silence", "jobs").json()
     submitted = dt.datetime.fromisoformat(job["submitted_at"])

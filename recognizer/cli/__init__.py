@@ -28,10 +28,12 @@ def _register() -> None:
     from recognizer.cli.decide import decide
     from recognizer.cli.match import match
     from recognizer.cli.serve import api_keys, serve
+    from recognizer.cli.watch import watch
 
     app.command("classify")(classify)
     app.command("match")(match)
     app.command("batch")(batch)
+    app.command("watch")(watch)
     app.command("serve")(serve)
     app.add_typer(api_keys, name="api-keys")
     app.add_typer(phrases.app, name="phrases")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recognizer.results import ResultLog
     from recognizer.settings import Settings
 
-__all__ = ["batch", "finder_with", "journal_of"]
+__all__ = ["batch", "finder_with", "journal_of", "n_workers"]
 
 
 def batch(
@@ -165,7 +165,7 @@ def batch(
         try:
             with (
                 journal_of(settings, wanted=journal) as store,
-                WorkerPool(load, _n_workers(workers, len(todo)), limits=limits) as pool,
+                WorkerPool(load, n_workers(workers, len(todo)), limits=limits) as pool,
                 progress_on(len(todo)) as progress,
             ):
                 run_batch(
@@ -240,11 +240,13 @@ def _recordings(
         )
 
 
-def _n_workers(wanted: int, n_recordings: int) -> int:
+def n_workers(wanted: int, n_at_most: int | None = None) -> int:
+    """Return how many processes to start: as wanted, or one a core this process may use."""
     import os
 
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(wanted or available or 1, n_recordings))
+    n = wanted or available or 1
+    return n if n_at_most is None else max(1, min(n, n_at_most))
 
 
 def _write_views(log: ResultLog, csv: Path | None, xlsx: Path | None, report: Path | None) -> None:

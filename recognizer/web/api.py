@@ -41,6 +41,7 @@ from recognizer.web.api_models import (
     Health,
     JobList,
     JobOut,
+    Moment,
     OverviewOut,
 )
 from recognizer.web.jobs import JobRecord, Jobs, JobState, QueueFullError, UploadError
@@ -559,8 +560,8 @@ def list_attempts(
     outcome: Annotated[list[CallOutcome] | None, Query()] = None,
     next_step: Annotated[NextStep | None, Query(alias="next")] = None,
     final: Annotated[bool | None, Query()] = None,
-    since: Annotated[dt.datetime | None, Query(description="With a time zone.")] = None,
-    until: Annotated[dt.datetime | None, Query(description="With a time zone.")] = None,
+    since: Annotated[Moment | None, Query(description="With a time zone.")] = None,
+    until: Annotated[Moment | None, Query(description="With a time zone.")] = None,
     text: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before_id: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
@@ -611,8 +612,8 @@ def read_attempt(
 )
 def read_overview(
     journal: TheJournal,
-    since: Annotated[dt.datetime | None, Query(description="With a time zone.")] = None,
-    until: Annotated[dt.datetime | None, Query(description="With a time zone.")] = None,
+    since: Annotated[Moment | None, Query(description="With a time zone.")] = None,
+    until: Annotated[Moment | None, Query(description="With a time zone.")] = None,
 ) -> Response:
     """Return how many calls came to what, by the decisions in force."""
     found = journal.overview(since=_zoned("since", since), until=_zoned("until", until))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from recognizer.types import CallOutcome, NextStep, PhraseListName
 from recognizer.web.jobs import JobState
@@ -22,6 +23,7 @@ __all__ = [
     "Health",
     "JobList",
     "JobOut",
+    "Moment",
     "OverviewOut",
 ]
 
@@ -166,6 +168,16 @@ class JobList(_Open):
     jobs: list[JobOut]
 
 
+def _iso_only(value: Any) -> Any:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("expected ISO 8601, such as 2026-11-22 or 2026-11-22T09:30:15+03:00")
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(_iso_only)]
+Moment = Annotated[dt.datetime, BeforeValidator(_iso_only)]
+
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -211,7 +223,7 @@ class Ask(BaseModel):
         Field(pattern=r"^(auto|mix|[0-9]{1,2})$", description="`auto`, `mix`, or a number from 0."),
     ] = None
     called_on: Annotated[
-        dt.date | None, Field(description="Day of the call, for the comment; today if left out.")
+        Day | None, Field(description="Day of the call, for the comment; today if left out.")
     ] = None
     sip_code: Annotated[
         int | None, Field(ge=100, le=699, description="Final SIP status of the call.")

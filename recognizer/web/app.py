@@ -20,6 +20,8 @@ from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from recognizer.batch import keep_report
 from recognizer.errors import RecognizerError
@@ -165,6 +167,7 @@ def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(QueueFullError, _on_queue_full)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_exception_handler(RecognizerError, _on_error)
+    app.add_exception_handler(405, _on_wrong_method)
 
 
 def _answer(
@@ -204,6 +207,18 @@ async def _on_error(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, RecognizerError)
     _LOG.error("%s %s: %s", request.method, request.url.path, problem)
     return _answer(request, 503, problem.kind, str(problem), retry_after_s=30)
+
+
+async def _on_wrong_method(request: Request, problem: Exception) -> Response:
+    """Say every method of the path: Starlette says those of the first route only."""
+    assert isinstance(problem, HTTPException)
+    methods = set((problem.headers or {}).get("Allow", "").split(", ")) - {""}
+    for route in router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    response = _answer(request, 405, "method", f"{request.method} is not what this address is for")
+    response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
 
 
 # -- the document ------------------------------------------------------------------------------

@@ -1,0 +1,164 @@
+"""`recognizer watch`: classify new recordings as they are completed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from recognizer.watch import Watcher
+
+__all__ = ["watch"]
+
+
+def watch(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders, watched with all below them.")
+    ],
+    *,
+    results: Annotated[
+        Path, typer.Option(help="Result log, JSON Lines: what is in it is not done again.")
+    ] = Path("recognizer-results.jsonl"),
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Record every attempt in the journal.")
+    ] = False,
+    move_to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Move finished recordings here; without it they are never touched.",
+            show_default=False,
+        ),
+    ] = None,
+    settle: Annotated[
+        float,
+        typer.Option(min=0.0, help="Seconds a file must stay the same to be complete."),
+    ] = 5.0,
+    rescan: Annotated[
+        float, typer.Option(min=1.0, help="Seconds between searches of everything.")
+    ] = 30.0,
+    events: Annotated[
+        bool, typer.Option(help="Use the file system's events; network shares send none.")
+    ] = True,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Take only such names.", show_default=False),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave out such names.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Recognition processes; 0: one a processor core.")
+    ] = 0,
+    engine: Annotated[
+        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
+    ] = None,
+    attempt: Annotated[
+        int, typer.Option(min=1, help="Which attempt these are, where the name does not say so.")
+    ] = 1,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
+        ),
+    ] = None,
+    name_pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How your files are called, e.g. {date}-{time}_{number}_{call_id}.",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(min=1.0, help="Seconds a recording may take, and four times its length."),
+    ] = 60.0,
+) -> None:
+    """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
+
+    A recording is taken when it is complete: nobody writes it and it has stayed the same for a
+    while, or it was renamed into place. What is in work when the program is stopped is finished;
+    what was missed meanwhile is found at the next start.
+
+    Examples:
+
+      recognizer watch /var/spool/asterisk/monitor --results /var/lib/recognizer/calls.jsonl
+
+      recognizer watch /mnt/share --no-events --rescan 10 --move-to /mnt/share/done --journal
+    """
+    import logging
+    from functools import partial
+
+    from recognizer.cli.batch import finder_with, journal_of, n_workers
+    from recognizer.errors import RecognizerError
+    from recognizer.results import ResultLog
+    from recognizer.seen_files import SeenFiles
+    from recognizer.settings import load_settings
+    from recognizer.watch import Watcher, WatchOptions
+    from recognizer.workers import TimeLimits, WorkerPool, load_recognizer
+
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s", level="INFO")
+    for folder in folders:
+        if not folder.is_dir():
+            raise RecognizerError(f"{folder}: no such folder; create it, or check the mount")
+    settings = load_settings()
+    options = WatchOptions(
+        settle_s=settle,
+        rescan_s=rescan,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        move_to=move_to,
+        use_events=events,
+        attempt=attempt,
+        channel=channel,
+    )
+    finder = finder_with(name_pattern, None, None, None)
+    load = partial(load_recognizer, settings, engine)
+    with (
+        ResultLog(results, remember=False) as log,
+        SeenFiles(results.with_name(f"{results.name}.seen.sqlite3")) as seen,
+        journal_of(settings, wanted=journal) as store,
+        WorkerPool(load, n_workers(workers), limits=TimeLimits(base_s=time_limit)) as pool,
+    ):
+        seen.catch_up(log.path)
+        pool.start()
+        watcher = Watcher(
+            folders,
+            pool,
+            log,
+            seen,
+            finder=finder,
+            options=options,
+            journal=store,
+            on_result=_say,
+        )
+        _stop_on_signals(watcher)
+        print(f"watching {', '.join(map(str, folders))}", flush=True)
+        watcher.run()
+    print("stopped; what was in work is finished", flush=True)
+
+
+def _say(line: dict[str, Any]) -> None:
+    """Print one result, as a service's log may keep it: without numbers of people."""
+    from recognizer.contacts import masked
+
+    error, decision = line["error"], line["decision"] or {}
+    heard = f"error: {error['kind']}" if error is not None else line["outcome"]
+    step = f" -> {decision['next']}" if decision else ""
+    print(f"{masked(line['recording'])}: {heard}{step}", flush=True)
+
+
+def _stop_on_signals(watcher: Watcher) -> None:
+    """Stop gently at the first signal; the second ends the program at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        watcher.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
