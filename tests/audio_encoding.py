@@ -34,8 +34,15 @@ def by_soundfile(sound: Sound, sample_rate: int, container: str, subtype: str) -
 
 
 def by_pyav(
-    sound: Sound, sample_rate: int, container: str, codec: str, *, has_video: bool = False
+    sound: Sound,
+    sample_rate: int,
+    container: str,
+    codec: str,
+    *,
+    layout: str = "mono",
+    has_video: bool = False,
 ) -> bytes:
+    """Encode `sound`, the same in every channel of `layout`."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         video: Any = None
@@ -43,13 +50,13 @@ def by_pyav(
             video = output.add_stream("libvpx" if container == "webm" else "mpeg4", rate=5)
             video.width = video.height = 64
             video.pix_fmt = "yuv420p"
-        stream: Any = output.add_stream(codec, rate=sample_rate, layout="mono")
+        stream: Any = output.add_stream(codec, rate=sample_rate, layout=layout)
         if codec == "libopencore_amrnb":
             stream.codec_context.bit_rate = 12_200
-        resampler = av.AudioResampler(stream.codec_context.format.name, "mono", sample_rate)
-        frame = av.AudioFrame.from_ndarray(
-            sound[None].astype(np.float32), format="fltp", layout="mono"
-        )
+        resampler = av.AudioResampler(stream.codec_context.format.name, layout, sample_rate)
+        n_channels = av.AudioLayout(layout).nb_channels
+        interleaved = sound.repeat(n_channels)[None].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
         frame.sample_rate = sample_rate
         fifo = av.AudioFifo()
         for piece in resampler.resample(frame) + resampler.resample(None):

@@ -192,5 +192,16 @@ def test_any_rate_and_up_to_eight_channels(n_channels: int, sample_rate: int) ->
     assert correlation(audio.samples, 4_000) > 0.999
 
 
+@pytest.mark.parametrize(
+    ("layout", "n_channels"), [("stereo", 2), ("5.1", 6), ("6.1", 7), ("7.1", 8)]
+)
+def test_up_to_eight_channels_where_libav_decodes(layout: str, n_channels: int) -> None:
+    """7.1 in planes ended in a segmentation fault: PyAV read a ninth plane."""
+    data = by_pyav(melody(16_000), 16_000, "mp4", "aac", layout=layout)
+    assert probe_audio(data).n_channels == n_channels
+    audio = read_audio(data, sample_rate=8_000, channel=n_channels - 1)
+    assert correlation(audio.samples, 8_000) > 0.98
+
+
 def test_headerless_names_are_lower_case() -> None:
     assert all(extension == extension.lower() for extension in HEADERLESS)

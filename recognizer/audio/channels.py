@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizer.audio.decoders import Frames
+from recognizer.errors import AudioError
 
 __all__ = [
     "FRAMES_PER_S",
@@ -32,8 +33,7 @@ __all__ = [
     "ChannelChoice",
     "ChannelSurvey",
     "ChannelWish",
-    "mix_of",
-    "only",
+    "wished_choice",
 ]
 
 ChannelWish = int | str
@@ -148,7 +148,7 @@ class ChannelSurvey:
         beeps = levels[tonal[:, found]].mean(axis=0)
         if np.any(beeps[found] - np.delete(beeps, found) < _CROSSTALK_DB):
             return None
-        return only(self._n_channels, found, "call-progress tones are heard in it alone")
+        return _only(self._n_channels, found, "call-progress tones are heard in it alone")
 
     def _of_same_sound(self, sounding: list[int]) -> ChannelChoice | None:
         energy = np.diag(self._products)
@@ -158,7 +158,7 @@ class ChannelSurvey:
             >= _SAME_CORRELATION * np.sqrt(energy[loudest] * energy[c])
             for c in sounding
         ):
-            return only(self._n_channels, loudest, "the channels carry the same sound")
+            return _only(self._n_channels, loudest, "the channels carry the same sound")
         return None
 
     def _with_speech(
@@ -169,10 +169,10 @@ class ChannelSurvey:
         if len(sounding) > 1 and len(speaking) != 1:
             return None
         reason = "the other channels are silent or hold a steady noise"
-        return only(self._n_channels, (speaking or sounding)[0], reason)
+        return _only(self._n_channels, (speaking or sounding)[0], reason)
 
     def _mix(self, channels: list[int], reason: str) -> ChannelChoice:
-        return mix_of(self._n_channels, channels, reason)
+        return _mix_of(self._n_channels, channels, reason)
 
 
 def _long_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -184,15 +184,39 @@ def _long_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def only(n_channels: int, channel: int, reason: str) -> ChannelChoice:
-    """Return the choice of one channel."""
+def _only(n_channels: int, channel: int, reason: str) -> ChannelChoice:
     weights = np.zeros(n_channels, np.float32)
     weights[channel] = 1.0
     return ChannelChoice(weights, channel, reason)
 
 
-def mix_of(n_channels: int, channels: Sequence[int], reason: str) -> ChannelChoice:
-    """Return the mean of `channels`."""
+def _mix_of(n_channels: int, channels: Sequence[int], reason: str) -> ChannelChoice:
     weights = np.zeros(n_channels, np.float32)
     weights[list(channels)] = 1.0 / len(channels)
     return ChannelChoice(weights, "mix", reason)
+
+
+def wished_choice(channel: ChannelWish, n_channels: int, name: str) -> ChannelChoice | None:
+    """Return the choice that needs no listening, None for `auto` among several channels.
+
+    Raises
+    ------
+    AudioError
+        `no_such_channel`.
+    ValueError
+        If `channel` is no channel at all.
+    """
+    if channel not in ("auto", "mix"):
+        number = int(channel) if str(channel).isdecimal() else -1
+        if number < 0:
+            raise ValueError(f"channel: expected auto, mix, or a number from 0, got {channel!r}")
+        if number >= n_channels:
+            raise AudioError(
+                f"{name}: expected a channel number {number}, found {n_channels} channel(s), "
+                "counted from 0; choose one of them, mix, or auto",
+                kind="no_such_channel",
+            )
+        return _only(n_channels, number, "asked for")
+    if n_channels == 1:
+        return _only(1, 0, "there is one channel")
+    return _mix_of(n_channels, range(n_channels), "asked for") if channel == "mix" else None

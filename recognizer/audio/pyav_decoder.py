@@ -31,9 +31,6 @@ _SKIP_FRAMES = 65_536
 _ESTIMATING_DEMUXERS = ("aac", "amr")
 """Their files do not say how long they are; libav guesses from the first frames."""
 
-_MAX_PLANES = 8
-"""Of a frame with more channels PyAV reads memory that is not its own; callers refuse those."""
-
 _MAX_BAD_PACKETS = 1000
 """In a row: then the rest of the file is not sound."""
 
@@ -71,8 +68,7 @@ class PyAVDecoder:
         if first is None:
             self.close()
             raise DecodeError(self.broken_off or "no sound could be decoded")
-        if self.n_channels <= _MAX_PLANES:
-            self._pending = [_planes(first)]
+        self._pending = [self._frames(first)]
         self.codec = self._codec.codec.canonical_name
         self.n_frames = self._declared_frames()
 
@@ -110,7 +106,8 @@ class PyAVDecoder:
             try:
                 found = (decoded.format.name, decoded.layout.name, decoded.sample_rate)
                 if resampler is None or found != form:
-                    resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                    # Interleaved: of 8 and more channels in planes PyAV reads one too many.
+                    resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
                     form = found
                 pieces = resampler.resample(decoded)
             except Exception as problem:  # noqa: BLE001
@@ -153,7 +150,7 @@ class PyAVDecoder:
         """Return the next `n_frames`."""
         have = sum(len(frames) for frames in self._pending)
         while have < n_frames and (frame := next(self._decoded, None)) is not None:
-            self._pending.append(_planes(frame))
+            self._pending.append(self._frames(frame))
             have += len(self._pending[-1])
         joined = (
             np.concatenate(self._pending)
@@ -163,6 +160,9 @@ class PyAVDecoder:
         self._pending = [joined[n_frames:]]
         self.position += min(n_frames, len(joined))
         return joined[:n_frames]
+
+    def _frames(self, frame: av.AudioFrame) -> Frames:
+        return np.asarray(frame.to_ndarray(), np.float32).reshape(-1, self.n_channels)
 
     def seek(self, frame: int) -> None:
         """Move to `frame` by decoding up to it, from the start if it lies behind.
@@ -193,10 +193,6 @@ def _better_decoder(stream: av.AudioStream) -> av.AudioCodecContext:
     codec = av.AudioCodecContext.create("libopus", "r")
     codec.extradata = stream.codec_context.extradata
     return codec
-
-
-def _planes(frame: av.AudioFrame) -> Frames:
-    return np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
 
 
 def _reason(problem: Exception) -> str:

@@ -25,8 +25,7 @@ from recognizer.audio.channels import (
     ChannelChoice,
     ChannelSurvey,
     ChannelWish,
-    mix_of,
-    only,
+    wished_choice,
 )
 from recognizer.audio.decoders import Frames
 from recognizer.audio.opening import OpenRecording, open_decoder
@@ -207,7 +206,7 @@ class AudioReader:
     def _survey(self, channel: ChannelWish) -> tuple[ChannelChoice, float]:
         """Listen to the beginning: is there sound, which channel, what offset."""
         decoder = self._decoder
-        fixed = _fixed_choice(channel, decoder.n_channels, self._source.name)
+        fixed = wished_choice(channel, decoder.n_channels, self._source.name)
         survey = ChannelSurvey(decoder.n_channels, decoder.sample_rate)
         limit_s = _DC_S if fixed else SURVEY_S
         n_frames = n_wrong = 0
@@ -281,24 +280,6 @@ class AudioReader:
 
 def _in_range(frames: Frames) -> Frames:
     return np.clip(np.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
-
-
-def _fixed_choice(channel: ChannelWish, n_channels: int, name: str) -> ChannelChoice | None:
-    """Return the choice that needs no listening, None for `auto` among several channels."""
-    if channel not in ("auto", "mix"):
-        number = int(channel) if str(channel).isdecimal() else -1
-        if number < 0:
-            raise ValueError(f"channel: expected auto, mix, or a number from 0, got {channel!r}")
-        if number >= n_channels:
-            raise AudioError(
-                f"{name}: expected a channel number {number}, found {n_channels} channel(s), "
-                "counted from 0; choose one of them, mix, or auto",
-                kind="no_such_channel",
-            )
-        return only(n_channels, number, "asked for")
-    if n_channels == 1:
-        return only(1, 0, "there is one channel")
-    return mix_of(n_channels, range(n_channels), "asked for") if channel == "mix" else None
 
 
 def _regroup(pieces: Iterable[Samples], n_block: int) -> Iterator[Samples]:
