@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -22,7 +22,7 @@ import soxr
 
 from recognizer.segments import Scan, Scanner
 from recognizer.tone_plans import load_tone_plan
-from recognizer.types import Audio, SegmentKind, Samples, total_duration_s
+from recognizer.types import Audio, Samples, SegmentKind, total_duration_s
 
 RATE = 8000
 _Signal = npt.NDArray[np.float64]
@@ -55,9 +55,7 @@ def _silence(rng: np.random.Generator) -> _Signal:
 
 def _hum(rng: np.random.Generator) -> _Signal:
     seconds = rng.uniform(3, 12)
-    parts = [
-        _sine(50 * k, seconds) * rng.uniform(0, 1) / k for k in range(1, rng.integers(3, 12))
-    ]
+    parts = [_sine(50 * k, seconds) * rng.uniform(0, 1) / k for k in range(1, rng.integers(3, 12))]
     return np.sum(parts, axis=0) + 0.01 * rng.standard_normal(len(parts[0]))
 
 
@@ -101,7 +99,7 @@ def _ringing(rng: np.random.Generator) -> _Signal:
 
 def _busy(rng: np.random.Generator) -> _Signal:
     on_s = rng.choice((rng.uniform(0.3, 0.4), rng.uniform(0.15, 0.2)))
-    return _beeps(425 + rng.uniform(-3, 3), on_s, on_s, rng.integers(3, 16))
+    return _beeps(425 + rng.uniform(-3, 3), on_s, on_s, int(rng.integers(3, 16)))
 
 
 def _special_information(rng: np.random.Generator) -> _Signal:
@@ -110,7 +108,7 @@ def _special_information(rng: np.random.Generator) -> _Signal:
 
 
 def _fax(rng: np.random.Generator) -> _Signal:
-    calling = _beeps(1100, 0.5, 3.0, rng.integers(1, 4))
+    calling = _beeps(1100, 0.5, 3.0, int(rng.integers(1, 4)))
     answer = _sine(2100, rng.uniform(2.6, 4.0))
     bits = np.repeat(rng.choice((1650.0, 1850.0), 300), round(RATE / 300))
     flags = np.sin(2 * np.pi * np.cumsum(bits) / RATE)
@@ -145,9 +143,7 @@ def _note(rng: np.random.Generator, midi: float, seconds: float, timbre: int) ->
     partials = {0: 6, 1: 12, 2: 4, 3: 9, 4: 7}[timbre]
     ratios = [k if timbre != 2 else k**1.4 for k in range(1, partials + 1)]
     ratios = [r for r in ratios if r * frequency_hz < 0.45 * RATE]
-    tone = np.sum(
-        [np.sin(r * phase + rng.uniform(0, 6)) / r**1.1 for r in ratios], axis=0
-    )
+    tone: _Signal = np.sum([np.sin(r * phase + rng.uniform(0, 6)) / r**1.1 for r in ratios], axis=0)
     decay = {0: 9.0, 1: 0.35, 2: 0.8, 3: 4.0, 4: 9.0}[timbre]
     attack = np.minimum(t / 0.01, 1) * np.minimum((seconds - t) / 0.02, 1)
     return tone * np.exp(-t / decay) * attack
@@ -244,7 +240,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=16000, choices=(8000, 16000))
     options = parser.parse_args()
-    n_clips, n_with_speech, seconds = Counter[str](), Counter[str](), Counter[str]()
+    n_clips, n_with_speech = Counter[str](), Counter[str]()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for kind, samples in make_clips(options.clips, options.seed):
         n_clips[kind] += 1
         speech_s = total_duration_s(scan_clip(samples, options.rate).segments, SegmentKind.SPEECH)

@@ -4,15 +4,16 @@ Conventions: segments are half-open, in order, and cover the whole recording wit
 is decided every 10 ms. Levels are RMS in dBFS of the telephone band (215-3700 Hz): a constant
 offset and mains hum are not sound.
 
-Speech is what Silero's model takes for speech, with its edges padded; inside a tone's stretch a
-voice stays speech (somebody answers between two rings). Of the rest, what is loud enough is music
-if its spectrum holds still over 80 ms and noise otherwise.
+Speech is what Silero's model takes for speech and what moves as a voice does, with its edges
+padded; inside a tone's stretch a voice stays speech (somebody answers between two rings). Of the
+rest, what is loud enough is music if its spectrum holds still over 80 ms and noise otherwise.
 
 Not handled: singing without instruments may come out as speech.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,10 +30,14 @@ from recognizer.vad import VAD_FRAME_S, SpeechProbability
 __all__ = ["Scan", "Scanner", "find_segments"]
 
 _SPEECH_FROM = 0.5
-_SPEECH_UNTIL = 0.35
-_MIN_SPEECH_S = 0.12
-_SURE = 0.8  # a stretch that never gets here must be longer
-_MIN_UNSURE_SPEECH_S = 0.25
+_SPEECH_UNTIL = 0.25
+_MIN_SPEECH_S = 0.15
+# What a voice is and hum, tones and music are not. Measured on 1650 stretches of 560 prompts (clean,
+# through codecs, with 10 dB of noise) against hold music and 300 clips without speech:
+_MIN_DYNAMICS = 3.2  # 5 dB between the loud and the weak moments; voices 6 and more, hum up to 4.1
+_MAX_TONAL_PART = 0.95  # of the power in moments that are one tone; 99 voices in 100 up to 0.89
+_MAX_STEADINESS = 0.42  # voices up to 0.38
+_TONAL_SHARE = 0.6
 _PAD_S = 0.25
 _MAX_PAUSE_S = 0.6
 _TONE_PAD_S = 0.03  # a frame reaches this far
@@ -41,7 +46,8 @@ _STEADY_LAG = 8  # frames, twice a window: neighbours share samples
 _STEADY_WINDOW_S = 1.0
 _MUSIC_STEADINESS = 0.45
 _SMOOTH_BINS = 9
-_MIN_OTHER_S = 0.3
+_MIN_LOUD_S = 0.3
+_MAX_EDGE_S = 0.6  # a shorter noise that touches speech is the rest of a word
 
 _Labels = npt.NDArray[np.int8]
 _KINDS = (
@@ -155,7 +161,8 @@ class _Features:
         self._speech = SpeechProbability(sample_rate)
         self._before: Floats | None = None
         self._totals: list[Floats] = []
-        self._steadiness: list[Floats] = []
+        self._steadiness: list[npt.NDArray[np.float16]] = []
+        self._is_tonal: list[npt.NDArray[np.bool_]] = []
         self._probabilities: list[Floats] = []
         self._n_samples = 0
         self.start_s = 0.0
@@ -185,7 +192,9 @@ class _Features:
         before = np.zeros((_STEADY_LAG, shape.shape[1]), np.float32)
         earlier = np.concatenate((before if self._before is None else self._before, shape))
         self._before = earlier[-_STEADY_LAG:]
-        self._steadiness.append(np.sum(earlier[: len(shape)] * shape, axis=1))
+        steadiness = np.sum(earlier[: len(shape)] * shape, axis=1)
+        self._steadiness.append(steadiness.astype(np.float16))
+        self._is_tonal.append(frames.share >= _TONAL_SHARE)
         self._totals.append(frames.total)
         return frames
 
@@ -195,25 +204,22 @@ class _Features:
         if n_cells == 0:
             return ()
         totals = np.concatenate(self._totals)[:n_cells]
-        labels = self._background(totals, n_cells)
+        steadiness = np.concatenate(self._steadiness)[:n_cells].astype(np.float32)
+        labels = _background(totals, steadiness)
         for tone in tones:
             start_s, end_s = tone.start_s - self.start_s, tone.end_s - self.start_s
             labels[_cells(start_s - _TONE_PAD_S, end_s + _TONE_PAD_S)] = _TONE
-        for start_s, end_s in _speech_stretches(np.concatenate(self._probabilities)):
+        tonal = np.where(np.concatenate(self._is_tonal)[:n_cells], totals, 0)
+        stretches = [
+            (start_s, end_s)
+            for start_s, end_s in _likely_speech(np.concatenate(self._probabilities))
+            if _is_voice(
+                *(column[_cells(start_s, end_s)] for column in (totals, steadiness, tonal))
+            )
+        ]
+        for start_s, end_s in _padded(stretches):
             labels[_cells(start_s, end_s)] = _SPEECH
-        return self._cut(labels, totals)
-
-    def _background(self, totals: Floats, n_cells: int) -> _Labels:
-        """Label every cell as if nobody spoke and no signal sounded."""
-        window = round(_STEADY_WINDOW_S / HOP_S)
-        loud = totals > 10 ** (_SILENCE_DBFS / 10)
-        steadiness = np.concatenate(self._steadiness)[:n_cells]
-        steady = _smooth(np.where(loud, steadiness, 0), window)
-        loudness = _smooth(loud.astype(np.float32), window)
-        is_music = steady > _MUSIC_STEADINESS * np.maximum(loudness, 0.3)
-        is_loud = _smooth(loud.astype(np.float32), round(_MIN_OTHER_S / HOP_S)) > 0.5
-        labels = np.where(is_loud, np.where(is_music, _MUSIC, _NOISE), _SILENCE)
-        return labels.astype(np.int8)
+        return self._cut(_with_word_edges(labels), totals)
 
     def _cut(self, labels: _Labels, totals: Floats) -> tuple[Segment, ...]:
         edges = np.flatnonzero(np.diff(labels)) + 1
@@ -252,27 +258,64 @@ def _smooth(values: Floats, window: int) -> Floats:
     return mean
 
 
-def _speech_stretches(probabilities: Floats) -> list[tuple[float, float]]:
-    """Return padded stretches of speech, short pauses bridged, in seconds."""
-    stretches: list[tuple[float, float]] = []
-    for first, end in _runs_with_hysteresis(probabilities):
-        length_s = (end - first) * VAD_FRAME_S
-        is_sure = float(probabilities[first:end].max()) >= _SURE
-        if length_s < (_MIN_SPEECH_S if is_sure else _MIN_UNSURE_SPEECH_S):
-            continue
-        start_s = max(0.0, first * VAD_FRAME_S - _PAD_S)
-        end_s = end * VAD_FRAME_S + _PAD_S
-        if stretches and start_s - stretches[-1][1] < _MAX_PAUSE_S - 2 * _PAD_S:
-            start_s = stretches.pop()[0]
-        stretches.append((start_s, end_s))
-    return stretches
+def _background(totals: Floats, steadiness: Floats) -> _Labels:
+    """Label every cell as if nobody spoke and no signal sounded."""
+    window = round(_STEADY_WINDOW_S / HOP_S)
+    loud = (totals > 10 ** (_SILENCE_DBFS / 10)).astype(np.float32)
+    steady = _smooth(steadiness * loud, window)
+    is_music = steady > _MUSIC_STEADINESS * np.maximum(_smooth(loud, window), 0.3)
+    is_loud = _smooth(loud, round(_MIN_LOUD_S / HOP_S)) > 0.5
+    labels = np.where(is_loud, np.where(is_music, _MUSIC, _NOISE), _SILENCE)
+    return labels.astype(np.int8)
 
 
-def _runs_with_hysteresis(probabilities: Floats) -> list[tuple[int, int]]:
-    """Return runs of frames over the lower threshold that pass the upper one somewhere."""
-    over = np.flatnonzero(np.diff(probabilities >= _SPEECH_UNTIL, prepend=False, append=False))
-    runs = over.reshape(-1, 2).tolist()
-    return [(a, b) for a, b in runs if float(probabilities[a:b].max()) >= _SPEECH_FROM]
+def _likely_speech(probabilities: Floats) -> list[tuple[float, float]]:
+    """Return stretches, in seconds, that pass the upper threshold and stay over the lower one."""
+    edges = np.flatnonzero(np.diff(probabilities >= _SPEECH_UNTIL, prepend=False, append=False))
+    return [
+        (first * VAD_FRAME_S, end * VAD_FRAME_S)
+        for first, end in edges.reshape(-1, 2).tolist()
+        if (end - first) * VAD_FRAME_S >= _MIN_SPEECH_S
+        and float(probabilities[first:end].max()) >= _SPEECH_FROM
+    ]
+
+
+def _is_voice(totals: Floats, steadiness: Floats, tonal: Floats) -> bool:
+    """Tell whether a stretch's cells change as speech does; `tonal` is the power in lone tones."""
+    power = float(totals.sum())
+    if power <= 0:
+        return False
+    weak, strong = np.percentile(totals, [10, 95])
+    return (
+        float(strong) >= _MIN_DYNAMICS * float(weak)
+        and float(tonal.sum()) < _MAX_TONAL_PART * power
+        and float((totals * steadiness).sum()) < _MAX_STEADINESS * power
+    )
+
+
+def _padded(stretches: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return `stretches` with some sound before and after, short pauses bridged."""
+    padded: list[tuple[float, float]] = []
+    for start_s, end_s in stretches:
+        if padded and start_s - (padded[-1][1] - _PAD_S) < _MAX_PAUSE_S:
+            padded[-1] = (padded[-1][0], end_s + _PAD_S)
+        else:
+            padded.append((max(0.0, start_s - _PAD_S), end_s + _PAD_S))
+    return padded
+
+
+def _with_word_edges(labels: _Labels) -> _Labels:
+    """Give short noise that touches speech to it: the model needs a moment to notice a word."""
+    edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    longest = round(_MAX_EDGE_S / HOP_S)
+    widened = labels.copy()
+    for first, end in itertools.pairwise(edges):
+        is_beside = (first > 0 and labels[first - 1] == _SPEECH) or (
+            end < len(labels) and labels[end] == _SPEECH
+        )
+        if labels[first] == _NOISE and end - first <= longest and is_beside:
+            widened[first:end] = _SPEECH
+    return widened
 
 
 def _cells(start_s: float, end_s: float) -> slice:
