@@ -111,10 +111,7 @@ class Database:
             if current is None:
                 self._migrate()
             elif current > wanted:
-                raise JournalError(
-                    f"{self.name}: its schema {current} is newer than this program knows "
-                    f"({wanted}); install the newer recognizer"
-                )
+                raise self._is_newer(current, wanted)
             elif current < wanted:
                 raise JournalError(
                     f"{self.name}: its schema {current} is older than this program needs "
@@ -124,9 +121,17 @@ class Database:
     def upgrade(self) -> tuple[str | None, str]:
         """Bring the schema up to date, all or nothing; return the versions before and after."""
         with self._explained():
-            before = self._current_revision()
+            before, wanted = self._current_revision(), newest_revision()
+            if before is not None and before > wanted:
+                raise self._is_newer(before, wanted)
             self._migrate()
-            return before, newest_revision()
+            return before, wanted
+
+    def _is_newer(self, current: str, wanted: str) -> JournalError:
+        return JournalError(
+            f"{self.name}: its schema {current} is newer than this program knows ({wanted}); "
+            "install the newer recognizer"
+        )
 
     def _check_folder(self) -> None:
         folder = Path(self.name).resolve().parent

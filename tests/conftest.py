@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +37,43 @@ def postgres_url(postgres_server: str) -> str:
     return postgres_server.replace("/postgres?", f"/{name}?")
 
 
+@pytest.fixture(scope="session")
+def postgres_journal(postgres_server: str) -> str:
+    """URL of a journal in PostgreSQL that every test finds empty (`journal_url`)."""
+    from recognizer.journal import Journal
+
+    Journal.open(postgres_server).close()
+    return postgres_server
+
+
+def _empty_tables(url: str) -> None:
+    """Empty every table but the schema's version: faster than a database a test."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        tables = set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
+        connection.execute(sa.text(f"TRUNCATE {', '.join(sorted(tables))} RESTART IDENTITY"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File that holds an empty journal, to copy: copying is faster than migrating."""
+    from recognizer.journal import Journal
+
+    path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
+    Journal.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty journal, once in SQLite, once in PostgreSQL."""
+    """URL of an empty journal of its own, once in SQLite, once in PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'journal.sqlite3'}"
-    return str(request.getfixturevalue("postgres_url"))
+        path = tmp_path / "journal.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_journal"), path)
+        return f"sqlite:///{path}"
+    url = str(request.getfixturevalue("postgres_journal"))
+    _empty_tables(url)
+    return url

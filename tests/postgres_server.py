@@ -49,7 +49,8 @@ def running_postgres(binaries: Path) -> Iterator[str]:
             _wait(binaries, folder, server)
             yield f"postgresql+psycopg://recognizer@/postgres?host={folder}"
         finally:
-            server.send_signal(signal.SIGINT)
+            # At once, without writing anything down: the folder goes next.
+            server.send_signal(signal.SIGQUIT)
             server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
