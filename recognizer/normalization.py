@@ -65,7 +65,7 @@ def normalize_words(words: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 # ---- single words ----------------------------------------------------------------------------
 
-_STRESS_MARKS = dict.fromkeys((0x0300, 0x0301))
+_STRESS_MARKS = ("\u0300", "\u0301")
 _TOKEN = re.compile(r"[0-9]+|[a-z]*[\u0400-\u04ff][a-z\u0400-\u04ff]*|[a-z]+")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 # A letter drawn out («алло-о-о», «даааа»): no Russian word has a letter three times running but
@@ -79,9 +79,13 @@ _LOOK_ALIKE = str.maketrans("abcehkmoptxy", "авсенкмортху")
 
 def _tokens(text: str) -> Iterable[str]:
     """Yield lower-case words of letters only; what is neither Latin, Cyrillic nor a digit parts."""
-    text = text.replace("№", " номер ").translate(_STRESS_MARKS)
+    text = text.replace("№", " номер ")
+    for mark in _STRESS_MARKS:
+        text = text.replace(mark, "")
     text = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
-    text = _HYPHEN_STUTTER.sub("", _DRAWN_OUT.sub(r"\1", text))
+    text = _DRAWN_OUT.sub(r"\1", text)
+    if "-" in text:
+        text = _HYPHEN_STUTTER.sub("", text)
     for token in _TOKEN.findall(text):
         if token.isdecimal():
             yield from _number_words(token)
@@ -222,35 +226,29 @@ def sound_alike(text: NormalizedText) -> str:
     return " ".join(sound_alike_word(word) for word in text.split(" ")) if text else ""
 
 
-_SPELLINGS = tuple(
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        # Words read otherwise than written (Avanesov, sections on чн, чт and -ого/-его).
-        (r"^(ни)?что", r"\1што"),
-        (r"^конечно$", "конешно"),
-        (r"^сегодня", "сиводня"),
-        (r"(?<!^мн)(?<!^немн)(?<!^стр)(?<!^дор)([ое])го(ся)?$", r"\1во\2"),
-        # Consonants that fall silent.
-        (r"вств", "ств"),
-        (r"стн", "сн"),
-        (r"здн", "зн"),
-        (r"стл", "сл"),
-        (r"лнц", "нц"),
-        (r"рдц", "рц"),
-        (r"[нс][тд]ск", "нск"),
-        # Two letters, one sound.
-        (r"ться$|тся$", "ца"),
-        (r"[тд][сц]", "ц"),
-        (r"[сзж][чщ]|[тд]ч|[чщ]", "ш"),
-        (r"[ъь]", ""),
-        # Vowels as they are without stress; where the stress lies we do not know, so everywhere.
-        (r"[ое]й(?=о|е|у|ю)", "и"),
-        (r"о", "а"),
-        (r"[еэяы]", "и"),
-        (r"ю", "у"),
-        (r"ий", "и"),
-    )
+# Words read otherwise than written (Avanesov, sections on чн, чт and -ого/-его).
+_READ_OTHERWISE = (
+    ("что", re.compile(r"^(ни)?что"), r"\1што"),
+    ("конечно", re.compile(r"^конечно$"), "конешно"),
+    ("сегодня", re.compile(r"^сегодня"), "сиводня"),
+    ("го", re.compile(r"(?<!^мн)(?<!^немн)(?<!^стр)(?<!^дор)([ое])го(ся)?$"), r"\1во\2"),
 )
+# Consonants that fall silent.
+_SILENT = (
+    ("вств", "ств"),
+    ("стн", "сн"),
+    ("здн", "зн"),
+    ("стл", "сл"),
+    ("лнц", "нц"),
+    ("рдц", "рц"),
+)
+# Two letters, one sound.
+_ONE_SOUND = re.compile(
+    r"(?P<нск>[нс][тд]ск)|(?P<ца>ть?ся$)|(?P<ц>[тд][сц])|(?P<ш>[сзжтд]?ч|[сзж]?щ)"
+)
+# Vowels as they are without stress; where the stress lies we do not know, so everywhere.
+_UNSTRESSED = str.maketrans("оеэяыю", "аииииу", "ъь")
+_LOST_IOT = re.compile(r"[ое]й(?=[оеуюа])")
 _VOICED_OF = dict(zip("пфктшс", "бвгджз", strict=True))
 _VOICELESS_OF = dict(zip("бвгджз", "пфктшс", strict=True))
 _MAKES_VOICELESS = frozenset("пфктшсхц")
@@ -280,8 +278,13 @@ def sound_alike_word(word: str) -> str:
     if len(word) < 2 or not _CYRILLIC.search(word):
         return word
     sound = word
-    for pattern, replacement in _SPELLINGS:
-        sound = pattern.sub(replacement, sound)
+    for sign, pattern, replacement in _READ_OTHERWISE:
+        if sign in sound:
+            sound = pattern.sub(replacement, sound)
+    for letters, heard in _SILENT:
+        sound = sound.replace(letters, heard)
+    sound = _ONE_SOUND.sub(lambda found: found.lastgroup or "", sound)
+    sound = _LOST_IOT.sub("и", sound).translate(_UNSTRESSED).replace("ий", "и")
     return _DOUBLED.sub(r"\1", _assimilate(sound)) or word
 
 

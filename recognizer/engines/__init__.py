@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from recognizer.engines.base import Engine
 from recognizer.errors import EngineError, ModelError
-from recognizer.model_install import ensure_model
 from recognizer.model_registry import RUSSIAN_VOSK_MODEL, find_vosk_model
 from recognizer.settings import Settings, load_settings
 
@@ -52,6 +51,8 @@ def _load_whisper(settings: Settings) -> Engine:
         from recognizer.engines.faster_whisper import WhisperEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("faster-whisper", problem) from problem
+    from recognizer.model_install import ensure_model  # noqa: PLC0415  matching needs none
+
     folder = ensure_model(WHISPER_MODEL, settings)
     return WhisperEngine(folder, threads=settings.recognition.threads)
 
