@@ -8,7 +8,7 @@ without being forbidden is reported, for a person to judge: «абонент н�
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from recognizer.matching import Matcher, find_matches
@@ -62,7 +62,9 @@ class PhraseCheck:
     near: tuple[NearMiss, ...]
 
 
-def check_phrases(book: PhraseBook, *, margin: float = NEAR_MARGIN) -> PhraseCheck:
+def check_phrases(
+    book: PhraseBook, *, margin: float = NEAR_MARGIN, only: Collection[str] | None = None
+) -> PhraseCheck:
     """Return what is wrong with the lists, and what comes near another list.
 
     Parameters
@@ -70,6 +72,8 @@ def check_phrases(book: PhraseBook, *, margin: float = NEAR_MARGIN) -> PhraseChe
     book : PhraseBook
     margin : float
         Points of score, 0-100, within which another list is reported.
+    only : collection of str or None
+        Ids of the phrases to prove; None: all. Forbidden pairs are proved in either case.
     """
     failures: list[str] = []
     near: list[NearMiss] = []
@@ -80,6 +84,8 @@ def check_phrases(book: PhraseBook, *, margin: float = NEAR_MARGIN) -> PhraseChe
     }
     for language, matcher in matchers.items():
         for phrase in matcher.phrases:
+            if only is not None and phrase.id not in only:
+                continue
             matches = find_matches(phrase.text, matcher)
             failures += _not_itself(phrase, matches)
             for miss in _near_misses(phrase, matches, margin):

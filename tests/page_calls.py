@@ -5,16 +5,25 @@ A recording is a real WAV: ringing of 425 Hz, a pause, then noise where somebody
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import io
+import tempfile
+import time
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import argon2
 import numpy as np
 import soundfile as sf
+from fastapi import FastAPI
 
+from recognizer.journal import Journal
 from recognizer.policy import load_regulation
+from recognizer.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
 from recognizer.types import (
     Cadence,
     CallError,
@@ -31,6 +40,9 @@ from recognizer.types import (
     Transcript,
     Word,
 )
+from recognizer.web.access import Access, Role
+from recognizer.web.app import create_app
+from recognizer.web.page import page_of
 
 RATE = 8000
 SPEECH_START_S, SPEECH_END_S, DURATION_S = 5.5, 9.0, 10.0
@@ -102,8 +114,6 @@ class ScriptedRecognizer:
         label = name or str(source)
         word = Path(label).stem.partition("--")[0]
         if "slow" in label:
-            import time
-
             time.sleep(1.5)
         if word in SPOKEN:
             return self._spoken(label, *SPOKEN[word], attempt=attempt, called_on=called_on)
@@ -181,3 +191,73 @@ def _evidence(
         transcript,
         alternatives=others,
     )
+
+
+PASSWORD = "correct horse battery"
+QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def page_settings(folder: Path) -> Settings:
+    """Return settings under which everything the page writes lies in `folder`."""
+    return Settings(
+        journal=JournalSettings(url=f"sqlite:///{folder / 'journal.sqlite3'}"),
+        server=ServerSettings(state_dir=folder / "state", max_upload_bytes=4_000_000),
+        phrases=PhraseSettings(office_dir=folder / "phrases"),
+    )
+
+
+def page_app(folder: Path) -> FastAPI:
+    """Return the application with a scripted recogniser and one user of each role.
+
+    They are ``operator`` (Анна), ``supervisor`` (Борис) and ``administrator`` (Вера).
+    """
+    settings = page_settings(folder)
+    (folder / "journal.sqlite3").write_bytes(_empty_journal())
+    app = create_app(
+        settings,
+        recognizer=ScriptedRecognizer(),
+        journal=Journal.open(settings.journal.journal_url),
+    )
+    # The library's own cost, a tenth of a second and 64 MB, is not what is tested here.
+    page_of(app).access._hasher = QUICK_HASHER
+    return app
+
+
+@cache
+def _empty_journal() -> bytes:
+    """Return a journal with the three users: made once, copied for every test."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Journal.open(page_settings(folder).journal.journal_url) as journal:
+            access = Access(journal.database.engine, hasher=QUICK_HASHER)
+            for role, person in zip(Role, ("Анна", "Борис", "Вера"), strict=True):
+                access.create_user(role.value, person, role, PASSWORD)
+            with journal.database.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return (folder / "journal.sqlite3").read_bytes()
+
+
+def add_call(
+    app: FastAPI,
+    name: str,
+    *,
+    sound: bool = False,
+    days_ago: float = 0.0,
+    **whose: str,
+) -> int:
+    """Record a call in the journal as if it had been uploaded; return its id."""
+    page = page_of(app)
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    if sound:
+        upload = page.settings.server.state_folder / "upload"
+        upload.write_bytes(recording(seed=int(digest[:6], 16)))
+        digest = page.recordings.keep(upload, name)
+    report = ScriptedRecognizer().recognize(name, name=name)
+    moment = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_ago)
+    return page.journal.record_attempt(
+        report,
+        digest=digest,
+        called_at=moment,
+        contact=whose.get("contact"),
+        number=whose.get("number"),
+    ).id

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import argon2
 import sqlalchemy as sa
@@ -203,8 +204,6 @@ class Access:
         self._lifetime_s = lifetime_s
         self._clock = clock
         self._hasher = hasher or argon2.PasswordHasher()
-        # A name nobody has costs as much time as a wrong password: it tells nothing.
-        self._nobody_hash = self._hasher.hash(secrets.token_urlsafe())
         # Each check takes 64 MB: many sign-ins at once must not take the machine's memory.
         self._hashing = threading.BoundedSemaphore(2)
         self._setup_token: str | None = None
@@ -349,6 +348,7 @@ class Access:
         self._refuse_if_too_many(login, address)
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(_users).where(_users.c.login == login)).first()
+        # A name nobody has costs as much time as a wrong password: it tells nothing.
         fits = self._verify(row.password_hash if row is not None else self._nobody_hash, password)
         if row is None or not row.is_active or not fits:
             self.record(login, "sign_in_failed", address=address)
@@ -419,6 +419,10 @@ class Access:
         )
 
     # -- inside ------------------------------------------------------------------------------
+
+    @cached_property
+    def _nobody_hash(self) -> str:
+        return self._hash(secrets.token_urlsafe())
 
     def _hash(self, password: str) -> str:
         with self._hashing:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from recognizer.calibration import load_calibration
@@ -25,10 +23,13 @@ from recognizer.journal_tables import Base, RowId, UtcDateTime
 from recognizer.matching import Matcher, cutoff_of
 from recognizer.normalization import normalize
 from recognizer.outcome import SpeechJudge
+from recognizer.phrase_checks import check_phrases
+from recognizer.phrase_editing import with_phrase
 from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
-from recognizer.types import CallOutcome
+from recognizer.types import CallOutcome, Phrase
 from recognizer.web.review import LabelledClips
+from recognizer.web.wording import OUTCOME_NAMES
 
 __all__ = ["Change", "Check", "Effect", "Proposal", "ProposalError", "Proposals", "speakable"]
 
@@ -61,6 +62,7 @@ _NOT_SPEAKABLE = frozenset(
         CallOutcome.LIVE_PERSON,
     }
 )
+_NEW = Path("the new phrase")
 _MAX_LENGTH = 300
 _MIN_WORDS = 2
 
@@ -73,11 +75,12 @@ class ProposalError(RecognizerError):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing the list check looked at; `is_good` False forbids saving."""
+    """One thing the list check looked at; `forbids` it or merely warns where not `is_good`."""
 
     is_good: bool
     title: str
     detail: str = ""
+    forbids: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Effect:
     @property
     def may_be_saved(self) -> bool:
         """Whether no check forbids it."""
-        return all(check.is_good for check in self.checks)
+        return all(check.is_good or not check.forbids for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +200,11 @@ class Proposals:
             detail = "Если запись не распознаётся, дело не в списке."
             return Effect((Check(False, "Такая фраза в списке уже есть.", detail),), (), 0)
         try:
-            after = self._book_with(text, outcome)
+            after = with_phrase(before, Phrase("page-proposed", text, outcome, "ru", "page"), _NEW)
         except PhraseListError as refusal:
-            title = "Список с этой фразой не собирается: она уже стоит под другим результатом."
+            title = "Список с этой фразой не собирается."
+            if known is not None:
+                title = f"Фраза уже стоит под результатом «{OUTCOME_NAMES[known.outcome]}»."
             return Effect((Check(False, title, str(refusal)),), (), 0)
         comparison = _Comparison(before, after)
         return Effect(tuple(_checks(text, outcome, comparison)), *_changes(self._clips, comparison))
@@ -251,7 +256,9 @@ class Proposals:
             proposal = self._in_state(proposal_id, "proposed")
             effect = self.effect(proposal.text, proposal.outcome)
             if not effect.may_be_saved:
-                raise ProposalError(next(c.title for c in effect.checks if not c.is_good))
+                raise ProposalError(
+                    next(c.title for c in effect.checks if c.forbids and not c.is_good)
+                )
             now = dt.datetime.now(dt.UTC)
             self._update(proposal_id, state="saved", decided_by=by, decided_at=now)
             self._write_lists()
@@ -319,17 +326,6 @@ class Proposals:
             if path.name not in wanted:
                 path.unlink()
 
-    def _book_with(self, text: str, outcome: CallOutcome) -> PhraseBook:
-        with tempfile.TemporaryDirectory() as folder:
-            entry = _entry_text("page-proposed", text, "proposed on the page")
-            path = Path(folder) / "proposed.toml"
-            path.write_text(_head_text(outcome) + entry, "utf-8")
-            return load_phrases(
-                msgspec.structs.replace(
-                    self._settings, folders=(*self._settings.folders, Path(folder))
-                )
-            )
-
 
 def _proposal(row: sa.Row[Any]) -> Proposal:
     values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's way to read by name
@@ -392,7 +388,7 @@ class _Comparison:
         self._old = SpeechJudge(self.listed, calibration)
         self._new = SpeechJudge(Matcher(after), calibration)
         new = tuple(phrase for phrase in after.phrases if phrase.id not in before.by_id)
-        self._only_new = Matcher(PhraseBook(new, after.words, ()))
+        self._only_new = Matcher(replace(after, phrases=new))
         self._phrases = [frozenset(normalize(phrase.text).split()) for phrase in new]
 
     def was(self, text: str) -> CallOutcome:
@@ -407,9 +403,9 @@ class _Comparison:
         """Tell whether a transcript, garbled as it may be, holds one of the new phrases faintly."""
         return bool(self._only_new.find(transcript.split(), floor=_FAINT))
 
-    def touches_listed(self, text: str) -> bool:
+    def has_words_of(self, listed: Phrase) -> bool:
         """Tell whether a listed wording does; it is spelt right, so equal words are enough."""
-        weigh, words = self.after.words.weight, set(normalize(text).split())
+        weigh, words = self.after.words.weight, set(normalize(listed.text).split())
         return any(
             100 * sum(map(weigh, phrase & words)) >= _FAINT * sum(map(weigh, phrase))
             for phrase in self._phrases
@@ -418,6 +414,7 @@ class _Comparison:
 
 def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Check]:
     """Yield what the list check finds of a wording, with the lists before and after."""
+    forbidden = lists.after.forbidden_confusions()
     near = [
         match
         for match in lists.listed.find(text.split())
@@ -425,8 +422,12 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
     ]
     yield Check(
         not near,
-        "Фраза похожа на фразу другого результата." if near else "Похожих чужих фраз нет.",
-        "" if not near else f"«{near[0].phrase.text}», совпадение {near[0].score:.0f} из 100.",
+        "Внутри неё или рядом — фраза другого результата." if near else "Похожих чужих фраз нет.",
+        ""
+        if not near
+        else f"«{near[0].phrase.text}» — {OUTCOME_NAMES[near[0].outcome]}. "
+        "Убедитесь, что это другое объявление.",
+        forbids=any(frozenset({match.outcome, outcome}) in forbidden for match in near),
     )
     is_heard = lists.will_be(text) is outcome
     yield Check(
@@ -440,7 +441,7 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
         for phrase in lists.before.phrases
         if phrase.outcome is not outcome
         and phrase.language == "ru"
-        and lists.touches_listed(phrase.text)
+        and lists.has_words_of(phrase)
         and lists.will_be(phrase.text) is outcome
         and lists.was(phrase.text) is not outcome
     ]
@@ -451,18 +452,15 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
         else "Она перетянет на себя фразы других списков.",
         "; ".join(f"«{phrase}»" for phrase in stolen[:3]),
     )
-    pairs = lists.after.forbidden_pairs
-    broken = [
-        pair.text
-        for pair in pairs
-        if lists.touches(pair.text) and lists.will_be(pair.text) in pair.never
-    ]
+    touched = {p.id for p in lists.after.phrases if p.language == "ru" and lists.has_words_of(p)}
+    failures = check_phrases(lists.after, only=touched).failures
+    n_pairs = len(lists.after.forbidden_pairs)
     yield Check(
-        not broken,
-        f"Запрещённые пары не путаются: проверено {len(pairs)}."
-        if not broken
-        else "Запрещённая пара: то, что путать нельзя, стало бы путаться.",
-        "; ".join(f"«{pair}»" for pair in broken[:3]),
+        not failures,
+        f"Запрещённые пары не путаются: проверено {n_pairs}, и фраз рядом с ними: {len(touched)}."
+        if not failures
+        else "С ней стало бы путаться то, что регламент путать запрещает.",
+        "; ".join(failures[:2]),
     )
 
 

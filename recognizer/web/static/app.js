@@ -52,6 +52,8 @@ document.addEventListener("keydown", (event) => {
 // A second click on a slow line must not send the same correction twice.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  const button = form.querySelector("[data-busy]");
+  if (button) { button.textContent = button.dataset.busy; say(button.dataset.busy); }
   if (form.method !== "post") return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
