@@ -2,16 +2,14 @@
 
 Scoring. Vosk turns a grammar into a bigram language model over its words, not into a strict
 sequence: given one wording, the best path may repeat or skip words of it. What it returns for a
-path as `confidence` (``SetMaxAlternatives``) is no probability but the negated cost of the path
-in nats: acoustic log-likelihood ratio of a chain model plus the (scaled) graph. Such numbers can
-be compared over the same sound. So each wording is decoded alone, and its score is the best of
-its paths, where every word that a path has too many or too few costs `_EDIT_COST`; a wording's
-total is given relative to that of the transcript, so that about 0 means "as good as what was
-heard freely". One grammar with all wordings would be one decoding instead of many, but leaves no
-path at all for most of them (lattice beam 2) and lets words of different wordings mix: in a
-trial with 51 Korean utterances of espeak-ng and 17 wordings, most of them one word apart, it named
-the right one 16 times, this way 33 times (25 without the cost of edits). Of 230 pairs that differ
-by one word skipped, 71 % came out right without that cost, 80 % at 4 nats, 82 % at 8, 83 % at 16.
+path as `confidence` (``SetMaxAlternatives``; vosk-api, issue 604) is no probability but the
+negated cost of the path in nats: the pseudo-log-likelihood of a chain model less the cost of the
+graph. Such numbers can be compared over the same sound. So each wording is decoded alone, and its
+score is the best of its paths, where every word that a path has too many or too few costs
+`_EDIT_COST`; a wording's total is given relative to that of the transcript, so that about 0 means
+"as good as what was heard freely". One grammar with all wordings would be one decoding instead of
+many, but leaves no path at all for most of them (the lattice is narrow) and lets words of
+different wordings mix. ``python -m benchmarks.vosk_scoring`` compares the two, and edit costs.
 
 Kaldi dithers, that is, adds noise of one 16-bit step, another one at every run. In speech over
 digital silence that moved the difference between two wordings by 3 nats (standard deviation of
@@ -45,11 +43,11 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
 from recognizer.errors import EngineError
 from recognizer.types import AcousticScore, Audio, Transcript, Word
 
-__all__ = ["VoskEngine", "VoskStream", "VoskUtterance"]
+__all__ = ["VoskEngine", "VoskStream", "VoskUtterance", "to_pcm"]
 
 _UNKNOWN = "[unk]"
 _UNKNOWN_WORDS = ("[unk]", "<unk>", "<UNK>")
-_EDIT_COST = 8.0  # nats a word; see above for how it was found
+_EDIT_COST = 8.0  # nats a word; from benchmarks/vosk_scoring.py, flat from 2 to 8
 _N_PATHS = 100
 _HOPELESS = -1000.0
 _QUIET = -2  # Kaldi's level below warnings
@@ -146,21 +144,26 @@ class VoskEngine:
         grammar = json.dumps(lines, ensure_ascii=False)
         return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE, grammar)
 
-    def score_wording(self, pcm: bytes, wording: str) -> float | None:
-        """Return how well a wording explains 16-bit samples, in nats; None: no known word."""
-        forms = [self._vocabulary_form(word) for word in _words(wording)]
+    def score_words(self, pcm: bytes, words: Sequence[str]) -> float | None:
+        """Return how well words in a row explain 16-bit samples, in nats; None: none is known."""
+        forms = [self._vocabulary_form(word) for word in words]
         n_missing = forms.count(None)
         if n_missing == len(forms):
             return None
         expected = [word for word in (form or self._unknown for form in forms) if word is not None]
-        recogniser = self._restricted([" ".join(expected)])
+        best = max(
+            nats - _EDIT_COST * Levenshtein.distance(path, expected)
+            for nats, path in self.paths(pcm, [" ".join(expected)])
+        )
+        return best - _EDIT_COST * n_missing
+
+    def paths(self, pcm: bytes, lines: Sequence[str]) -> list[tuple[float, list[str]]]:
+        """Decode with a grammar of lines of known words: score in nats and words of each path."""
+        recogniser = self._restricted(lines)
         recogniser.SetMaxAlternatives(_N_PATHS)
         _accept(recogniser, pcm)
-        best = max(
-            path["confidence"] - _EDIT_COST * Levenshtein.distance(path["text"].split(), expected)
-            for path in json.loads(recogniser.FinalResult())["alternatives"]
-        )
-        return float(best) - _EDIT_COST * n_missing
+        found = json.loads(recogniser.FinalResult())["alternatives"]
+        return [(float(path["confidence"]), path["text"].split()) for path in found]
 
 
 class VoskUtterance:
@@ -169,7 +172,7 @@ class VoskUtterance:
     def __init__(self, engine: VoskEngine, audio: Audio) -> None:
         self._engine = engine
         self._audio = audio
-        self._pcm = _to_pcm(audio)
+        self._pcm = to_pcm(audio)
         self._scores: dict[str, float | None] = {}
 
     @cached_property
@@ -211,9 +214,11 @@ class VoskUtterance:
         )
 
     def _score(self, wording: str) -> float | None:
-        if wording not in self._scores:
-            self._scores[wording] = self._engine.score_wording(self._pcm, wording)
-        return self._scores[wording]
+        words = _words(wording)  # capitals and punctuation are nothing to Kaldi
+        key = " ".join(words)
+        if key not in self._scores:
+            self._scores[key] = self._engine.score_words(self._pcm, words)
+        return self._scores[key]
 
 
 class VoskStream:
@@ -246,7 +251,7 @@ class VoskStream:
         if self._start_s is None:
             self._start_s = audio.start_s
         self._duration_s += audio.duration_s
-        if _accept(self._recogniser, _to_pcm(audio)):
+        if _accept(self._recogniser, to_pcm(audio)):
             self._found += json.loads(self._recogniser.Result()).get("result", [])
 
     @property
@@ -296,7 +301,7 @@ def _accept(recogniser: vosk.KaldiRecognizer, pcm: bytes) -> bool:
         raise EngineError(f"vosk: the decoder failed: {problem}") from problem
 
 
-def _to_pcm(audio: Audio) -> bytes:
+def to_pcm(audio: Audio) -> bytes:
     """Return the samples as 16-bit little-endian integers with the noise Kaldi would add."""
     noise = np.random.default_rng(0).standard_normal(len(audio.samples), np.float32)
     steps = np.nan_to_num(audio.samples) * 32767 + noise
