@@ -221,6 +221,10 @@ class SpeechJudge:
     def _without_announcement(
         self, heard: TranscriptWords, live: PhraseMatch | None, *, confident: bool
     ) -> SpokenVerdict:
+        if not confident:
+            return SpokenVerdict(
+                CallOutcome.UNDETERMINED, 0.5, None, None, reason="speech that was not understood"
+            )
         if live is not None:
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
@@ -231,7 +235,7 @@ class SpeechJudge:
             )
         share = self._unknown_share(heard.words)
         n_live = sum(word in self._lists.live for word in heard.words)
-        if confident and len(heard.words) >= 2 and (n_live or share >= 0.5):
+        if len(heard.words) >= 2 and (n_live or share >= 0.5):
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
                 min(0.95, 0.5 + 0.1 * n_live + 0.3 * share),
@@ -350,6 +354,7 @@ def _with_transcript(verdict: SpokenVerdict, transcript: Transcript) -> SpokenVe
 
 _DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
 _MUCH = 0.3  # share of the recording from which music or noise is what it is about
+_PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
 _RINGS_BEFORE_BUSY = 3  # so many rings before short beeps: it rang and nobody answered
 
 
@@ -388,7 +393,22 @@ def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:
 def _without_speech(
     duration_s: float, tones: Sequence[ToneEvent], segments: Sequence[Segment]
 ) -> Outcome:
+    if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
+        return Outcome(
+            CallOutcome.UNDETERMINED, 0.5, reason="something is heard after the tones, not understood"
+        )
     return _from_tones(tones) or _from_sounds(duration_s, segments)
+
+
+def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> float:
+    """Return how many seconds of noise or music follow the last tone."""
+    last_s = max(t.end_s for t in tones)
+    unexplained = (SegmentKind.NOISE, SegmentKind.MUSIC)
+    return math.fsum(
+        s.end_s - max(s.start_s, last_s)
+        for s in segments
+        if s.kind in unexplained and s.end_s > last_s
+    )
 
 
 def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
