@@ -218,9 +218,10 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
             columns = reader.fieldnames or ()
             expected = next((name for name in ("expected", "outcome") if name in columns), None)
             if "path" not in columns or expected is None:
+                separator = "commas" if delimiter == "," else "tabs"
                 raise DataFileError(
                     f"{path}, line 1: expected a header with path and expected, separated by "
-                    f"{'commas' if delimiter == ',' else 'tabs'}; found {', '.join(columns) or 'nothing'}"
+                    f"{separator}; found {', '.join(columns) or 'nothing'}"
                 )
             clips = [_clip(row, expected, path, reader.line_num) for row in reader]
     except OSError as problem:
@@ -260,9 +261,7 @@ def _outcome(value: str, place: str) -> CallOutcome:
         return CallOutcome(value.strip())
     except ValueError:
         names = ", ".join(CallOutcome)
-        raise DataFileError(
-            f"{place}: {value!r} is not an outcome; there are: {names}"
-        ) from None
+        raise DataFileError(f"{place}: {value!r} is not an outcome; there are: {names}") from None
 
 
 def evaluate(clips: Iterable[Clip], recognize: Callable[[Path], CallReport]) -> Evaluation:

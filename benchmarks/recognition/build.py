@@ -208,9 +208,7 @@ def plan_clip_calls(clips: Path, n_calls: int, seed: int) -> Iterator[Call]:
         )
 
 
-def _line(
-    rng: np.random.Generator, seed: int, path: str, split: str, voice: str
-) -> dict[str, Any]:
+def _line(rng: np.random.Generator, seed: int, path: str, split: str, voice: str) -> dict[str, Any]:
     """Return the fields of a call that do not depend on what is said."""
     snr_db = SNRS_DB[int(rng.choice(4, p=(0.25, 0.25, 0.3, 0.2)))]
     return {

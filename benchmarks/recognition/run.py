@@ -17,9 +17,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from benchmarks.recognition.build import Call, read_calls
+from recognizer.calibration import Coefficients, Figures, load_calibration
+from recognizer.phrases import PhraseBook
+from recognizer.pipeline import Recognizer
+from recognizer.settings import load_settings
+from recognizer.tone_plans import load_tone_plan
+from recognizer.types import CallReport
 
 SYSTEMS = ("whisper", "vosk", "baseline")
 
@@ -29,15 +38,19 @@ Answer = dict[str, Any]
 _answer: Callable[[Call, Path], Answer]  # set once in each worker
 
 
-def _start(system: str, *, leave_out: bool) -> None:
+def _start(system: str, leave_out: bool, figures: bool) -> None:
     global _answer  # noqa: PLW0603  (a worker process holds one recogniser)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _answer = _baseline() if system == "baseline" else _ours(system, leave_out=leave_out)
+    if system == "baseline":
+        _answer = _baseline()
+    elif figures:
+        _answer = _with_figures(system)
+    else:
+        _answer = _ours(system, leave_out=leave_out)
 
 
 def _baseline() -> Callable[[Call, Path], Answer]:
     from benchmarks.recognition.baseline import Baseline  # noqa: PLC0415
-    from recognizer.settings import load_settings  # noqa: PLC0415
 
     model = load_settings().recognition.models_folder / "whisper-base"
     baseline = Baseline(model)
@@ -45,42 +58,85 @@ def _baseline() -> Callable[[Call, Path], Answer]:
 
 
 def _ours(engine: str, *, leave_out: bool) -> Callable[[Call, Path], Answer]:
-    from recognizer.pipeline import Recognizer  # noqa: PLC0415
-
     whole = Recognizer.load(engine=engine)
 
     def answer(call: Call, path: Path) -> Answer:
         recognizer = _without(whole, call.phrase_id) if leave_out and call.phrase_id else whole
-        report = recognizer.recognize(path)
-        evidence, outcome = report.evidence, report.outcome
-        transcript = evidence.transcript if evidence else None
-        return {
-            "outcome": str(outcome.kind) if outcome else "error",
-            "confidence": outcome.confidence if outcome else None,
-            "reason": outcome.reason if outcome else "",
-            "transcript": transcript.text if transcript else "",
-            "alternatives": [(str(k), p) for k, p in evidence.alternatives] if evidence else [],
-            "error": report.error.message if report.error else "",
-            "stage_s": {name: round(s, 4) for name, s in report.stage_s.items()},
-        }
+        return _report_answer(recognizer.recognize(path))
 
     return answer
 
 
-def _without(recognizer: Any, phrase_id: str) -> Any:
-    """Return the same recogniser, which has never seen one wording."""
-    from recognizer.calibration import load_calibration  # noqa: PLC0415
-    from recognizer.pipeline import Recognizer  # noqa: PLC0415
-    from recognizer.tone_plans import load_tone_plan  # noqa: PLC0415
+def _report_answer(report: CallReport) -> Answer:
+    evidence, outcome = report.evidence, report.outcome
+    transcript = evidence.transcript if evidence else None
+    return {
+        "outcome": str(outcome.kind) if outcome else "error",
+        "confidence": outcome.confidence if outcome else None,
+        "reason": outcome.reason if outcome else "",
+        "transcript": transcript.text if transcript else "",
+        "alternatives": [(str(k), p) for k, p in evidence.alternatives] if evidence else [],
+        "error": report.error.message if report.error else "",
+        "stage_s": {name: round(s, 4) for name, s in report.stage_s.items()},
+    }
 
+
+class _NotingModel:
+    """The calibration's model, which keeps every set of figures it is asked about.
+
+    It never answers so low that the judge forgets which wording was asked about.
+    """
+
+    def __init__(self, model: Coefficients) -> None:
+        self._model = model
+        self.noted: list[Figures] = []
+
+    def probability(self, figures: Figures) -> float:
+        self.noted.append(figures)
+        return max(0.11, self._model.probability(figures))
+
+
+def _with_figures(engine: str) -> Callable[[Call, Path], Answer]:
+    """Return a recogniser whose answers carry what `benchmarks.calibration` fits on."""
+    loaded = Recognizer.load(engine=engine)
+    calibration = load_calibration()
+    model = _NotingModel(calibration.acoustic)
+    noting = SimpleNamespace(
+        mark_cutoff=calibration.mark_cutoff,
+        announcement_cutoff=calibration.announcement_cutoff,
+        acoustic=model,
+        text=calibration.text,
+    )
+    recognizer = _rebuilt(loaded, loaded.phrases, noting)
+
+    def answer(call: Call, path: Path) -> Answer:
+        del call
+        model.noted.clear()
+        report = recognizer.recognize(path)
+        found = _report_answer(report)
+        candidate = found["outcome"]
+        if candidate in ("undetermined", "live_person") and found["alternatives"]:
+            candidate = found["alternatives"][0][0]
+        figures = [msgspec.structs.asdict(figures) for figures in model.noted]
+        return {**found, "candidate": candidate, "figures": figures}
+
+    return answer
+
+
+def _without(recognizer: Recognizer, phrase_id: str) -> Recognizer:
+    """Return the same recogniser, which has never seen one wording."""
     book = recognizer.phrases
     fewer = tuple(phrase for phrase in book.phrases if phrase.id != phrase_id)
+    return _rebuilt(recognizer, dataclasses.replace(book, phrases=fewer), load_calibration())
+
+
+def _rebuilt(recognizer: Recognizer, phrases: PhraseBook, calibration: Any) -> Recognizer:
     return Recognizer(
         engine=recognizer.engine,
-        phrases=dataclasses.replace(book, phrases=fewer),
+        phrases=phrases,
         regulation=recognizer.regulation,
         tone_plan=load_tone_plan(),
-        calibration=load_calibration(),
+        calibration=calibration,
     )
 
 
@@ -99,17 +155,26 @@ def _work(job: tuple[Call, Path, str]) -> Answer:
 
 
 def run_system(
-    system: str, calls: list[Call], folder: Path, *, n_processes: int, leave_out: bool
+    system: str,
+    calls: list[Call],
+    folder: Path,
+    *,
+    n_processes: int = 1,
+    leave_out: bool = False,
+    figures: bool = False,
 ) -> Iterator[Answer]:
-    """Yield the answers of one system in the order of the calls."""
+    """Yield the answers of one system in the order of the calls.
+
+    Parameters
+    ----------
+    leave_out : bool
+        Hide each listed wording from the recogniser that hears it.
+    figures : bool
+        Let the answers carry the figures the confidence is made of.
+    """
     context = multiprocessing.get_context("spawn")
-    with context.Pool(n_processes, _start_with, [(system, leave_out)]) as pool:
+    with context.Pool(n_processes, _start, (system, leave_out, figures)) as pool:
         yield from pool.imap(_work, [(call, folder / call.path, system) for call in calls])
-
-
-def _start_with(arguments: tuple[str, bool]) -> None:
-    system, leave_out = arguments
-    _start(system, leave_out=leave_out)
 
 
 def _done(results: Path) -> set[tuple[str, str]]:
@@ -130,6 +195,9 @@ def main() -> int:
     parser.add_argument(
         "--leave-out", action="store_true", help="hide each listed wording from its own call"
     )
+    parser.add_argument(
+        "--figures", action="store_true", help="note what the confidence is made of (calibration)"
+    )
     arguments = parser.parse_args()
     calls = read_calls(arguments.calls / "manifest.tsv")[: arguments.limit]
     results = arguments.calls / arguments.results
@@ -143,6 +211,7 @@ def main() -> int:
                 arguments.calls,
                 n_processes=arguments.processes,
                 leave_out=arguments.leave_out,
+                figures=arguments.figures,
             )
             for number, answer in enumerate(answers, start=1):
                 file.write(json.dumps(answer, ensure_ascii=False) + "\n")

@@ -203,7 +203,9 @@ def _espeak_speech(voice: Voice, text: str) -> Samples:
 
 
 def _festival_speech(voice: Voice, text: str) -> Samples:
-    setup = f"(begin (voice_msu_ru_nsh_clunits) (Parameter.set 'Duration_Stretch {100 / voice.rate}))"
+    setup = (
+        f"(begin (voice_msu_ru_nsh_clunits) (Parameter.set 'Duration_Stretch {100 / voice.rate}))"
+    )
     with tempfile.TemporaryDirectory() as folder:
         words, sound = Path(folder, "words.txt"), Path(folder, "sound.wav")
         words.write_text(text, encoding="utf-8")
@@ -222,9 +224,7 @@ class _RetroConfig(ctypes.Structure):
     ]
 
 
-_RETRO_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
-)
+_RETRO_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 
 
 @functools.cache

@@ -26,12 +26,14 @@ def _register() -> None:
     from recognizer.cli.batch import batch
     from recognizer.cli.classify import classify
     from recognizer.cli.decide import decide
+    from recognizer.cli.evaluate import evaluate
     from recognizer.cli.match import match
     from recognizer.cli.serve import api_keys, serve
     from recognizer.cli.watch import watch
 
     app.command("classify")(classify)
     app.command("match")(match)
+    app.command("evaluate")(evaluate)
     app.command("batch")(batch)
     app.command("watch")(watch)
     app.command("serve")(serve)

@@ -1,0 +1,111 @@
+"""`recognizer evaluate`: labelled clips in, accuracy and regressions out."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recognizer.evaluation import Clip
+
+__all__ = ["EvaluationFormat", "evaluate"]
+
+
+class EvaluationFormat(enum.StrEnum):
+    """How an evaluation is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def evaluate(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST",
+            help="Tab-separated (or .csv) list of clips with at least path and expected.",
+        ),
+    ],
+    *,
+    engine: Annotated[
+        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
+    ] = None,
+    phrases: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="Outcomes of an earlier run (--save) to compare with."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="Keep the outcomes of this run.")
+    ] = None,
+    confusion_matrix: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw the confusion matrix (extra `benchmark`)."),
+    ] = None,
+    output_format: Annotated[
+        EvaluationFormat, typer.Option("--format", help="What to print.")
+    ] = EvaluationFormat.TABLE,
+) -> None:
+    """Measure accuracy on labelled clips, and fail if one that was right turned wrong.
+
+    The manifest needs the columns path (relative to the manifest) and expected (an outcome, or
+    several right ones separated by |). A clip whose column known holds the wrong outcome it is
+    known to get counts as wrong but does not fail the run. Any wrong invalid_number does.
+
+    Examples:
+
+      recognizer evaluate tests/data/calls/manifest.tsv
+
+      recognizer evaluate my-clips.csv --save before.json
+
+      recognizer evaluate my-clips.csv --baseline before.json --confusion-matrix after.png
+    """
+    from recognizer import evaluation
+    from recognizer.cli.classify import settings_with
+    from recognizer.evaluation_report import (
+        draw_confusions,
+        evaluation_to_dict,
+        print_evaluation,
+        read_outcomes,
+        write_outcomes,
+    )
+    from recognizer.pipeline import Recognizer
+
+    clips = evaluation.read_manifest(manifest)
+    earlier = read_outcomes(baseline) if baseline is not None else {}
+    recognizer = Recognizer.load(settings_with(phrases), engine=engine)
+    found = evaluation.evaluate(_progress(clips), recognizer.recognize)
+    worse = found.worse_than(earlier)
+    if output_format is EvaluationFormat.JSON:
+        import json
+
+        print(json.dumps(evaluation_to_dict(found, worse), ensure_ascii=False, indent=1))
+    else:
+        print_evaluation(found, worse)
+    if save is not None:
+        write_outcomes(save, found.outcomes())
+    if confusion_matrix is not None:
+        draw_confusions(found, confusion_matrix)
+    if found.regressions or found.wrong_marks or worse:
+        raise typer.Exit(1)
+
+
+def _progress(clips: tuple[Clip, ...]) -> Iterator[Clip]:
+    """Yield the clips, counting them on stderr where somebody watches."""
+    if not sys.stderr.isatty():
+        yield from clips
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(clips, description="Listening", console=console, transient=True)
