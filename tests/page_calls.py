@@ -107,7 +107,7 @@ class ScriptedRecognizer:
         source: Any,
         *,
         attempt: int = 1,
-        channel: str | None = None,
+        channel: str | int | None = None,
         called_on: date | None = None,
         name: str | None = None,
     ) -> CallReport:

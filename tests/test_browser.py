@@ -19,7 +19,14 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from page_calls import PASSWORD, SPEECH_START_S, add_call, page_app, recording
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from recognizer.contacts import ContactCard, ContactKind, OwnerKind
 from recognizer.types import CallOutcome
@@ -28,7 +35,8 @@ from recognizer.web.page import page_of
 pytestmark = pytest.mark.browser
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+DESK = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=390, height=844)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -96,7 +104,7 @@ def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
         base_url=site.address,
         viewport=DESK,
         locale="ru-RU",
-        accept_downloads=True,  # type: ignore[arg-type]
+        accept_downloads=True,
     )
     context.set_default_timeout(15_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -140,11 +148,23 @@ def shoot(page: Page, name: str) -> None:
     """Keep the screen at both sizes, and fail if anything sticks out sideways."""
     ARTIFACTS.mkdir(exist_ok=True)
     for label, size in (("phone", PHONE), ("desk", DESK)):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"{name} on a {label}: {wide} px wider than the screen"
+        page.set_viewport_size(size)
+        wide = page.evaluate(TOO_WIDE)
+        assert wide == [], f"{name} on a {label}: {wide}"
         page.screenshot(path=ARTIFACTS / f"{name}-{label}.png", full_page=True)
 
+
+TOO_WIDE = """() => {
+  const edge = document.documentElement.clientWidth;
+  const out = [...document.querySelectorAll("main *, header *")].filter(element => {
+    if (!element.checkVisibility() || element.closest("svg, .table-wrap, .visually-hidden"))
+      return false;
+    const box = element.getBoundingClientRect();
+    const card = element.closest(".card")?.getBoundingClientRect();
+    return box.width > 0 && box.right > Math.min(edge, card ? card.right : edge) + 1;
+  });
+  return out.map(element => element.outerHTML.slice(0, 80));
+}"""
 
 CONTRAST = """() => {
   const parse = text => {
@@ -353,7 +373,7 @@ def test_a_lost_server_is_said_and_the_upload_repeated(
 ) -> None:
     app = page_app(tmp_path)
     site = Site(app)
-    own = browser.new_context(base_url=site.address, viewport=DESK, locale="ru-RU")  # type: ignore[arg-type]
+    own = browser.new_context(base_url=site.address, viewport=DESK, locale="ru-RU")
     page = sign_in(own)
     site.stop()
     drop(page, ("busy_tone--1.wav", recording(seed=3)))

@@ -29,7 +29,7 @@ from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
 from recognizer.types import CallOutcome, Phrase
 from recognizer.web.review import LabelledClips
-from recognizer.web.wording import OUTCOME_NAMES
+from recognizer.web.wording import OUTCOME_NAMES, counted
 
 __all__ = ["Change", "Check", "Effect", "Proposal", "ProposalError", "Proposals", "speakable"]
 
@@ -457,7 +457,8 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
     n_pairs = len(lists.after.forbidden_pairs)
     yield Check(
         not failures,
-        f"Запрещённые пары не путаются: проверено {n_pairs}, и фраз рядом с ними: {len(touched)}."
+        f"Запрещённые пары не путаются: {counted(n_pairs, 'пара', 'пары', 'пар')} и "
+        f"{counted(len(touched), 'похожая фраза', 'похожие фразы', 'похожих фраз')}."
         if not failures
         else "С ней стало бы путаться то, что регламент путать запрещает.",
         "; ".join(failures[:2]),

@@ -30,7 +30,6 @@ function state(line, title, detail = "") {
 
 function failed(line, file, title, detail, { again = true, signIn = false } = {}) {
   line.classList.add("tint-error");
-  line.querySelector(".spin")?.classList.remove("spin");
   line.querySelector("progress").hidden = true;
   line.querySelector("[data-cancel]").hidden = true;
   state(line, title, detail);
