@@ -40,6 +40,11 @@ class Database:
             ) from problem
         if address.drivername in {"postgresql", "postgres"}:
             address = address.set(drivername="postgresql+psycopg")
+        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise JournalError(
+                f"{address.render_as_string(hide_password=True)}: expected sqlite or postgresql, "
+                f"found {address.get_backend_name()!r}"
+            )
         self.is_sqlite = address.get_backend_name() == "sqlite"
         if self.is_sqlite and address.database not in {None, "", ":memory:"}:
             self.name = str(address.database)
@@ -50,10 +55,6 @@ class Database:
         except ModuleNotFoundError as problem:
             raise JournalError(
                 f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
-            ) from problem
-        except sa.exc.NoSuchModuleError as problem:
-            raise JournalError(
-                f"{self.name}: expected sqlite or postgresql, found {address.get_backend_name()!r}"
             ) from problem
         self._writing = self.engine.execution_options(recognizer_writes=True)
 
@@ -109,7 +110,7 @@ class Database:
         with self._explained():
             current, wanted = self._current_revision(), newest_revision()
             if current is None:
-                self._migrate()
+                self._migrate(wanted)
             elif current > wanted:
                 raise self._is_newer(current, wanted)
             elif current < wanted:
@@ -118,14 +119,27 @@ class Database:
                     f"({wanted}); run: recognizer journal upgrade"
                 )
 
-    def upgrade(self) -> tuple[str | None, str]:
-        """Bring the schema up to date, all or nothing; return the versions before and after."""
+    def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
+        """Bring the schema to a revision, all or nothing; return those before and after.
+
+        Parameters
+        ----------
+        revision : str or None
+            None: the newest.
+
+        Raises
+        ------
+        JournalError
+            If the schema is newer than this program, or cannot be changed.
+        """
+        if self.is_sqlite:
+            self._check_folder()
         with self._explained():
-            before, wanted = self._current_revision(), newest_revision()
-            if before is not None and before > wanted:
-                raise self._is_newer(before, wanted)
-            self._migrate()
-            return before, wanted
+            before, newest = self._current_revision(), newest_revision()
+            if before is not None and before > newest:
+                raise self._is_newer(before, newest)
+            self._migrate(revision or newest)
+            return before, revision or newest
 
     def _is_newer(self, current: str, wanted: str) -> JournalError:
         return JournalError(
@@ -158,7 +172,7 @@ class Database:
             revision = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
             return str(revision.scalar_one())
 
-    def _migrate(self) -> None:
+    def _migrate(self, revision: str) -> None:
         import alembic.command  # noqa: PLC0415 - only where there is something to migrate
         import alembic.config  # noqa: PLC0415
 
@@ -171,7 +185,7 @@ class Database:
                     {"name": _SCHEMA_LOCK},
                 )
             config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
+            alembic.command.upgrade(config, revision)
 
     # --- errors ---
 
