@@ -19,7 +19,9 @@ mistake is not loaded.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,12 +42,15 @@ __all__ = [
     "DecidingWords",
     "ForbiddenPair",
     "ForbiddenWords",
+    "OfficePhrases",
     "PhraseBook",
     "WordLists",
     "WordSet",
     "load_phrases",
     "phrase_problems",
 ]
+
+_log = logging.getLogger(__name__)
 
 WORDS_FILE = "words.toml"
 PAIRS_FILE = "forbidden_pairs.toml"
@@ -371,6 +376,42 @@ def load_phrases(
     )
 
 
+class OfficePhrases:
+    """Notices when the office's own phrases change, so that running programs follow the page.
+
+    Parameters
+    ----------
+    settings : PhraseSettings
+    """
+
+    def __init__(self, settings: PhraseSettings) -> None:
+        self._settings = settings
+        self._seen = self._state()
+
+    def changed(self) -> PhraseBook | None:
+        """Return the lists anew if the office's have changed since the last time, else None.
+
+        Lists with a mistake are not taken over: the old ones stay, with a warning.
+        """
+        state = self._state()
+        if state == self._seen:
+            return None
+        self._seen = state
+        try:
+            return load_phrases(self._settings)
+        except PhraseListError as problem:
+            _log.warning("the changed phrase lists are not used: %s", problem)
+            return None
+
+    def _state(self) -> frozenset[tuple[str, int, int]]:
+        found = set()
+        for path in self._settings.office_folder.rglob("*.toml"):
+            with contextlib.suppress(OSError):
+                facts = path.stat()
+                found.add((str(path), facts.st_mtime_ns, facts.st_size))
+        return frozenset(found)
+
+
 def _toml_files(folder: Path) -> list[TomlFile]:
     if not folder.is_dir():
         raise PhraseListError(f"{folder}: expected a folder of phrase lists, found none there")
@@ -409,6 +450,7 @@ def _explain(file: TomlFile, problem: str) -> str:
         ("`object`", "a table"),
         ("`array`", "a list"),
         ("`str`", "text in quotes"),
+        ("`float | null`", "a number"),
         ("`float`", "a number"),
     ):
         message = message.replace(theirs, ours)

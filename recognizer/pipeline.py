@@ -22,7 +22,7 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
 from recognizer.errors import RecognizerError
 from recognizer.matching import Matcher
 from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
-from recognizer.phrases import PhraseBook, load_phrases
+from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
 from recognizer.policy import Regulation, load_regulation
 from recognizer.segments import Scan, Scanner
 from recognizer.settings import Settings, load_settings
@@ -75,13 +75,19 @@ class Recognizer:
         channel: str = "auto",
     ) -> None:
         self.engine = engine
-        self.phrases = phrases
         self.regulation = regulation
         self._tone_plan = tone_plan
+        self._calibration = calibration
         self._channel = channel
+        self._office: OfficePhrases | None = None
+        self.take_phrases(phrases)
+
+    def take_phrases(self, phrases: PhraseBook) -> None:
+        """Recognise with these phrases from the next recording on."""
+        self.phrases = phrases
         matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
-        self._judge = SpeechJudge(matcher, calibration)
+        self._judge = SpeechJudge(matcher, self._calibration)
 
     @classmethod
     def load(cls, settings: Settings | None = None, *, engine: str | None = None) -> Recognizer:
@@ -100,7 +106,8 @@ class Recognizer:
             If a data file is wrong or no speech model can be loaded.
         """
         settings = settings or load_settings()
-        return cls(
+        office = OfficePhrases(settings.phrases)
+        recognizer = cls(
             phrases=load_phrases(settings.phrases),
             regulation=load_regulation(settings.journal.regulation_file),
             tone_plan=load_tone_plan(),
@@ -108,6 +115,8 @@ class Recognizer:
             channel=settings.recognition.channel,
             engine=load_engine(engine or settings.recognition.engine, settings),
         )
+        recognizer._office = office
+        return recognizer
 
     def recognize(
         self,
@@ -138,6 +147,8 @@ class Recognizer:
             the engine fails on it; this method raises nothing for a bad recording.
         """
         started = time.perf_counter()
+        if self._office is not None and (changed := self._office.changed()) is not None:
+            self.take_phrases(changed)
         label = name or (str(source) if isinstance(source, str | Path) else _UNNAMED)
         stages = _Stopwatch()
         try:

@@ -467,13 +467,13 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
 
 def _changes(clips: LabelledClips, lists: _Comparison) -> tuple[tuple[Change, ...], int]:
     """Return which labelled clips would be judged differently by transcript, and of how many."""
-    rows: Sequence[Mapping[str, str]] = [row for row in clips.rows() if row.get("text")]
+    rows: Sequence[Mapping[str, str]] = [row for row in clips.rows() if row.get("heard")]
     changes = []
     for row in rows:
-        if not lists.touches(row["text"]):
+        if not lists.touches(row["heard"]):
             continue
-        was, will = lists.was(row["text"]), lists.will_be(row["text"])
+        was, will = lists.was(row["heard"]), lists.will_be(row["heard"])
         if was is not will:
             expected = CallOutcome(row["outcome"])
-            changes.append(Change(row["path"], row["text"], expected, was, will))
+            changes.append(Change(row["path"], row["heard"], expected, was, will))
     return tuple(changes), len(rows)

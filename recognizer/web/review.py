@@ -259,7 +259,7 @@ class LabelledClips:
             rows[kept.name] = {
                 "path": kept.name,
                 "outcome": outcome.value,
-                "text": " ".join(heard.split()),
+                "heard": " ".join(heard.split()),
             }
             self._write(list(rows.values()))
         return kept
@@ -275,7 +275,7 @@ class LabelledClips:
         draft = self.manifest.with_suffix(".part")
         with draft.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(
-                file, ["path", "outcome", "text"], delimiter="\t", lineterminator="\n"
+                file, ["path", "outcome", "heard"], delimiter="\t", lineterminator="\n"
             )
             writer.writeheader()
             writer.writerows(rows)
