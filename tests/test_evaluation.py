@@ -46,7 +46,7 @@ def write(path: Path, *rows: str) -> Path:
     return path
 
 
-def test_path_and_expected_are_enough_for_a_users_own_csv(tmp_path: Path):
+def test_path_and_expected_are_enough_for_a_users_own_csv(tmp_path: Path) -> None:
     manifest = write(tmp_path / "mine.csv", "path,expected", "a.wav,blocked", "b.wav,silence")
     clips = read_manifest(manifest)
     assert [c.path for c in clips] == [tmp_path / "a.wav", tmp_path / "b.wav"]
@@ -54,13 +54,13 @@ def test_path_and_expected_are_enough_for_a_users_own_csv(tmp_path: Path):
     assert clips[0].known is None
 
 
-def test_a_column_called_outcome_and_tabs_and_a_byte_order_mark_are_read(tmp_path: Path):
+def test_a_column_called_outcome_and_tabs_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     manifest = tmp_path / "m.tsv"
     manifest.write_text("\ufeffpath\toutcome\ttext\na.wav\tblocked\tНомер\n", encoding="utf-8")
     assert read_manifest(manifest)[0].text == "Номер"
 
 
-def test_several_right_outcomes_are_separated_by_bars(tmp_path: Path):
+def test_several_right_outcomes_are_separated_by_bars(tmp_path: Path) -> None:
     manifest = write(tmp_path / "m.csv", "path,expected", "a.wav,live_person|undetermined")
     assert read_manifest(manifest)[0].expected == (SAID.LIVE_PERSON, SAID.UNDETERMINED)
 
@@ -76,19 +76,21 @@ def test_several_right_outcomes_are_separated_by_bars(tmp_path: Path):
         (("path,expected,known", "a.wav,blocked,busy"), "line 2: 'busy' is not an outcome"),
     ],
 )
-def test_a_wrong_manifest_names_file_and_line(tmp_path: Path, rows: tuple[str, ...], message: str):
+def test_a_wrong_manifest_names_file_and_line(
+    tmp_path: Path, rows: tuple[str, ...], message: str
+) -> None:
     manifest = write(tmp_path / "m.csv", *rows)
     with pytest.raises(DataFileError, match=re.escape(message)) as raised:
         read_manifest(manifest)
     assert str(manifest) in str(raised.value)
 
 
-def test_a_manifest_that_is_not_there_is_one_clear_error(tmp_path: Path):
+def test_a_manifest_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="No such file"):
         read_manifest(tmp_path / "absent.tsv")
 
 
-def test_only_an_undeserved_mark_is_a_wrong_mark():
+def test_only_an_undeserved_mark_is_a_wrong_mark() -> None:
     assert is_wrong_mark((SAID.TEMPORARILY_BLOCKED,), SAID.BLOCKED)
     assert is_wrong_mark((SAID.LIVE_PERSON, SAID.UNDETERMINED), SAID.DOES_NOT_EXIST)
     # Another outcome of the same list leads to the same status and mark.
@@ -96,7 +98,7 @@ def test_only_an_undeserved_mark_is_a_wrong_mark():
     assert not is_wrong_mark((SAID.BLOCKED,), SAID.TEMPORARILY_BLOCKED)
 
 
-def test_the_right_list_with_the_wrong_outcome_is_wrong_but_counted():
+def test_the_right_list_with_the_wrong_outcome_is_wrong_but_counted() -> None:
     tally = Evaluation(
         (
             result(clip("a", SAID.BLOCKED), SAID.DOES_NOT_EXIST),
@@ -108,13 +110,13 @@ def test_the_right_list_with_the_wrong_outcome_is_wrong_but_counted():
     assert (tally.n_clips, tally.n_right, tally.n_right_list, tally.n_abstentions) == (4, 1, 2, 1)
 
 
-def test_undetermined_is_no_abstention_where_it_is_right():
+def test_undetermined_is_no_abstention_where_it_is_right() -> None:
     assert not result(
         clip("a", SAID.LIVE_PERSON, SAID.UNDETERMINED), SAID.UNDETERMINED
     ).is_abstention
 
 
-def test_a_known_failure_is_no_regression_but_another_failure_is():
+def test_a_known_failure_is_no_regression_but_another_failure_is() -> None:
     weak = clip("a", SAID.BLOCKED, known=SAID.UNDETERMINED)
     assert not result(weak, SAID.UNDETERMINED).is_regression
     assert result(weak, SAID.SILENCE).is_regression
@@ -122,7 +124,7 @@ def test_a_known_failure_is_no_regression_but_another_failure_is():
     assert result(weak, SAID.BLOCKED).is_repaired
 
 
-def test_a_clip_that_was_right_in_the_earlier_run_and_is_wrong_now_is_worse():
+def test_a_clip_that_was_right_in_the_earlier_run_and_is_wrong_now_is_worse() -> None:
     now = Evaluation(
         (
             result(clip("was right", SAID.BLOCKED), SAID.UNDETERMINED),
@@ -135,7 +137,7 @@ def test_a_clip_that_was_right_in_the_earlier_run_and_is_wrong_now_is_worse():
     assert [r.clip.name for r in now.worse_than(earlier)] == ["was right"]
 
 
-def test_confusions_put_every_right_answer_on_the_diagonal():
+def test_confusions_put_every_right_answer_on_the_diagonal() -> None:
     confusions = Evaluation(
         (
             result(clip("a", SAID.LIVE_PERSON, SAID.UNDETERMINED), SAID.UNDETERMINED),
@@ -150,7 +152,7 @@ def test_confusions_put_every_right_answer_on_the_diagonal():
     }
 
 
-def test_an_unreadable_clip_is_wrong_and_its_error_is_kept():
+def test_an_unreadable_clip_is_wrong_and_its_error_is_kept() -> None:
     def recognize(path: Path) -> CallReport:
         return CallReport(str(path), None, None, None, 0.1, CallError("empty", "nothing in it"))
 
@@ -159,7 +161,7 @@ def test_an_unreadable_clip_is_wrong_and_its_error_is_kept():
     assert found.regressions == found.results
 
 
-def test_the_transcript_is_kept_for_whoever_reads_the_report():
+def test_the_transcript_is_kept_for_whoever_reads_the_report() -> None:
     transcript = Transcript("номер заблокирован", (), "ru", "fake", "fake")
 
     def recognize(path: Path) -> CallReport:
@@ -171,7 +173,7 @@ def test_the_transcript_is_kept_for_whoever_reads_the_report():
     assert found.results[0].confidence == 0.97
 
 
-def test_saved_outcomes_are_read_back_and_anything_else_is_refused(tmp_path: Path):
+def test_saved_outcomes_are_read_back_and_anything_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "before.json"
     write_outcomes(path, {"a": "blocked"})
     assert read_outcomes(path) == {"a": "blocked"}
@@ -188,7 +190,7 @@ SOME = Evaluation(
 )
 
 
-def test_the_report_names_a_wrong_mark_and_its_clip(capsys: pytest.CaptureFixture[str]):
+def test_the_report_names_a_wrong_mark_and_its_clip(capsys: pytest.CaptureFixture[str]) -> None:
     print_evaluation(SOME)
     printed = capsys.readouterr().out
     assert "Wrong marks" in printed
@@ -196,14 +198,14 @@ def test_the_report_names_a_wrong_mark_and_its_clip(capsys: pytest.CaptureFixtur
     assert "0.60 s" in printed
 
 
-def test_the_json_report_holds_the_same():
+def test_the_json_report_holds_the_same() -> None:
     values = json.loads(json.dumps(evaluation_to_dict(SOME)))
     assert values["total"] == {"clips": 2, "right": 1, "right_list": 1, "abstentions": 0}
     assert values["wrong_marks"] == values["regressions"] == ["mark.wav"]
     assert values["outcomes"] == {"right.wav": "blocked", "mark.wav": "blocked"}
 
 
-def test_the_confusion_matrix_can_be_drawn(tmp_path: Path):
+def test_the_confusion_matrix_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the picture needs the extra `benchmark`")
     draw_confusions(SOME, tmp_path / "matrix.png")
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
@@ -212,7 +214,7 @@ def test_the_confusion_matrix_can_be_drawn(tmp_path: Path):
 # --- the clips of this repository ----------------------------------------------------------
 
 
-def test_our_manifest_lists_every_clip_and_every_clip_is_there():
+def test_our_manifest_lists_every_clip_and_every_clip_is_there() -> None:
     clips = read_manifest(CALLS / "manifest.tsv")
     assert len(clips) >= 60
     listed = {c.path for c in clips}
@@ -222,7 +224,7 @@ def test_our_manifest_lists_every_clip_and_every_clip_is_there():
     assert listed == found
 
 
-def test_every_outcome_but_a_dropped_call_has_a_clip():
+def test_every_outcome_but_a_dropped_call_has_a_clip() -> None:
     labelled = {outcome for c in read_manifest(CALLS / "manifest.tsv") for outcome in c.expected}
     # A recording with nothing in it is made in the tests of the pipeline.
     assert set(CallOutcome) - labelled <= {CallOutcome.DISCONNECTED}
@@ -244,13 +246,13 @@ def own_evaluation(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[
 @pytest.mark.slow
 def test_no_clip_of_ours_is_marked_without_cause(
     own_evaluation: tuple[int, dict[str, object]],
-):
+) -> None:
     assert own_evaluation[1]["wrong_marks"] == []
 
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_no_clip_that_was_right_turned_wrong(own_evaluation: tuple[int, dict[str, object]]):
+def test_no_clip_that_was_right_turned_wrong(own_evaluation: tuple[int, dict[str, object]]) -> None:
     exit_code, values = own_evaluation
     assert values["regressions"] == []
     assert exit_code == 0

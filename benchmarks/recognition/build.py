@@ -135,7 +135,10 @@ def _wordings() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _prompt_outcomes() -> dict[str, str]:
-    return tomllib.loads((HERE / "prompts.toml").read_text(encoding="utf-8"))["outcomes"]
+    outcomes: dict[str, str] = tomllib.loads((HERE / "prompts.toml").read_text(encoding="utf-8"))[
+        "outcomes"
+    ]
+    return outcomes
 
 
 def _spoken_outcomes(split: str) -> list[str]:
@@ -241,7 +244,7 @@ def _plan_call(split: str, index: int, seed: int, *, listed: bool) -> Call:
         "prompt": _plan_prompt,
         "sound": _plan_sound,
     }[kind](rng, split, listed=listed)
-    return Call(**{"phrase_id": "", **common, **what})  # type: ignore[arg-type]
+    return Call(**{"phrase_id": "", **common, **what})
 
 
 def _plan_announcement(rng: np.random.Generator, split: str, *, listed: bool) -> dict[str, str]:
@@ -357,33 +360,55 @@ def _padded(speech: Samples, rng: np.random.Generator) -> Samples:
 def _conversation(
     call: Call, speech: Samples, rng: np.random.Generator, cache_folder: Path
 ) -> Samples:
-    before: list[Samples] = [_pause(rng)]
-    after: list[Samples] = [_pause(rng)]
-    context = call.context
     level = float(rng.uniform(0.3, 1.0))  # of tones and music against the speech
-    if context in ("after_ringback", "everything"):
-        before = [sounds.ringback(int(rng.integers(1, 4))) * level, _pause(rng)]
-    elif context == "after_sit":
-        before = [sounds.sit() * level, _pause(rng)]
-    elif context == "after_silence":
-        before = [_pause(rng, 3, 8)]
-    elif context == "after_music":
-        before = [sounds.music(rng, float(rng.uniform(4, 10))) * level, _pause(rng)]
-    elif context in ("after_announcement", "after_ivr"):
-        before = [_other_speaker(call, rng, cache_folder), _pause(rng, 0.6, 1.5)]
-    if context == "cut_start":
-        speech, before = speech[_cut(speech, rng) :], []
-    elif context == "cut_end":
-        speech, after = speech[: len(speech) - _cut(speech, rng)], []
-    elif context == "twice":
-        after = [_pause(rng, 0.6, 1.5), speech, _pause(rng)]
-    elif context == "then_silence":
-        after = [_pause(rng, 5, 12)]
-    if context in ("english_half", "everything"):
-        after = [_pause(rng), _english(call, rng, cache_folder), *after]
-    if context in ("then_busy", "everything"):
-        after = [*after, sounds.busy(int(rng.integers(4, 9))) * level]
+    before = _before(call, level, rng, cache_folder)
+    after = _after(call, speech, level, rng, cache_folder)
+    if call.context == "cut_start":
+        speech = speech[_cut(speech, rng) :]
+    elif call.context == "cut_end":
+        speech = speech[: len(speech) - _cut(speech, rng)]
     return np.concatenate([*before, speech, *after])
+
+
+def _before(
+    call: Call, level: float, rng: np.random.Generator, cache_folder: Path
+) -> list[Samples]:
+    made: list[Samples] = []
+    match call.context:
+        case "cut_start":
+            return made
+        case "after_ringback" | "everything":
+            made = [sounds.ringback(int(rng.integers(1, 4))) * level]
+        case "after_sit":
+            made = [sounds.sit() * level]
+        case "after_silence":
+            made = [_pause(rng, 3, 8)]
+        case "after_music":
+            made = [sounds.music(rng, float(rng.uniform(4, 10))) * level]
+        case "after_announcement" | "after_ivr":
+            made = [_other_speaker(call, rng, cache_folder), _pause(rng, 0.5, 1.0)]
+    return [*made, _pause(rng)]
+
+
+def _after(
+    call: Call, speech: Samples, level: float, rng: np.random.Generator, cache_folder: Path
+) -> list[Samples]:
+    busy = sounds.busy(int(rng.integers(4, 9))) * level
+    made: list[Samples] = [_pause(rng)]
+    match call.context:
+        case "cut_end":
+            return []
+        case "twice":
+            made += [_pause(rng), speech, _pause(rng)]
+        case "then_silence":
+            made += [_pause(rng, 5, 12)]
+        case "english_half":
+            made += [_english(call, rng, cache_folder), _pause(rng)]
+        case "then_busy":
+            made += [busy]
+        case "everything":
+            made += [_english(call, rng, cache_folder), _pause(rng), busy]
+    return made
 
 
 def _cut(speech: Samples, rng: np.random.Generator) -> int:
@@ -469,17 +494,13 @@ def read_calls(manifest: Path) -> list[Call]:
     """Return the calls of a manifest written by `build`."""
     with manifest.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return [
-        Call(
-            **{
-                **row,
-                "snr_db": float(row["snr_db"]) if row["snr_db"] else None,
-                "level_dbfs": float(row["level_dbfs"]),
-                "seed": int(row["seed"]),
-            }
-        )
-        for row in rows
-    ]
+    return [_call(row) for row in rows]
+
+
+def _call(row: dict[str, Any]) -> Call:
+    snr_db = float(row["snr_db"]) if row["snr_db"] else None
+    numbers = {"level_dbfs": float(row["level_dbfs"]), "seed": int(row["seed"])}
+    return Call(**{**row, **numbers, "snr_db": snr_db})
 
 
 def main() -> int:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
 import soundfile
 import soxr
+from av.audio.codeccontext import AudioCodecContext
 
 from benchmarks.recognition.voices import SAMPLE_RATE, Samples
 
@@ -71,12 +73,12 @@ def _sndfile_round_trip(samples: Samples, subtype: str) -> Samples:
 def _av_round_trip(
     samples: Samples, encoder_name: str, decoder_name: str, bit_rate: int, options: dict[str, str]
 ) -> Samples:
-    encoder = av.CodecContext.create(encoder_name, "w")
+    encoder = cast(AudioCodecContext, av.CodecContext.create(encoder_name, "w"))
     encoder.sample_rate, encoder.layout, encoder.format = LINE_RATE, "mono", "s16"
     encoder.bit_rate, encoder.time_base = bit_rate, Fraction(1, LINE_RATE)
     encoder.options = options
     encoder.open()
-    decoder = av.CodecContext.create(decoder_name, "r")
+    decoder = cast(AudioCodecContext, av.CodecContext.create(decoder_name, "r"))
     decoder.sample_rate, decoder.layout = LINE_RATE, "mono"
     if encoder.extradata:
         decoder.extradata = encoder.extradata
@@ -105,6 +107,5 @@ def _of_length(decoded: Samples, n_samples: int) -> Samples:
 
 def _to_float(frame: av.AudioFrame) -> Samples:
     values = frame.to_ndarray()[0]
-    if values.dtype == np.int16:
-        return values.astype(np.float32) / 32768
-    return values.astype(np.float32)
+    scale = 32768 if values.dtype == np.int16 else 1
+    return np.asarray(values / scale, dtype=np.float32)

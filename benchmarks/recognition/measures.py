@@ -17,7 +17,9 @@ __all__ = ["expected_calibration_error", "reliability", "risk_coverage"]
 Values = npt.NDArray[np.float64]
 
 
-def reliability(confidence: Values, right: Values, n_bins: int = 10) -> list[tuple[float, float, int]]:
+def reliability(
+    confidence: Values, right: Values, n_bins: int = 10
+) -> list[tuple[float, float, int]]:
     """Return (mean confidence, share right, count) of bins that hold equally many answers."""
     order = np.argsort(confidence, kind="stable")
     bins = [b for b in np.array_split(order, n_bins) if len(b)]

@@ -87,9 +87,7 @@ def summary(answered: Iterable[Answered]) -> dict[str, float | int]:
         "wrong_marks": sum(a.is_wrong_mark for a in found),
         "not_deserving": sum(not a.deserves_mark for a in found),
         "abstained": round(float(np.mean([a.is_abstention for a in found])), 4),
-        "wrong": round(
-            float(np.mean([not a.is_right and not a.is_abstention for a in found])), 4
-        ),
+        "wrong": round(float(np.mean([not a.is_right and not a.is_abstention for a in found])), 4),
         "cpu_s": round(float(cpu_s.mean()), 3),
         "cpu_s_p50": round(float(np.percentile(cpu_s, 50)), 3),
         "cpu_s_p95": round(float(np.percentile(cpu_s, 95)), 3),

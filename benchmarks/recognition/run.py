@@ -54,7 +54,12 @@ def _baseline() -> Callable[[Call, Path], Answer]:
 
     model = load_settings().recognition.models_folder / "whisper-base"
     baseline = Baseline(model)
-    return lambda call, path: dataclasses.asdict(baseline.recognize(path))
+
+    def answer(call: Call, path: Path) -> Answer:
+        del call
+        return dataclasses.asdict(baseline.recognize(path))
+
+    return answer
 
 
 def _ours(engine: str, *, leave_out: bool) -> Callable[[Call, Path], Answer]:

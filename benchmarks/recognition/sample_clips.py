@@ -14,11 +14,12 @@ import tomllib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 import soundfile
+from av.audio.stream import AudioStream
 
 from benchmarks.recognition import sounds, voices
 from benchmarks.recognition.build import HERE, NO_ANNOUNCEMENT
@@ -66,11 +67,12 @@ def _make(recipe: dict[str, Any], folder: Path, cache: Path) -> dict[str, str]:
     rng = np.random.default_rng(sum(map(ord, recipe["path"])))
     made = [_part(part, rng, cache) for part in recipe["parts"]]
     line = to_line(np.concatenate([sound for sound, _, _ in made]))
-    line *= 10 ** (recipe.get("level_dbfs", -6.0) / 20) / float(np.max(np.abs(line)))
+    line = line * np.float32(10 ** (recipe.get("level_dbfs", -6.0) / 20) / np.max(np.abs(line)))
     if "noise" in recipe:
         kind, snr_db = recipe["noise"].split()
         wave = to_line(sounds.noise(kind, 2 * len(line), rng, []))[: len(line)]
-        line = line + wave / np.std(wave) * active_rms(line) * 10 ** (-float(snr_db) / 20)
+        loud = active_rms(line) * 10 ** (-float(snr_db) / 20) / np.std(wave)
+        line = line + wave * np.float32(loud)
     line = through_codec(np.clip(line, -1, 1).astype(np.float32), recipe.get("codec", "pcm"))
     _write(folder / recipe["path"], line, recipe.get("subtype", "PCM_16"))
     origins = [origin for _, _, origin in made if origin]
@@ -98,7 +100,7 @@ def _write(path: Path, line: Samples, subtype: str) -> None:
             path.suffix
         ]
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=LINE_RATE, layout="mono")
+            stream = cast(AudioStream, container.add_stream(codec, rate=LINE_RATE, layout="mono"))
             stream.bit_rate, stream.time_base = bit_rate, Fraction(1, LINE_RATE)
             values = (np.clip(line, -1, 1) * 32767).astype(np.int16)
             size = 160

@@ -118,12 +118,14 @@ def noise(kind: str, n_samples: int, rng: np.random.Generator, speech: list[Samp
     elif kind == "pink":
         wave = _coloured(n_samples, rng, -0.5)
     elif kind == "babble":
-        wave = sum(np.resize(np.roll(s, int(rng.integers(len(s)))), n_samples) for s in speech)
+        turned = [np.roll(clip, int(rng.integers(len(clip)))) for clip in speech]
+        wave = np.sum([np.resize(clip, n_samples) for clip in turned], axis=0)
     elif kind == "street":
         wave = _street(n_samples, rng)
     elif kind == "hum":
         time_s = np.arange(n_samples) / SAMPLE_RATE
-        wave = sum(np.sin(2 * np.pi * 50 * k * time_s + k) / k**0.5 for k in range(1, 24))
+        partials = [np.sin(2 * np.pi * 50 * k * time_s + k) / k**0.5 for k in range(1, 24)]
+        wave = np.sum(partials, axis=0)
         wave = wave / np.std(wave) + 0.3 * rng.standard_normal(n_samples)
     else:
         raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {kind!r}")

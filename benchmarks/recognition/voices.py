@@ -14,11 +14,13 @@ import functools
 import hashlib
 import importlib.util
 import io
+import os
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,8 +153,12 @@ def speak(voice: Voice, text: str, cache: Path) -> Samples:
         engine = {"espeak": _espeak_speech, "festival": _festival_speech, "retro": _retro_speech}
         samples = _trimmed(engine[voice.engine](voice, text))
         cache.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, samples * 0.99, SAMPLE_RATE, subtype="PCM_16")
-    return soundfile.read(path, dtype="float32")[0]
+        # Several processes share the cache: nobody may read a half-written file.
+        part = path.with_suffix(f".{os.getpid()}.part")
+        soundfile.write(part, samples * 0.99, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+        part.replace(path)
+    spoken: Samples = soundfile.read(path, dtype="float32")[0]
+    return spoken
 
 
 def speak_english(voice: str, text: str, cache: Path) -> Samples:
@@ -177,9 +183,9 @@ def prompt_names() -> tuple[str, ...]:
     return tuple(sorted(str(path.with_suffix("")) for path in found if path.parts[0] != "silence"))
 
 
-def _resampled(samples: Samples, rate: int) -> Samples:
+def _resampled(samples: npt.NDArray[Any], rate: int) -> Samples:
     if rate == SAMPLE_RATE:
-        return samples
+        return samples.astype(np.float32)
     return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ"), dtype=np.float32)
 
 
@@ -218,10 +224,13 @@ def _festival_speech(voice: Voice, text: str) -> Samples:
 class _RetroConfig(ctypes.Structure):
     """``ru_tts_conf_t`` of ru_tts.h."""
 
-    _fields_ = [(name, ctypes.c_int) for name in ("rate", "pitch", "intonation")] + [
+    _fields_ = (
+        ("rate", ctypes.c_int),
+        ("pitch", ctypes.c_int),
+        ("intonation", ctypes.c_int),
         ("gaps", ctypes.c_int * 8),
         ("flags", ctypes.c_int),
-    ]
+    )
 
 
 _RETRO_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
