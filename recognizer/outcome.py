@@ -58,9 +58,9 @@ _PRECEDENCE = (
     CallOutcome.NETWORK_CONGESTION,
     CallOutcome.CALL_PROGRESS,
 )
-_SPEAKS_LIKE_A_PERSON = frozenset(
-    {CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL, CallOutcome.COMPANY_IVR}
-)
+_GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
+_MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
+"""Recordings whose words are a person's."""
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
 
@@ -184,10 +184,11 @@ class SpeechJudge:
             for word, place in zip(heard.words, heard.places, strict=True)
             if not match.first_word <= place < match.end_word
         ]
+        is_machine = match.outcome in _MACHINES
         return Figures(
             score=match.score,
-            n_live_words=sum(word in self._lists.live for word in outside),
-            unknown_share=self._unknown_share(outside),
+            n_live_words=0 if is_machine else sum(w in self._lists.live for w in outside),
+            unknown_share=0.0 if is_machine else self._unknown_share(outside),
         )
 
     def _acoustic_figures(
@@ -256,7 +257,7 @@ class SpeechJudge:
         live: PhraseMatch | None,
         alternatives: tuple[tuple[CallOutcome, float], ...],
     ) -> SpokenVerdict:
-        if live is not None and not _overlap(live, match) and not self._is_machine(match, live):
+        if live is not None and _is_somebody_else(live, match):
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
                 live.score / 100.0,
@@ -270,7 +271,7 @@ class SpeechJudge:
         calibration = self._calibration
         cutoff = calibration.mark_cutoff if marks else calibration.announcement_cutoff
         if probability < cutoff:
-            if figures.n_live_words and match.outcome not in _SPEAKS_LIKE_A_PERSON:
+            if figures.n_live_words:
                 return SpokenVerdict(
                     CallOutcome.LIVE_PERSON,
                     0.6,
@@ -299,9 +300,17 @@ class SpeechJudge:
             figures=figures,
         )
 
-    def _is_machine(self, match: PhraseMatch, live: PhraseMatch) -> bool:
-        """Voicemail greetings and assistants speak as people do: «слушаю вас»."""
-        return match.outcome in _SPEAKS_LIKE_A_PERSON and match.first_word <= live.first_word
+def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
+    """Return whether a person's phrase beside an announcement is a person's indeed.
+
+    Assistants and voicemail greetings speak as people do («слушаю вас»); behind a company's menu a
+    person may come on the line.
+    """
+    if announcement.outcome in _GREETS_AS_A_PERSON:
+        return False
+    if announcement.outcome is CallOutcome.COMPANY_IVR:
+        return live.first_word >= announcement.end_word
+    return not _overlap(live, announcement)
 
 
 def _overlap(one: PhraseMatch, other: PhraseMatch) -> bool:

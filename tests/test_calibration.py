@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recognizer.calibration import Figures, load_calibration
+from recognizer.data_files import data_folder
+from recognizer.errors import DataFileError
+
+FIGURES = st.builds(
+    Figures,
+    score=st.floats(0, 100),
+    gap=st.floats(-500, 500) | st.just(-math.inf),
+    margin=st.floats(-500, 500) | st.just(math.inf),
+    mean_logprob=st.floats(-50, 0),
+    n_live_words=st.integers(0, 50),
+    unknown_share=st.floats(0, 1),
+)
+
+
+@given(FIGURES)
+def test_confidence_is_a_probability_whatever_was_measured(figures: Figures) -> None:
+    calibration = load_calibration()
+    for model in (calibration.acoustic, calibration.text):
+        assert 0.0 <= model.probability(figures) <= 1.0
+
+
+@given(FIGURES, st.floats(0, 50))
+def test_a_better_score_never_lowers_the_confidence(figures: Figures, more: float) -> None:
+    model = load_calibration().acoustic
+    better = Figures(**{**{f: getattr(figures, f) for f in figures.__struct_fields__},
+                        "score": min(100.0, figures.score + more)})
+    assert model.probability(better) >= model.probability(figures)
+
+
+def test_the_mark_needs_more_confidence_than_any_other_announcement() -> None:
+    calibration = load_calibration()
+    assert calibration.mark_cutoff > calibration.announcement_cutoff
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mark_cutoff = ", "mark_cutoff = 7 #", r"line \d+: expected 0 to 1, found 7"),
+        ("[text]", "[txt]", "unknown field `txt`|missing required field `text`"),
+    ],
+)
+def test_wrong_calibration_file_is_an_error_that_names_it(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "calibration.toml"
+    text = (data_folder(".") / "calibration.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataFileError, match=message):
+        load_calibration(path)

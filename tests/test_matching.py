@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz import fuzz
+
+from recognizer.matching import Matcher, TranscriptWords, find_matches
+from recognizer.normalization import normalize
+from recognizer.phrases import PhraseBook, load_phrases
+from recognizer.settings import PhraseSettings
+from recognizer.types import CallOutcome
+
+
+@pytest.fixture(scope="module")
+def book() -> PhraseBook:
+    return load_phrases(PhraseSettings())
+
+
+@pytest.fixture(scope="module")
+def matcher(book: PhraseBook) -> Matcher:
+    return Matcher(book)
+
+
+def best(matcher: Matcher, text: str) -> CallOutcome | None:
+    found = find_matches(text, matcher)
+    return found[0].outcome if found else None
+
+
+# The texts are the regulation's own, or garbles that a recogniser really wrote.
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("абонент временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("абонент заблокирован", CallOutcome.BLOCKED),
+        ("обслуживание номера временно приостановлено", CallOutcome.SERVICE_SUSPENDED),
+        ("номер не обслуживается", CallOutcome.NOT_IN_SERVICE),
+        ("номер временно недоступен", CallOutcome.TEMPORARILY_UNAVAILABLE),
+        ("номер не существует", CallOutcome.DOES_NOT_EXIST),
+        ("абонент не зарегистрирован в сети", CallOutcome.NOT_REGISTERED),
+        ("номер не используется", CallOutcome.NOT_IN_SERVICE),
+        ("номер телефона доступен для приобретения", CallOutcome.AVAILABLE_FOR_PURCHASE),
+        ("данный вид связи недоступен для абонента", CallOutcome.SERVICE_TYPE_UNAVAILABLE),
+        ("ваш номер заблокирован", CallOutcome.CALLER_RESTRICTED),
+        ("обонент временно на доступен", CallOutcome.TEMPORARILY_UNAVAILABLE),
+        ("номер дременно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("номер времени на заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("Отслуживыми эволентов временно приостановлены.", CallOutcome.SERVICE_SUSPENDED),
+    ],
+)
+def test_wording_finds_its_outcome(matcher: Matcher, text: str, outcome: CallOutcome) -> None:
+    assert best(matcher, text) is outcome
+
+
+def test_phrase_is_found_inside_a_long_transcript(matcher: Matcher) -> None:
+    text = "раз два три проверка связи " * 5 + "набранный вами номер не существует " + "спасибо " * 9
+    match = next(m for m in find_matches(text, matcher) if m.outcome is CallOutcome.DOES_NOT_EXIST)
+    words = text.split()
+    assert "существует" in words[match.first_word : match.end_word]
+    assert match.end_word - match.first_word <= 7
+
+
+def test_a_lost_please_costs_less_than_a_lost_temporarily(matcher: Matcher) -> None:
+    def score(text: str, phrase: str) -> float:
+        found = {normalize(m.phrase.text): m.score for m in matcher.find(text.split(), floor=0.0)}
+        return found[normalize(phrase)]
+
+    without_please = score(
+        "абонент недоступен перезвоните позже", "абонент недоступен, перезвоните позже"
+    )
+    without_temporarily = score("номер заблокирован", "номер временно заблокирован")
+    assert without_please > 95
+    assert without_temporarily < 60
+
+
+def test_temporarily_between_the_words_of_a_phrase_that_lacks_it_ruins_its_score(
+    matcher: Matcher,
+) -> None:
+    scores = {
+        m.phrase.text: m.score for m in matcher.find("номер временно заблокирован".split(), floor=0)
+    }
+    assert scores["номер временно заблокирован"] == 100
+    assert scores["номер заблокирован"] < 50
+
+
+def test_every_match_of_a_bare_text_has_no_times(matcher: Matcher) -> None:
+    assert all(m.start_s is None for m in find_matches("номер заблокирован", matcher))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "\n"])
+def test_nothing_said_matches_nothing(matcher: Matcher, text: str) -> None:
+    assert find_matches(text, matcher) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            "номер абонент временно не заблокирован существует ваш доступен алло э 22 the".split()
+        ),
+        max_size=12,
+    )
+)
+def test_any_words_give_scores_and_spans_in_range(matcher: Matcher, words: list[str]) -> None:
+    for match in matcher.find(words, floor=0.0):
+        assert 0 <= match.score <= 100
+        assert 0 <= match.first_word < match.end_word <= len(words)
+
+
+def slow_score(matcher: Matcher, phrase: list[str], weights: list[float], heard: list[str]) -> float:
+    """The best of all ways to pair the phrase's words, in order, one for one; by recursion."""
+    sounds = TranscriptWords.of(heard)
+    lists = matcher.book.words
+    costs = [
+        w * 0.9 if w > 1 else (0.05 if word in lists.filler else 0.35)
+        for w, word in zip(matcher.deciding_weights(sounds), sounds.words, strict=True)
+    ]
+    beside = [w * 0.6 if w > 1 else 0.0 for w in matcher.deciding_weights(sounds)]
+    spoken = TranscriptWords.of(phrase).sounds
+
+    def alike(i: int, j: int) -> float | None:
+        ratio = fuzz.ratio(spoken[i], sounds.sounds[j])
+        value = min(max((ratio - 50) / 45, 0.0), 1.0)
+        negated = [len(w) > 4 and w.startswith("не") for w in (phrase[i], sounds.words[j])]
+        value = value * 0.6 if negated[0] != negated[1] else value
+        return value if value >= 0.05 else None
+
+    def go(i: int, j: int, started: bool) -> float:
+        options = []
+        if i == len(phrase):
+            return -(beside[j] if j < len(costs) else 0.0)
+        options.append(go(i + 1, j, started))
+        if j < len(costs):
+            options.append(-costs[j] + go(i, j + 1, started))
+            value = alike(i, j)
+            if value is not None:
+                options.append(weights[i] * value + go(i + 1, j + 1, started=True))
+        return max(options)
+
+    starts = [go(0, j, False) - (beside[j - 1] if j else 0.0) for j in range(len(costs) + 1)]
+    return max(0.0, min(100.0, 100 * max(starts) / sum(weights)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from("номер временно заблокирован ваш пожалуйста абонент стол".split()),
+        min_size=1,
+        max_size=5,
+        unique=True,
+    )
+)
+def test_alignment_agrees_with_its_slow_twin(matcher: Matcher, words: list[str]) -> None:
+    wanted = normalize("номер временно заблокирован")
+    row = next(i for i, p in enumerate(matcher.phrases) if normalize(p.text) == wanted)
+    phrase = wanted.split()
+    weights = [matcher.book.words.weight(w) for w in phrase]
+    found = {m.phrase.id: m.score for m in matcher.find(words, floor=0.0)}
+    assert found[matcher.phrases[row].id] == pytest.approx(
+        slow_score(matcher, phrase, weights, words), abs=0.06
+    )

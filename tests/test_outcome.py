@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import pytest
+
+from recognizer.calibration import load_calibration
+from recognizer.matching import Matcher
+from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
+from recognizer.phrases import load_phrases
+from recognizer.settings import PhraseSettings
+from recognizer.types import (
+    Cadence,
+    CallOutcome,
+    PhraseListName,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    phrase_list_of,
+)
+
+
+@pytest.fixture(scope="module")
+def judge() -> SpeechJudge:
+    return SpeechJudge(Matcher(load_phrases(PhraseSettings())), load_calibration())
+
+
+# Regulation, section G, and the two sentences of a live person under it.
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("абонент временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("абонент заблокирован", CallOutcome.BLOCKED),
+        ("номер временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("обслуживание номера временно приостановлено", CallOutcome.SERVICE_SUSPENDED),
+        ("номер не обслуживается", CallOutcome.NOT_IN_SERVICE),
+        ("номер временно недоступен", CallOutcome.TEMPORARILY_UNAVAILABLE),
+        ("номер не существует", CallOutcome.DOES_NOT_EXIST),
+        ("номер не зарегистрирован в сети", CallOutcome.NOT_REGISTERED),
+        ("номер не используется", CallOutcome.NOT_IN_SERVICE),
+        ("номер телефона доступен для приобретения", CallOutcome.AVAILABLE_FOR_PURCHASE),
+        ("данный вид связи недоступен", CallOutcome.SERVICE_TYPE_UNAVAILABLE),
+        ("ваш номер заблокирован", CallOutcome.CALLER_RESTRICTED),
+        ("карту временно заблокировали", CallOutcome.LIVE_PERSON),
+        ("этот номер больше не используется мужем", CallOutcome.LIVE_PERSON),
+    ],
+)
+def test_fixed_pair_of_the_regulation(
+    judge: SpeechJudge, text: str, outcome: CallOutcome
+) -> None:
+    assert judge.judge_text(text).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "алло номер заблокирован говорите",
+        "у меня номер был заблокирован в банке",
+        "да вы неправильно набрали номер девушка",
+        "мой старый номер не существует уже год",
+        "я говорю абонент заблокирован мне так сказали",
+        "такого человека тут не существует",
+        "номер машины заблокирован в базе",
+        "жена сменила телефон этот номер больше не обслуживается она сказала",
+    ],
+)
+def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: str) -> None:
+    outcome = judge.judge_text(text).outcome
+    assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (
+            "абонент временно недоступен перезвоните позже the subscriber is temporarily "
+            "unavailable please call later",
+            CallOutcome.TEMPORARILY_UNAVAILABLE,
+        ),
+        (
+            "здравствуйте вы позвонили в компанию нажмите один соединяю алло да слушаю вас",
+            CallOutcome.LIVE_PERSON,
+        ),
+        (
+            "абонент не отвечает оставьте сообщение после сигнала",
+            CallOutcome.VOICEMAIL,
+        ),
+        (
+            "продолжаем дозваниваться до абонента телефон абонента выключен",
+            CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE,
+        ),
+    ],
+)
+def test_transcript_with_several_things_gives_the_one_that_decides(
+    judge: SpeechJudge, text: str, outcome: CallOutcome
+) -> None:
+    assert judge.judge_text(text).outcome is outcome
+
+
+@pytest.mark.parametrize("text", ["", "   ", "э", "...", "42", "hello there"])
+def test_text_that_says_nothing_gets_no_announcement(judge: SpeechJudge, text: str) -> None:
+    assert judge.judge_text(text).outcome in {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}
+
+
+def verdict(outcome: CallOutcome, confidence: float = 0.95) -> SpokenVerdict:
+    return SpokenVerdict(outcome, confidence, None, None)
+
+
+@pytest.mark.parametrize(
+    ("heard", "outcome"),
+    [
+        ([CallOutcome.COMPANY_IVR, CallOutcome.LIVE_PERSON], CallOutcome.LIVE_PERSON),
+        ([CallOutcome.LIVE_PERSON, CallOutcome.BLOCKED], CallOutcome.LIVE_PERSON),
+        ([CallOutcome.CALL_PROGRESS, CallOutcome.DOES_NOT_EXIST], CallOutcome.DOES_NOT_EXIST),
+        ([CallOutcome.BLOCKED, CallOutcome.TEMPORARILY_BLOCKED], CallOutcome.TEMPORARILY_BLOCKED),
+        ([CallOutcome.BLOCKED, CallOutcome.CALLER_RESTRICTED], CallOutcome.CALLER_RESTRICTED),
+        ([CallOutcome.UNDETERMINED, CallOutcome.NO_ANSWER], CallOutcome.NO_ANSWER),
+    ],
+)
+def test_what_decides_among_several_stretches(
+    heard: list[CallOutcome], outcome: CallOutcome
+) -> None:
+    found, deciding = decide_call(20.0, (), (), [verdict(kind) for kind in heard])
+    assert found.kind is outcome
+    assert deciding is not None
+
+
+def tone(kind: ToneKind, start_s: float, end_s: float, n_periods: int) -> ToneEvent:
+    return ToneEvent(kind, start_s, end_s, (425.0,), Cadence((1000, 4000)), n_periods, -20.0)
+
+
+def sound(kind: SegmentKind, start_s: float, end_s: float) -> Segment:
+    return Segment(kind, start_s, end_s, -20.0)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "tones", "segments", "outcome"),
+    [
+        (30.0, [tone(ToneKind.RINGBACK, 0, 26, 6)], [], CallOutcome.RINGBACK_ONLY),
+        (6.0, [tone(ToneKind.BUSY, 0, 6, 8)], [], CallOutcome.BUSY_TONE),
+        (6.0, [tone(ToneKind.CONGESTION, 0, 6, 15)], [], CallOutcome.BUSY_TONE),
+        (
+            14.0,
+            [tone(ToneKind.RINGBACK, 0, 6, 2), tone(ToneKind.BUSY, 8, 14, 8)],
+            [],
+            CallOutcome.BUSY_TONE,
+        ),
+        (
+            40.0,
+            [tone(ToneKind.RINGBACK, 0, 31, 7), tone(ToneKind.BUSY, 34, 40, 8)],
+            [],
+            CallOutcome.RINGBACK_ONLY,
+        ),
+        (9.0, [tone(ToneKind.FAX, 1, 5, 2)], [], CallOutcome.FAX),
+        (20.0, [], [sound(SegmentKind.MUSIC, 1, 19)], CallOutcome.MUSIC),
+        (20.0, [], [sound(SegmentKind.SILENCE, 0, 20)], CallOutcome.SILENCE),
+        (1.0, [], [sound(SegmentKind.SILENCE, 0, 1)], CallOutcome.DISCONNECTED),
+        (20.0, [], [sound(SegmentKind.NOISE, 0, 20)], CallOutcome.UNDETERMINED),
+        (
+            20.0,
+            [tone(ToneKind.RINGBACK, 0, 11, 3)],
+            [sound(SegmentKind.NOISE, 11, 20)],
+            CallOutcome.UNDETERMINED,
+        ),
+        (0.0, [], [], CallOutcome.DISCONNECTED),
+    ],
+)
+def test_call_without_speech_is_what_its_sounds_say(
+    duration_s: float, tones: list[ToneEvent], segments: list[Segment], outcome: CallOutcome
+) -> None:
+    found, deciding = decide_call(duration_s, tones, segments, [])
+    assert found.kind is outcome
+    assert deciding is None
+
+
+def test_one_beep_is_less_certain_than_a_cadence() -> None:
+    one, _ = decide_call(3.0, [tone(ToneKind.RINGBACK, 0, 1, 1)], [], [])
+    many, _ = decide_call(30.0, [tone(ToneKind.RINGBACK, 0, 26, 6)], [], [])
+    assert one.confidence < many.confidence

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
+
+from recognizer.matching import Matcher
+from recognizer.phrases import load_phrases
+from recognizer.settings import PhraseSettings
+from recognizer.types import Audio, CallOutcome
+from recognizer.verification import Hearing, Verifier
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(Matcher(load_phrases(PhraseSettings())))
+
+
+def hear(verifier: Verifier, speech: ScriptedSpeech) -> Hearing:
+    audio = Audio(np.zeros(64_000, np.float32), 16_000)
+    return verifier.hear(ScriptedEngine(default=speech).listen(audio))
+
+
+def outcomes(hearing: Hearing) -> list[CallOutcome]:
+    return [c.outcome for c in hearing.candidates]
+
+
+def test_sound_overrules_a_transcript_that_lost_temporarily(verifier: Verifier) -> None:
+    speech = ScriptedSpeech(
+        "Номер заблокирован.",
+        {"Номер заблокирован.": -20.0, "Номер временно заблокирован.": -5.0},
+    )
+    assert outcomes(hear(verifier, speech))[0] is CallOutcome.TEMPORARILY_BLOCKED
+
+
+def test_forbidden_rival_is_compared_even_when_the_text_leaves_no_doubt(
+    verifier: Verifier,
+) -> None:
+    hearing = hear(verifier, ScriptedSpeech("Абонент заблокирован."))
+    assert outcomes(hearing)[0] is CallOutcome.BLOCKED
+    assert {CallOutcome.TEMPORARILY_BLOCKED, CallOutcome.CALLER_RESTRICTED} <= set(
+        outcomes(hearing)
+    )
+    assert hearing.margin < math.inf
+
+
+def test_rival_stands_in_the_place_of_the_matched_words_only(verifier: Verifier) -> None:
+    hearing = hear(verifier, ScriptedSpeech("Здравствуйте, абонент заблокирован, до свидания."))
+    rival = next(c for c in hearing.candidates if c.outcome is CallOutcome.TEMPORARILY_BLOCKED)
+    assert rival.score.text.startswith("Здравствуйте, ")
+    assert rival.score.text.endswith(", до свидания.")
+    assert "временно" in rival.score.text
+
+
+def test_free_hypothesis_is_asked_for_only_in_doubt(verifier: Verifier) -> None:
+    sure = ScriptedSpeech("Номер не существует.", confidence=0.99)
+    assert hear(verifier, sure).free is None
+    doubtful = ScriptedSpeech("Нумер несу.", guided="Номер не существует.")
+    assert hear(verifier, doubtful).free is not None
+
+
+def test_wishful_guided_hypothesis_stays_behind_the_free_one(verifier: Verifier) -> None:
+    speech = ScriptedSpeech(
+        "Потуши свет в гостиной.",
+        {"Потуши свет в гостиной.": -4.0},
+        guided="Номер не существует.",
+    )
+    hearing = hear(verifier, speech)
+    assert hearing.hypothesis_total == -4.0
+    assert hearing.candidates
+    assert all(c.score.total_logprob < hearing.hypothesis_total for c in hearing.candidates)
+
+
+def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> None:
+    assert hear(verifier, ScriptedSpeech("Потуши свет в гостиной")).candidates == ()
+
+
+def test_nothing_heard_is_a_hearing_without_candidates(verifier: Verifier) -> None:
+    hearing = hear(verifier, ScriptedSpeech(""))
+    assert hearing.candidates == ()
+    assert hearing.hypothesis_total == -math.inf
