@@ -70,6 +70,14 @@ def test_the_channel_with_ringback_is_the_remote_party(level: float) -> None:
     assert chosen(voice(15, 1, 0.3), remote).channel == 1
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_an_agent_who_talks_while_it_rings_hides_no_ringback(seed: int) -> None:
+    agent = voice(10, seed, 0.3)
+    while_it_rings = np.concatenate([agent[:8_000], agent[40_000:48_000]])
+    assert np.sqrt(np.mean(while_it_rings**2)) > 0.05  # the tone: 0.07
+    assert chosen(agent, ringback(2)).channel == 1
+
+
 @pytest.mark.parametrize(
     "signal",
     [

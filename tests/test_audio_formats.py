@@ -142,6 +142,13 @@ def test_a_hint_outranks_the_name_of_headerless_sound() -> None:
         read_audio(data, format_hint="alow")
 
 
+@pytest.mark.parametrize("byte", [0x55, 0xD5])
+def test_a_law_silence_is_not_taken_for_letters(byte: int) -> None:
+    audio = read_audio(bytes([byte]) * 8_000, name="call.alaw")
+    assert audio.duration_s == 1.0
+    assert np.abs(audio.samples).max() < 1e-3
+
+
 @pytest.mark.parametrize("name", ["call.wav", "call.mp3", "call.gsm", "call.alaw", "call.txt", "x"])
 @pytest.mark.parametrize(
     "case",

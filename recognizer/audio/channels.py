@@ -5,7 +5,8 @@ in this order:
 
 1. Call-progress tones (ringback, busy, special information, fax answer) in one channel and at
    least 10 dB weaker in every other: that channel. The network plays them towards us, so they
-   lie where the remote party is heard; our agent's microphone does not hear them.
+   lie where the remote party is heard; our agent's microphone does not hear them. Measured in
+   the band of the tone, so that an agent who talks meanwhile does not matter.
 2. All channels with sound in them carry the same sound (also inverted): the loudest of them.
 3. Only one channel has anything but silence or a steady noise: that one.
 4. Otherwise both parties are there and nothing tells them apart: the mean of the channels that
@@ -103,6 +104,7 @@ class ChannelSurvey:
         self._audible = frequencies >= 60.0
         self._level_dbfs: list[npt.NDArray[np.floating]] = []
         self._tone_share: list[npt.NDArray[np.floating]] = []
+        self._band_db: list[npt.NDArray[np.floating]] = []
         self._products = np.zeros((n_channels, n_channels))
 
     def push(self, samples: Frames) -> None:
@@ -115,8 +117,9 @@ class ChannelSurvey:
         self._level_dbfs.append(10 * np.log10(np.mean(frames**2, axis=1) + 1e-12))
         spectrum = np.abs(np.fft.rfft(frames * self._window, axis=1)) ** 2
         total = spectrum[:, self._audible].sum(axis=1) + 1e-12
-        bands = [spectrum[:, band].sum(axis=1) for band in self._bands]
-        self._tone_share.append(np.max(bands, axis=0) / total)
+        bands = np.stack([spectrum[:, band].sum(axis=1) for band in self._bands], axis=1)
+        self._tone_share.append(bands.max(axis=1) / total)
+        self._band_db.append(10 * np.log10(bands + 1e-12))
         flat = frames.reshape(-1, frames.shape[2])
         self._products += flat.T @ flat
 
@@ -145,8 +148,12 @@ class ChannelSurvey:
         found = int(np.argmax(seconds))
         if seconds[found] < _TONE_MIN_S or np.any(np.delete(seconds, found) >= _TONE_MIN_S):
             return None
-        beeps = levels[tonal[:, found]].mean(axis=0)
-        if np.any(beeps[found] - np.delete(beeps, found) < _CROSSTALK_DB):
+        beeps_db = np.concatenate(self._band_db)[tonal[:, found]]
+        heard = np.arange(len(beeps_db)), beeps_db[:, :, found].argmax(axis=1)
+        in_band_db = beeps_db[heard]  # (n_frames, n_channels): the same tone in every channel
+        # An agent who talks meanwhile crosses the band now and then, an echo is always in it.
+        others_db = np.percentile(np.delete(in_band_db, found, axis=1), 25, axis=0)
+        if np.any(in_band_db[:, found].mean() - others_db < _CROSSTALK_DB):
             return None
         return _only(self._n_channels, found, "call-progress tones are heard in it alone")
 

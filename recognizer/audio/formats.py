@@ -172,7 +172,8 @@ def _is_text(head: bytes) -> bool:
         if problem.start < len(head) - 3:
             return False
         text = head[: problem.start].decode("utf-8")
-    return bool(text) and all(c.isprintable() or c in "\r\n\t\f\ufeff" for c in text)
+    # A-law silence may be nothing but 0x55, the letter U.
+    return len(set(text)) > 4 and all(c.isprintable() or c in "\r\n\t\f\ufeff" for c in text)
 
 
 def _by_signature(source: SourceFile, start: int) -> Container | None:
