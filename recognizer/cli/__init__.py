@@ -22,7 +22,7 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach every command; a command's module is light, its work is imported when it runs."""
-    from recognizer.cli import contacts, doctor, journal, models, phrases
+    from recognizer.cli import contacts, doctor, journal, models, phrases, users
     from recognizer.cli.batch import batch
     from recognizer.cli.classify import classify
     from recognizer.cli.decide import decide
@@ -38,6 +38,7 @@ def _register() -> None:
     app.command("watch")(watch)
     app.command("serve")(serve)
     app.add_typer(api_keys, name="api-keys")
+    app.add_typer(users.app, name="users")
     app.add_typer(phrases.app, name="phrases")
     app.add_typer(models.app, name="models")
     app.add_typer(contacts.app, name="contacts")

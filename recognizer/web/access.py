@@ -74,9 +74,19 @@ _audit = sa.Table(
 
 
 class AccessError(RecognizerError):
-    """A user cannot be made or changed as asked; the message is Russian, for the page."""
+    """A user cannot be made or changed as asked; the message is Russian, for the page.
+
+    Attributes
+    ----------
+    english : str
+        The same for the command line; empty where only the page can say it.
+    """
 
     kind = "access"
+
+    def __init__(self, message: str, english: str = "") -> None:
+        super().__init__(message)
+        self.english = english
 
 
 class SignInRefused(AccessError):  # noqa: N818 - a refusal, not a failure of ours
@@ -157,20 +167,32 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
 
 def _check_new(login: str, name: str) -> None:
     if not login or len(login) > 64 or not login.isprintable() or any(map(str.isspace, login)):
-        raise AccessError("Имя для входа: от 1 до 64 знаков без пробелов.")
+        raise AccessError(
+            "Имя для входа: от 1 до 64 знаков без пробелов.",
+            f"login: expected 1 to 64 characters without spaces, got {login!r}",
+        )
     if not name or len(name) > 128 or not name.isprintable():
-        raise AccessError("Имя сотрудника: от 1 до 128 знаков.")
+        raise AccessError(
+            "Имя сотрудника: от 1 до 128 знаков.", "name: expected 1 to 128 characters"
+        )
 
 
 def _check_password(password: str, login: str) -> None:
     if len(password) < _MIN_PASSWORD_LENGTH:
         raise AccessError(
-            f"Пароль слишком короткий: нужно не меньше {_MIN_PASSWORD_LENGTH} знаков."
+            f"Пароль слишком короткий: нужно не меньше {_MIN_PASSWORD_LENGTH} знаков.",
+            f"password: expected {_MIN_PASSWORD_LENGTH} characters or more, got {len(password)}",
         )
     if len(password) > 1024:
-        raise AccessError("Пароль слишком длинный: не больше 1024 знаков.")
+        raise AccessError(
+            "Пароль слишком длинный: не больше 1024 знаков.",
+            "password: expected 1024 characters or fewer",
+        )
     if login.casefold() in password.casefold():
-        raise AccessError("Пароль не должен содержать имя для входа.")
+        raise AccessError(
+            "Пароль не должен содержать имя для входа.",
+            "password: expected one that does not contain the login",
+        )
 
 
 class Access:
@@ -270,7 +292,9 @@ class Access:
             with self._writing.begin() as connection:
                 made = connection.execute(_users.insert().returning(_users), row).one()
         except sa.exc.IntegrityError as problem:
-            raise AccessError(f"Имя для входа «{login}» уже занято.") from problem
+            raise AccessError(
+                f"Имя для входа «{login}» уже занято.", f"login {login!r} is taken already"
+            ) from problem
         return _user(made)
 
     def users(self) -> tuple[User, ...]:
