@@ -138,7 +138,8 @@ def run_job(
     from recognizer.audio import probe_audio  # noqa: PLC0415
 
     try:
-        duration_s = probe_audio(Path(job.path)).duration_s
+        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
+        duration_s = probe_audio(Path(job.path), channel="mix").duration_s
     except AudioError:
         duration_s = None  # the recogniser says what is wrong with it
     if duration_s is not None:
@@ -445,6 +446,11 @@ class WorkerPool:
     def is_loaded(self) -> bool:
         """True while a worker has its models loaded."""
         return any(worker.is_loaded for worker in self._workers)
+
+    @property
+    def are_all_loaded(self) -> bool:
+        """True while every worker has its models loaded."""
+        return all(worker.is_loaded for worker in self._workers)
 
     def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
         """Queue a job; the future raises only what `Worker.run` raises.
