@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,6 +167,21 @@ class Evaluation:
     def wrong_marks(self) -> tuple[ClipResult, ...]:
         """The mistakes that must not happen."""
         return tuple(result for result in self.results if result.is_wrong_mark)
+
+    def forbidden_confusions(self, pairs: Set[frozenset[CallOutcome]]) -> tuple[ClipResult, ...]:
+        """Return the clips that confuse a pair of the regulation's section G, in any direction.
+
+        Parameters
+        ----------
+        pairs : set of frozensets of two outcomes
+            As `PhraseBook.forbidden_confusions`.
+        """
+        return tuple(
+            result
+            for result in self.results
+            if not result.is_right
+            and any(frozenset({e, result.outcome}) in pairs for e in result.clip.expected)
+        )
 
     @property
     def regressions(self) -> tuple[ClipResult, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from recognizer.errors import DataFileError, RecognizerError
 from recognizer.evaluation import ClipResult, Evaluation, Tally
+from recognizer.types import CallOutcome
 
 __all__ = [
     "draw_confusions",
@@ -22,13 +23,32 @@ __all__ = [
 ]
 
 
-def print_evaluation(evaluation: Evaluation, worse: Iterable[ClipResult] = ()) -> None:
-    """Print accuracy, the confusion matrix and every clip that needs a look."""
+ForbiddenPairs = Set[frozenset[CallOutcome]]
+
+
+def print_evaluation(
+    evaluation: Evaluation, forbidden: ForbiddenPairs, worse: Iterable[ClipResult] = ()
+) -> None:
+    """Print accuracy, the confusion matrix and every clip that needs a look.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    forbidden : set of frozensets of two outcomes
+        Pairs that must not be confused.
+    worse : iterable of ClipResult
+        Right in an earlier run, wrong now.
+    """
     console = Console()
     console.print(_tally_table("list", {**evaluation.by_list(), "all": evaluation.total}))
     console.print(_tally_table("outcome", evaluation.by_outcome()))
     console.print(_confusion_table(evaluation))
+    confused = evaluation.forbidden_confusions(forbidden)
+    console.print(
+        f"wrong marks: {len(evaluation.wrong_marks)}, forbidden confusions: {len(confused)}"
+    )
     _print_clips(console, "Wrong marks (invalid_number without cause)", evaluation.wrong_marks)
+    _print_clips(console, "Forbidden confusions", confused)
     _print_clips(console, "Regressions", evaluation.regressions)
     _print_clips(console, "Right in the earlier run, wrong now", worse)
     known = [r for r in evaluation.results if not r.is_right and not r.is_regression]
@@ -77,7 +97,9 @@ def _print_clips(console: Console, title: str, results: Iterable[ClipResult]) ->
         console.print(f"  {result.clip.name}: expected {wanted}, got {got}{heard}", markup=False)
 
 
-def evaluation_to_dict(evaluation: Evaluation, worse: Iterable[ClipResult] = ()) -> dict[str, Any]:
+def evaluation_to_dict(
+    evaluation: Evaluation, forbidden: ForbiddenPairs, worse: Iterable[ClipResult] = ()
+) -> dict[str, Any]:
     """Return the same as plain values for JSON."""
     return {
         "total": _tally_dict(evaluation.total),
@@ -88,6 +110,7 @@ def evaluation_to_dict(evaluation: Evaluation, worse: Iterable[ClipResult] = ())
             for (expected, got), count in sorted(evaluation.confusions().items())
         ],
         "wrong_marks": [r.clip.name for r in evaluation.wrong_marks],
+        "forbidden_confusions": [r.clip.name for r in evaluation.forbidden_confusions(forbidden)],
         "regressions": [r.clip.name for r in evaluation.regressions],
         "worse_than_baseline": [r.clip.name for r in worse],
         "repaired": [r.clip.name for r in evaluation.repaired],

@@ -137,6 +137,18 @@ def test_a_clip_that_was_right_in_the_earlier_run_and_is_wrong_now_is_worse() ->
     assert [r.clip.name for r in now.worse_than(earlier)] == ["was right"]
 
 
+def test_a_forbidden_pair_is_confused_in_either_direction_and_silence_confuses_nothing() -> None:
+    found = Evaluation(
+        (
+            result(clip("mark", SAID.TEMPORARILY_BLOCKED), SAID.BLOCKED),
+            result(clip("no mark", SAID.BLOCKED), SAID.TEMPORARILY_BLOCKED),
+            result(clip("abstained", SAID.BLOCKED), SAID.UNDETERMINED),
+            result(clip("right", SAID.BLOCKED), SAID.BLOCKED),
+        )
+    ).forbidden_confusions(PAIRS)
+    assert [r.clip.name for r in found] == ["mark", "no mark"]
+
+
 def test_confusions_put_every_right_answer_on_the_diagonal() -> None:
     confusions = Evaluation(
         (
@@ -182,6 +194,7 @@ def test_saved_outcomes_are_read_back_and_anything_else_is_refused(tmp_path: Pat
         read_outcomes(path)
 
 
+PAIRS = frozenset({frozenset({SAID.TEMPORARILY_BLOCKED, SAID.BLOCKED})})
 SOME = Evaluation(
     (
         result(clip("right.wav", SAID.BLOCKED), SAID.BLOCKED, elapsed_s=0.5),
@@ -191,7 +204,7 @@ SOME = Evaluation(
 
 
 def test_the_report_names_a_wrong_mark_and_its_clip(capsys: pytest.CaptureFixture[str]) -> None:
-    print_evaluation(SOME)
+    print_evaluation(SOME, PAIRS)
     printed = capsys.readouterr().out
     assert "Wrong marks" in printed
     assert "mark.wav: expected temporarily_blocked, got blocked" in printed
@@ -199,9 +212,10 @@ def test_the_report_names_a_wrong_mark_and_its_clip(capsys: pytest.CaptureFixtur
 
 
 def test_the_json_report_holds_the_same() -> None:
-    values = json.loads(json.dumps(evaluation_to_dict(SOME)))
+    values = json.loads(json.dumps(evaluation_to_dict(SOME, PAIRS)))
     assert values["total"] == {"clips": 2, "right": 1, "right_list": 1, "abstentions": 0}
     assert values["wrong_marks"] == values["regressions"] == ["mark.wav"]
+    assert values["forbidden_confusions"] == ["mark.wav"]
     assert values["outcomes"] == {"right.wav": "blocked", "mark.wav": "blocked"}
 
 

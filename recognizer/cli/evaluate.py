@@ -85,12 +85,13 @@ def evaluate(
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
     found = evaluation.evaluate(_progress(clips), recognizer.recognize)
     worse = found.worse_than(earlier)
+    forbidden = recognizer.phrases.forbidden_confusions()
     if output_format is EvaluationFormat.JSON:
         import json
 
-        print(json.dumps(evaluation_to_dict(found, worse), ensure_ascii=False, indent=1))
+        print(json.dumps(evaluation_to_dict(found, forbidden, worse), ensure_ascii=False, indent=1))
     else:
-        print_evaluation(found, worse)
+        print_evaluation(found, forbidden, worse)
     if save is not None:
         write_outcomes(save, found.outcomes())
     if confusion_matrix is not None:
