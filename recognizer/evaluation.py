@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +168,9 @@ class Evaluation:
         """The mistakes that must not happen."""
         return tuple(result for result in self.results if result.is_wrong_mark)
 
-    def forbidden_confusions(self, pairs: Set[frozenset[CallOutcome]]) -> tuple[ClipResult, ...]:
+    def forbidden_confusions(
+        self, pairs: frozenset[frozenset[CallOutcome]]
+    ) -> tuple[ClipResult, ...]:
         """Return the clips that confuse a pair of the regulation's section G, in any direction.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-ForbiddenPairs = Set[frozenset[CallOutcome]]
+ForbiddenPairs = frozenset[frozenset[CallOutcome]]
 
 
 def print_evaluation(

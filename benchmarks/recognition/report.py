@@ -12,7 +12,9 @@ risk and coverage) is over calls with an answer, that is, not `undetermined`.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +31,9 @@ from benchmarks.recognition.measures import (
     risk_coverage,
 )
 from recognizer.evaluation import is_wrong_mark
+from recognizer.normalization import normalize
+from recognizer.phrases import load_phrases
+from recognizer.settings import PhraseSettings
 from recognizer.types import CallOutcome, phrase_list_of
 
 
@@ -100,8 +105,26 @@ def _voice_kind(call: Call) -> str:
     return call.voice.split("-")[0].split(":")[0] or "none"
 
 
+@functools.cache
+def _listed_texts() -> frozenset[str]:
+    return frozenset(normalize(phrase.text) for phrase in load_phrases(PhraseSettings()).phrases)
+
+
+def _wording(call: Call) -> str:
+    """Return whether the lists hold a sentence of this announcement word for word.
+
+    The wordings of the benchmark are never copied into the lists, but whoever writes a list from
+    what carriers say may write the same sentence.
+    """
+    if call.kind != "announcement":
+        return "no announcement"
+    sentences = (normalize(part) for part in re.split(r"[.!?]", call.text) if part.strip())
+    return "listed" if _listed_texts().intersection(sentences) else "unseen"
+
+
 GROUPINGS: dict[str, Callable[[Call], str]] = {
     "kind": lambda call: call.kind,
+    "wording": _wording,
     "codec": lambda call: call.codec,
     "SNR, dB": lambda call: "clean" if call.snr_db is None else f"{call.snr_db:.0f}",
     "noise": lambda call: call.noise or "none",
