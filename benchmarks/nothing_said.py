@@ -46,7 +46,8 @@ def _shaped(rng: np.random.Generator, seconds: float, slope: float) -> _Signal:
     n = round(seconds * RATE)
     spectrum = np.fft.rfft(rng.standard_normal(n))
     frequency = np.maximum(np.fft.rfftfreq(n, 1 / RATE), 60)
-    return np.fft.irfft(spectrum * frequency**-slope, n)
+    noise: _Signal = np.fft.irfft(spectrum * frequency**-slope, n)
+    return noise
 
 
 def _silence(rng: np.random.Generator) -> _Signal:
@@ -56,7 +57,8 @@ def _silence(rng: np.random.Generator) -> _Signal:
 def _hum(rng: np.random.Generator) -> _Signal:
     seconds = rng.uniform(3, 12)
     parts = [_sine(50 * k, seconds) * rng.uniform(0, 1) / k for k in range(1, rng.integers(3, 12))]
-    return np.sum(parts, axis=0) + 0.01 * rng.standard_normal(len(parts[0]))
+    hum: _Signal = np.sum(parts, axis=0)
+    return hum + 0.01 * rng.standard_normal(len(parts[0]))
 
 
 def _line_noise(rng: np.random.Generator) -> _Signal:
@@ -146,7 +148,8 @@ def _note(rng: np.random.Generator, midi: float, seconds: float, timbre: int) ->
     tone: _Signal = np.sum([np.sin(r * phase + rng.uniform(0, 6)) / r**1.1 for r in ratios], axis=0)
     decay = {0: 9.0, 1: 0.35, 2: 0.8, 3: 4.0, 4: 9.0}[timbre]
     attack = np.minimum(t / 0.01, 1) * np.minimum((seconds - t) / 0.02, 1)
-    return tone * np.exp(-t / decay) * attack
+    note: _Signal = tone * np.exp(-t / decay) * attack
+    return note
 
 
 def _music(rng: np.random.Generator) -> _Signal:

@@ -9,6 +9,7 @@ Not handled: signals of two tones less than 75 Hz apart (North American ringback
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +32,9 @@ _JOIN_HZ = 12.0
 _MAX_SPREAD_HZ = 8.0
 _MAX_SPREAD = 0.007
 _MAX_LEVEL_SPREAD = 4.0
-_MAX_LEVEL_SPREAD_IF_PURE = 10.0
+_MAX_LEVEL_SPREAD_IF_WEAK = 10.0
 _PURE = 0.9
+_WEAK = 10**-3.5  # -35 dBFS
 _SWAY = 0.1  # frames this much weaker than the weakest tone looked for still belong to it
 _MIN_LENGTH_S = 0.035
 _EDGE_S = 0.03  # a beep this near to the recording's start or end may have been cut by it
@@ -63,6 +65,9 @@ class Beep:
         Mean square.
     purity : float
         Part of the sound's power that is in the tone, 0-1.
+    droop_db : float
+        By how much its last third is weaker than its first: a machine's beep keeps its level, a
+        struck or plucked note dies away.
     start, end : Edge
         How it begins and ends.
     is_quiet_before, is_quiet_after : bool
@@ -75,6 +80,7 @@ class Beep:
     second_hz: float | None
     power: float
     purity: float
+    droop_db: float
     start: Edge
     end: Edge
     is_quiet_before: bool
@@ -199,7 +205,8 @@ class BeepFinder:
             return None
         power = float(np.median(tone[inner]))
         purity = float(np.median((frames.share_of_two if is_pair else frames.share)[inner]))
-        sway = _MAX_LEVEL_SPREAD_IF_PURE if purity >= _PURE else _MAX_LEVEL_SPREAD
+        sways = purity >= _PURE and power < _WEAK
+        sway = _MAX_LEVEL_SPREAD_IF_WEAK if sways else _MAX_LEVEL_SPREAD
         if purity < _MIN_PURITY or not _is_steady(tone[inner], sway):
             return None
         if float(tone[inner].max()) < self._min_power:
@@ -216,6 +223,7 @@ class BeepFinder:
             second_hz=hz[1] if is_pair else None,
             power=power,
             purity=purity,
+            droop_db=_droop_db(tone[inner]),
             start=_edge(before / power, is_cut=start_s < _EDGE_S),
             end=_edge(after / power, is_cut=is_cut),
             is_quiet_before=before < _QUIET_RATIO * power,
@@ -259,6 +267,11 @@ def _is_steady(power: Floats, sway: float) -> bool:
         if high <= sway * low:
             return True
     return False
+
+
+def _droop_db(power: Floats) -> float:
+    third = max(1, len(power) // 3)
+    return 10 * math.log10(float(np.median(power[:third])) / float(np.median(power[-third:])))
 
 
 def _crossing(amplitude: Floats, outermost: int, *, step: int) -> float:
@@ -324,6 +337,7 @@ def _join(last: Beep, beep: Beep) -> Beep:
         second_hz=longer.second_hz,
         power=longer.power,
         purity=longer.purity,
+        droop_db=longer.droop_db,
         start=last.start,
         end=beep.end,
         is_quiet_before=last.is_quiet_before,

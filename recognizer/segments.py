@@ -32,8 +32,8 @@ __all__ = ["Scan", "Scanner", "find_segments"]
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
 _MIN_SPEECH_S = 0.15
-# What a voice is and hum, tones and music are not. Measured on 1650 stretches of 560 prompts (clean,
-# through codecs, with 10 dB of noise) against hold music and 300 clips without speech:
+# What a voice is and hum, tones and music are not. Measured on 1650 stretches of 560 prompts,
+# clean, through codecs and in 10 dB of noise, against hold music and 300 clips without speech:
 _MIN_DYNAMICS = 3.2  # 5 dB between the loud and the weak moments; voices 6 and more, hum up to 4.1
 _MAX_TONAL_PART = 0.95  # of the power in moments that are one tone; 99 voices in 100 up to 0.89
 _MAX_STEADINESS = 0.42  # voices up to 0.38

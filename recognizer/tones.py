@@ -33,6 +33,7 @@ _MAX_ODD_LENGTH = 0.1
 _MAX_ODD_PITCH_HZ = 5.0
 _MAX_ODD_PART = 0.34
 _MIN_QUIET_PART = 0.6
+_MAX_DROOP_DB = 5.0
 # A beep that another sound cuts short must be much like its neighbour.
 _MIN_PART_S = 0.1
 _MAX_DRIFT_OF_PART_HZ = 8.0
@@ -301,7 +302,12 @@ def _is_regular(chain: Sequence[Beep], spec: ToneSpec) -> bool:
         <= _MAX_ODD_PART * len(measured)
         and _n_odd(pitches, _MAX_ODD_PITCH_HZ) <= _MAX_ODD_PART * len(pitches)
         and _part_quiet(chain) >= _MIN_QUIET_PART
+        and sum(map(_dies_away, chain)) <= _MAX_ODD_PART * len(chain)
     )
+
+
+def _dies_away(beep: Beep) -> bool:
+    return abs(beep.droop_db) > _MAX_DROOP_DB
 
 
 def _n_odd(values: Sequence[float], tolerance: float) -> int:
@@ -382,11 +388,9 @@ def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
     if beep.length_s * 1000 < _MIN_PART_OF_CUT * spec.on_ms[0]:
         return False
     is_apart = beep.is_cut or beep.is_quiet_before or beep.is_quiet_after
-    if not is_apart or beep.purity < _MIN_PURITY_OF_LONE_BEEP:
+    if not is_apart or beep.purity < _MIN_PURITY_OF_LONE_BEEP or _dies_away(beep):
         return False
-    return not spec.is_isolated or (
-        beep.is_quiet_before and beep.is_quiet_after and beep.length_s * 1000 >= spec.on_ms[0]
-    )
+    return not (spec.is_isolated and Edge.COVERED in (beep.start, beep.end))
 
 
 def _absorbed(signals: list[_Signal], left: Sequence[Beep]) -> list[_Signal]:
