@@ -85,12 +85,25 @@ def ensure_model(name: str, settings: Settings) -> Path:
             f"model {name!r} is not installed in {models_folder}; "
             f"type: recognizer models install {name}"
         )
-    print(
-        f"recognizer: putting {name} together in {models_folder} (once, "
-        f"{manifest.size_bytes / 1e6:.0f} MB)",
-        file=sys.stderr,
+    return install_model(
+        manifest, models_folder, sources=offline, progress=_Notice(manifest, models_folder)
     )
-    return install_model(manifest, models_folder, sources=offline)
+
+
+class _Notice:
+    """Progress that says one line when the work begins; where it is done already, none."""
+
+    def __init__(self, manifest: Manifest, models_folder: Path) -> None:
+        self._line = (
+            f"recognizer: putting {manifest.name} together in {models_folder} "
+            f"(once, {manifest.size_bytes / 1e6:.0f} MB)"
+        )
+        self._is_said = False
+
+    def __call__(self, _what: str, _done: int, _total: int) -> None:
+        if not self._is_said:
+            print(self._line, file=sys.stderr)
+            self._is_said = True
 
 
 def has_local_source(manifest: Manifest) -> bool:

@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from recognizer.cli import app
+from recognizer.model_install import ensure_model
+from recognizer.settings import load_settings
 
 
 @pytest.fixture
@@ -108,3 +110,16 @@ def test_a_journal_elsewhere_does_not_show_its_password(
     result = _doctor()
     assert "secret" not in result.stdout
     assert "not contacted" in _line(result.stdout, "journal")
+
+
+def test_a_model_that_changed_since_its_check_is_doubted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = home / "models"
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_MODELS_DIR", str(models))
+    folder = ensure_model("whisper-base", load_settings())
+    assert "verify" not in _line(_doctor().stdout, "model whisper-base")
+    config = folder / "config.json"
+    config.write_bytes(b"?" * config.stat().st_size)
+    line = _line(_doctor().stdout, "model whisper-base")
+    assert "type: recognizer models verify whisper-base" in line

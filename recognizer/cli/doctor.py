@@ -98,13 +98,16 @@ def _libraries() -> Iterator[_Finding]:
 
 def _models(settings: Settings) -> Iterator[_Finding]:
     from recognizer.model_install import has_local_source
-    from recognizer.model_registry import find_installed, load_manifests
+    from recognizer.model_registry import find_installed, is_verified, load_manifests
 
     models_folder = settings.recognition.models_folder
     for manifest in load_manifests().values():
         folder = find_installed(manifest.name, models_folder)
         if folder is not None:
-            finding = _Finding(f"model {manifest.name}", True, str(folder))
+            is_doubtful = manifest.is_pinned and not is_verified(manifest, folder)
+            doubt = f"changed since its check; type: recognizer models verify {manifest.name}"
+            detail = f"{folder}; {doubt}" if is_doubtful else str(folder)
+            finding = _Finding(f"model {manifest.name}", True, detail)
         elif has_local_source(manifest):
             detail = f"comes with the program, put together in {models_folder} on first use"
             finding = _Finding(f"model {manifest.name}", True, detail)
