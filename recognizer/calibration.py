@@ -29,8 +29,10 @@ class Figures(msgspec.Struct, frozen=True):
     Attributes
     ----------
     score : 0-100, how well the text matches.
-    gap : nats by which the sound is explained better than by the best free hypothesis; <= 0 as a
-        rule; 0 without sound.
+    gap : nats by which the listed wording, put in place, explains the sound better than the best
+        hypothesis; <= 0 as a rule; 0 without sound.
+    base_gap : the same of the hypothesis it was found in: 0 or less; strongly negative where
+        expecting our wordings made it up.
     margin : nats ahead of the best other outcome; 0 without sound.
     mean_logprob : natural logarithm, mean over the tokens of the version; 0 without sound.
     n_live_words : words outside the wording that only a person says.
@@ -39,6 +41,7 @@ class Figures(msgspec.Struct, frozen=True):
 
     score: float
     gap: float = 0.0
+    base_gap: float = 0.0
     margin: float = 0.0
     mean_logprob: float = 0.0
     n_live_words: int = 0
@@ -51,6 +54,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intercept: float
     score: float
     gap: float
+    base_gap: float
     margin: float
     mean_logprob: float
     n_live_words: float
@@ -62,6 +66,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.intercept
             + self.score * figures.score
             + self.gap * max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS))
+            + self.base_gap * max(-MAX_GAP_NATS, min(figures.base_gap, MAX_GAP_NATS))
             + self.margin * max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS))
             + self.mean_logprob * max(_MIN_MEAN_LOGPROB, figures.mean_logprob)
             + self.n_live_words * figures.n_live_words

@@ -24,7 +24,14 @@ from rapidfuzz import fuzz, process
 
 from recognizer.normalization import normalize, normalize_words, sound_alike_word
 from recognizer.phrases import PhraseBook, WordLists
-from recognizer.types import CallOutcome, Phrase, PhraseMatch, Transcript
+from recognizer.types import (
+    CallOutcome,
+    Phrase,
+    PhraseListName,
+    PhraseMatch,
+    Transcript,
+    phrase_list_of,
+)
 
 __all__ = ["DEFAULT_SCORE_CUTOFF", "Matcher", "TranscriptWords", "find_matches"]
 
@@ -36,7 +43,15 @@ _INSERTION_COST = 0.35  # an ordinary word where the phrase has none
 _FILLER_COST = 0.05
 _LIVE_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
 _DECIDING_COST = 0.9  # of a deciding word's weight, inside the phrase
-_NEIGHBOUR_COST = 0.6  # of a deciding word's weight, right beside the phrase
+_NEIGHBOUR_COST = 0.6  # of a reversing word's weight, right beside the phrase
+_REVERSING_WEIGHT = (
+    4.0  # from this weight on («временно», «не», «ваш») a word reverses its neighbour
+)
+# No mark stands while a word between the phrase's words is unexplained: it may be what is left of
+# «временно». This score is still a match, but not enough for the mark.
+_UNEXPLAINED_SCORE = 75.0
+_EXPLAINED = 0.5  # similarity from which a word heard is one of the phrase's
+_SHORT = 2  # letters; «за», «на» between words are crumbs of their neighbours
 # RapidFuzz ratios of two words that share nothing but letters reach 50; from 95 it is one word.
 _RATIO_NONE, _RATIO_SAME = 50.0, 95.0
 _NEGATION_FACTOR = 0.6  # «доступен» for «недоступен»: alike, and the opposite
@@ -91,6 +106,9 @@ class Matcher:
         spoken.sort(key=lambda pair: -len(pair[0]))
         self.phrases = tuple(phrase for _, phrase in spoken)
         split = [words for words, _ in spoken]
+        self._marks = np.array(
+            [phrase_list_of(p.outcome) is PhraseListName.INVALID_NUMBER for p in self.phrases], bool
+        )
         weigh = cache(lambda word: _weight(word, book.words))
         self._n_words = np.array([len(words) for words in split], np.intp)
         longest = int(self._n_words.max(initial=1))
@@ -138,23 +156,32 @@ class Matcher:
         if not heard.words or not self.phrases:
             return ()
         table = _Alignment(self, heard)
+        scores = self._without_unexplained(table)
         length = 2.0 * np.minimum(self._totals, 10.0) + 0.01 * self._totals
-        order = np.argsort(-(table.scores + length), kind="stable")
+        order = np.argsort(-(scores + length), kind="stable")
         found = []
         for row in order:
-            if table.scores[row] >= floor:
+            if scores[row] >= floor:
                 first, end = table.span(int(row))
                 if self.phrases[row].whole and not self._is_all(heard, first, end):
                     continue
                 found.append(
                     PhraseMatch(
                         self.phrases[row],
-                        round(float(table.scores[row]), 1),
+                        round(float(scores[row]), 1),
                         heard.places[first],
                         heard.places[end - 1] + 1,
                     )
                 )
         return tuple(found)
+
+    def _without_unexplained(self, table: _Alignment) -> npt.NDArray[np.float64]:
+        """Return the scores, those of the invalid numbers lowered over an unexplained word."""
+        scores: npt.NDArray[np.float64] = np.array(table.scores, np.float64)
+        for row in np.flatnonzero(self._marks & (scores > _UNEXPLAINED_SCORE)):
+            if table.has_unexplained(int(row)):
+                scores[row] = _UNEXPLAINED_SCORE
+        return scores
 
     def _is_all(self, heard: TranscriptWords, first: int, end: int) -> bool:
         """Return whether nothing but fillers was heard outside ``[first, end)``."""
@@ -265,7 +292,7 @@ class _Alignment:
             [weights * _DECIDING_COST, _LIVE_COST, _FILLER_COST],
             _INSERTION_COST,
         )
-        beside = np.where(weights > 1.0, weights * _NEIGHBOUR_COST, 0.0)
+        beside = np.where(weights >= _REVERSING_WEIGHT, weights * _NEIGHBOUR_COST, 0.0)
         self._before = np.concatenate(([0.0], beside))
         self._after = np.concatenate((beside, [0.0]))
 
@@ -280,6 +307,8 @@ class _Alignment:
         own = matcher._vocabulary_weights  # noqa: SLF001
         alike = words.similarity(heard.words, heard.sounds)
         gains = own[:, None] * alike - (1.0 - alike) * missed
+        self._alike = alike
+        self._may_stand = fillers | np.array([len(word) <= _SHORT for word in heard.words])
         self._one = np.where(alike >= _ANY, gains, _NEVER)
         # Two words are one only if together they are more alike than either alone; else «не» would
         # vanish in «(не) отвечает», and «я» in «(я) занят».
@@ -319,6 +348,13 @@ class _Alignment:
             # Words heard in between: best of "end here" and "come from the left and pay".
             rows.append(np.maximum.accumulate(row + cumulated, axis=1) - cumulated)
         return rows
+
+    def has_unexplained(self, phrase: int) -> bool:
+        """Return whether a word heard between the words of `phrase` is none of them."""
+        first, end = self.span(phrase)
+        own = self._ids[phrase, : self._lengths[phrase]]
+        explained = self._alike[own, first:end].max(axis=0) >= _EXPLAINED
+        return not bool((explained | self._may_stand[first:end]).all())
 
     def span(self, phrase: int) -> tuple[int, int]:
         """Return the half-open range of words that `phrase` covers at its best."""

@@ -38,6 +38,7 @@ _KNOWN_WORD_RATIO = 80.0
 # Which announcement decides where several are heard; earlier wins.
 _PRECEDENCE = (
     CallOutcome.CALLER_RESTRICTED,
+    CallOutcome.CALL_ASSISTANT,
     CallOutcome.TEMPORARILY_BLOCKED,
     CallOutcome.SERVICE_SUSPENDED,
     CallOutcome.NOT_REGISTERED,
@@ -50,7 +51,6 @@ _PRECEDENCE = (
     CallOutcome.BLOCKED,
     CallOutcome.AVAILABLE_FOR_PURCHASE,
     CallOutcome.MISDIALLED,
-    CallOutcome.CALL_ASSISTANT,
     CallOutcome.VOICEMAIL,
     CallOutcome.COMPANY_IVR,
     CallOutcome.CONNECTION_IMPOSSIBLE,
@@ -61,6 +61,7 @@ _PRECEDENCE = (
 _GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
 _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
+_AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
 
@@ -199,9 +200,12 @@ class SpeechJudge:
             c.score.total_logprob for c in hearing.candidates if c.outcome is not chosen.outcome
         ]
         total = chosen.score.total_logprob
+        # A wording that is not listed letter by letter stands as it was heard.
+        as_heard = chosen.base_total if match.score >= _AS_HEARD else -math.inf
         return Figures(
             score=figures.score,
-            gap=total - hearing.hypothesis_total,
+            gap=max(total, as_heard) - hearing.hypothesis_total,
+            base_gap=chosen.base_total - hearing.hypothesis_total,
             margin=total - max(others) if others else math.inf,
             mean_logprob=chosen.score.mean_logprob,
             n_live_words=figures.n_live_words,
@@ -209,6 +213,8 @@ class SpeechJudge:
         )
 
     def _unknown_share(self, words: Sequence[str]) -> float:
+        # The English half of an announcement in two languages says nothing of who speaks.
+        words = [word for word in words if not word.isascii()]
         if not words or not self._known:
             return 0.0
         ratios = process.cdist(words, self._known, scorer=fuzz.ratio)
@@ -299,6 +305,7 @@ class SpeechJudge:
             reason=f"«{match.phrase.text}»",
             figures=figures,
         )
+
 
 def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
     """Return whether a person's phrase beside an announcement is a person's indeed.
@@ -404,7 +411,9 @@ def _without_speech(
 ) -> Outcome:
     if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
         return Outcome(
-            CallOutcome.UNDETERMINED, 0.5, reason="something is heard after the tones, not understood"
+            CallOutcome.UNDETERMINED,
+            0.5,
+            reason="something is heard after the tones, not understood",
         )
     return _from_tones(tones) or _from_sounds(duration_s, segments)
 

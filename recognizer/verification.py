@@ -29,7 +29,8 @@ from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Tr
 __all__ = ["Candidate", "Hearing", "Verifier"]
 
 _CANDIDATE_FLOOR = 45.0  # score from which a phrase is worth comparing with the sound
-_N_OUTCOMES = 4  # outcomes of one hypothesis that are compared
+_HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
+_N_OUTCOMES = 3  # outcomes of one hypothesis that are compared
 # Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
@@ -49,11 +50,14 @@ class Candidate:
         The hypothesis it was put into.
     score : AcousticScore
         Of the whole version.
+    base_total : float
+        Log-probability of `base` as it was heard.
     """
 
     match: PhraseMatch
     base: Transcript
     score: AcousticScore
+    base_total: float
 
     @property
     def outcome(self) -> CallOutcome:
@@ -133,8 +137,9 @@ class Verifier:
         versions: dict[str, tuple[Transcript, PhraseMatch]] = {}
         hypotheses = [t for t in (guided, free) if t is not None and t.text]
         for base in hypotheses:
-            for match in self._likely(base):
-                for phrase in (match.phrase, *self._rivals_of(match.phrase)):
+            for rank, match in enumerate(self._likely(base)):
+                rivals = self._rivals_of(match.phrase) if rank == 0 else ()
+                for phrase in (match.phrase, *rivals):
                     version = replace(match, phrase=phrase)
                     versions.setdefault(_told_with(base, version), (base, version))
         plain = [t.text for t in hypotheses]
@@ -142,7 +147,8 @@ class Verifier:
         best: dict[CallOutcome, Candidate] = {}
         for text in sorted(versions, key=lambda t: -scores[t].total_logprob):
             base, match = versions[text]
-            best.setdefault(match.outcome, Candidate(match, base, scores[text]))
+            base_total = scores[base.text].total_logprob
+            best.setdefault(match.outcome, Candidate(match, base, scores[text], base_total))
         total = max((scores[t].total_logprob for t in plain), default=-math.inf)
         return Hearing(guided, free, tuple(best.values()), total)
 
@@ -152,7 +158,8 @@ class Verifier:
         for match in self._matcher.find([w.text for w in base.words], floor=_CANDIDATE_FLOOR):
             if match.outcome not in _NOT_VERIFIED:
                 best.setdefault(match.outcome, match)
-        return list(best.values())[:_N_OUTCOMES]
+        likely = list(best.values())[:_N_OUTCOMES]
+        return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
 
     def _rivals_of(self, phrase: Phrase) -> tuple[Phrase, ...]:
         """Return the nearest wording of every outcome `phrase` must not be confused with."""

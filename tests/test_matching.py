@@ -53,7 +53,9 @@ def test_wording_finds_its_outcome(matcher: Matcher, text: str, outcome: CallOut
 
 
 def test_phrase_is_found_inside_a_long_transcript(matcher: Matcher) -> None:
-    text = "раз два три проверка связи " * 5 + "набранный вами номер не существует " + "спасибо " * 9
+    text = (
+        "раз два три проверка связи " * 5 + "набранный вами номер не существует " + "спасибо " * 9
+    )
     match = next(m for m in find_matches(text, matcher) if m.outcome is CallOutcome.DOES_NOT_EXIST)
     words = text.split()
     assert "существует" in words[match.first_word : match.end_word]
@@ -107,7 +109,9 @@ def test_any_words_give_scores_and_spans_in_range(matcher: Matcher, words: list[
         assert 0 <= match.first_word < match.end_word <= len(words)
 
 
-def slow_score(matcher: Matcher, phrase: list[str], weights: list[float], heard: list[str]) -> float:
+def slow_score(
+    matcher: Matcher, phrase: list[str], weights: list[float], heard: list[str]
+) -> float:
     """The best of all ways to pair the phrase's words, in order, one for one; by recursion."""
     sounds = TranscriptWords.of(heard)
     lists = matcher.book.words
@@ -115,7 +119,7 @@ def slow_score(matcher: Matcher, phrase: list[str], weights: list[float], heard:
         w * 0.9 if w > 1 else (0.05 if word in lists.filler else 0.35)
         for w, word in zip(matcher.deciding_weights(sounds), sounds.words, strict=True)
     ]
-    beside = [w * 0.6 if w > 1 else 0.0 for w in matcher.deciding_weights(sounds)]
+    beside = [w * 0.6 if w >= 4 else 0.0 for w in matcher.deciding_weights(sounds)]
     spoken = TranscriptWords.of(phrase).sounds
 
     def alike(i: int, j: int) -> float | None:

@@ -33,10 +33,15 @@ __all__ = ["WhisperEngine", "WhisperUtterance"]
 _FRAMES_PER_S = 100  # mel frames
 _MARGIN_S = 1.0  # silence after the speech: without it the last word is often cut
 _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchmarks/README.md
-_MAX_TOKENS_PER_S = 14  # fast Russian speech is about 9 tokens a second
+_MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_GUIDE_TOKENS = 200  # Whisper looks back at most 223 tokens of prompt
 _SCORE_BATCH = 8
-_LOOP = re.compile(r"(.{1,24}?)\1{4,}", re.DOTALL)
+# A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice is
+# how carriers repeat an announcement.
+_LOOPS = (
+    re.compile(r"(.{1,24}?)\1{4,}", re.DOTALL),
+    re.compile(r"(.{12,120}?)(?:\W+\1){2,}\W*\w*$", re.DOTALL),
+)
 
 
 class WhisperEngine:
@@ -175,7 +180,7 @@ class WhisperUtterance:
         return aligned
 
     def _decode(self, prompt: list[int]) -> Transcript:
-        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 24
+        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 16
         try:
             result = self._model.generate(
                 self._encoded,
@@ -191,8 +196,9 @@ class WhisperUtterance:
             )
         tokens = [t for t in result.sequences_ids[0] if t < self._tokenizer.eot]
         text = self._tokenizer.decode(tokens).strip()
-        if _LOOP.search(text):
-            text = _LOOP.sub(r"\1", text).strip()
+        if any(loop.search(text) for loop in _LOOPS):
+            for loop in _LOOPS:
+                text = loop.sub(r"\1", text).strip()
             tokens = self._tokenizer.encode(" " + text) if text else []
         return Transcript(
             text=text,
