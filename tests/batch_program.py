@@ -1,28 +1,42 @@
 """`recognizer batch` with the fake recogniser, as a program that can be killed.
 
-Usage: batch_program.py FOLDER RESULTS ASKED [N_WORKERS]
+Usage: batch_program.py FOLDER RESULTS ASKED [N_WORKERS [JOURNAL_URL]]
 """
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from fake_recognizer import loader
 
 from recognizer.batch import Summary, pending, run_batch
+from recognizer.file_names import load_name_patterns
+from recognizer.journal import Journal
 from recognizer.recordings import FactFinder, recordings_in
 from recognizer.results import ResultLog
 from recognizer.workers import TimeLimits, WorkerPool
 
 
-def main(folder: str, results: str, asked: str, n_workers: str = "2") -> None:
+def main(folder: str, results: str, asked: str, n_workers: str = "2", url: str = "") -> None:
     summary = Summary()
-    with ResultLog(Path(results)) as log:
-        todo = pending(recordings_in([Path(folder)], FactFinder()), log, summary)
+    finder = FactFinder(load_name_patterns())
+    with (
+        ResultLog(Path(results)) as log,
+        Journal.open(url) if url else nullcontext() as journal,
+    ):
+        todo = pending(recordings_in([Path(folder)], finder), log, summary)
         load = loader(Path(asked))
         with WorkerPool(load, int(n_workers), limits=TimeLimits(base_s=2.0)) as pool:
             pool.start()
             print("pids", *pool.pids, flush=True)
-            run_batch(todo, pool, log, summary, on_result=lambda _: print("one", flush=True))
+            run_batch(
+                todo,
+                pool,
+                log,
+                summary,
+                journal=journal,
+                on_result=lambda _: print("one", flush=True),
+            )
     print(f"done {summary.n_done} before {summary.n_before} failed {summary.n_failed}")
 
 

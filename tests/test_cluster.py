@@ -30,7 +30,9 @@ def cluster() -> Iterator[None]:
     """Start Ray with two processors; its workers find the fake recogniser."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(TESTS))
-        patch.setenv("RAY_raylet_start_wait_time_s", "180")  # a busy machine starts it slowly
+        # A busy machine starts Ray slowly, and runs last what asks to be run last.
+        patch.setenv("RAY_raylet_start_wait_time_s", "180")
+        patch.setenv("RAY_worker_niceness", "0")
         ray.init(
             num_cpus=2,
             include_dashboard=False,
