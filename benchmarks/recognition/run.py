@@ -17,14 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import msgspec
-
 from benchmarks.recognition.build import Call, read_calls
-from recognizer.calibration import Coefficients, Figures, load_calibration
-from recognizer.phrases import PhraseBook
+from recognizer.calibration import load_calibration
 from recognizer.pipeline import Recognizer
 from recognizer.settings import load_settings
 from recognizer.tone_plans import load_tone_plan
@@ -38,15 +34,10 @@ Answer = dict[str, Any]
 _answer: Callable[[Call, Path], Answer]  # set once in each worker
 
 
-def _start(system: str, leave_out: bool, figures: bool) -> None:
+def _start(system: str, leave_out: bool) -> None:
     global _answer  # noqa: PLW0603  (a worker process holds one recogniser)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if system == "baseline":
-        _answer = _baseline()
-    elif figures:
-        _answer = _with_figures(system)
-    else:
-        _answer = _ours(system, leave_out=leave_out)
+    _answer = _baseline() if system == "baseline" else _ours(system, leave_out=leave_out)
 
 
 def _baseline() -> Callable[[Call, Path], Answer]:
@@ -86,62 +77,16 @@ def _report_answer(report: CallReport) -> Answer:
     }
 
 
-class _NotingModel:
-    """The calibration's model, which keeps every set of figures it is asked about.
-
-    It never answers so low that the judge forgets which wording was asked about.
-    """
-
-    def __init__(self, model: Coefficients) -> None:
-        self._model = model
-        self.noted: list[Figures] = []
-
-    def probability(self, figures: Figures) -> float:
-        self.noted.append(figures)
-        return max(0.11, self._model.probability(figures))
-
-
-def _with_figures(engine: str) -> Callable[[Call, Path], Answer]:
-    """Return a recogniser whose answers carry what `benchmarks.calibration` fits on."""
-    loaded = Recognizer.load(engine=engine)
-    calibration = load_calibration()
-    model = _NotingModel(calibration.acoustic)
-    noting = SimpleNamespace(
-        mark_cutoff=calibration.mark_cutoff,
-        announcement_cutoff=calibration.announcement_cutoff,
-        acoustic=model,
-        text=calibration.text,
-    )
-    recognizer = _rebuilt(loaded, loaded.phrases, noting)
-
-    def answer(call: Call, path: Path) -> Answer:
-        del call
-        model.noted.clear()
-        report = recognizer.recognize(path)
-        found = _report_answer(report)
-        candidate = found["outcome"]
-        if candidate in ("undetermined", "live_person") and found["alternatives"]:
-            candidate = found["alternatives"][0][0]
-        figures = [msgspec.structs.asdict(figures) for figures in model.noted]
-        return {**found, "candidate": candidate, "figures": figures}
-
-    return answer
-
-
 def _without(recognizer: Recognizer, phrase_id: str) -> Recognizer:
     """Return the same recogniser, which has never seen one wording."""
     book = recognizer.phrases
     fewer = tuple(phrase for phrase in book.phrases if phrase.id != phrase_id)
-    return _rebuilt(recognizer, dataclasses.replace(book, phrases=fewer), load_calibration())
-
-
-def _rebuilt(recognizer: Recognizer, phrases: PhraseBook, calibration: Any) -> Recognizer:
     return Recognizer(
         engine=recognizer.engine,
-        phrases=phrases,
+        phrases=dataclasses.replace(book, phrases=fewer),
         regulation=recognizer.regulation,
         tone_plan=load_tone_plan(),
-        calibration=calibration,
+        calibration=load_calibration(),
     )
 
 
@@ -166,7 +111,6 @@ def run_system(
     *,
     n_processes: int = 1,
     leave_out: bool = False,
-    figures: bool = False,
 ) -> Iterator[Answer]:
     """Yield the answers of one system in the order of the calls.
 
@@ -174,11 +118,9 @@ def run_system(
     ----------
     leave_out : bool
         Hide each listed wording from the recogniser that hears it.
-    figures : bool
-        Let the answers carry the figures the confidence is made of.
     """
     context = multiprocessing.get_context("spawn")
-    with context.Pool(n_processes, _start, (system, leave_out, figures)) as pool:
+    with context.Pool(n_processes, _start, (system, leave_out)) as pool:
         yield from pool.imap(_work, [(call, folder / call.path, system) for call in calls])
 
 
@@ -200,9 +142,6 @@ def main() -> int:
     parser.add_argument(
         "--leave-out", action="store_true", help="hide each listed wording from its own call"
     )
-    parser.add_argument(
-        "--figures", action="store_true", help="note what the confidence is made of (calibration)"
-    )
     arguments = parser.parse_args()
     calls = read_calls(arguments.calls / "manifest.tsv")[: arguments.limit]
     results = arguments.calls / arguments.results
@@ -216,7 +155,6 @@ def main() -> int:
                 arguments.calls,
                 n_processes=arguments.processes,
                 leave_out=arguments.leave_out,
-                figures=arguments.figures,
             )
             for number, answer in enumerate(answers, start=1):
                 file.write(json.dumps(answer, ensure_ascii=False) + "\n")
