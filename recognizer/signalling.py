@@ -33,6 +33,7 @@ from recognizer.types import (
 __all__ = [
     "SignallingCode",
     "SignallingTable",
+    "codes_of",
     "load_signalling",
     "parse_code",
 ]
@@ -108,6 +109,16 @@ def parse_code(protocol: Protocol_, text: str) -> SignallingCode | None:
         return SignallingCode(protocol, int(found.group(1)))
     except ValueError as problem:
         raise RecognizerError(f"{protocol} code: {problem}") from problem
+
+
+def codes_of(sip_code: int | None, q850: int | None) -> tuple[SignallingCode, ...]:
+    """Return the codes that are known, SIP first."""
+    codes: list[SignallingCode] = []
+    if sip_code is not None:
+        codes.append(SignallingCode("sip", sip_code))
+    if q850 is not None:
+        codes.append(SignallingCode("q850", q850))
+    return tuple(codes)
 
 
 class SignallingTable:

@@ -51,6 +51,16 @@ def classify(
         Path | None,
         typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
     ] = None,
+    sip_code: Annotated[
+        int | None,
+        typer.Option(
+            min=100, max=699, help="Final SIP status of the call, e.g. 404.", show_default=False
+        ),
+    ] = None,
+    q850: Annotated[
+        int | None,
+        typer.Option(min=1, max=127, help="Q.850 cause of the call, e.g. 17.", show_default=False),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the evidence under each result (table only).")
     ] = False,
@@ -67,10 +77,13 @@ def classify(
       recognizer classify --attempt 3 --format jsonl call.wav
 
       recognizer classify --explain --channel 1 call.wav
+
+      recognizer classify --sip-code 486 call.wav
     """
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
     from recognizer.recording_files import find_recordings
+    from recognizer.signalling import codes_of, load_signalling
 
     recordings = list(find_recordings(paths))
     if not recordings:
@@ -81,6 +94,7 @@ def classify(
         OutputFormat.JSONL: JsonlPrinter().print_all,
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
+    table, codes = load_signalling(), codes_of(sip_code, q850)
     failed = False
 
     def reports() -> Iterator[CallReport]:
@@ -88,7 +102,7 @@ def classify(
         for path in _progress(recordings):
             report = recognizer.recognize(path, attempt=attempt, channel=channel)
             failed = failed or report.error is not None
-            yield report
+            yield table.join(report, codes, recognizer.regulation, attempt=attempt)
 
     printer(reports())
     if failed:

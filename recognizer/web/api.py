@@ -28,7 +28,7 @@ from recognizer.errors import ContactError, JournalError
 from recognizer.journal import Journal
 from recognizer.journal_records import AttemptFilter, AttemptRecord, ContactRecord
 from recognizer.report_json import decision_to_dict
-from recognizer.signalling import SignallingCode
+from recognizer.signalling import codes_of
 from recognizer.types import CallOutcome, NextStep
 from recognizer.web.api_models import (
     Ask,
@@ -478,11 +478,6 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
             await run_in_threadpool(_check_contact, journal, asked.contact)
         if asked.number is not None and not read_numbers(asked.number):
             raise ApiError(422, "bad_parameter", "number: expected a telephone number")
-    codes: list[SignallingCode] = []
-    if asked.sip_code is not None:
-        codes.append(SignallingCode("sip", asked.sip_code))
-    if asked.q850 is not None:
-        codes.append(SignallingCode("q850", asked.q850))
     return JobRequest(
         name=asked.name or _shown_name(name),
         contact=asked.contact,
@@ -490,7 +485,7 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
         attempt=asked.attempt,
         channel=asked.channel,
         called_on=asked.called_on,
-        codes=tuple(codes),
+        codes=codes_of(asked.sip_code, asked.q850),
     )
 
 
