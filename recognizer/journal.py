@@ -196,12 +196,15 @@ class Journal:
     def find_contacts(
         self, query: str = "", *, limit: int = 50, offset: int = 0
     ) -> tuple[ContactRecord, ...]:
-        """Return cards by a number in any spelling, part of one, or part of any text field."""
+        """Return cards by a number in any spelling, part of one, or part of any text field.
+
+        The card whose `ref` is the query comes first.
+        """
         with self.database.reading() as session:
             statement = (
                 sa.select(ContactRow)
                 .where(contact_filter(query))
-                .order_by(ContactRow.ref)
+                .order_by(ContactRow.ref != query.strip(), ContactRow.ref)
                 .limit(limit)
                 .offset(offset)
             )
@@ -266,7 +269,8 @@ class Journal:
         with self.database.writing() as session:
             row = self._find_contact(session, contact, number)
             key = _contact_key(row, number)
-            self.database.lock(session, key)
+            if row is None:
+                self.database.lock(session, key)
             there = _same_recording(session, key, digest)
             if there is not None:
                 return attempt_record(session, there)
@@ -340,9 +344,8 @@ class Journal:
         identity = "\0".join((contact, moment.astimezone(dt.UTC).isoformat(), reason))
         digest = hashlib.sha256(identity.encode()).hexdigest()
         with self.database.writing() as session:
-            row = _contact_row(session, contact)
+            row = _contact_row(session, contact, for_update=True)
             key = _contact_key(row, None)
-            self.database.lock(session, key)
             there = _same_recording(session, key, digest)
             if there is not None:
                 return attempt_record(session, there)
@@ -429,8 +432,7 @@ class Journal:
     def decide_card(self, ref: str, *, on: dt.date | None = None) -> DecisionRecord | None:
         """Decide a card before any call; None: call. Deciding twice the same is once."""
         with self.database.writing() as session:
-            row = _contact_row(session, ref)
-            self.database.lock(session, _contact_key(row, None))
+            row = _contact_row(session, ref, for_update=True)
             day = on or self.office.day_of(_now())
             decided = self._timeline(session, row).decide_card(day)
             return None if decided is None else decision_record(decided)
@@ -462,12 +464,11 @@ class Journal:
             raise JournalError("a correction: expected exactly one of outcome and stated")
         with self.database.writing() as session:
             attempt = _attempt(session, attempt_id)
-            self.database.lock(session, attempt.contact_key)
-            row = (
-                None
-                if attempt.contact_id is None
-                else session.get(ContactRow, attempt.contact_id, with_for_update=True)
-            )
+            row = None
+            if attempt.contact_id is not None:
+                row = session.get(ContactRow, attempt.contact_id, with_for_update=True)
+            else:
+                self.database.lock(session, attempt.contact_key)
             correction = CorrectionRow(
                 attempt_id=attempt.id,
                 made_at=_now(),
@@ -562,6 +563,10 @@ class Journal:
                 return counts
 
     # --- the parts of it ---
+    #
+    # Whoever adds to a contact holds its row from the start (in SQLite, the whole file), so that
+    # counting and comments never rest on what another writer is about to change. Without a card
+    # there is no row, and a lock named by the number does the same.
 
     def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
         return Timeline(session, self.regulation, self.office, contact=contact, now=_now())

@@ -89,6 +89,9 @@ def store_cards(
     """
     refs = [card.ref for card in cards]
     statement = sa.select(ContactRow).where(ContactRow.ref.in_(refs))
+    if not dry_run:
+        # Nobody may add a comment between reading and writing.
+        statement = statement.with_for_update()
     rows = {row.ref: row for row in session.scalars(statement)}
     decided = _decided(session, rows.values())
     changes: list[CardChange] = []

@@ -174,10 +174,10 @@ class AttemptRow(Base):
     error_kind: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    software_version: Mapped[str] = mapped_column(String(40))
-    phrases_version: Mapped[str | None] = mapped_column(String(80))
-    engine: Mapped[str | None] = mapped_column(String(40))
-    model: Mapped[str | None] = mapped_column(String(80))
+    software_version: Mapped[str] = mapped_column(Text)
+    phrases_version: Mapped[str | None] = mapped_column(Text)
+    engine: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
     purged_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -191,7 +191,7 @@ class CorrectionRow(Base):
     made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     made_by: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str | None] = mapped_column(String(40))
-    stated: Mapped[str | None] = mapped_column(String(40))
+    stated: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text, default="")
     words: Mapped[str] = mapped_column(Text, default="")
     note: Mapped[str] = mapped_column(Text, default="")
@@ -220,8 +220,8 @@ class DecisionRow(Base):
     made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     source: Mapped[str] = mapped_column(String(20))
     outcome: Mapped[str | None] = mapped_column(String(40), index=True)
-    stated: Mapped[str | None] = mapped_column(String(40))
-    rule_id: Mapped[str | None] = mapped_column(String(80))
+    stated: Mapped[str | None] = mapped_column(Text)
+    rule_id: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str | None] = mapped_column(Text)
     incorrect_contact: Mapped[bool | None]
     by_analogy: Mapped[bool]
@@ -234,4 +234,4 @@ class DecisionRow(Base):
     counts: Mapped[bool]
     resets: Mapped[bool]
     counted_after: Mapped[int]
-    regulation_version: Mapped[str] = mapped_column(String(80))
+    regulation_version: Mapped[str] = mapped_column(Text)

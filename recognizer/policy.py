@@ -340,6 +340,7 @@ class Regulation:
                 f"Нет такой причины: {statement.reason!r}. "
                 f"Возможные причины: {', '.join(self.reasons())}."
             )
+        comment = self._stated_comment(rule.comment, statement, day)
         unmet = [name for name in rule.requires if name not in facts]
         if unmet:
             required = "; ".join(self.conditions[name] for name in unmet)
@@ -347,7 +348,7 @@ class Regulation:
                 f"Причина «{rule.id}» не подходит к этой карточке. По карточке не выполнено: "
                 f"{required}. Правило: {rule.wording}."
             )
-        return self._apply(rule, self._stated_comment(rule.comment, statement, day), attempt)
+        return self._apply(rule, comment, attempt)
 
     def reasons(self) -> tuple[str, ...]:
         """Return the ids of everything an operator may state."""

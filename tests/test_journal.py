@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -472,6 +473,29 @@ def test_lines_of_both_sides_survive_an_import(journal: Journal) -> None:
         )
 
 
+def test_an_import_and_a_call_at_once_lose_no_line(journal: Journal) -> None:
+    def call(number: int) -> None:
+        journal.record_attempt(heard(O.BUSY_TONE), contact="1001", called_at=day(number))
+
+    def bring_in(number: int) -> None:
+        card = dataclasses.replace(CLIENT, payer=f"{number}", comments=f"CRM {number}")
+        journal.upsert_contact(card)
+
+    def state(number: int) -> None:
+        journal.record_statement("1001", "no-dialogue", made_by="op", called_at=day(20 + number))
+
+    with ThreadPoolExecutor(4) as pool:
+        works = [(work, number) for number in range(8) for work in (call, bring_in)]
+        works += [(state, number) for number in range(4)]
+        for future in [pool.submit(work, number) for work, number in works]:
+            future.result()
+    lines = journal.contact("1001").card.comments.split("\n")
+    assert sum("Короткие гудки" in line for line in lines) == 8
+    assert sum("в диалог не вступает" in line for line in lines) == 4
+    assert {line for line in lines if line.startswith("CRM")} == {f"CRM {n}" for n in range(8)}
+    assert [number for number, _ in numbers(journal)] == list(range(1, 13))
+
+
 # --- cards ---
 
 
@@ -524,18 +548,20 @@ def test_a_card_twice_in_one_import_is_taken_over_in_order(journal: Journal) -> 
     ("query", "refs"),
     [
         ("1001", ["1001"]),
+        ("2002", ["2002", "1-2002"]),
         ("8 (926) 123 45 67", ["1001"]),
         ("123-45", ["1001"]),
         ("первый", ["1001"]),
         ("а111", ["1001"]),
-        ("", ["1001", "2002"]),
+        ("", ["1-2002", "1001", "2002"]),
         ("%", []),
         ("_", []),
         ("nobody", []),
     ],
 )
 def test_cards_are_found_by_number_and_text(journal: Journal, query: str, refs: list[str]) -> None:
-    journal.upsert_contact(ContactCard(ref="2002", owner="Клиент Второй"))
+    for ref in ("2002", "1-2002"):
+        journal.upsert_contact(ContactCard(ref=ref, owner="Клиент Второй"))
     assert [found.card.ref for found in journal.find_contacts(query)] == refs
 
 
