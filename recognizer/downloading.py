@@ -121,9 +121,15 @@ def _no_connection(transfer: _Transfer, problem: Exception) -> str:
     kept = transfer.done_bytes
     rest = f" ({kept} bytes are kept, the next attempt goes on from there)" if kept else ""
     return (
-        f"{transfer.url}: cannot be downloaded: {problem}{rest}; check the network or the proxy, "
-        "or fetch it elsewhere and install it with --from"
+        f"{transfer.url}: cannot be downloaded: {_cause(problem)}{rest}; check the network or "
+        "the proxy, or fetch it elsewhere and install it with --from"
     )
+
+
+def _cause(problem: Exception) -> str:
+    """Return the reason alone: urllib3 wraps it in the history of its own attempts."""
+    wrapped = problem.args[0] if problem.args else None
+    return str(getattr(wrapped, "reason", None) or problem)
 
 
 def _attempt(session: requests.Session, transfer: _Transfer) -> None:
