@@ -6,13 +6,14 @@ that a decision made today and one read back from the journal explain themselves
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recognizer.policy import Regulation, Rule, RuleSource, Ruling, Statement
-from recognizer.types import CallOutcome, NextStep
+from recognizer.types import CallOutcome, CallReport, NextStep
 
-__all__ = ["explain"]
+__all__ = ["explain", "explained"]
 
 _TONES = {
     "ringback": "длинные гудки",
@@ -74,6 +75,19 @@ def explain(
         *_counted(ruling),
         *_would_change(ruling, regulation),
     )
+
+
+def explained(report: CallReport, regulation: Regulation) -> CallReport:
+    """Return a classification whose decision, made without a card, says why it is what it is."""
+    from recognizer.report_json import report_to_dict  # noqa: PLC0415 - brings the speech stages
+
+    if report.outcome is None or report.decision is None:
+        return report
+    kind = report.outcome.kind
+    ruling = regulation.rule_on_call(kind, attempt=report.decision.attempt)
+    sentences = explain(ruling, regulation, report=report_to_dict(report), outcome=kind)
+    decision = dataclasses.replace(report.decision, explanation=sentences)
+    return dataclasses.replace(report, decision=decision)
 
 
 def _heard(

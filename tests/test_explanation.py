@@ -4,9 +4,9 @@ import dataclasses
 import re
 
 import pytest
-from journal_reports import heard, spoken
+from journal_reports import heard, spoken, unreadable
 
-from recognizer.explanation import explain
+from recognizer.explanation import explain, explained
 from recognizer.policy import Ruling, Statement, load_regulation
 from recognizer.report_json import report_to_dict
 from recognizer.types import CallOutcome, CallReport
@@ -111,3 +111,15 @@ def test_a_rule_that_is_no_longer_in_the_file_does_not_break_the_explanation() -
     old = REGULATION.rule_on_call(O.BUSY_TONE)
     gone = Ruling(dataclasses.replace(old.decision, rule_id="gone"), counts=True, resets=False)
     assert explain(gone, REGULATION, report=report_to_dict(heard(O.BUSY_TONE)))
+
+
+def test_a_classification_gets_its_reasons_and_nothing_else() -> None:
+    report = spoken(O.BLOCKED, "номер заблокирован")
+    decided = dataclasses.replace(report, decision=REGULATION.decide_outcome(O.BLOCKED))
+    after = explained(decided, REGULATION)
+    assert after.decision is not None
+    assert any("Правило blocked" in sentence for sentence in after.decision.explanation)
+    assert dataclasses.replace(after.decision, explanation=()) == decided.decision
+    assert dataclasses.replace(after, decision=decided.decision) == decided
+    unreadable_report = unreadable()
+    assert explained(unreadable_report, REGULATION) is unreadable_report
