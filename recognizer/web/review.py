@@ -11,6 +11,7 @@ import datetime as dt
 import os
 import shutil
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ CONFIDENT = 0.8
 """Below this confidence a person looks."""
 
 _QUEUE_AGE = dt.timedelta(days=30)
+_COUNT_KEPT_S = 15.0
 
 in_force = aliased(DecisionRow, name="in_force")
 """The decision that no newer one replaces, to join to `AttemptRow` by `is_in_force`."""
@@ -128,15 +130,23 @@ class Reviews:
         self._engine = engine
         self._journal = journal
         self._clips = clips
+        self._counted: tuple[int, float] | None = None
 
     # -- the queue ---------------------------------------------------------------------------
 
     def n_waiting(self) -> int:
-        """Return how many calls of the last 30 days wait for a person."""
-        query = self._waiting(sa.func.count(AttemptRow.id))
-        with self._engine.connect() as connection:
-            n_calls: int = connection.execute(query).scalar_one()
-        return n_calls
+        """Return how many calls of the last 30 days wait for a person.
+
+        Counted at most every 15 seconds, and after every review: each page shows it, and over
+        tens of thousands of calls the count takes a while.
+        """
+        counted = self._counted
+        if counted is None or time.monotonic() > counted[1]:
+            query = self._waiting(sa.func.count(AttemptRow.id))
+            with self._engine.connect() as connection:
+                n_calls: int = connection.execute(query).scalar_one()
+            counted = self._counted = (n_calls, time.monotonic() + _COUNT_KEPT_S)
+        return counted[0]
 
     def is_waiting(self, attempt_id: int) -> bool:
         """Return whether this call waits for a person."""
@@ -150,9 +160,9 @@ class Reviews:
 
     def after(self, attempt_id: int) -> int | None:
         """Return the next waiting call, from the start again after the last."""
-        query = self._waiting(AttemptRow.id).where(AttemptRow.id != attempt_id)
-        is_earlier = sa.case((AttemptRow.id < attempt_id, 1), else_=0)
-        return self._one(query.order_by(is_earlier, AttemptRow.id))
+        waiting = self._waiting(AttemptRow.id).order_by(AttemptRow.id)
+        later = self._one(waiting.where(AttemptRow.id > attempt_id))
+        return later or self._one(waiting.where(AttemptRow.id < attempt_id))
 
     def before(self, attempt_id: int) -> int | None:
         """Return the previous waiting call; None before the first."""
@@ -185,6 +195,7 @@ class Reviews:
             As `Journal.correct`.
         """
         corrected = self._journal.correct(attempt.id, made_by=made_by, outcome=outcome)
+        self._counted = None
         self._label(attempt, outcome, recording)
         return corrected
 
@@ -198,9 +209,11 @@ class Reviews:
         JournalError, ContactError
             As `Journal.correct`.
         """
-        return self._journal.correct(
+        corrected = self._journal.correct(
             attempt.id, made_by=made_by, stated=reason, name=name, words=words
         )
+        self._counted = None
+        return corrected
 
     # -- inside ------------------------------------------------------------------------------
 
