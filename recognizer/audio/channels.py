@@ -121,7 +121,7 @@ class ChannelSurvey:
         self._tone_share.append(bands.max(axis=1) / total)
         self._band_db.append(10 * np.log10(bands + 1e-12))
         flat = frames.reshape(-1, frames.shape[2])
-        self._products += flat.T @ flat
+        self._products += np.einsum("ti,tj->ij", flat, flat)
 
     def choose(self, *, is_whole_file: bool) -> ChannelChoice:
         """Apply the rule of this module to what was pushed."""

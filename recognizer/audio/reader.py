@@ -263,7 +263,8 @@ class AudioReader:
             if len(frames) == 0:
                 return
             position += len(frames)
-            mono: Samples = _in_range(frames) @ self._weights
+            # Not `@`: for so little work BLAS wakes threads that then fight other processes.
+            mono: Samples = np.einsum("tc,c->t", _in_range(frames), self._weights)
             yield mono - np.float32(self._dc) if self._dc else mono
 
     def _resample(self, chunks: Iterable[Samples]) -> Iterator[Samples]:
