@@ -1,152 +1,159 @@
-"""Fit the confidence: ``python -m benchmarks.calibration DIR...``, printed as calibration.toml.
+"""Fit the confidence: ``python -m benchmarks.calibration --calls DIR``.
 
-Each DIR holds a manifest and ``figures.jsonl`` of
-``benchmarks.recognition.run --figures --results figures.jsonl`` over calls of the `fit` split. Only
-calls with one stretch of judged speech are used: there it is known which wording the figures
-belong to. The model is a logistic one whose signs are kept sensible (a better score never lowers
-the probability): a figure whose weight would turn out the wrong way is left out.
+Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
+figures of every wording considered and whether it was right, and fits the logistic model of
+data/calibration.toml by Newton's method with a small ridge. Prints the coefficients, and the
+confidence's calibration error on the same calls; the honest figure is the one that
+benchmarks.recognition.run gives on the `judge` calls, which have other voices and wordings.
 
-Printed besides: the expected calibration error and, for every cut-off, how many marks would be set,
-how many of them wrongly. Both are measured on calls the coefficients were not fitted on (five
-folds); the final judgement is `benchmarks.recognition.report` on the `judge` split.
+``--figures FILE`` keeps what was heard, so that a second fit takes a second.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.recognition.build import read_calls
-from benchmarks.recognition.measures import expected_calibration_error
-from recognizer.calibration import MAX_GAP_NATS, MAX_MARGIN_NATS
-from recognizer.evaluation import is_wrong_mark
-from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
+from benchmarks.recognition.build import Call, read_calls
+from recognizer.calibration import MAX_GAP_NATS, MAX_MARGIN_NATS, Coefficients, Figures
+from recognizer.pipeline import Recognizer
 
-Values = npt.NDArray[np.float64]
+__all__ = ["Example", "fit"]
 
-# Name, sign, and how far the value is heeded; the same limits as in recognizer.calibration.
-FIGURES = (
-    ("score", 1, 0.0, 100.0),
-    ("gap", 1, -MAX_GAP_NATS, MAX_GAP_NATS),
-    ("margin", 1, -MAX_MARGIN_NATS, MAX_MARGIN_NATS),
-    ("mean_logprob", 1, -4.0, 0.0),
-    ("n_live_words", -1, 0.0, 100.0),
-    ("unknown_share", -1, 0.0, 1.0),
-)
-_RIDGE = 1.0  # of standardised weights; keeps a few hundred calls from being believed too much
-N_FOLDS = 5
+_RIDGE = 0.02
+_NAMES = tuple(name for name in Coefficients.__struct_fields__ if name != "intercept")
+# What can only speak for a wording may not come out as speaking against it by chance.
+_SIGNS = {"score": 1, "gap": 1, "base_gap": 1, "margin": 1, "mean_logprob": 1}
 
 
-def _observations(folder: Path) -> list[dict[str, Any]]:
-    """Return one row a call: its figures, whether the candidate was right, whether it marks."""
-    calls = {call.path: call for call in read_calls(folder / "manifest.tsv")}
-    rows = []
-    for line in (folder / "figures.jsonl").read_text(encoding="utf-8").splitlines():
-        answer = json.loads(line)
-        if len(answer["figures"]) != 1 or answer["candidate"] not in set(CallOutcome):
-            continue
-        candidate = CallOutcome(answer["candidate"])
-        expected = [CallOutcome(name) for name in calls[answer["path"]].expected.split("|")]
-        rows.append(
-            {
-                **answer["figures"][0],
-                "right": candidate in expected,
-                "marks": phrase_list_of(candidate) is PhraseListName.INVALID_NUMBER,
-                "wrong_mark": is_wrong_mark(expected, candidate),
-            }
-        )
-    return rows
+class Example(msgspec.Struct, frozen=True):
+    """One wording that was considered.
 
-
-def _matrix(rows: list[dict[str, Any]]) -> Values:
-    columns = [
-        np.clip([np.inf if row[name] is None else row[name] for row in rows], low, high)
-        for name, _, low, high in FIGURES
-    ]
-    return np.column_stack(columns)
-
-
-def fit(features: Values, right: Values) -> Values:
-    """Return intercept and weights, one a figure, none with the wrong sign.
-
-    Parameters
+    Attributes
     ----------
-    features : float64, shape (n_calls, n_figures)
-    right : float64, shape (n_calls,), 0 or 1
+    figures : Figures
+    is_right : bool
+        Whether its outcome is one that the call is labelled with.
     """
-    used = np.ones(features.shape[1], dtype=bool)
-    signs = np.array([sign for _, sign, _, _ in FIGURES])
+
+    figures: Figures
+    is_right: bool
+
+
+def fit(examples: Iterable[Example]) -> Coefficients:
+    """Return the coefficients of highest likelihood, with a small ridge against extremes."""
+    told = list(examples)
+    matrix = np.array([_row(e.figures) for e in told])
+    right = np.array([e.is_right for e in told], np.float64)
+    kept = list(range(len(_NAMES)))
     while True:
-        weights = np.zeros(features.shape[1])
-        intercept, weights[used] = _logistic(features[:, used], right)
-        wrong = used & (weights * signs < 0)
-        if not wrong.any():
-            return np.concatenate([[intercept], weights])
-        used &= ~wrong
-
-
-def _logistic(features: Values, right: Values) -> tuple[float, Values]:
-    """Return intercept and weights of a ridge logistic regression, by Newton's method."""
-    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    design = np.column_stack([np.ones(len(features)), (features - mean) / spread])
-    penalty = np.diag([1e-6] + [_RIDGE] * features.shape[1])
-    weights = np.zeros(design.shape[1])
-    for _ in range(100):
-        probability = _sigmoid(design @ weights)
-        gradient = design.T @ (right - probability) - penalty @ weights
-        curvature = (design * (probability * (1 - probability))[:, None]).T @ design + penalty
-        step = np.linalg.solve(curvature, gradient)
-        weights += step
-        if np.max(np.abs(step)) < 1e-8:
+        weights = _newton(matrix[:, [0, *(k + 1 for k in kept)]], right)
+        wrong = [k for k, w in zip(kept, weights[1:], strict=True) if w * _sign(k) < 0]
+        if not wrong:
             break
-    slopes = weights[1:] / spread
-    return float(weights[0] - slopes @ mean), slopes
+        kept = [k for k in kept if k not in wrong]
+    found = dict.fromkeys(_NAMES, 0.0)
+    found.update({_NAMES[k]: round(float(w), 4) for k, w in zip(kept, weights[1:], strict=True)})
+    return Coefficients(intercept=round(float(weights[0]), 4), **found)
 
 
-def _sigmoid(values: Values) -> Values:
-    return np.asarray(1 / (1 + np.exp(-np.clip(values, -60, 60))))
+def _sign(index: int) -> int:
+    return _SIGNS.get(_NAMES[index], -1)
 
 
-def _cross_fitted(features: Values, right: Values) -> Values:
-    """Return each call's probability under coefficients fitted without its fold."""
-    fold = np.random.default_rng(0).permutation(len(right)) % N_FOLDS
-    probability = np.zeros(len(right))
-    for number in range(N_FOLDS):
-        weights = fit(features[fold != number], right[fold != number])
-        probability[fold == number] = _sigmoid(weights[0] + features[fold == number] @ weights[1:])
-    return probability
+def _row(figures: Figures) -> list[float]:
+    return [
+        1.0,
+        figures.score,
+        float(np.clip(figures.gap, -MAX_GAP_NATS, MAX_GAP_NATS)),
+        float(np.clip(figures.base_gap, -MAX_GAP_NATS, MAX_GAP_NATS)),
+        float(np.clip(figures.margin, -MAX_MARGIN_NATS, MAX_MARGIN_NATS)),
+        max(-4.0, figures.mean_logprob),
+        float(figures.n_live_words),
+        figures.unknown_share,
+    ]
 
 
-def main() -> None:
+def _newton(
+    matrix: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    scale = np.maximum(matrix.std(axis=0), 1e-9)
+    scale[0] = 1.0
+    scaled = matrix / scale
+    ridge = np.eye(scaled.shape[1]) * _RIDGE * len(right)
+    ridge[0, 0] = 0.0
+    weights = np.zeros(scaled.shape[1])
+    for _ in range(50):
+        probability = 1 / (1 + np.exp(-np.clip(scaled @ weights, -30, 30)))
+        slope = scaled.T @ (right - probability) - ridge @ weights
+        curve = (scaled * (probability * (1 - probability))[:, None]).T @ scaled + ridge
+        step = np.linalg.solve(curve + 1e-9 * np.eye(len(curve)), slope)
+        weights = weights + step
+        if np.abs(step).max() < 1e-7:
+            break
+    return weights / scale
+
+
+def expected_calibration_error(
+    probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.float64], n_bins: int = 10
+) -> float:
+    """Return the mean distance of confidence and truth over bins of equal size, 0-1."""
+    order = np.argsort(probabilities)
+    bins = [b for b in np.array_split(order, n_bins) if len(b)]
+    return float(
+        sum(abs(probabilities[b].mean() - right[b].mean()) * len(b) for b in bins) / len(order)
+    )
+
+
+def _listen(calls: list[Call], folder: Path) -> Iterator[Example]:
+    recognizer = Recognizer.load()
+    for number, call in enumerate(calls, start=1):
+        print(f"\r{number}/{len(calls)} calls", end="", file=sys.stderr)
+        for considered in recognizer.considered(folder / call.path):
+            match, _, figures = considered
+            yield Example(figures, match.outcome.value in call.expected.split("|"))
+    print(file=sys.stderr)
+
+
+def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
-    rows = [row for folder in parser.parse_args().folders for row in _observations(folder)]
-    features = _matrix(rows)
-    right = np.array([row["right"] for row in rows], dtype=np.float64)
-    weights = fit(features, right)
-    probability = _cross_fitted(features, right)
-    error = expected_calibration_error(probability, right)
-    print(f"# {len(rows)} calls, {right.mean():.1%} right, calibration error {error:.3f}")
-    print("# cut-off: marks set, of them wrong marks; announcements reported, of them wrong")
-    marks = np.array([row["marks"] for row in rows])
-    wrong_marks = np.array([row["wrong_mark"] for row in rows])
-    for cutoff in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99):
-        above = probability >= cutoff
-        print(
-            f"# {cutoff:.2f}: {np.sum(above & marks)}, {np.sum(above & wrong_marks)}; "
-            f"{np.sum(above & ~marks)}, {np.sum(above & ~marks & (right == 0))}"
-        )
-    print("\n[acoustic]")
-    print(f"intercept = {weights[0]:.3f}")
-    for (name, _, _, _), weight in zip(FIGURES, weights[1:], strict=True):
-        print(f"{name} = {weight:.4f}")
+    parser.add_argument("--calls", type=Path, required=True, help="folder with manifest.tsv")
+    parser.add_argument("--figures", type=Path, help="keep the figures here, or read them")
+    options = parser.parse_args()
+    if options.figures is not None and options.figures.exists():
+        examples = msgspec.json.decode(options.figures.read_bytes(), type=list[Example])
+    else:
+        examples = list(_listen(read_calls(options.calls / "manifest.tsv"), options.calls))
+        if options.figures is not None:
+            options.figures.write_bytes(msgspec.json.encode(examples))
+    report(examples)
+    return 0
+
+
+def report(examples: list[Example]) -> Coefficients:
+    """Print the coefficients as data/calibration.toml wants them, and how well they fit."""
+    model = fit(examples)
+    right = np.array([e.is_right for e in examples], np.float64)
+    probabilities = np.array([model.probability(e.figures) for e in examples])
+    print(f"# {len(examples)} wordings considered, {right.mean():.0%} right")
+    for name in model.__struct_fields__:
+        print(f"{name} = {getattr(model, name)}")
+    print(
+        f"# calibration error on these calls {expected_calibration_error(probabilities, right):.3f}"
+    )
+    for cutoff in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98):
+        above = probabilities >= cutoff
+        wrong = 1 - right[above].mean() if above.any() else 0.0
+        print(f"# from {cutoff:.2f}: {above.mean():.1%} kept, {wrong:.2%} of them wrong")
+    return model
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

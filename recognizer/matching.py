@@ -33,10 +33,19 @@ from recognizer.types import (
     phrase_list_of,
 )
 
-__all__ = ["DEFAULT_SCORE_CUTOFF", "Matcher", "TranscriptWords", "find_matches"]
+__all__ = [
+    "DEFAULT_SCORE_CUTOFF",
+    "Matcher",
+    "TranscriptWords",
+    "cutoff_of",
+    "find_matches",
+    "floor_of",
+]
 
 DEFAULT_SCORE_CUTOFF = 72.0
 """Score below which a phrase is not taken as found, where its list says nothing."""
+SHORT_SCORE_CUTOFF = 88.0
+"""The same for phrases of one or two words."""
 
 _FILLER_WEIGHT = 0.3
 _INSERTION_COST = 0.35  # an ordinary word where the phrase has none
@@ -244,8 +253,22 @@ def find_matches(
 
 
 def cutoff_of(phrase: Phrase) -> float:
-    """Return the score from which `phrase` counts as found, 0-100."""
-    return DEFAULT_SCORE_CUTOFF if phrase.score_cutoff is None else phrase.score_cutoff
+    """Return the score from which `phrase` counts as found, 0-100.
+
+    Its list's or its own; else 72, and 88 for one or two words, which are easily met by chance.
+    """
+    if phrase.score_cutoff is not None:
+        return phrase.score_cutoff
+    is_short = len(normalize(phrase.text).split()) <= 2
+    return SHORT_SCORE_CUTOFF if is_short else DEFAULT_SCORE_CUTOFF
+
+
+def floor_of(phrase: Phrase) -> float:
+    """Return the score from which `phrase` is worth comparing with the sound, 0-100.
+
+    As far below the cutoff as the cutoff is below 100.
+    """
+    return 2.0 * cutoff_of(phrase) - 100.0
 
 
 def _weight(word: str, lists: WordLists) -> float:

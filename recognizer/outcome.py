@@ -127,25 +127,31 @@ class SpeechJudge:
         """Judge a stretch of speech whose wordings were compared with the sound."""
         hypothesis = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
         live = self._live_match(hypothesis)
-        if not hearing.candidates:
+        considered = self.consider(hearing)
+        if considered is None:
             return self._unlisted(hearing, hypothesis, live)
+        match, base, figures = considered
+        probability = self._calibration.acoustic.probability(figures)
+        if probability < _NOT_LISTED:
+            return self._unlisted(hearing, hypothesis, live)
+        verdict = self._accept(
+            match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
+        )
+        return _with_transcript(verdict, base)
+
+    def consider(self, hearing: Hearing) -> tuple[PhraseMatch, Transcript, Figures] | None:
+        """Return the wording that decides a stretch, the hypothesis it stands in, its figures.
+
+        None if nothing listed is near what was heard.
+        """
+        if not hearing.candidates:
+            return None
         best = hearing.candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
         found = (best.match, *(m for m in self._separate(heard) if not _overlap(m, best.match)))
         deciding = _deciding(found) or best.match
         chosen = next((c for c in hearing.candidates if c.match is deciding), best)
-        figures = self._acoustic_figures(hearing, chosen, heard, deciding)
-        probability = self._calibration.acoustic.probability(figures)
-        if probability < _NOT_LISTED:
-            return self._unlisted(hearing, hypothesis, live)
-        verdict = self._accept(
-            deciding,
-            probability,
-            figures,
-            live=live,
-            alternatives=_alternatives(hearing, deciding),
-        )
-        return _with_transcript(verdict, best.base)
+        return deciding, best.base, self._acoustic_figures(hearing, chosen, heard, deciding)
 
     def _unlisted(
         self, hearing: Hearing, heard: TranscriptWords, live: PhraseMatch | None
@@ -202,12 +208,13 @@ class SpeechJudge:
         total = chosen.score.total_logprob
         # A wording that is not listed letter by letter stands as it was heard.
         as_heard = chosen.base_total if match.score >= _AS_HEARD else -math.inf
+        told = max(total, as_heard)
         return Figures(
             score=figures.score,
-            gap=max(total, as_heard) - hearing.hypothesis_total,
+            gap=told - hearing.hypothesis_total,
             base_gap=chosen.base_total - hearing.hypothesis_total,
             margin=total - max(others) if others else math.inf,
-            mean_logprob=chosen.score.mean_logprob,
+            mean_logprob=told / max(1, len(chosen.score.token_logprobs)),
             n_live_words=figures.n_live_words,
             unknown_share=figures.unknown_share,
         )
@@ -315,8 +322,8 @@ def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
     """
     if announcement.outcome in _GREETS_AS_A_PERSON:
         return False
-    if announcement.outcome is CallOutcome.COMPANY_IVR:
-        return live.first_word >= announcement.end_word
+    if announcement.outcome is CallOutcome.COMPANY_IVR and live.end_word - live.first_word < 2:
+        return False
     return not _overlap(live, announcement)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from recognizer.audio import AudioSource, open_audio
 from recognizer.audio.reader import AudioReader
-from recognizer.calibration import Calibration, load_calibration
+from recognizer.calibration import Calibration, Figures, load_calibration
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
 from recognizer.errors import RecognizerError
@@ -32,6 +32,7 @@ from recognizer.types import (
     CallOutcome,
     CallReport,
     Evidence,
+    PhraseMatch,
     Segment,
     SegmentKind,
     Transcript,
@@ -158,6 +159,21 @@ class Recognizer:
             report = CallReport(label, None, None, None, 0.0, error)
         elapsed_s = time.perf_counter() - started
         return replace(report, elapsed_s=round(elapsed_s, 4), stage_s=stages.seconds)
+
+    def considered(self, source: AudioSource) -> Iterator[tuple[PhraseMatch, Transcript, Figures]]:
+        """Yield every wording considered in a recording, with its figures; for calibration.
+
+        Raises
+        ------
+        RecognizerError
+            If the recording cannot be read or the engine fails.
+        """
+        with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
+            scan = self._scan(reader)
+            for _, hearing in self._listen(reader, scan.segments, _Stopwatch()):
+                found = self._judge.consider(hearing)
+                if found is not None:
+                    yield found
 
     def _classify(  # noqa: PLR0917
         self,

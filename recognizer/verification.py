@@ -22,13 +22,13 @@ from dataclasses import dataclass, replace
 from rapidfuzz import fuzz
 
 from recognizer.engines.base import Utterance
-from recognizer.matching import Matcher
+from recognizer.matching import Matcher, floor_of
 from recognizer.normalization import normalize
 from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
 
 __all__ = ["Candidate", "Hearing", "Verifier"]
 
-_CANDIDATE_FLOOR = 45.0  # score from which a phrase is worth comparing with the sound
+_FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
 _N_OUTCOMES = 3  # outcomes of one hypothesis that are compared
 # Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
@@ -155,8 +155,8 @@ class Verifier:
     def _likely(self, base: Transcript) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
         best: dict[CallOutcome, PhraseMatch] = {}
-        for match in self._matcher.find([w.text for w in base.words], floor=_CANDIDATE_FLOOR):
-            if match.outcome not in _NOT_VERIFIED:
+        for match in self._matcher.find([w.text for w in base.words], floor=_FLOOR):
+            if match.outcome not in _NOT_VERIFIED and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
         likely = list(best.values())[:_N_OUTCOMES]
         return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
