@@ -234,8 +234,8 @@ h2 {{ font-size: 20px; margin: 36px 0 12px; }}
 .bar {{ fill: #2f6fb3; }}
 .error {{ fill: #b3452f; }}
 table {{ width: 100%; border-collapse: collapse; background: #fff; font-size: 14px; }}
-th, td {{ text-align: left; vertical-align: top; padding: 8px 10px; border: 1px solid #dde1e7;
- overflow-wrap: anywhere; }}
+th, td {{ text-align: left; vertical-align: top; padding: 8px 10px; border: 1px solid #dde1e7; }}
+td:nth-child(1), td:nth-child(5) {{ overflow-wrap: anywhere; }}
 th {{ background: #eef1f5; }}
 @media (max-width: 700px) {{ table {{ font-size: 12px; }} .chart {{ font-size: 22px; }} }}
 </style></head><body><main>"""
