@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 import time
@@ -318,6 +319,18 @@ def test_a_recordings_name_is_never_opened_as_a_path(
     assert page.recordings.find(page.journal.attempt(call)) is None
     sign_in(client)
     assert client.get(f"/calls/{call}/audio.wav").status_code == 404
+
+
+def test_recordings_of_purged_calls_are_removed(app: FastAPI, tmp_path: Path) -> None:
+    page = page_of(app)
+    old = page.journal.attempt(add_call(app, "busy_tone--old.wav", sound=True, days_ago=9))
+    new = page.journal.attempt(add_call(app, "busy_tone--new.wav", sound=True))
+    assert page.recordings.listen(old) is not None
+    page.journal.purge(dt.datetime.now(dt.UTC) - dt.timedelta(days=5))
+    assert page.recordings.forget_purged(page.journal.database.engine) == 1
+    assert page.recordings.find(old) is None
+    assert page.recordings.find(new) is not None
+    assert not [p for p in tmp_path.rglob("*") if p.name.startswith(str(old.digest))]
 
 
 # -- one call ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from recognizer.contacts import ContactCard
 from recognizer.errors import AudioError, ContactError
@@ -19,6 +20,7 @@ from recognizer.journal_records import (
     CorrectionRecord,
     DecisionRecord,
 )
+from recognizer.journal_tables import AttemptRow
 from recognizer.policy import Regulation
 from recognizer.report_json import decision_to_dict
 from recognizer.types import CallOutcome
@@ -27,6 +29,8 @@ from recognizer.web.view import CallView, Report, read_report, view_call
 from recognizer.web.waveform import Listening, prepare, wave_paths
 
 __all__ = ["Calls", "Line", "Recordings", "ShownCall", "is_person_call", "short_name"]
+
+_DIGEST_LENGTH = 64
 
 
 class Recordings:
@@ -90,8 +94,24 @@ class Recordings:
         except AudioError:
             return None
 
-    def forget(self, digest: str) -> None:
-        """Remove everything kept of a recording."""
+    def forget_purged(self, engine: sa.Engine) -> int:
+        """Remove the recordings of calls whose traces the journal purged; return how many."""
+        ours = {
+            path.name[:_DIGEST_LENGTH]: path
+            for folder in (self._kept, self._playable)
+            for path in folder.glob("*")
+        }
+        gone = 0
+        with engine.connect() as connection:
+            for digest in ours:
+                purged = sa.select(AttemptRow.purged_at).where(AttemptRow.digest == digest)
+                moments = connection.execute(purged).scalars().all()
+                if moments and None not in moments:
+                    self._forget(digest)
+                    gone += 1
+        return gone
+
+    def _forget(self, digest: str) -> None:
         for folder in (self._kept, self._playable):
             for path in folder.glob(f"{digest}*"):
                 path.unlink(missing_ok=True)

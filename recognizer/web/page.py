@@ -126,6 +126,7 @@ class Page:
         folder = settings.server.state_folder
         self.access = Access(engine)
         self.recordings = Recordings(folder / "recordings", settings.server.max_upload_bytes)
+        self.recordings.forget_purged(engine)
         self.calls = Calls(journal, self.recordings, self.regulation)
         self.clips = LabelledClips(folder / "labelled")
         self.reviews = Reviews(engine, journal, self.clips)
