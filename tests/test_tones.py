@@ -162,7 +162,7 @@ def test_signals_survive_telephone_codecs(
         assert kinds(codec(samples * gain)) == [kind]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("noise", [white_noise, babble])
 def test_signals_survive_10_db_of_noise(
     noise: Callable[[int, float, int], Samples], seed: int
