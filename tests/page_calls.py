@@ -250,6 +250,7 @@ def add_call(
     digest = hashlib.sha256(name.encode()).hexdigest()
     if sound:
         upload = page.settings.server.state_folder / "upload"
+        upload.parent.mkdir(exist_ok=True)
         upload.write_bytes(recording(seed=int(digest[:6], 16)))
         digest = page.recordings.keep(upload, name)
     report = ScriptedRecognizer().recognize(name, name=name)
