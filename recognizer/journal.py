@@ -55,7 +55,7 @@ from recognizer.journal_tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.journal_timeline import Timeline, in_force
+from recognizer.journal_timeline import IN_FORCE, Timeline
 from recognizer.policy import Regulation, load_regulation
 from recognizer.settings import JournalSettings
 from recognizer.types import CallOutcome, CallReport, NextStep
@@ -396,9 +396,7 @@ class Journal:
             statement = (
                 sa.select(sa.func.count())
                 .select_from(AttemptRow)
-                .outerjoin(
-                    DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force())
-                )
+                .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
                 .where(*attempt_filters(which))
             )
             return session.scalar(statement) or 0

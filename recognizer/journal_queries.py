@@ -27,7 +27,7 @@ from recognizer.journal_tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.journal_timeline import decision_of, in_force
+from recognizer.journal_timeline import IN_FORCE, decision_of
 from recognizer.types import CallError, CallOutcome, NextStep
 
 __all__ = [
@@ -167,7 +167,7 @@ def attempt_records(
     decisions = {
         row.attempt_id: row
         for row in session.scalars(
-            sa.select(DecisionRow).where(DecisionRow.attempt_id.in_(ids), in_force())
+            sa.select(DecisionRow).where(DecisionRow.attempt_id.in_(ids), IN_FORCE)
         )
     }
     refs = _by_id(
@@ -224,7 +224,7 @@ def read_attempts(
     """Return a page of the attempts that fit, the last recorded first."""
     statement = (
         sa.select(AttemptRow)
-        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force()))
+        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
         .where(*conditions)
         .order_by(AttemptRow.id.desc())
         .limit(limit + 1)
@@ -287,7 +287,7 @@ def _counted(session: Session, contact_ids: Sequence[int]) -> dict[int, int]:
     ranked = (
         sa.select(AttemptRow.contact_id, DecisionRow.counted_after, place.label("place"))
         .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
-        .where(AttemptRow.contact_id.in_(contact_ids), in_force())
+        .where(AttemptRow.contact_id.in_(contact_ids), IN_FORCE)
         .subquery()
     )
     return _by_id(
@@ -309,7 +309,7 @@ def read_overview(session: Session, conditions: Sequence[Condition], office: Off
         AttemptRow.model,
         _is_corrected(),
     )
-    joined = sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force())
+    joined = sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE)
     grouped = (
         sa.select(*columns, sa.func.count())
         .select_from(AttemptRow)
@@ -367,7 +367,7 @@ def _by_day(session: Session, conditions: Sequence[Condition], office: Office) -
     """Return attempts a day of the office, whose zone the database need not know."""
     statement = (
         sa.select(AttemptRow.called_at)
-        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, in_force()))
+        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
         .where(*conditions)
         .execution_options(yield_per=10_000)
     )

@@ -21,13 +21,13 @@ from recognizer.journal_tables import AttemptRow, ContactRow, CorrectionRow, Dec
 from recognizer.policy import Regulation, Ruling, Statement
 from recognizer.types import CallOutcome, Decision, NextStep
 
-__all__ = ["Timeline", "decision_of", "in_force"]
+__all__ = ["IN_FORCE", "Timeline", "decision_of"]
 
 
-def in_force(decision: Any = DecisionRow) -> sa.ColumnElement[bool]:
-    """Return the condition that no newer decision names this one."""
-    newer = aliased(DecisionRow)
-    return ~sa.exists().where(newer.supersedes_id == decision.id)
+_newer = aliased(DecisionRow)
+IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
+"""The condition that no newer decision names this one. Built once: building it costs more than
+the database needs to answer."""
 
 
 def decision_of(row: DecisionRow) -> Decision:
@@ -174,7 +174,7 @@ class Timeline:
                 AttemptRow.contact_key == attempt.contact_key,
                 AttemptRow.called_at <= attempt.called_at,
                 order < sa.tuple_(*_place(attempt)),
-                in_force(),
+                IN_FORCE,
             )
             .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
             .limit(1)
@@ -193,7 +193,7 @@ class Timeline:
                 AttemptRow.contact_key == attempt.contact_key,
                 AttemptRow.called_at >= attempt.called_at,
                 order > sa.tuple_(*_place(attempt)),
-                in_force(),
+                IN_FORCE,
             )
             .order_by(AttemptRow.called_at, _tie(), AttemptRow.id)
         )
@@ -201,7 +201,7 @@ class Timeline:
 
     def _current(self, attempt: AttemptRow) -> DecisionRow | None:
         return self._session.scalar(
-            sa.select(DecisionRow).where(DecisionRow.attempt_id == attempt.id, in_force())
+            sa.select(DecisionRow).where(DecisionRow.attempt_id == attempt.id, IN_FORCE)
         )
 
     def _card_decision(self) -> DecisionRow | None:
@@ -210,7 +210,7 @@ class Timeline:
             sa.select(DecisionRow).where(
                 DecisionRow.contact_id == self._contact.id,
                 DecisionRow.attempt_id.is_(None),
-                in_force(),
+                IN_FORCE,
             )
         )
 
@@ -258,7 +258,7 @@ class Timeline:
             .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
             .where(
                 AttemptRow.contact_id == self._contact.id,
-                in_force(),
+                IN_FORCE,
                 sa.or_(DecisionRow.final, DecisionRow.resets),
             )
             .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
