@@ -1,6 +1,7 @@
 """The pipeline around recognition: throughput, its own cost, memory, and a soak.
 
 Usage: python -m benchmarks.pipeline_throughput [throughput|overhead|memory|soak|all] [--workers N]
+       [--turns N]
 
 * throughput: N workers against one in the same run, on recordings that keep a core busy for a
   fixed amount of work (no speech model: what is measured is the pipeline, not the recogniser);
@@ -139,14 +140,14 @@ def rounds_in(seconds: float) -> int:
     return n
 
 
-def throughput(folder: Path, n_workers: int) -> None:
+def throughput(folder: Path, n_workers: int, n_turns: int) -> None:
     """Compare N workers with one, by turns, so that a busy machine is unfair to both alike."""
     calls = folder / "calls"
     calls.mkdir()
     write_calls(calls, 150)
     n_rounds = 1_000_000
     ratios = []
-    for turn in range(3):
+    for turn in range(n_turns):
         one, _, _ = run(calls, 1, n_rounds)
         many, _, _ = run(calls, n_workers, n_rounds)
         there = cores_there_are(n_workers)
@@ -246,9 +247,10 @@ def main() -> None:
     parts = ("throughput", "overhead", "memory", "soak")
     parser.add_argument("part", nargs="?", default="all", choices=[*parts, "all"])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--turns", type=int, default=3, help="of the throughput")
     asked = parser.parse_args()
     todo: dict[str, Callable[[Path], None]] = {
-        "throughput": lambda folder: throughput(folder, asked.workers),
+        "throughput": lambda folder: throughput(folder, asked.workers, asked.turns),
         "overhead": overhead,
         "memory": memory,
         "soak": lambda folder: soak(folder, asked.workers),
