@@ -76,7 +76,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cut-offs, and a model for sound with text and one for text alone.
+    """Cut-offs, a model for each engine, and one for text alone.
 
     Attributes
     ----------
@@ -86,8 +86,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     mark_cutoff: float
     announcement_cutoff: float
-    acoustic: Coefficients
+    whisper: Coefficients
+    vosk: Coefficients
     text: Coefficients
+
+    def of_engine(self, name: str) -> Coefficients:
+        """Return the model of an engine: engines score on scales of their own."""
+        return self.whisper if name == "whisper" else self.vosk
 
 
 def load_calibration(path: Path | None = None) -> Calibration:

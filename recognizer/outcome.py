@@ -61,6 +61,9 @@ _PRECEDENCE = (
 _GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
 _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
+_PERSON_WORDS = 2  # so many words only a person says beside an announcement: a person
+_EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
+_WITH_A_HOLE = 0.8  # at most so sure of a wording with a hole: never enough for the mark
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
@@ -131,9 +134,11 @@ class SpeechJudge:
         if considered is None:
             return self._unlisted(hearing, hypothesis, live)
         match, base, figures = considered
-        probability = self._calibration.acoustic.probability(figures)
+        probability = self._calibration.of_engine(base.engine).probability(figures)
         if probability < _NOT_LISTED:
             return self._unlisted(hearing, hypothesis, live)
+        if self._has_hole(base, match):
+            probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
         )
@@ -232,6 +237,24 @@ class SpeechJudge:
         ]
         return 1.0 - sum(known) / len(words)
 
+    def _has_hole(self, base: Transcript, match: PhraseMatch) -> bool:
+        """Return whether an unexplained word stands between the words of the phrase.
+
+        «номер дременно заблокирован» may be «временно» after all; and a phrase met only in part
+        says only a part of what it is listed for.
+        """
+        if match.score < cutoff_of(match.phrase):
+            return True
+        spoken = TranscriptWords.of(w.text for w in base.words[match.first_word : match.end_word])
+        listed = TranscriptWords.of(match.phrase.text.split())
+        others = [
+            sound
+            for word, sound in zip(spoken.words, spoken.sounds, strict=True)
+            if word not in self._lists.filler
+        ]
+        ratios = process.cdist(others, listed.sounds, scorer=fuzz.partial_ratio)
+        return bool(others) and bool((ratios.max(axis=1) < _EXPLAINED_RATIO).any())
+
     def _without_announcement(
         self, heard: TranscriptWords, live: PhraseMatch | None, *, confident: bool
     ) -> SpokenVerdict:
@@ -283,7 +306,7 @@ class SpeechJudge:
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
         calibration = self._calibration
         cutoff = calibration.mark_cutoff if marks else calibration.announcement_cutoff
-        if probability < cutoff:
+        if probability < cutoff or figures.n_live_words >= _PERSON_WORDS:
             if figures.n_live_words:
                 return SpokenVerdict(
                     CallOutcome.LIVE_PERSON,

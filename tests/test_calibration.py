@@ -25,15 +25,19 @@ FIGURES = st.builds(
 @given(FIGURES)
 def test_confidence_is_a_probability_whatever_was_measured(figures: Figures) -> None:
     calibration = load_calibration()
-    for model in (calibration.acoustic, calibration.text):
+    for model in (calibration.whisper, calibration.vosk, calibration.text):
         assert 0.0 <= model.probability(figures) <= 1.0
 
 
 @given(FIGURES, st.floats(0, 50))
 def test_a_better_score_never_lowers_the_confidence(figures: Figures, more: float) -> None:
-    model = load_calibration().acoustic
-    better = Figures(**{**{f: getattr(figures, f) for f in figures.__struct_fields__},
-                        "score": min(100.0, figures.score + more)})
+    model = load_calibration().whisper
+    better = Figures(
+        **{
+            **{f: getattr(figures, f) for f in figures.__struct_fields__},
+            "score": min(100.0, figures.score + more),
+        }
+    )
     assert model.probability(better) >= model.probability(figures)
 
 
@@ -57,3 +61,9 @@ def test_wrong_calibration_file_is_an_error_that_names_it(
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataFileError, match=message):
         load_calibration(path)
+
+
+def test_a_wording_with_a_hole_in_it_can_never_reach_the_mark() -> None:
+    from recognizer.outcome import _WITH_A_HOLE
+
+    assert load_calibration().mark_cutoff > _WITH_A_HOLE
