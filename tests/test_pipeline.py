@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import soundfile
+from fakes import ScriptedEngine, ScriptedSpeech
+
+from recognizer import recognize
+from recognizer.calibration import load_calibration
+from recognizer.phrases import load_phrases
+from recognizer.pipeline import Recognizer
+from recognizer.policy import load_regulation
+from recognizer.report_json import report_to_dict
+from recognizer.settings import PhraseSettings
+from recognizer.tone_plans import load_tone_plan
+from recognizer.types import CallOutcome, CallReport, NextStep
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"
+DAY = dt.date(2026, 11, 22)
+
+
+def scripted(speech: ScriptedSpeech) -> tuple[Recognizer, ScriptedEngine]:
+    engine = ScriptedEngine(default=speech)
+    recognizer = Recognizer(
+        engine=engine,
+        phrases=load_phrases(PhraseSettings()),
+        regulation=load_regulation(),
+        tone_plan=load_tone_plan(),
+        calibration=load_calibration(),
+    )
+    return recognizer, engine
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Recognizer:
+    return Recognizer.load(engine="whisper")
+
+
+def checked(report: CallReport) -> dict[str, object]:
+    """The report as JSON, valid by the contract."""
+    schema = json.loads((ROOT / "docs" / "classification.schema.json").read_text("utf-8"))
+    data = json.loads(json.dumps(report_to_dict(report), allow_nan=False))
+    jsonschema.validate(data, schema)
+    return dict(data)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("name", "outcome", "rule"),
+    [
+        ("1-does-not-exist-human.wav", "does_not_exist", "does-not-exist"),
+        ("2-temporarily-blocked.alaw", "temporarily_blocked", "temporarily-blocked"),
+        ("5-voicemail-human.wav", "voicemail", "no-answer"),
+        ("6-nobody-answers.wav", "ringback_only", "no-answer"),
+        ("7-busy.ulaw", "busy_tone", "busy-tone"),
+    ],
+)
+def test_sample_call_gives_its_outcome_and_rule(
+    whisper: Recognizer, name: str, outcome: str, rule: str
+) -> None:
+    data = checked(whisper.recognize(SAMPLES / name, called_on=DAY))
+    assert data["outcome"] == outcome
+    decision = data["decision"]
+    assert isinstance(decision, dict)
+    assert decision["rule"] == rule
+    assert decision["comment"].startswith("22/11 ")
+
+
+@pytest.mark.model
+def test_person_with_trigger_words_gets_no_status(whisper: Recognizer) -> None:
+    report = whisper.recognize(SAMPLES / "8-person-with-trigger-words.flac")
+    assert report.outcome is not None
+    assert report.decision is not None
+    assert report.outcome.kind in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
+    assert report.decision.status is None
+    assert report.decision.next is NextStep.OPERATOR
+
+
+@pytest.mark.model
+def test_matched_phrase_lies_where_it_was_spoken(whisper: Recognizer) -> None:
+    report = whisper.recognize(SAMPLES / "1-does-not-exist-human.wav")
+    assert report.outcome is not None
+    assert report.evidence is not None
+    match = report.outcome.match
+    assert match is not None
+    assert match.start_s is not None
+    assert match.end_s is not None
+    assert 0 <= match.start_s < match.end_s <= report.evidence.duration_s + 0.1
+
+
+@pytest.mark.model
+def test_bytes_and_file_objects_give_what_the_file_gives(whisper: Recognizer) -> None:
+    path = SAMPLES / "1-does-not-exist-human.wav"
+    content = path.read_bytes()
+    outcomes = {
+        whisper.recognize(source).outcome.kind  # type: ignore[union-attr]
+        for source in (path, str(path), content, io.BytesIO(content))
+    }
+    assert outcomes == {CallOutcome.DOES_NOT_EXIST}
+
+
+def tone(seconds: float, rate: int = 8000) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * 425 * np.arange(int(seconds * rate)) / rate)).astype("f4")
+
+
+def silence(seconds: float, rate: int = 8000) -> np.ndarray:
+    return np.zeros(int(seconds * rate), "f4")
+
+
+# Literal signals: ringback 1 s / 4 s, busy 0.35 s / 0.35 s at 425 Hz (the Russian order on tones).
+NOT_SPEECH = {
+    "ringing": [x for _ in range(4) for x in (tone(1), silence(4))],
+    "busy": [x for _ in range(8) for x in (tone(0.35), silence(0.35))],
+    "silence": [silence(8)],
+    "hum": [0.1 * np.sin(2 * np.pi * 50 * np.arange(64_000) / 8000).astype("f4")],
+    "hiss": [np.random.default_rng(3).normal(0, 0.01, 64_000).astype("f4")],
+}
+
+
+@pytest.mark.parametrize("name", sorted(NOT_SPEECH))
+def test_nothing_without_speech_reaches_the_engine(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.wav"
+    soundfile.write(path, np.concatenate(NOT_SPEECH[name]), 8000)
+    recognizer, engine = scripted(ScriptedSpeech("Продолжение следует..."))
+    report = recognizer.recognize(path)
+    assert engine.heard == []
+    assert report.outcome is not None
+    assert report.outcome.match is None
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"", "empty_file"), (b"hello, this is no sound\n" * 40, None), (b"RIFF\x10", None)],
+)
+def test_bad_recording_is_an_error_in_the_report_that_names_it(
+    tmp_path: Path, content: bytes, kind: str | None
+) -> None:
+    path = tmp_path / "плохая.wav"
+    path.write_bytes(content)
+    recognizer, _ = scripted(ScriptedSpeech(""))
+    report = recognizer.recognize(path)
+    data = checked(report)
+    assert data["outcome"] is None
+    assert report.error is not None
+    assert "плохая.wav" in report.error.message
+    assert kind in {None, report.error.kind}
+
+
+def test_missing_file_is_an_error_in_the_report(tmp_path: Path) -> None:
+    recognizer, _ = scripted(ScriptedSpeech(""))
+    report = recognizer.recognize(tmp_path / "absent.wav")
+    assert report.error is not None
+    assert report.error.kind == "not_found"
+
+
+@pytest.mark.model
+def test_one_shot_function_classifies_a_file() -> None:
+    report = recognize(SAMPLES / "7-busy.ulaw", attempt=3, engine="whisper", called_on=DAY)
+    assert report.decision is not None
+    assert report.decision.final
+    assert report.decision.attempt == 3
