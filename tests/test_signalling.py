@@ -178,8 +178,10 @@ HEAD = 'bare_outcomes = ["silence"]\n[[code]]\nprotocol = "sip"\ncode = 404\nmea
         ('russian = "y"\nagrees = ["nobody"]', "line 7: Invalid enum value 'nobody'"),
         ("agrees = []", "missing required field `russian`"),
         (
-            ('russian = "y"\nagrees = []\n[[code]]\nprotocol = "sip"\n'
-            'code = 404\nmeaning = "x"\nrussian = "y"\nagrees = []'),
+            (
+                'russian = "y"\nagrees = []\n[[code]]\nprotocol = "sip"\n'
+                'code = 404\nmeaning = "x"\nrussian = "y"\nagrees = []'
+            ),
             "line 10: SIP 404 is listed twice",
         ),
     ],

@@ -209,6 +209,7 @@ class Jobs:
         self._runner = runner
         self._record: Record = record or (lambda _request, report, _sha256: report_to_dict(report))
         self._on_finished = on_finished
+        settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = settings.state_folder / "uploads"
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
