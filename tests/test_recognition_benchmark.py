@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections import Counter
@@ -24,6 +25,14 @@ def test_a_longer_plan_begins_with_the_shorter_one() -> None:
         pytest.skip(reason)
     short = list(build.plan_calls("judge", 20, 7))
     assert list(build.plan_calls("judge", 40, 7))[:20] == short
+
+
+def test_a_recording_of_another_plan_is_made_again(tmp_path: Path) -> None:
+    quiet = dataclasses.replace(_call("a.wav", "silence"), context="silence")
+    build.build([quiet], tmp_path)
+    first = (tmp_path / "a.wav").read_bytes()
+    build.build([dataclasses.replace(quiet, context="ringback")], tmp_path)
+    assert (tmp_path / "a.wav").read_bytes() != first
 
 
 def test_no_voice_and_no_wording_is_in_both_halves() -> None:

@@ -50,6 +50,8 @@ NO_ANNOUNCEMENT = "undetermined|live_person|company_ivr|voicemail|call_progress|
 
 # How often each kind of call comes, and in which surroundings.
 KINDS = {"announcement": 0.60, "person": 0.20, "prompt": 0.09, "sound": 0.11}
+# Half of the calls in the voice built on a real speaker, the only one that sounds like a carrier's.
+ENGINES = {"festival": 0.5, "espeak": 0.25, "retro": 0.25}
 ANNOUNCEMENT_CONTEXTS = {
     "plain": 0.19,
     "after_ringback": 0.15,
@@ -227,9 +229,9 @@ def _line(rng: np.random.Generator, seed: int, path: str, split: str, voice: str
 
 
 def _draw_voice(rng: np.random.Generator, split: str) -> str:
-    """Return a voice: each engine as often as another, however many variants it has."""
+    """Return a voice; the engine first, so that many variants of one do not crowd out others."""
     mine = [v for v in voices.VOICES if v.split == split]
-    engine = str(rng.choice(sorted({v.engine for v in mine})))
+    engine = _draw(rng, ENGINES)
     return str(rng.choice([v.name for v in mine if v.engine == engine]))
 
 
@@ -475,17 +477,32 @@ def build(
     """Render `calls` into `folder` with ``manifest.tsv``; what is there is not made again."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = list(calls)
+    _forget_other_plans(todo, folder)
+    _write_manifest(todo, folder)
     with ProcessPoolExecutor(n_processes) as pool:
         jobs = pool.map(_write_call, todo, repeat(folder), repeat(clips), chunksize=8)
         for done, _ in enumerate(jobs, start=1):
             if done % 20 == 0 or done == len(todo):
                 print(f"\r{done}/{len(todo)} calls", end="", file=sys.stderr)
     print(file=sys.stderr)
+
+
+def _forget_other_plans(calls: list[Call], folder: Path) -> None:
+    """Remove recordings of an earlier plan under the same names: they say something else."""
+    if not (folder / "manifest.tsv").exists():
+        return
+    earlier = {call.path: call for call in read_calls(folder / "manifest.tsv")}
+    for call in calls:
+        if earlier.get(call.path, call) != call:
+            (folder / call.path).unlink(missing_ok=True)
+
+
+def _write_manifest(calls: list[Call], folder: Path) -> None:
     with (folder / "manifest.tsv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         names = [field.name for field in fields(Call)]
         writer.writerow(names)
-        for call in todo:
+        for call in calls:
             row = asdict(call)
             writer.writerow("" if row[name] is None else row[name] for name in names)
 
