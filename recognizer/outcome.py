@@ -63,7 +63,7 @@ _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
 _PERSON_WORDS = 2  # so many words only a person says beside an announcement: a person
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
-_WITH_A_HOLE = 0.8  # at most so sure of a wording with a hole: never enough for the mark
+_WITH_A_HOLE = 0.75  # at most so sure of a wording with a hole: never enough for the mark
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
@@ -153,8 +153,7 @@ class SpeechJudge:
             return None
         best = hearing.candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
-        found = (best.match, *(m for m in self._separate(heard) if not _overlap(m, best.match)))
-        deciding = _deciding(found) or best.match
+        deciding = _deciding(self._separate(heard, best.match)) or best.match
         chosen = next((c for c in hearing.candidates if c.match is deciding), best)
         return deciding, best.base, self._acoustic_figures(hearing, chosen, heard, deciding)
 
@@ -167,13 +166,13 @@ class SpeechJudge:
 
     # ---- the parts of a judgement ---------------------------------------------------------
 
-    def _separate(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
-        """Return the announcements found whole, best first, none overlapping a better one.
+    def _separate(self, heard: TranscriptWords, *first: PhraseMatch) -> tuple[PhraseMatch, ...]:
+        """Return `first` and the announcements found whole, none overlapping a better one.
 
         What a person says competes like everything else: «не подходит» is not «абонент не подходит
         к телефону».
         """
-        kept: list[PhraseMatch] = []
+        kept = list(first)
         for match in self._matcher.find(heard):
             found = match.score >= cutoff_of(match.phrase)
             if found and not any(_overlap(match, other) for other in kept):
