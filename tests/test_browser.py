@@ -37,6 +37,7 @@ pytestmark = pytest.mark.browser
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 DESK = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
+expect.set_options(timeout=20_000)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -106,7 +107,7 @@ def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
         locale="ru-RU",
         accept_downloads=True,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(20_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.on(
         "console",

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from page_calls import PASSWORD, add_call, page_app, page_settings, recording
 
 from recognizer.contacts import ContactCard, ContactKind, OwnerKind
+from recognizer.errors import PhraseListError
 from recognizer.journal import Journal
 from recognizer.journal_records import AttemptFilter
 from recognizer.types import CallOutcome
@@ -404,6 +405,19 @@ def test_a_call_that_is_not_there_is_a_clear_404(client: TestClient) -> None:
     answer = client.get("/calls/999999")
     assert answer.status_code == 404
     assert "Такого звонка нет" in answer.text
+
+
+def test_a_failure_of_the_program_is_a_page_for_people(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise PhraseListError("lists/broken.toml, line 3: expected text")
+
+    sign_in(client)
+    monkeypatch.setattr(page_of(app).proposals, "book", broken)
+    answer = client.get("/phrases")
+    assert answer.status_code == 500
+    assert "сообщите администратору: lists/broken.toml, line 3" in answer.text
 
 
 # -- review ------------------------------------------------------------------------------------

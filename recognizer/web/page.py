@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recognizer.errors import RecognizerError
 from recognizer.journal import Journal
 from recognizer.settings import Settings
 from recognizer.web import wording
@@ -372,6 +374,23 @@ def _on_page_problem(request: Request, problem: Exception) -> Response:
 
 def add_handlers(app: FastAPI) -> None:
     """Join headers and error pages to an application."""
+    answer_program = app.exception_handlers.get(RecognizerError)
+
+    async def on_error(request: Request, problem: Exception) -> Response:
+        """Answer people with a page, and programs as the API does."""
+        if answer_program is not None and not _wants_page(request):
+            answer = answer_program(request, problem)
+            return await answer if inspect.isawaitable(answer) else answer
+        _log.error("%s %s: %s", request.method, request.url.path, problem)
+        return render(
+            request,
+            "message.html",
+            status=500,
+            title="Не получилось",
+            text=f"Попробуйте ещё раз; если повторится, сообщите администратору: {problem}",
+        )
+
+    app.add_exception_handler(RecognizerError, on_error)
     app.add_exception_handler(NotSignedInError, _on_not_signed_in)
     app.add_exception_handler(PageProblemError, _on_page_problem)
 
