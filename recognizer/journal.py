@@ -416,10 +416,12 @@ class Journal:
 
     def review_queue(self, *, limit: int = 50, before_id: int | None = None) -> AttemptPage:
         """Return attempts that wait for an operator, and unreadable recordings."""
-        waits = sa.or_(
-            DecisionRow.next == NextStep.OPERATOR.value,
-            sa.and_(AttemptRow.error_kind.is_not(None), DecisionRow.id.is_(None)),
+        # Found from the few that wait, not by looking through all that do not.
+        undecided = sa.select(DecisionRow.attempt_id).where(
+            DecisionRow.next == NextStep.OPERATOR.value, IN_FORCE
         )
+        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None))
+        waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
         # What a person has looked at does not wait, whatever they said of it.
         unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
         with self.database.reading() as session:

@@ -107,13 +107,15 @@ def contact_filter(query: str) -> Condition:
         return sa.true()
     digits = "".join(char for char in text if char.isdigit())
     whole = [found.e164 for found in read_numbers(text) if found.e164]
-    by_text = ContactRow.search_text.contains(text.casefold(), autoescape=True)
-    if not whole and (len(digits) < 4 or any(char.isalpha() for char in text)):
-        return by_text
     number = ContactPhoneRow.number
-    fits = number.in_(whole) if whole else number.contains(digits, autoescape=True)
-    by_number = ContactRow.id.in_(sa.select(ContactPhoneRow.contact_id).where(fits))
-    return sa.or_(by_number, by_text)
+    if whole:
+        with_number = sa.select(ContactPhoneRow.contact_id).where(number.in_(whole))
+        return sa.or_(ContactRow.id.in_(with_number), ContactRow.ref == text)
+    by_text = ContactRow.search_text.contains(text.casefold(), autoescape=True)
+    if len(digits) < 4 or any(char.isalpha() for char in text):
+        return by_text
+    with_part = sa.select(ContactPhoneRow.contact_id).where(number.contains(digits))
+    return sa.or_(ContactRow.id.in_(with_part), by_text)
 
 
 # --- records -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -156,6 +157,12 @@ class AttemptRow(Base):
         UniqueConstraint("contact_key", "digest"),
         Index("ix_attempts_contact_key_called_at", "contact_key", "called_at"),
         Index("ix_attempts_called_at", "called_at"),
+        Index(
+            "ix_attempts_error_kind",
+            "error_kind",
+            sqlite_where=text("error_kind IS NOT NULL"),
+            postgresql_where=text("error_kind IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

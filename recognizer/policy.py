@@ -340,15 +340,22 @@ class Regulation:
                 f"Нет такой причины: {statement.reason!r}. "
                 f"Возможные причины: {', '.join(self.reasons())}."
             )
-        comment = self._stated_comment(rule.comment, statement, day)
         unmet = [name for name in rule.requires if name not in facts]
+        # Who answered is not known before the name is there: ask for that first.
+        nameless = unmet == ["answered_by_another"] and not statement.name.strip()
+        if unmet and not nameless:
+            raise self._refusal(rule, unmet)
+        comment = self._stated_comment(rule.comment, statement, day)
         if unmet:
-            required = "; ".join(self.conditions[name] for name in unmet)
-            raise ContactError(
-                f"Причина «{rule.id}» не подходит к этой карточке. По карточке не выполнено: "
-                f"{required}. Правило: {rule.wording}."
-            )
+            raise self._refusal(rule, unmet)
         return self._apply(rule, comment, attempt)
+
+    def _refusal(self, rule: Rule, unmet: Sequence[Condition]) -> ContactError:
+        required = "; ".join(self.conditions[name] for name in unmet)
+        return ContactError(
+            f"Причина «{rule.id}» не подходит к этой карточке. По карточке не выполнено: "
+            f"{required}. Правило: {rule.wording}."
+        )
 
     def reasons(self) -> tuple[str, ...]:
         """Return the ids of everything an operator may state."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,3 +194,18 @@ def test_the_journal_counts_exports_and_purges(run: Run, tmp_path: Path) -> None
 )  # fmt: skip
 def test_every_command_teaches_with_an_example(run: Run, command: list[str]) -> None:
     assert "recognizer " in run(*command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "command", [["contacts", "show"], ["decide", "1"], ["journal", "show"], ["journal", "upgrade"]]
+)
+def test_without_the_journals_packages_the_command_says_what_to_type(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    for name in list(sys.modules):
+        if name.startswith("recognizer.journal"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, JournalError)
+    assert "pip install 'recognizer[journal]'" in str(result.exception)

@@ -73,7 +73,7 @@ def import_cards(
       recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
     """
     from recognizer.card_files import RejectWriter, open_cards
-    from recognizer.journal import Journal
+    from recognizer.cli.journal import open_journal
     from recognizer.settings import load_settings
 
     settings = load_settings().journal
@@ -82,7 +82,7 @@ def import_cards(
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     with (
         open_cards(path, mapping, encoding=encoding) as reader,
-        Journal.of_settings(settings) as journal,
+        open_journal(settings) as journal,
         RejectWriter(rejected, reader.heading) as rejecter,
     ):
         changes = journal.import_contacts(
@@ -168,10 +168,9 @@ def show(
 
       recognizer contacts show "926 123" --format jsonl
     """
-    from recognizer.journal import Journal
-    from recognizer.settings import load_settings
+    from recognizer.cli.journal import open_journal
 
-    with Journal.of_settings(load_settings().journal) as journal:
+    with open_journal() as journal:
         records = journal.find_contacts(query, limit=limit)
     if not records:
         print(f"recognizer: no cards fit {query!r}", file=sys.stderr)
@@ -240,12 +239,12 @@ def export(
     import dataclasses
 
     from recognizer.card_files import write_cards
-    from recognizer.journal import Journal
+    from recognizer.cli.journal import open_journal
     from recognizer.settings import load_settings
 
     settings = load_settings().journal
     mapping = _columns(columns or settings.columns_file)
-    with Journal.of_settings(settings) as journal:
+    with open_journal(settings) as journal:
         cards = (
             dataclasses.replace(
                 record.card, result=record.status, incorrect_contact=record.incorrect_contact

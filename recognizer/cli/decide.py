@@ -105,9 +105,9 @@ def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> De
 
 
 def _decide_card(settings: JournalSettings, contact: str) -> Decision | None:
-    from recognizer.journal import Journal
+    from recognizer.cli.journal import open_journal
 
-    with Journal.of_settings(settings) as journal:
+    with open_journal(settings) as journal:
         record = journal.decide_card(contact)
     return None if record is None else record.decision
 
@@ -122,9 +122,9 @@ def _decide_statement(
     words: str,
     called: dt.datetime | None,
 ) -> Decision | None:
-    from recognizer.journal import Journal
+    from recognizer.cli.journal import open_journal
 
-    with Journal.of_settings(settings) as journal:
+    with open_journal(settings) as journal:
         moment = None if called is None else called.replace(tzinfo=journal.office.timezone)
         record = journal.record_statement(
             contact, reason, made_by=by, name=name, words=words, called_at=moment

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from recognizer.journal import Journal
     from recognizer.journal_records import AttemptRecord
+    from recognizer.settings import JournalSettings
 
-__all__ = ["app"]
+__all__ = ["app", "open_journal"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,11 +31,24 @@ _FullNumbers = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
-def _journal() -> Journal:
-    from recognizer.journal import Journal
+def open_journal(settings: JournalSettings | None = None) -> Journal:
+    """Return the journal of the settings, open.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be opened, or what it needs is not installed.
+    """
+    from recognizer.errors import JournalError
     from recognizer.settings import load_settings
 
-    return Journal.of_settings(load_settings().journal)
+    try:
+        from recognizer.journal import Journal
+    except ModuleNotFoundError as problem:
+        raise JournalError(
+            f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
+        ) from problem
+    return Journal.of_settings(settings or load_settings().journal)
 
 
 @app.command("show")
@@ -63,7 +77,7 @@ def show(
 
     if outcome is not None and outcome not in set(CallOutcome):
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
-    with _journal() as journal:
+    with open_journal() as journal:
         if waiting:
             page = journal.review_queue(limit=limit)
         else:
@@ -132,7 +146,7 @@ def explain(attempt: Annotated[int, typer.Argument(help="Number of the attempt."
 
     Example: recognizer journal explain 17
     """
-    with _journal() as journal:
+    with open_journal() as journal:
         record = journal.attempt(attempt)
         decisions = journal.decisions(attempt)
     print(_line(record, full_numbers=False))
@@ -167,7 +181,7 @@ def correct(
         raise typer.BadParameter("expected one of --outcome and --reason")
     if outcome is not None and outcome not in set(CallOutcome):
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
-    with _journal() as journal:
+    with open_journal() as journal:
         record = journal.correct(
             attempt,
             made_by=by,
@@ -197,7 +211,7 @@ def overview(
     """
     import dataclasses
 
-    with _journal() as journal:
+    with open_journal() as journal:
         zone = journal.office.timezone
         counts = journal.overview(
             since=None if since is None else since.replace(tzinfo=zone),
@@ -229,7 +243,7 @@ def export(
     from recognizer.card_files import write_table
 
     heading = [*_EXPORTED]
-    with _journal() as journal:
+    with open_journal() as journal:
         rows = (_exported(record) for record in _every_attempt(journal))
         n_rows = write_table(path, heading, rows, encoding=encoding)
     print(f"{path}: {n_rows} attempts")
@@ -302,7 +316,7 @@ def purge(
 
     Example: recognizer journal purge --older-than 180d
     """
-    with _journal() as journal:
+    with open_journal() as journal:
         moment = _moment(older_than, journal)
         counts = journal.purge(moment)
     print(
@@ -332,9 +346,15 @@ def upgrade() -> None:
 
     Example: recognizer journal upgrade
     """
-    from recognizer.journal_database import Database
+    from recognizer.errors import JournalError
     from recognizer.settings import load_settings
 
+    try:
+        from recognizer.journal_database import Database
+    except ModuleNotFoundError as problem:
+        raise JournalError(
+            f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
+        ) from problem
     database = Database(load_settings().journal.journal_url)
     try:
         before, after = database.upgrade()

@@ -67,6 +67,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("contact_key", "digest", name="uq_attempts_contact_key_digest"),
     )
     op.create_index("ix_attempts_called_at", "attempts", ["called_at"])
+    op.create_index(
+        "ix_attempts_error_kind",
+        "attempts",
+        ["error_kind"],
+        sqlite_where=sa.text("error_kind IS NOT NULL"),
+        postgresql_where=sa.text("error_kind IS NOT NULL"),
+    )
     op.create_index("ix_attempts_contact_id", "attempts", ["contact_id"])
     op.create_index("ix_attempts_contact_key_called_at", "attempts", ["contact_key", "called_at"])
     op.create_index("ix_attempts_digest", "attempts", ["digest"])
