@@ -390,6 +390,8 @@ def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
     is_apart = beep.is_cut or beep.is_quiet_before or beep.is_quiet_after
     if not is_apart or beep.purity < _MIN_PURITY_OF_LONE_BEEP or _dies_away(beep):
         return False
+    if spec.band_hz is not None:  # any pitch may be a note: ask for more quiet around it
+        return beep.is_quiet_before and beep.is_quiet_after
     return not (spec.is_isolated and Edge.COVERED in (beep.start, beep.end))
 
 
