@@ -97,7 +97,7 @@ def _newton(
         weights = weights + step
         if np.abs(step).max() < 1e-7:
             break
-    return weights / scale
+    return np.asarray(weights / scale, np.float64)
 
 
 def expected_calibration_error(

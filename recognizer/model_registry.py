@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 
 from recognizer.data_files import TomlFile, data_folder, read_toml
-from recognizer.errors import ModelError
+from recognizer.errors import DataFileError, ModelError
 
 __all__ = [
     "RUSSIAN_VOSK_MODEL",
@@ -217,7 +217,7 @@ def _read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-class _ManifestError(ModelError, ValueError):
+class _ManifestError(ModelError, DataFileError):
     """A manifest that is not even TOML."""
 
 

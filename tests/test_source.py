@@ -44,8 +44,7 @@ PURE = ("policy", "types", "errors", "normalization", "matching", "outcome", "to
 def test_stage_that_decides_or_measures_reads_no_sound_and_opens_no_store(name: str) -> None:
     forbidden = {"soundfile", "av", "sqlalchemy", "fastapi", "vosk", "faster_whisper"}
     imported = {
-        module.partition(".")[0]
-        for module in imported_modules(ROOT / "recognizer" / f"{name}.py")
+        module.partition(".")[0] for module in imported_modules(ROOT / "recognizer" / f"{name}.py")
     }
     assert not imported & forbidden
 

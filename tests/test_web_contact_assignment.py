@@ -30,7 +30,7 @@ def heard(journal: Journal, outcome: CallOutcome, day: int, **whose: str) -> int
         report,
         digest=f"{day:064x}",
         called_at=FIRST_CALL + dt.timedelta(days=day),
-        **whose,  # type: ignore[arg-type]
+        **whose,
     ).id
 
 

@@ -36,8 +36,8 @@ _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchm
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_GUIDE_TOKENS = 200  # Whisper looks back at most 223 tokens of prompt
 _SCORE_BATCH = 8
-# A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice is
-# how carriers repeat an announcement.
+# A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice
+# is how carriers repeat an announcement.
 _LOOPS = (
     re.compile(r"(.{1,24}?)\1{4,}", re.DOTALL),
     re.compile(r"(.{12,120}?)(?:\W+\1){2,}\W*\w*$", re.DOTALL),
@@ -220,9 +220,9 @@ class WhisperUtterance:
         words = []
         first = 0
         texts, groups = self._tokenizer.split_to_word_tokens([*tokens, self._tokenizer.eot])
-        for text, group in zip(texts, groups, strict=True):
+        for piece, group in zip(texts, groups, strict=True):
             last = first + len(group)
-            spoken = text.strip()
+            spoken = piece.strip()
             if spoken and first < len(tokens):
                 start = min(starts[first], end_s)
                 end = min(max(starts[min(last, len(tokens))], start), end_s)
