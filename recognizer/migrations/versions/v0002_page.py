@@ -62,9 +62,7 @@ def upgrade() -> None:
         sa.Column("undone_by", sa.String(length=64), nullable=True),
         sa.Column("undone_at", MOMENT, nullable=True),
         sa.Column("version", sa.String(length=32), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["attempt_id"], ["attempts.id"], name="fk_page_phrases_attempt_id"
-        ),
+        sa.ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name="fk_page_phrases_attempt_id"),
         sa.PrimaryKeyConstraint("id", name="pk_page_phrases"),
     )
     op.create_index("ix_page_phrases_state", "page_phrases", ["state"])
