@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rapidfuzz import fuzz, process
 
@@ -62,6 +63,8 @@ _GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMA
 _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
 _PERSON_WORDS = 2  # so many words only a person says beside an announcement: a person
+_HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
+_MANY_UNKNOWN = 4  # so many words beside it that no announcement uses may be a person's
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _WITH_A_HOLE = 0.75  # at most so sure of a wording with a hole: never enough for the mark
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
@@ -87,6 +90,8 @@ class SpokenVerdict:
     reason : str
     figures : Figures or None
         What the confidence was made of.
+    is_foreign : bool
+        Another language was spoken: it speaks neither for nor against what the rest says.
     """
 
     outcome: CallOutcome
@@ -96,6 +101,7 @@ class SpokenVerdict:
     alternatives: tuple[tuple[CallOutcome, float], ...] = ()
     reason: str = ""
     figures: Figures | None = None
+    is_foreign: bool = False
 
 
 class SpeechJudge:
@@ -124,6 +130,8 @@ class SpeechJudge:
             return self._without_announcement(heard, live, confident=True)
         figures = self._figures(heard, best)
         probability = self._calibration.text.probability(figures)
+        if self._has_hole(heard, best):
+            probability = min(probability, _WITH_A_HOLE)
         return self._accept(best, probability, figures, live=live, alternatives=())
 
     def judge(self, hearing: Hearing) -> SpokenVerdict:
@@ -134,10 +142,11 @@ class SpeechJudge:
         if considered is None:
             return self._unlisted(hearing, hypothesis, live)
         match, base, figures = considered
+        heard = TranscriptWords.of(w.text for w in base.words)
         probability = self._calibration.of_engine(base.engine).probability(figures)
         if probability < _NOT_LISTED:
             return self._unlisted(hearing, hypothesis, live)
-        if self._has_hole(base, match):
+        if self._has_hole(heard, match):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
@@ -224,35 +233,59 @@ class SpeechJudge:
         )
 
     def _unknown_share(self, words: Sequence[str]) -> float:
-        # The English half of an announcement in two languages says nothing of who speaks.
-        words = [word for word in words if not word.isascii()]
+        russian = _russian(words)
+        return len(self._unknown(russian)) / len(russian) if russian else 0.0
+
+    def _unknown(self, words: Sequence[str]) -> list[str]:
+        """Return the words that no announcement uses, however spelt."""
         if not words or not self._known:
-            return 0.0
+            return []
         ratios = process.cdist(words, self._known, scorer=fuzz.ratio)
-        listed = ratios.max(axis=1) >= _KNOWN_WORD_RATIO
-        known = [
-            bool(near) or word in self._lists.filler or word in self._lists.announcement
-            for near, word in zip(listed, words, strict=True)
+        return [
+            word
+            for word, ratio in zip(words, ratios.max(axis=1), strict=True)
+            if ratio < _KNOWN_WORD_RATIO
+            and word not in self._lists.filler
+            and word not in self._lists.announcement
         ]
-        return 1.0 - sum(known) / len(words)
 
-    def _has_hole(self, base: Transcript, match: PhraseMatch) -> bool:
-        """Return whether an unexplained word stands between the words of the phrase.
+    def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
+        outside = [
+            word
+            for word, place in zip(heard.words, heard.places, strict=True)
+            if not match.first_word <= place < match.end_word
+        ]
+        return len(self._unknown(_russian(outside)))
 
-        «номер дременно заблокирован» may be «временно» after all; and a phrase met only in part
-        says only a part of what it is listed for.
+    def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether a word of the phrase was not heard, or a word heard is not explained.
+
+        «номер дременно заблокирован» may be «временно» after all; «записей не существует» is not
+        «номер не существует».
         """
         if match.score < cutoff_of(match.phrase):
             return True
-        spoken = TranscriptWords.of(w.text for w in base.words[match.first_word : match.end_word])
+        inside = [
+            (word, sound)
+            for word, sound, place in zip(heard.words, heard.sounds, heard.places, strict=True)
+            if match.first_word <= place < match.end_word
+        ]
         listed = TranscriptWords.of(match.phrase.text.split())
-        others = [
-            sound
-            for word, sound in zip(spoken.words, spoken.sounds, strict=True)
+        spoken = [sound for _, sound in inside]
+        told = [s for word, s in inside if word not in self._lists.filler]
+        wanted = [
+            s
+            for word, s in zip(listed.words, listed.sounds, strict=True)
             if word not in self._lists.filler
         ]
-        ratios = process.cdist(others, listed.sounds, scorer=fuzz.partial_ratio)
-        return bool(others) and bool((ratios.max(axis=1) < _EXPLAINED_RATIO).any())
+        if self._n_unknown(heard, match) >= _MANY_UNKNOWN:
+            return True
+        if not told or not wanted:
+            return False
+        glued = [a + b for a, b in pairwise(spoken)]
+        unheard = process.cdist(wanted, [*spoken, *glued], scorer=fuzz.ratio).max(axis=1)
+        unexplained = process.cdist(told, listed.sounds, scorer=fuzz.partial_ratio).max(axis=1)
+        return bool((unheard < _HEARD_RATIO).any() or (unexplained < _EXPLAINED_RATIO).any())
 
     def _without_announcement(
         self, heard: TranscriptWords, live: PhraseMatch | None, *, confident: bool
@@ -336,6 +369,11 @@ class SpeechJudge:
         )
 
 
+def _russian(words: Sequence[str]) -> list[str]:
+    """Leave out the English half of an announcement: it says nothing of who speaks."""
+    return [word for word in words if not word.isascii()]
+
+
 def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
     """Return whether a person's phrase beside an announcement is a person's indeed.
 
@@ -384,15 +422,7 @@ def _with_transcript(verdict: SpokenVerdict, transcript: Transcript) -> SpokenVe
                 words[0].start_s,
                 words[-1].end_s,
             )
-    return SpokenVerdict(
-        verdict.outcome,
-        verdict.confidence,
-        match,
-        transcript,
-        verdict.alternatives,
-        verdict.reason,
-        verdict.figures,
-    )
+    return replace(verdict, match=match, transcript=transcript)
 
 
 # ---- the whole call ---------------------------------------------------------------------------
@@ -415,7 +445,8 @@ def decide_call(
         return _spoken(max(people, key=lambda v: v.confidence))
     announced = [v for v in verdicts if v.outcome in _PRECEDENCE]
     if announced:
-        return _spoken(_reconciled(announced))
+        deciding = _reconciled(announced)
+        return _spoken(_with_doubt(deciding, verdicts))
     if verdicts:
         return _spoken(max(verdicts, key=lambda v: v.confidence))
     return _without_speech(duration_s, tones, segments), None
@@ -428,8 +459,28 @@ def _spoken(verdict: SpokenVerdict) -> tuple[Outcome, SpokenVerdict]:
     )
 
 
+def _with_doubt(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> SpokenVerdict:
+    """Return the verdict, undetermined if it would mark a call in which more was said.
+
+    What was not understood beside the announcement may be a person.
+    """
+    if phrase_list_of(deciding.outcome) is not PhraseListName.INVALID_NUMBER:
+        return deciding
+    for other in verdicts:
+        agrees = other.match is not None and other.match.outcome is deciding.outcome
+        if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):
+            return replace(
+                deciding,
+                outcome=CallOutcome.UNDETERMINED,
+                alternatives=((deciding.outcome, deciding.confidence), *deciding.alternatives),
+                confidence=0.5,
+                reason=f"{deciding.reason}, and more was said that was not understood",
+            )
+    return deciding
+
+
 def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:
-    """Return the announcement that decides; contradicting lists claim nothing for the mark."""
+    """Return the announcement that decides: of two lists that contradict, the one without mark."""
     first = min(announced, key=lambda v: (_PRECEDENCE.index(v.outcome), -v.confidence))
     agreeing = [v for v in announced if v.outcome is first.outcome]
     return max(agreeing, key=lambda v: v.confidence)
@@ -469,7 +520,7 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
         return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
     if rings:
         return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
-    if by_kind[ToneKind.SIT] or by_kind[ToneKind.BEEP]:
+    if tones:  # special information tone, beep, keys, dial tone: none of them ends a call
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="a signal without an announcement")
     return None
 

@@ -225,12 +225,17 @@ class Recognizer:
                 hearing = self._verifier.hear(utterance)
             with stages.timed("judge"):
                 verdict = self._judge.judge(hearing)
+                if verdict.outcome is CallOutcome.UNDETERMINED:
+                    russian = utterance.language_probability("ru")
+                    is_foreign = russian is not None and russian < _RUSSIAN
+                    verdict = replace(verdict, is_foreign=is_foreign)
             yield verdict, hearing
             if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
                 return
 
 
 _SURE = 0.9
+_RUSSIAN = 0.5  # probability below which a stretch that was not understood is another language
 
 
 class _Stopwatch:

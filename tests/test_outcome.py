@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recognizer.calibration import load_calibration
@@ -58,6 +60,9 @@ def test_fixed_pair_of_the_regulation(judge: SpeechJudge, text: str, outcome: Ca
         "я говорю абонент заблокирован мне так сказали",
         "такого человека тут не существует",
         "номер машины заблокирован в базе",
+        "пустые конференции не существует",
+        "других аналогичных записей не существует",
+        "конференция заблокирована",
         "жена сменила телефон этот номер больше не обслуживается она сказала",
     ],
 )
@@ -119,6 +124,17 @@ def test_what_decides_among_several_stretches(
     found, deciding = decide_call(20.0, (), (), [verdict(kind) for kind in heard])
     assert found.kind is outcome
     assert deciding is not None
+
+
+def test_no_mark_where_more_was_said_that_was_not_understood() -> None:
+    heard = [verdict(CallOutcome.BLOCKED), verdict(CallOutcome.UNDETERMINED)]
+    assert decide_call(20.0, (), (), heard)[0].kind is CallOutcome.UNDETERMINED
+
+
+def test_a_foreign_half_does_not_take_the_mark_away() -> None:
+    english = replace(verdict(CallOutcome.UNDETERMINED), is_foreign=True)
+    found, _ = decide_call(20.0, (), (), [verdict(CallOutcome.BLOCKED), english])
+    assert found.kind is CallOutcome.BLOCKED
 
 
 def tone(kind: ToneKind, start_s: float, end_s: float, n_periods: int) -> ToneEvent:
