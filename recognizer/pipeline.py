@@ -20,6 +20,7 @@ from recognizer.calibration import Calibration, Figures, load_calibration
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
 from recognizer.errors import RecognizerError
+from recognizer.explanation import explained
 from recognizer.matching import Matcher
 from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
 from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
@@ -157,6 +158,7 @@ class Recognizer:
         except RecognizerError as problem:
             error = CallError(problem.kind, str(problem))
             report = CallReport(label, None, None, None, 0.0, error)
+        report = explained(report, self.regulation)
         elapsed_s = time.perf_counter() - started
         return replace(report, elapsed_s=round(elapsed_s, 4), stage_s=stages.seconds)
 

@@ -121,3 +121,28 @@ def test_every_command_has_help_with_an_example_and_a_line_in_both_readmes(comma
     root = Path(__file__).parent.parent
     for readme in ("README.md", "README.ru.md"):
         assert f"recognizer {command}" in (root / readme).read_text(encoding="utf-8")
+
+
+@pytest.mark.model
+def test_recordings_of_one_number_count_as_attempts_and_the_same_one_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", f"sqlite:///{tmp_path / 'journal.sqlite3'}")
+    sample = (SAMPLES / "7-busy.ulaw").read_bytes()
+    calls = []
+    for n_bytes in (len(sample), len(sample), len(sample) - 800, len(sample) - 1600):
+        path = tmp_path / f"{n_bytes}.ulaw"
+        path.write_bytes(sample[:n_bytes])
+        calls.append(path)
+    done = run("classify", "--format", "jsonl", "--number", "+7 916 000-00-00", *map(str, calls))
+    decisions = [json.loads(line)["decision"] for line in done.stdout.splitlines()]
+    assert [d["attempt"] for d in decisions] == [1, 1, 2, 3]
+    assert [d["final"] for d in decisions] == [False, False, False, True]
+    assert done.returncode == 0
+
+
+def test_channel_that_is_no_channel_is_wrong_usage() -> None:
+    done = run("classify", "--channel", "left", str(SAMPLES / "7-busy.ulaw"))
+    assert done.returncode == 2
+    assert "--channel" in done.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from recognizer.settings import Settings
     from recognizer.types import CallReport
@@ -61,6 +61,20 @@ def classify(
         int | None,
         typer.Option(min=1, max=127, help="Q.850 cause of the call, e.g. 17.", show_default=False),
     ] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The card called: records the attempts in the journal, which counts them.",
+            show_default=False,
+        ),
+    ] = None,
+    number: Annotated[
+        str | None,
+        typer.Option(
+            help="The number called, for a call without a card; recorded too.", show_default=False
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the evidence under each result (table only).")
     ] = False,
@@ -79,12 +93,18 @@ def classify(
       recognizer classify --explain --channel 1 call.wav
 
       recognizer classify --sip-code 486 call.wav
+
+      recognizer classify --contact 12345 call.wav
     """
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
     from recognizer.recording_files import find_recordings
     from recognizer.signalling import codes_of, load_signalling
 
+    if channel is not None and channel not in {"auto", "mix"} and not channel.isdigit():
+        raise typer.BadParameter(
+            f"expected auto, mix or a number from 0, found {channel!r}", param_hint="--channel"
+        )
     recordings = list(find_recordings(paths))
     if not recordings:
         raise typer.BadParameter(f"no recordings in {', '.join(map(str, paths))}")
@@ -95,6 +115,7 @@ def classify(
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
     table, codes = load_signalling(), codes_of(sip_code, q850)
+    keep = _keeper(contact, number, recognizer.phrases.version)
     failed = False
 
     def reports() -> Iterator[CallReport]:
@@ -102,11 +123,33 @@ def classify(
         for path in _progress(recordings):
             report = recognizer.recognize(path, attempt=attempt, channel=channel)
             failed = failed or report.error is not None
-            yield table.join(report, codes, recognizer.regulation, attempt=attempt)
+            joined = table.join(report, codes, recognizer.regulation, attempt=attempt)
+            yield keep(joined, path)
 
     printer(reports())
     if failed:
         raise typer.Exit(1)
+
+
+def _keeper(
+    contact: str | None, number: str | None, phrases_version: str
+) -> Callable[[CallReport, Path], CallReport]:
+    """Return what gives a report the journal's decision; without a contact, nothing does."""
+    if contact is None and number is None:
+        return lambda report, _: report
+    from recognizer.cli.journal import open_journal
+
+    journal = open_journal()
+
+    def keep(report: CallReport, path: Path) -> CallReport:
+        if report.error is not None:
+            return report  # an unreadable recording is no attempt; a better copy may come
+        decided, _ = journal.record_recording(
+            report, path, contact=contact, number=number, phrases_version=phrases_version
+        )
+        return decided
+
+    return keep
 
 
 def settings_with(phrases: Path | None) -> Settings:
