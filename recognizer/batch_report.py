@@ -15,42 +15,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from recognizer.outcome_names import OUTCOME_NAMES
 from recognizer.results import write_whole
 from recognizer.types import CallOutcome
 
-__all__ = ["OUTCOME_NAMES", "needs_person", "write_html_report"]
-
-OUTCOME_NAMES: Mapping[str, str] = {
-    CallOutcome.TEMPORARILY_UNAVAILABLE: "Временно недоступен",
-    CallOutcome.TEMPORARILY_BLOCKED: "Временно заблокирован",
-    CallOutcome.SERVICE_SUSPENDED: "Обслуживание приостановлено",
-    CallOutcome.NOT_REGISTERED: "Не зарегистрирован в сети",
-    CallOutcome.SERVICE_TYPE_UNAVAILABLE: "Вид связи недоступен",
-    CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE: "Выключен или вне зоны",
-    CallOutcome.CONNECTION_IMPOSSIBLE: "Соединение невозможно",
-    CallOutcome.LINE_BUSY: "Разговаривает по другой линии",
-    CallOutcome.NOT_IN_SERVICE: "Номер не обслуживается",
-    CallOutcome.BLOCKED: "Номер заблокирован",
-    CallOutcome.MISDIALLED: "Неправильно набран номер",
-    CallOutcome.DOES_NOT_EXIST: "Номер не существует",
-    CallOutcome.AVAILABLE_FOR_PURCHASE: "Номер продаётся",
-    CallOutcome.NO_ANSWER: "Сеть: абонент не отвечает",
-    CallOutcome.VOICEMAIL: "Автоответчик",
-    CallOutcome.CALL_ASSISTANT: "Голосовой помощник",
-    CallOutcome.COMPANY_IVR: "Голосовое меню организации",
-    CallOutcome.CALL_PROGRESS: "Сеть: дозваниваемся",
-    CallOutcome.CALLER_RESTRICTED: "Ограничение на нашей линии",
-    CallOutcome.NETWORK_CONGESTION: "Сеть перегружена",
-    CallOutcome.BUSY_TONE: "Короткие гудки",
-    CallOutcome.RINGBACK_ONLY: "Длинные гудки, не отвечает",
-    CallOutcome.SILENCE: "Тишина",
-    CallOutcome.DISCONNECTED: "Сброс сразу",
-    CallOutcome.FAX: "Факс или модем",
-    CallOutcome.MUSIC: "Музыка",
-    CallOutcome.LIVE_PERSON: "Ответил человек",
-    CallOutcome.UNDETERMINED: "Не определено",
-}
-"""What an outcome is called for people."""
+__all__ = ["needs_person", "write_html_report"]
 
 _MAX_ROWS = 1000
 _STEPS = {
@@ -147,9 +116,13 @@ def _number(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NO-BREAK SPACE}")
 
 
+def _name(outcome: str) -> str:
+    return OUTCOME_NAMES[CallOutcome(outcome)]
+
+
 def _chart(totals: _Totals) -> Iterator[str]:
     """Draw bars, most frequent first, as SVG inside the page; the numbers are text beside them."""
-    bars = [(OUTCOME_NAMES.get(kind, kind), n, "bar") for kind, n in totals.outcomes.most_common()]
+    bars = [(_name(kind), n, "bar") for kind, n in totals.outcomes.most_common()]
     bars += [(f"Ошибка: {kind}", n, "bar error") for kind, n in totals.errors.most_common()]
     if not bars:
         yield "<p>Ни одного звонка.</p>"
@@ -193,7 +166,7 @@ def _table(totals: _Totals) -> Iterator[str]:
 
 def _table_row(reason: str, result: Mapping[str, Any]) -> str:
     outcome = result["outcome"]
-    heard = "—" if outcome is None else OUTCOME_NAMES.get(outcome, outcome)
+    heard = "—" if outcome is None else _name(outcome)
     confidence = result["confidence"]
     decision = result.get("decision") or {}
     text = (result.get("transcript") or {}).get("text", "")

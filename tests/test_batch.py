@@ -16,9 +16,10 @@ import pytest
 from fake_recognizer import FakeRecognizer, load_nothing, loader
 
 from recognizer.batch import Summary, job_of, pending, run_batch
-from recognizer.batch_report import OUTCOME_NAMES, needs_person, write_html_report
+from recognizer.batch_report import needs_person, write_html_report
 from recognizer.errors import ContactError, EngineError, RecognizerError
 from recognizer.file_names import CallFacts, load_name_patterns
+from recognizer.outcome_names import OUTCOME_NAMES
 from recognizer.progress import PlainProgress
 from recognizer.recordings import FactFinder, Recording, read_manifest, recordings_in
 from recognizer.results import ResultLog, read_results
