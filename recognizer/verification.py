@@ -30,7 +30,8 @@ __all__ = ["Candidate", "Hearing", "Verifier"]
 
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
-_N_OUTCOMES = 3  # outcomes of one hypothesis that are compared
+_N_OUTCOMES = 3  # outcomes of the guided hypothesis that are compared
+_N_MORE_OUTCOMES = 2  # outcomes of the free one that are compared besides
 # Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
@@ -137,7 +138,8 @@ class Verifier:
         versions: dict[str, tuple[Transcript, PhraseMatch]] = {}
         hypotheses = [t for t in (guided, free) if t is not None and t.text]
         for base in hypotheses:
-            for rank, match in enumerate(self._likely(base)):
+            n_outcomes = _N_OUTCOMES if base is guided else _N_MORE_OUTCOMES
+            for rank, match in enumerate(self._likely(base, n_outcomes)):
                 rivals = self._rivals_of(match.phrase) if rank == 0 else ()
                 for phrase in (match.phrase, *rivals):
                     version = replace(match, phrase=phrase)
@@ -152,13 +154,13 @@ class Verifier:
         total = max((scores[t].total_logprob for t in plain), default=-math.inf)
         return Hearing(guided, free, tuple(best.values()), total)
 
-    def _likely(self, base: Transcript) -> list[PhraseMatch]:
+    def _likely(self, base: Transcript, n_outcomes: int) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
         best: dict[CallOutcome, PhraseMatch] = {}
         for match in self._matcher.find([w.text for w in base.words], floor=_FLOOR):
             if match.outcome not in _NOT_VERIFIED and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
-        likely = list(best.values())[:_N_OUTCOMES]
+        likely = list(best.values())[:n_outcomes]
         return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
 
     def _rivals_of(self, phrase: Phrase) -> tuple[Phrase, ...]:
