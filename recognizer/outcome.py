@@ -162,7 +162,9 @@ class SpeechJudge:
             return None
         best = hearing.candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
-        deciding = _deciding(self._separate(heard, best.match)) or best.match
+        deciding = _deciding(self._separate(heard, best.match))
+        if deciding is None:  # a counter-phrase explains the sound best
+            return None
         chosen = next((c for c in hearing.candidates if c.match is deciding), best)
         return deciding, best.base, self._acoustic_figures(hearing, chosen, heard, deciding)
 

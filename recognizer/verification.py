@@ -36,7 +36,6 @@ _N_MORE_OUTCOMES = 2  # outcomes of the free one that are compared besides
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
 _PLAIN_MARGIN_NATS = 8.0
-_NOT_VERIFIED = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,8 @@ class Verifier:
         """Return the best phrase of each of the likeliest outcomes."""
         best: dict[CallOutcome, PhraseMatch] = {}
         for match in self._matcher.find([w.text for w in base.words], floor=_FLOOR):
-            if match.outcome not in _NOT_VERIFIED and match.score >= floor_of(match.phrase):
+            is_announcement = match.outcome is not CallOutcome.LIVE_PERSON
+            if is_announcement and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
         likely = list(best.values())[:n_outcomes]
         return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
@@ -198,7 +198,7 @@ def _guide(by_outcome: dict[CallOutcome, tuple[Phrase, ...]]) -> tuple[str, ...]
 def _partners(matcher: Matcher) -> dict[CallOutcome, list[CallOutcome]]:
     """Return for each outcome the ones it must never be confused with, where they have phrases."""
     partners: dict[CallOutcome, list[CallOutcome]] = {}
-    known = {p.outcome for p in matcher.phrases} - _NOT_VERIFIED
+    known = {p.outcome for p in matcher.phrases} - {CallOutcome.LIVE_PERSON}
     for pair in matcher.book.forbidden_confusions():
         for one in pair & known:
             partners.setdefault(one, []).extend(sorted((pair - {one}) & known))
