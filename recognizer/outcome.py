@@ -21,6 +21,7 @@ from recognizer.normalization import normalize_words
 from recognizer.types import (
     CallOutcome,
     Outcome,
+    Phrase,
     PhraseListName,
     PhraseMatch,
     Segment,
@@ -60,11 +61,17 @@ _PRECEDENCE = (
     CallOutcome.CALL_PROGRESS,
 )
 _GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
+_CARRIERS = frozenset(_PRECEDENCE) - {
+    CallOutcome.CALL_ASSISTANT,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.COMPANY_IVR,
+}
+"""Outcomes that a carrier announces."""
 _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
 _PERSON_WORDS = 2  # so many words only a person says beside an announcement: a person
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
-_MANY_UNKNOWN = 4  # so many words beside it that no announcement uses may be a person's
+_MANY_UNKNOWN = 2  # so many words beside it that no carrier uses may be a person's
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _WITH_A_HOLE = 0.75  # at most so sure of a wording with a hole: never enough for the mark
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
@@ -111,14 +118,10 @@ class SpeechJudge:
         self._matcher = matcher
         self._calibration = calibration
         self._lists = matcher.book.words
-        self._known = tuple(
-            {
-                word
-                for phrase in matcher.phrases
-                if phrase.outcome is not CallOutcome.LIVE_PERSON
-                for word, _ in normalize_words([phrase.text])
-            }
+        self._known = _vocabulary(
+            p for p in matcher.phrases if p.outcome is not CallOutcome.LIVE_PERSON
         )
+        self._carriers = _vocabulary(p for p in matcher.phrases if p.outcome in _CARRIERS)
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
@@ -236,13 +239,13 @@ class SpeechJudge:
 
     def _unknown_share(self, words: Sequence[str]) -> float:
         russian = _russian(words)
-        return len(self._unknown(russian)) / len(russian) if russian else 0.0
+        return len(self._unknown(russian, self._known)) / len(russian) if russian else 0.0
 
-    def _unknown(self, words: Sequence[str]) -> list[str]:
-        """Return the words that no announcement uses, however spelt."""
-        if not words or not self._known:
+    def _unknown(self, words: Sequence[str], vocabulary: Sequence[str]) -> list[str]:
+        """Return the words that are not of the vocabulary, however spelt, nor fillers."""
+        if not words or not vocabulary:
             return []
-        ratios = process.cdist(words, self._known, scorer=fuzz.ratio)
+        ratios = process.cdist(words, vocabulary, scorer=fuzz.ratio)
         return [
             word
             for word, ratio in zip(words, ratios.max(axis=1), strict=True)
@@ -252,12 +255,13 @@ class SpeechJudge:
         ]
 
     def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
+        """Return how many words beside the phrase no carrier's announcement uses."""
         outside = [
             word
             for word, place in zip(heard.words, heard.places, strict=True)
             if not match.first_word <= place < match.end_word
         ]
-        return len(self._unknown(_russian(outside)))
+        return len(self._unknown(_russian(outside), self._carriers))
 
     def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether a word of the phrase was not heard, or a word heard is not explained.
@@ -369,6 +373,10 @@ class SpeechJudge:
             reason=f"«{match.phrase.text}»",
             figures=figures,
         )
+
+
+def _vocabulary(phrases: Iterable[Phrase]) -> tuple[str, ...]:
+    return tuple({word for p in phrases for word, _ in normalize_words([p.text])})
 
 
 def _russian(words: Sequence[str]) -> list[str]:
