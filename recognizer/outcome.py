@@ -204,11 +204,7 @@ class SpeechJudge:
         )
 
     def _figures(self, heard: TranscriptWords, match: PhraseMatch) -> Figures:
-        outside = [
-            word
-            for word, place in zip(heard.words, heard.places, strict=True)
-            if not match.first_word <= place < match.end_word
-        ]
+        outside = _outside(heard, match)
         is_machine = match.outcome in _MACHINES
         return Figures(
             score=match.score,
@@ -256,11 +252,7 @@ class SpeechJudge:
 
     def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
         """Return how many words beside the phrase no carrier's announcement uses."""
-        outside = [
-            word
-            for word, place in zip(heard.words, heard.places, strict=True)
-            if not match.first_word <= place < match.end_word
-        ]
+        outside = _outside(heard, match)
         return len(self._unknown(_russian(outside), self._carriers))
 
     def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
@@ -377,6 +369,15 @@ class SpeechJudge:
 
 def _vocabulary(phrases: Iterable[Phrase]) -> tuple[str, ...]:
     return tuple({word for p in phrases for word, _ in normalize_words([p.text])})
+
+
+def _outside(heard: TranscriptWords, match: PhraseMatch) -> list[str]:
+    """Return the words heard beside the phrase."""
+    return [
+        word
+        for word, place in zip(heard.words, heard.places, strict=True)
+        if not match.first_word <= place < match.end_word
+    ]
 
 
 def _russian(words: Sequence[str]) -> list[str]:
