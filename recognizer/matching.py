@@ -14,7 +14,7 @@ there, as a share of the phrase's whole weight. Nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -114,7 +114,7 @@ class Matcher:
         spoken = [(normalize(p.text).split(), p) for p in book.phrases if p.language == language]
         spoken.sort(key=lambda pair: -len(pair[0]))
         self.phrases = tuple(phrase for _, phrase in spoken)
-        split = [words for words, _ in spoken]
+        split = self._words = [words for words, _ in spoken]
         self._marks = np.array(
             [phrase_list_of(p.outcome) is PhraseListName.INVALID_NUMBER for p in self.phrases], bool
         )
@@ -144,6 +144,13 @@ class Matcher:
         self._pair_parts = np.array([parts[pair] for pair in pairs] or [(0, 0)], np.intp)
         self._deciding = [w for w in vocabulary if book.words.weight(w) > 1.0]
         self._deciding_sounds = [sound_alike_word(w) for w in self._deciding]
+
+    def vocabulary(self, outcomes: Collection[CallOutcome]) -> tuple[str, ...]:
+        """Return the distinct normalised words of the phrases of some outcomes."""
+        pairs = zip(self.phrases, self._words, strict=True)
+        return tuple(
+            {word for phrase, words in pairs if phrase.outcome in outcomes for word in words}
+        )
 
     def find(
         self, words: Sequence[str] | TranscriptWords, *, floor: float = 40.0

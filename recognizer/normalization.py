@@ -57,9 +57,8 @@ def normalize_words(words: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """
     kept: list[tuple[str, int]] = []
     for index, text in enumerate(words):
-        for token in _tokens(text):
-            for word in _SPLIT.get(token, (token,)):
-                _push(kept, word, index)
+        for word in _tokens(text):
+            _push(kept, word, index)
     return tuple(kept)
 
 
@@ -87,10 +86,19 @@ def _tokens(text: str) -> Iterable[str]:
     if "-" in text:
         text = _HYPHEN_STUTTER.sub("", text)
     for token in _TOKEN.findall(text):
-        if token.isdecimal():
-            yield from _number_words(token)
-        elif not _HESITATION.fullmatch(token):
-            yield token.translate(_LOOK_ALIKE) if _CYRILLIC.search(token) else token
+        yield from _words_of(token)
+
+
+# Remembered, because a thousand wordings are made of a few hundred words.
+@lru_cache(maxsize=8192)
+def _words_of(token: str) -> tuple[str, ...]:
+    """Return what one token stands for: a number in words, a word, nothing for a hesitation."""
+    if token.isdecimal():
+        return tuple(_number_words(token))
+    if _HESITATION.fullmatch(token):
+        return ()
+    word = token.translate(_LOOK_ALIKE) if _CYRILLIC.search(token) else token
+    return _SPLIT.get(word, (word,))
 
 
 _UNITS = (

@@ -17,11 +17,9 @@ from rapidfuzz import fuzz, process
 
 from recognizer.calibration import Calibration, Figures
 from recognizer.matching import Matcher, TranscriptWords, cutoff_of
-from recognizer.normalization import normalize_words
 from recognizer.types import (
     CallOutcome,
     Outcome,
-    Phrase,
     PhraseListName,
     PhraseMatch,
     Segment,
@@ -118,17 +116,15 @@ class SpeechJudge:
         self._matcher = matcher
         self._calibration = calibration
         self._lists = matcher.book.words
-        self._known = _vocabulary(
-            p for p in matcher.phrases if p.outcome is not CallOutcome.LIVE_PERSON
-        )
-        self._carriers = _vocabulary(p for p in matcher.phrases if p.outcome in _CARRIERS)
+        self._known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
+        self._carriers = matcher.vocabulary(_CARRIERS)
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
         heard = TranscriptWords.of(text.split())
-        found = self._separate(heard)
-        live = self._live_match(heard)
-        best = _deciding(found)
+        matches = self._matcher.find(heard)
+        live = _live_match(matches)
+        best = _deciding(_separate(matches))
         if best is None:
             return self._without_announcement(heard, live, confident=True)
         figures = self._figures(heard, best)
@@ -140,7 +136,7 @@ class SpeechJudge:
     def judge(self, hearing: Hearing) -> SpokenVerdict:
         """Judge a stretch of speech whose wordings were compared with the sound."""
         hypothesis = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
-        live = self._live_match(hypothesis)
+        live = _live_match(self._matcher.find(hypothesis))
         considered = self.consider(hearing)
         if considered is None:
             return self._unlisted(hearing, hypothesis, live)
@@ -165,7 +161,7 @@ class SpeechJudge:
             return None
         best = hearing.candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
-        deciding = _deciding(self._separate(heard, best.match))
+        deciding = _deciding(_separate(self._matcher.find(heard), best.match))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
         chosen = next((c for c in hearing.candidates if c.match is deciding), best)
@@ -179,29 +175,6 @@ class SpeechJudge:
         return _with_transcript(verdict, hearing.hypothesis)
 
     # ---- the parts of a judgement ---------------------------------------------------------
-
-    def _separate(self, heard: TranscriptWords, *first: PhraseMatch) -> tuple[PhraseMatch, ...]:
-        """Return `first` and the announcements found whole, none overlapping a better one.
-
-        What a person says competes like everything else: «не подходит» is not «абонент не подходит
-        к телефону».
-        """
-        kept = list(first)
-        for match in self._matcher.find(heard):
-            found = match.score >= cutoff_of(match.phrase)
-            if found and not any(_overlap(match, other) for other in kept):
-                kept.append(match)
-        return tuple(m for m in kept if m.outcome is not CallOutcome.LIVE_PERSON)
-
-    def _live_match(self, heard: TranscriptWords) -> PhraseMatch | None:
-        return next(
-            (
-                m
-                for m in self._matcher.find(heard)
-                if m.outcome is CallOutcome.LIVE_PERSON and m.score >= cutoff_of(m.phrase)
-            ),
-            None,
-        )
 
     def _figures(self, heard: TranscriptWords, match: PhraseMatch) -> Figures:
         outside = _outside(heard, match)
@@ -367,8 +340,24 @@ class SpeechJudge:
         )
 
 
-def _vocabulary(phrases: Iterable[Phrase]) -> tuple[str, ...]:
-    return tuple({word for p in phrases for word, _ in normalize_words([p.text])})
+def _separate(matches: Iterable[PhraseMatch], *first: PhraseMatch) -> tuple[PhraseMatch, ...]:
+    """Return `first` and the announcements found whole, none overlapping a better one.
+
+    What a person says competes like everything else: «не подходит» is not «абонент не подходит к
+    телефону».
+    """
+    kept = list(first)
+    for match in matches:
+        found = match.score >= cutoff_of(match.phrase)
+        if found and not any(_overlap(match, other) for other in kept):
+            kept.append(match)
+    return tuple(m for m in kept if m.outcome is not CallOutcome.LIVE_PERSON)
+
+
+def _live_match(matches: Iterable[PhraseMatch]) -> PhraseMatch | None:
+    """Return the best phrase of a person that was found whole."""
+    live = (m for m in matches if m.outcome is CallOutcome.LIVE_PERSON)
+    return next((m for m in live if m.score >= cutoff_of(m.phrase)), None)
 
 
 def _outside(heard: TranscriptWords, match: PhraseMatch) -> list[str]:

@@ -35,7 +35,8 @@ _Folder = Annotated[
 @app.command("list")
 def list_phrases(
     outcome: Annotated[
-        str | None, typer.Option(help="Only this outcome's phrases.", metavar="OUTCOME")
+        str | None,
+        typer.Option("--outcome", help="Only this outcome's phrases.", metavar="OUTCOME"),
     ] = None,
     *,
     language: Annotated[
@@ -84,7 +85,7 @@ def check(
 def add(
     text: Annotated[str, typer.Argument(help="The wording, as it is said.")],
     *,
-    outcome: Annotated[str, typer.Option(help="What it means.", metavar="OUTCOME")],
+    outcome: Annotated[str, typer.Option("--outcome", help="What it means.", metavar="OUTCOME")],
     seen_in: Annotated[
         str, typer.Option(help="Where it was heard: operator, date, recording.", metavar="TEXT")
     ],
