@@ -140,7 +140,9 @@ class Matcher:
         self._totals = np.maximum(weights.sum(axis=1), 1e-9)
         self._vocabulary = _Vocabulary(tuple(vocabulary))
         self._vocabulary_weights = np.array([weigh(word) for word in vocabulary])
-        self._pairs = _Vocabulary(tuple(pairs))
+        sounds = self._vocabulary.sounds
+        glued = [sounds[parts[pair][0]] + sounds[parts[pair][1]] for pair in pairs]
+        self._pairs = _Vocabulary(tuple(pairs), glued)
         self._pair_parts = np.array([parts[pair] for pair in pairs] or [(0, 0)], np.intp)
         self._deciding = [w for w in vocabulary if book.words.weight(w) > 1.0]
         self._deciding_sounds = [sound_alike_word(w) for w in self._deciding]
@@ -286,8 +288,8 @@ def _weight(word: str, lists: WordLists) -> float:
 class _Vocabulary:
     """Distinct words with what comparing them needs."""
 
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.sounds = [sound_alike_word(w) for w in words]
+    def __init__(self, words: tuple[str, ...], sounds: list[str] | None = None) -> None:
+        self.sounds = [sound_alike_word(w) for w in words] if sounds is None else sounds
         self.negated = np.array([_is_negated(w) for w in words], bool)
 
     def similarity(self, words: Sequence[str], sounds: Sequence[str]) -> _Matrix:
