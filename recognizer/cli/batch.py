@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,17 +42,9 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Take only such names in folders.", show_default=False),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Leave out such names in folders.", show_default=False),
-    ] = None,
-    results: Annotated[
-        Path, typer.Option(help="Result log, JSON Lines: what is in it is not done again.")
-    ] = Path("recognizer-results.jsonl"),
+    include: options.Include = None,
+    exclude: options.Exclude = None,
+    results: options.Results = options.RESULTS_FILE,
     csv: Annotated[
         Path | None, typer.Option(help="Also write a table for spreadsheets.", show_default=False)
     ] = None,
@@ -65,32 +59,12 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    journal: Annotated[
-        bool, typer.Option("--journal", help="Record every attempt in the journal.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Recognition processes; 0: one a processor core.")
-    ] = 0,
-    engine: Annotated[
-        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
-    ] = None,
-    attempt: Annotated[
-        int, typer.Option(min=1, help="Which attempt these were, where nothing says so.")
-    ] = 1,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
-        ),
-    ] = None,
-    name_pattern: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How your files are called, e.g. {date}-{time}_{number}_{call_id}; before the "
-            "shipped patterns.",
-            show_default=False,
-        ),
-    ] = None,
+    journal: options.Journal = False,
+    workers: options.Workers = 0,
+    engine: options.Engine = None,
+    attempt: options.Attempt = 1,
+    channel: options.Channel = None,
+    name_pattern: options.NamePattern = None,
     cdr: Annotated[
         Path | None,
         typer.Option(help="Asterisk CDR in CSV, joined by call id or name.", show_default=False),
@@ -101,14 +75,7 @@ def batch(
     q850_column: Annotated[
         str | None, typer.Option(help="Its column with Q.850 causes.", show_default="hangupcause")
     ] = None,
-    time_limit: Annotated[
-        float,
-        typer.Option(
-            min=1.0,
-            help="Seconds a recording may take, and four times its length besides; then its "
-            "worker is replaced.",
-        ),
-    ] = 60.0,
+    time_limit: options.TimeLimit = 60.0,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do again what ended in an error.")
     ] = False,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -35,22 +37,12 @@ def classify(
     attempt: Annotated[
         int, typer.Option(min=1, help="Which attempt this was, among those that count.")
     ] = 1,
-    engine: Annotated[
-        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
-    ] = None,
+    engine: options.Engine = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="What to print.")
     ] = OutputFormat.TABLE,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
-        ),
-    ] = None,
-    phrases: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
-    ] = None,
+    channel: options.Channel = None,
+    phrases: options.Phrases = None,
     sip_code: Annotated[
         int | None,
         typer.Option(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -156,9 +158,7 @@ def show(
     output_format: Annotated[
         ListFormat, typer.Option("--format", help="What to print.")
     ] = ListFormat.TABLE,
-    full_numbers: Annotated[
-        bool, typer.Option("--full-numbers", help="Do not mask phone numbers in the table.")
-    ] = False,
+    full_numbers: options.FullNumbers = False,
 ) -> None:
     """Show cards with the status in force and the attempts that count.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,13 +35,8 @@ def evaluate(
         ),
     ],
     *,
-    engine: Annotated[
-        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
-    ] = None,
-    phrases: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
-    ] = None,
+    engine: options.Engine = None,
+    phrases: options.Phrases = None,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Outcomes of an earlier run (--save) to compare with."),

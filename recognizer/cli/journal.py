@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,9 +27,6 @@ app = typer.Typer(
     "recognizer journal show --contact 12345",
 )
 
-_FullNumbers = Annotated[
-    bool, typer.Option("--full-numbers", help="Do not mask phone numbers in the table.")
-]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
@@ -62,7 +61,7 @@ def show(
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the last first.")] = 20,
     as_json: _Json = False,
-    full_numbers: _FullNumbers = False,
+    full_numbers: options.FullNumbers = False,
 ) -> None:
     """Show attempts with the decision in force.
 

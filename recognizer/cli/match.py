@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from recognizer.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +22,7 @@ def match(
         typer.Argument(metavar="[TEXT]...", help="Words of one transcript; none: read stdin."),
     ] = None,
     *,
-    phrases: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A folder of your own phrase lists, added to ours."),
-    ] = None,
+    phrases: options.Phrases = None,
 ) -> None:
     """Say what a transcript means: one JSON object a transcript, without listening to anything.
 

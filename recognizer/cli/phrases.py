@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from recognizer.phrase_checks import PhraseCheck
     from recognizer.phrases import PhraseBook
@@ -22,15 +24,6 @@ app = typer.Typer(
     "--phrases, by RECOGNIZER_PHRASES_FOLDERS or in the settings file.",
 )
 
-_Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--phrases",
-        metavar="DIR",
-        help="A folder of your own phrase lists, added to ours.",
-    ),
-]
-
 
 @app.command("list")
 def list_phrases(
@@ -42,7 +35,7 @@ def list_phrases(
     language: Annotated[
         str | None, typer.Option(help="Only phrases in this language.", metavar="CODE")
     ] = None,
-    phrases: _Folder = None,
+    phrases: options.Phrases = None,
 ) -> None:
     """Print the phrases in force: outcome, id, text, where it was seen (tab-separated).
 
@@ -62,7 +55,7 @@ def check(
         float,
         typer.Option(min=0, max=100, help="Report phrases this near to another list, in points."),
     ] = 10.0,
-    phrases: _Folder = None,
+    phrases: options.Phrases = None,
 ) -> None:
     """Prove that every phrase is recognised as itself and that no forbidden pair is confused.
 
@@ -94,7 +87,7 @@ def add(
         typer.Option("--id", help="Its name in reports; made from the text if you give none."),
     ] = None,
     language: Annotated[str, typer.Option(help="Language of the text.", metavar="CODE")] = "ru",
-    phrases: _Folder = None,
+    phrases: options.Phrases = None,
 ) -> None:
     """Add a wording to your own lists, unless it could be confused with what is listed already.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from recognizer.watch import Watcher
 
@@ -20,12 +22,8 @@ def watch(
         list[Path], typer.Argument(metavar="DIR...", help="Folders, watched with all below them.")
     ],
     *,
-    results: Annotated[
-        Path, typer.Option(help="Result log, JSON Lines: what is in it is not done again.")
-    ] = Path("recognizer-results.jsonl"),
-    journal: Annotated[
-        bool, typer.Option("--journal", help="Record every attempt in the journal.")
-    ] = False,
+    results: options.Results = options.RESULTS_FILE,
+    journal: options.Journal = False,
     move_to: Annotated[
         Path | None,
         typer.Option(
@@ -44,40 +42,14 @@ def watch(
     events: Annotated[
         bool, typer.Option(help="Use the file system's events; network shares send none.")
     ] = True,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Take only such names.", show_default=False),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Leave out such names.", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Recognition processes; 0: one a processor core.")
-    ] = 0,
-    engine: Annotated[
-        str | None, typer.Option(help="Speech engine: auto, vosk or whisper.", show_default="auto")
-    ] = None,
-    attempt: Annotated[
-        int, typer.Option(min=1, help="Which attempt these are, where the name does not say so.")
-    ] = 1,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            help="auto (the other party's), mix, or a channel number from 0.", show_default="auto"
-        ),
-    ] = None,
-    name_pattern: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How your files are called, e.g. {date}-{time}_{number}_{call_id}.",
-            show_default=False,
-        ),
-    ] = None,
-    time_limit: Annotated[
-        float,
-        typer.Option(min=1.0, help="Seconds a recording may take, and four times its length."),
-    ] = 60.0,
+    include: options.Include = None,
+    exclude: options.Exclude = None,
+    workers: options.Workers = 0,
+    engine: options.Engine = None,
+    attempt: options.Attempt = 1,
+    channel: options.Channel = None,
+    name_pattern: options.NamePattern = None,
+    time_limit: options.TimeLimit = 60.0,
 ) -> None:
     """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
 
@@ -107,7 +79,7 @@ def watch(
         if not folder.is_dir():
             raise RecognizerError(f"{folder}: no such folder; create it, or check the mount")
     settings = load_settings()
-    options = WatchOptions(
+    how = WatchOptions(
         settle_s=settle,
         rescan_s=rescan,
         include=tuple(include or ()),
@@ -133,7 +105,7 @@ def watch(
             log,
             seen,
             finder=finder,
-            options=options,
+            options=how,
             journal=store,
             on_result=_say,
         )
