@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from phrase_lists import REGULATION, write_lists
 from typer.testing import CliRunner, Result
 
 from recognizer import phrase_editing
@@ -13,35 +14,13 @@ from recognizer.errors import PhraseListError
 from recognizer.phrase_editing import make_id, place_phrase, write_phrase
 from recognizer.types import CallOutcome, Phrase
 
-# A short book of the regulation's own wordings, so that a check takes no time.
-LISTS = {
-    "temporarily_blocked": ["абонент временно заблокирован", "номер временно заблокирован"],
-    "blocked": ["абонент заблокирован", "номер заблокирован"],
-    "service_suspended": ["обслуживание номера временно приостановлено"],
-    "not_in_service": ["номер не обслуживается", "номер не используется"],
-    "temporarily_unavailable": ["номер временно недоступен"],
-    "does_not_exist": ["номер не существует"],
-    "not_registered": ["абонент не зарегистрирован в сети", "номер не зарегистрирован в сети"],
-    "available_for_purchase": ["номер телефона доступен для приобретения"],
-    "service_type_unavailable": ["данный вид связи недоступен для абонента"],
-    "caller_restricted": ["ваш номер заблокирован", "ваш номер временно заблокирован"],
-    "live_person": ["карту временно заблокировали", "этот номер больше не используется мужем"],
-}
-
 
 @pytest.fixture(autouse=True)
 def short_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Lists in a folder that stands instead of the shipped ones."""
     folder = tmp_path / "lists" / "ru"
     folder.mkdir(parents=True)
-    for outcome, texts in LISTS.items():
-        entries = "".join(
-            f'\n[[phrase]]\nid = "{outcome.replace("_", "-")}-{n}"\n'
-            f'text = "{text}"\nseen_in = "test"\n'
-            for n, text in enumerate(texts)
-        )
-        head = f'# {outcome}: keep this comment\noutcome = "{outcome}"\nlanguage = "ru"\n'
-        (folder / f"{outcome}.toml").write_text(head + entries, "utf-8")
+    write_lists(folder, REGULATION)
     monkeypatch.setenv("RECOGNIZER_PHRASES_FOLDERS", str(folder.parent))
     monkeypatch.setenv("RECOGNIZER_PHRASES_REPLACE", "true")
     monkeypatch.setenv("RECOGNIZER_PHRASES_OFFICE_DIR", str(tmp_path / "office"))
@@ -70,7 +49,7 @@ def test_an_unknown_outcome_is_wrong_usage() -> None:
 def test_check_passes_on_sound_lists_and_says_so() -> None:
     result = run("check")
     assert result.exit_code == 0, result.output
-    assert f"{sum(map(len, LISTS.values()))} phrases" in result.output
+    assert f"{sum(map(len, REGULATION.values()))} phrases" in result.output
 
 
 def test_check_fails_where_a_forbidden_pair_is_confused(short_book: Path) -> None:
