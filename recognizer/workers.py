@@ -84,10 +84,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What became of a job; `sha256` of the file's content, None if it could not be read."""
+    """What became of a job.
+
+    Attributes
+    ----------
+    sha256 : str or None
+        Of the file's content; None if it could not be read.
+    phrases_version : str or None
+        `PhraseBook.version` it was recognised with; None if it was not recognised.
+    """
 
     report: CallReport
     sha256: str | None = None
+    phrases_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +171,9 @@ def run_job(
         report = table.join(
             report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
         )
-    return Finished(report, _digest(job.path))
+    # Asked after recognition: changed phrases are taken over before a recording is listened to.
+    phrases = getattr(recognizer, "phrases", None)
+    return Finished(report, _digest(job.path), getattr(phrases, "version", None))
 
 
 def _digest(path: str) -> str | None:

@@ -13,6 +13,7 @@ import time
 from datetime import date
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from recognizer.errors import ModelError
@@ -20,11 +21,13 @@ from recognizer.policy import load_regulation
 from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
 
 DAMAGED = "not a recording"
+PHRASES_VERSION = "0123456789ab"
 
 
 class FakeRecognizer:
     def __init__(self, log: Path | None = None) -> None:
         self.regulation = load_regulation()
+        self.phrases = SimpleNamespace(version=PHRASES_VERSION)
         self._log = log
 
     def recognize(

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from fake_recognizer import FakeRecognizer
+from fake_recognizer import PHRASES_VERSION, FakeRecognizer
 from typer.testing import CliRunner, Result
 
 from recognizer import workers
 from recognizer.cli import app
+from recognizer.journal import Journal
 from recognizer.results import read_results
 from recognizer.web.jobs import InProcessRunner
 
@@ -99,6 +100,15 @@ def test_the_journal_counts_attempts_by_the_number_in_the_name(
     assert last["call"]["number"] == "79991112233"
     assert last["decision"]["attempt"] > 1
     assert last["journal"]["is_new"] is True
+
+
+def test_the_journal_keeps_which_phrases_a_call_was_recognised_with(
+    run: Run, calls: Path, tmp_path: Path
+) -> None:
+    run("batch", calls, "--journal", "--include", "b_*")
+    with Journal.open(f"sqlite:///{tmp_path / 'journal.sqlite3'}") as journal:
+        (attempt,) = journal.attempts(limit=10).items
+    assert attempt.phrases_version == PHRASES_VERSION
 
 
 def test_a_code_of_the_cdr_is_weighed(run: Run, calls: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_recognizer import FakeRecognizer, loader
+from fake_recognizer import PHRASES_VERSION, FakeRecognizer, loader
 
 fastapi = pytest.importorskip("fastapi")
 import httpx2  # noqa: E402
@@ -378,6 +378,14 @@ def test_the_same_recording_twice_is_one_attempt(client: TestClient, key: dict[s
         answer = post(client, "no_answer", data={"contact": "K-1"}, headers=key).json()
     assert answer["decision"]["attempt"] == 1
     assert answer["journal"]["is_new"] is False
+
+
+def test_the_journal_keeps_which_phrases_a_call_was_recognised_with(
+    client: TestClient, key: dict[str, str], journal: Journal
+) -> None:
+    post(client, "no_answer", data={"contact": "K-1"}, headers=key)
+    (attempt,) = journal.attempts(limit=10).items
+    assert attempt.phrases_version == PHRASES_VERSION
 
 
 def test_what_is_not_there_is_404(client: TestClient, key: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from recognizer.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from recognizer.pipeline import Recognizer
     from recognizer.settings import Settings
     from recognizer.types import CallReport
 
@@ -107,7 +108,7 @@ def classify(
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
     table, codes = load_signalling(), codes_of(sip_code, q850)
-    keep = _keeper(contact, number, recognizer.phrases.version)
+    keep = _keeper(contact, number, recognizer)
     failed = False
 
     def reports() -> Iterator[CallReport]:
@@ -124,7 +125,7 @@ def classify(
 
 
 def _keeper(
-    contact: str | None, number: str | None, phrases_version: str
+    contact: str | None, number: str | None, recognizer: Recognizer
 ) -> Callable[[CallReport, Path], CallReport]:
     """Return what gives a report the journal's decision; without a contact, nothing does."""
     if contact is None and number is None:
@@ -137,7 +138,11 @@ def _keeper(
         if report.error is not None:
             return report  # an unreadable recording is no attempt; a better copy may come
         decided, _ = journal.record_recording(
-            report, path, contact=contact, number=number, phrases_version=phrases_version
+            report,
+            path,
+            contact=contact,
+            number=number,
+            phrases_version=recognizer.phrases.version,
         )
         return decided
 

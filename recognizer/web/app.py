@@ -27,7 +27,6 @@ from recognizer.batch import keep_report
 from recognizer.errors import RecognizerError
 from recognizer.journal import Journal
 from recognizer.settings import Settings
-from recognizer.types import CallReport
 from recognizer.web.api import ApiError, explain, router
 from recognizer.web.api_keys import ApiKeys
 from recognizer.web.api_models import CLASSIFICATION_EXAMPLE
@@ -119,14 +118,12 @@ def _runner(
     return pool, lambda: pool.is_loaded
 
 
-def _record(
-    app: FastAPI, request: JobRequest, report: CallReport, sha256: str | None
-) -> dict[str, Any]:
+def _record(app: FastAPI, request: JobRequest, finished: Finished) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
     wanted = request.in_journal or request.contact is not None or request.number is not None
     return keep_report(
         app.state.journal if wanted else None,
-        Finished(report, sha256),
+        finished,
         contact=request.contact,
         number=request.number,
     )

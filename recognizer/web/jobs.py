@@ -179,7 +179,7 @@ class InProcessRunner:
         return run_job(self._recognizer, job, load_signalling())
 
 
-Record = Callable[[Request, CallReport, str | None], dict[str, Any]]
+Record = Callable[[Request, Finished], dict[str, Any]]
 """Turns a finished report into the result object, and keeps it in the journal where asked."""
 
 
@@ -207,7 +207,7 @@ class Jobs:
     ) -> None:
         self._settings = settings
         self._runner = runner
-        self._record: Record = record or (lambda _request, report, _sha256: report_to_dict(report))
+        self._record: Record = record or (lambda _, finished: report_to_dict(finished.report))
         self._on_finished = on_finished
         settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = settings.state_folder / "uploads"
@@ -409,7 +409,7 @@ class Jobs:
     def _result(self, request: Request, finished: Finished) -> dict[str, Any]:
         self._on_finished(finished.report)
         try:
-            return self._record(request, finished.report, finished.sha256)
+            return self._record(request, finished)
         except RecognizerError as problem:
             # The sound was understood; what failed is keeping it. The client must know both.
             return {
