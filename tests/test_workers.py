@@ -27,7 +27,7 @@ def job(folder: Path, content: str, name: str = "call.wav") -> Job:
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    with Worker(loader(), limits=TimeLimits(base_s=1.0)) as worker:
+    with Worker(loader(), limits=TimeLimits(base_s=3.0)) as worker:
         worker.start()
         yield worker
 
