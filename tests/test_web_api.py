@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,9 +15,9 @@ from fake_recognizer import PHRASES_VERSION, FakeRecognizer, loader
 fastapi = pytest.importorskip("fastapi")
 import httpx2  # noqa: E402
 import jsonschema  # noqa: E402
-import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
+from real_server import serving  # noqa: E402
 
 from recognizer.contacts import ContactCard  # noqa: E402
 from recognizer.journal import Journal  # noqa: E402
@@ -433,16 +432,8 @@ def test_the_openapi_document_describes_every_path_and_answer(client: TestClient
 def server(tmp_path: Path, journal: Journal) -> Iterator[str]:
     """Return the address of a real server on loopback, in this process."""
     app = app_with(tmp_path, journal, max_uploads=32, max_queue=40, requests_per_minute=100_000)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join(20)
+    with serving(app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_two_hundred_uploads_at_once_are_answered_or_refused_politely(
