@@ -223,15 +223,20 @@ def page_app(folder: Path) -> FastAPI:
     return app
 
 
+def add_users(journal: Journal) -> None:
+    """Add one user of each role, as `page_app` says."""
+    access = Access(journal.database.engine, hasher=QUICK_HASHER)
+    for role, person in zip(Role, ("Анна", "Борис", "Вера"), strict=True):
+        access.create_user(role.value, person, role, PASSWORD)
+
+
 @cache
 def _empty_journal() -> bytes:
     """Return a journal with the three users: made once, copied for every test."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Journal.open(page_settings(folder).journal.journal_url) as journal:
-            access = Access(journal.database.engine, hasher=QUICK_HASHER)
-            for role, person in zip(Role, ("Анна", "Борис", "Вера"), strict=True):
-                access.create_user(role.value, person, role, PASSWORD)
+            add_users(journal)
             with journal.database.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         return (folder / "journal.sqlite3").read_bytes()
