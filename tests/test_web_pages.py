@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import openpyxl
 import pytest
 from fastapi import FastAPI
@@ -332,6 +333,43 @@ def test_recordings_of_purged_calls_are_removed(app: FastAPI, tmp_path: Path) ->
     assert page.recordings.find(old) is None
     assert page.recordings.find(new) is not None
     assert not [p for p in tmp_path.rglob("*") if p.name.startswith(str(old.digest))]
+
+
+def test_half_a_recording_is_never_played_nor_kept(
+    app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(app)
+    whole = page.journal.attempt(add_call(app, "busy_tone--1.wav", sound=True))
+    kept = page.recordings.find(whole)
+    assert kept is not None
+    upload = kept.rename(tmp_path / "upload.wav")
+
+    with monkeypatch.context() as killed:
+
+        def die(_source: Path, draft: Path) -> None:
+            draft.write_bytes(b"RIFF")
+            killed.setattr(Path, "unlink", lambda *_, **__: None)
+            raise KeyboardInterrupt
+
+        killed.setattr("shutil.copyfile", die)
+        with pytest.raises(KeyboardInterrupt):
+            page.recordings.keep(upload, "a.wav")
+    assert len(list(kept.parent.iterdir())) == 1
+    assert page.recordings.find(whole) is None
+    page.recordings.forget_purged(page.journal.database.engine)  # the next start
+    assert list(kept.parent.iterdir()) == []
+
+
+def test_an_upload_that_finds_the_queue_full_leaves_nothing(
+    app: FastAPI, client: TestClient, tmp_path: Path
+) -> None:
+    csrf = sign_in(client)
+    app.state.jobs._settings = msgspec.structs.replace(app.state.jobs._settings, max_queue=0)
+    headers = {"X-CSRF-Token": csrf}
+    refused = client.put("/uploads?name=silence--1.wav", content=recording(), headers=headers)
+    assert refused.status_code == 503
+    folders = [tmp_path / "state" / name for name in ("uploads", "recordings")]
+    assert not [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
 
 # -- one call ----------------------------------------------------------------------------------

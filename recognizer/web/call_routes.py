@@ -109,7 +109,12 @@ async def _take(
         path = await jobs.receive(_patient(body, page.settings.server.upload_timeout_s))
         digest = await run_in_threadpool(page.recordings.keep, path, name)
         asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
-        job = await run_in_threadpool(jobs.submit, path, asked, owner=_owner(session))
+        try:
+            job = await run_in_threadpool(jobs.submit, path, asked, owner=_owner(session))
+        except QueueFullError:
+            engine = page.journal.database.engine
+            await run_in_threadpool(page.recordings.forget_unknown, engine, digest)
+            raise
     except UploadError as problem:
         status = 413 if problem.kind == "too_large" else 400
         raise PageProblemError(status, *_advice(problem.kind)) from problem

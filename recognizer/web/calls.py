@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from recognizer.web.waveform import Listening, prepare, wave_paths
 __all__ = ["Calls", "Line", "Recordings", "ShownCall", "is_person_call", "short_name"]
 
 _DIGEST_LENGTH = 64
+_DRAFTS = ".*.part"
 
 
 class Recordings:
@@ -59,9 +62,13 @@ class Recordings:
         self._kept.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = self._kept / (digest + safe_suffix(name))
         if not target.exists():
-            draft = target.with_suffix(".part")
-            draft.write_bytes(upload.read_bytes())
-            draft.replace(target)
+            # Under a name that `find` does not look for, and that no other upload writes.
+            draft = self._kept / f".{secrets.token_hex(8)}.part"
+            try:
+                shutil.copyfile(upload, draft)
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
         return digest
 
     def find(self, attempt: AttemptRecord) -> Path | None:
@@ -95,7 +102,12 @@ class Recordings:
             return None
 
     def forget_purged(self, engine: sa.Engine) -> int:
-        """Remove the recordings of calls whose traces the journal purged; return how many."""
+        """Remove the recordings of calls whose traces the journal purged; return how many.
+
+        And what a server that was killed left half-written; call it before the first `keep`.
+        """
+        for draft in self._kept.glob(_DRAFTS):
+            draft.unlink()
         ours = {
             path.name[:_DIGEST_LENGTH]: path
             for folder in (self._kept, self._playable)
@@ -110,6 +122,13 @@ class Recordings:
                     self._forget(digest)
                     gone += 1
         return gone
+
+    def forget_unknown(self, engine: sa.Engine, digest: str) -> None:
+        """Remove a recording of which the journal has no call."""
+        with engine.connect() as connection:
+            known = sa.select(AttemptRow.id).where(AttemptRow.digest == digest).limit(1)
+            if connection.scalar(known) is None:
+                self._forget(digest)
 
     def _forget(self, digest: str) -> None:
         for folder in (self._kept, self._playable):
