@@ -2,9 +2,12 @@
 
 Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
 figures of every wording considered and whether it was right, and fits the logistic model of
-data/calibration.toml by Newton's method with a small ridge. Prints the coefficients, and the
-confidence's calibration error on the same calls; the honest figure is the one that
-benchmarks.recognition.run gives on the `judge` calls, which have other voices and wordings.
+data/calibration.toml by Newton's method with a small ridge. Every call is judged a second time as
+if no wording of the right outcome were listed, with a quarter of the weight: carriers say things
+that no list has, and what is then the nearest is wrong. Prints the coefficients, the
+confidence's calibration error on the same calls (without the second round), and the surest wrong
+marks; the honest figures are those that benchmarks.recognition.run gives on the `judge` calls,
+which have other voices and wordings.
 
 ``--figures FILE`` keeps what was heard, so that a second fit takes a second.
 """
@@ -13,23 +16,35 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.recognition.build import Call, read_calls
-from recognizer.calibration import MAX_GAP_NATS, MAX_MARGIN_NATS, Coefficients, Figures
+from benchmarks.recognition.build import read_calls
+from recognizer.calibration import Coefficients, Figures, limited
+from recognizer.outcome import SpeechJudge
 from recognizer.pipeline import Recognizer
+from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.verification import Hearing
 
-__all__ = ["Example", "fit"]
+__all__ = ["Example", "examples_of", "fit"]
 
 _RIDGE = 0.02
+_UNLISTED_WEIGHT = 0.1
+_N_WRONG_MARKS = 10
 _NAMES = tuple(name for name in Coefficients.__struct_fields__ if name != "intercept")
 # What can only speak for a wording may not come out as speaking against it by chance.
-_SIGNS = {"score": 1, "gap": 1, "base_gap": 1, "margin": 1, "mean_logprob": 1}
+_SIGNS = {
+    "score": 1,
+    "letters": 1,
+    "gap": 1,
+    "margin": 1,
+    "mean_logprob": 1,
+    "worst_word_logprob": 1,
+}
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -38,12 +53,18 @@ class Example(msgspec.Struct, frozen=True):
     Attributes
     ----------
     figures : Figures
+    outcome : CallOutcome
+        Of the wording.
     is_right : bool
-        Whether its outcome is one that the call is labelled with.
+        Whether that is one that the call is labelled with.
+    is_unlisted : bool
+        Considered as if the right outcome had no wordings.
     """
 
     figures: Figures
+    outcome: CallOutcome
     is_right: bool
+    is_unlisted: bool = False
 
 
 def fit(examples: Iterable[Example]) -> Coefficients:
@@ -51,9 +72,10 @@ def fit(examples: Iterable[Example]) -> Coefficients:
     told = list(examples)
     matrix = np.array([_row(e.figures) for e in told])
     right = np.array([e.is_right for e in told], np.float64)
+    counts = np.array([_UNLISTED_WEIGHT if e.is_unlisted else 1.0 for e in told])
     kept = list(range(len(_NAMES)))
     while True:
-        weights = _newton(matrix[:, [0, *(k + 1 for k in kept)]], right)
+        weights = _newton(matrix[:, [0, *(k + 1 for k in kept)]], right, counts)
         wrong = [k for k, w in zip(kept, weights[1:], strict=True) if w * _sign(k) < 0]
         if not wrong:
             break
@@ -68,31 +90,26 @@ def _sign(index: int) -> int:
 
 
 def _row(figures: Figures) -> list[float]:
-    return [
-        1.0,
-        figures.score,
-        float(np.clip(figures.gap, -MAX_GAP_NATS, MAX_GAP_NATS)),
-        float(np.clip(figures.base_gap, -MAX_GAP_NATS, MAX_GAP_NATS)),
-        float(np.clip(figures.margin, -MAX_MARGIN_NATS, MAX_MARGIN_NATS)),
-        max(-4.0, figures.mean_logprob),
-        float(figures.n_live_words),
-        figures.unknown_share,
-    ]
+    told = limited(figures)
+    return [1.0, *(told[name] for name in _NAMES)]
 
 
 def _newton(
-    matrix: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
+    matrix: npt.NDArray[np.float64],
+    right: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     scale = np.maximum(matrix.std(axis=0), 1e-9)
     scale[0] = 1.0
     scaled = matrix / scale
-    ridge = np.eye(scaled.shape[1]) * _RIDGE * len(right)
+    ridge = np.eye(scaled.shape[1]) * _RIDGE * counts.sum()
     ridge[0, 0] = 0.0
     weights = np.zeros(scaled.shape[1])
     for _ in range(50):
         probability = 1 / (1 + np.exp(-np.clip(scaled @ weights, -30, 30)))
-        slope = scaled.T @ (right - probability) - ridge @ weights
-        curve = (scaled * (probability * (1 - probability))[:, None]).T @ scaled + ridge
+        slope = scaled.T @ (counts * (right - probability)) - ridge @ weights
+        spread = counts * probability * (1 - probability)
+        curve = (scaled * spread[:, None]).T @ scaled + ridge
         step = np.linalg.solve(curve + 1e-9 * np.eye(len(curve)), slope)
         weights = weights + step
         if np.abs(step).max() < 1e-7:
@@ -111,26 +128,40 @@ def expected_calibration_error(
     )
 
 
-def _listen(calls: list[Call], folder: Path) -> Iterator[Example]:
+def examples_of(
+    hearing: Hearing, expected: Collection[CallOutcome], judge: SpeechJudge
+) -> Iterator[Example]:
+    """Yield what one stretch of speech teaches: as it is, and as if nothing right were listed."""
+    for barred in ((), expected):
+        found = judge.consider(hearing, barred=barred)
+        if found is not None:
+            match, _, figures = found
+            yield Example(figures, match.outcome, match.outcome in expected, bool(barred))
+
+
+def _listen(folder: Path) -> Iterator[Example]:
+    calls = read_calls(folder / "manifest.tsv")
     recognizer = Recognizer.load()
     for number, call in enumerate(calls, start=1):
         print(f"\r{number}/{len(calls)} calls", end="", file=sys.stderr)
-        for considered in recognizer.considered(folder / call.path):
-            match, _, figures = considered
-            yield Example(figures, match.outcome.value in call.expected.split("|"))
+        expected = {CallOutcome(name) for name in call.expected.split("|")}
+        for hearing in recognizer.hearings(folder / call.path):
+            yield from examples_of(hearing, expected, recognizer.judge)
     print(file=sys.stderr)
 
 
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--calls", type=Path, required=True, help="folder with manifest.tsv")
+    parser.add_argument(
+        "--calls", type=Path, required=True, nargs="+", help="folders with manifest.tsv"
+    )
     parser.add_argument("--figures", type=Path, help="keep the figures here, or read them")
     options = parser.parse_args()
     if options.figures is not None and options.figures.exists():
         examples = msgspec.json.decode(options.figures.read_bytes(), type=list[Example])
     else:
-        examples = list(_listen(read_calls(options.calls / "manifest.tsv"), options.calls))
+        examples = [e for folder in options.calls for e in _listen(folder)]
         if options.figures is not None:
             options.figures.write_bytes(msgspec.json.encode(examples))
     report(examples)
@@ -140,20 +171,16 @@ def main() -> int:
 def report(examples: list[Example]) -> Coefficients:
     """Print the coefficients as data/calibration.toml wants them, and how well they fit."""
     model = fit(examples)
-    right = np.array([e.is_right for e in examples], np.float64)
-    probabilities = np.array([model.probability(e.figures) for e in examples])
-    print(f"# {len(examples)} wordings considered, {right.mean():.0%} right")
     for name in model.__struct_fields__:
         print(f"{name} = {getattr(model, name)}")
-    print(
-        f"# calibration error on these calls {expected_calibration_error(probabilities, right):.3f}"
-    )
-    for cutoff in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98):
-        above = probabilities >= cutoff
-        wrong = 1 - right[above].mean() if above.any() else 0.0
-        print(f"# from {cutoff:.2f}: {above.mean():.1%} kept, {wrong:.2%} of them wrong")
+    listed = [e for e in examples if not e.is_unlisted]
+    right = np.array([e.is_right for e in listed], np.float64)
+    probabilities = np.array([model.probability(e.figures) for e in listed])
+    print(f"# {len(listed)} wordings considered, {right.mean():.0%} right; calibration error")
+    print(f"# on these calls {expected_calibration_error(probabilities, right):.3f}")
+    marks = [e for e in examples if phrase_list_of(e.outcome) is PhraseListName.INVALID_NUMBER]
+    wrong = sorted((-model.probability(e.figures), e.is_unlisted) for e in marks if not e.is_right)
+    print(f"# surest wrong marks (of {len(wrong)}):")
+    for probability, is_unlisted in wrong[:_N_WRONG_MARKS]:
+        print(f"#   {-probability:.3f}{' as if unlisted' if is_unlisted else ''}")
     return model
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,12 +15,13 @@ import msgspec
 from recognizer.data_files import data_folder, read_toml
 from recognizer.errors import DataFileError
 
-__all__ = ["Calibration", "Coefficients", "Figures", "load_calibration"]
+__all__ = ["Calibration", "Coefficients", "Figures", "limited", "load_calibration"]
 
 MAX_MARGIN_NATS = 20.0
 """Margins beyond this say no more."""
 MAX_GAP_NATS = 40.0
-_MIN_MEAN_LOGPROB = -4.0
+MIN_MEAN_LOGPROB = -4.0
+MIN_WORST_WORD_NATS = -20.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -28,22 +29,24 @@ class Figures(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    score : 0-100, how well the text matches.
+    score : 0-100, how well the text matches, word by word.
+    letters : 0-100, how much of the wording is among the letters that were heard without expecting
+        it; 0 without sound.
     gap : nats by which the listed wording, put in place, explains the sound better than the best
         hypothesis; <= 0 as a rule; 0 without sound.
-    base_gap : the same of the hypothesis it was found in: 0 or less; strongly negative where
-        expecting our wordings made it up.
     margin : nats ahead of the best other outcome; 0 without sound.
     mean_logprob : natural logarithm, mean over the tokens of the version; 0 without sound.
+    worst_word_logprob : natural logarithm of the wording's least probable word; 0 without sound.
     n_live_words : words outside the wording that only a person says.
     unknown_share : 0-1, share of the words outside the wording that no announcement uses.
     """
 
     score: float
+    letters: float = 0.0
     gap: float = 0.0
-    base_gap: float = 0.0
     margin: float = 0.0
     mean_logprob: float = 0.0
+    worst_word_logprob: float = 0.0
     n_live_words: int = 0
     unknown_share: float = 0.0
 
@@ -53,26 +56,34 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     intercept: float
     score: float
+    letters: float
     gap: float
-    base_gap: float
     margin: float
     mean_logprob: float
+    worst_word_logprob: float
     n_live_words: float
     unknown_share: float
 
     def probability(self, figures: Figures) -> float:
         """Return the probability, 0-1, that the wording was spoken."""
-        total = (
-            self.intercept
-            + self.score * figures.score
-            + self.gap * max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS))
-            + self.base_gap * max(-MAX_GAP_NATS, min(figures.base_gap, MAX_GAP_NATS))
-            + self.margin * max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS))
-            + self.mean_logprob * max(_MIN_MEAN_LOGPROB, figures.mean_logprob)
-            + self.n_live_words * figures.n_live_words
-            + self.unknown_share * figures.unknown_share
+        total = self.intercept + sum(
+            getattr(self, name) * value for name, value in limited(figures).items()
         )
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(total, 60.0))))
+
+
+def limited(figures: Figures) -> dict[str, float]:
+    """Return the figures by name, each kept within the range in which it still says something."""
+    return {
+        "score": figures.score,
+        "letters": figures.letters,
+        "gap": max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS)),
+        "margin": max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS)),
+        "mean_logprob": max(MIN_MEAN_LOGPROB, figures.mean_logprob),
+        "worst_word_logprob": max(MIN_WORST_WORD_NATS, figures.worst_word_logprob),
+        "n_live_words": float(figures.n_live_words),
+        "unknown_share": figures.unknown_share,
+    }
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ evidence for a mark has a hole, nothing is claimed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from rapidfuzz import fuzz, process
 
 from recognizer.calibration import Calibration, Figures
 from recognizer.matching import Matcher, TranscriptWords, cutoff_of
+from recognizer.nearest import letters_ratio
 from recognizer.types import (
     CallOutcome,
     Outcome,
@@ -137,42 +138,61 @@ class SpeechJudge:
         """Judge a stretch of speech whose wordings were compared with the sound."""
         hypothesis = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
         live = _live_match(self._matcher.find(hypothesis))
+        if live is not None:
+            live = _timed(live, hearing.hypothesis)
         considered = self.consider(hearing)
         if considered is None:
             return self._unlisted(hearing, hypothesis, live)
-        match, base, figures = considered
-        heard = TranscriptWords.of(w.text for w in base.words)
+        found, base, figures = considered
+        match = _timed(found, base)
         probability = self._calibration.of_engine(base.engine).probability(figures)
         if probability < _NOT_LISTED:
             return self._unlisted(hearing, hypothesis, live)
-        if self._has_hole(heard, match):
+        if self._n_unknown(TranscriptWords.of(w.text for w in base.words), match) >= _MANY_UNKNOWN:
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
         )
-        return _with_transcript(verdict, base)
+        return replace(verdict, transcript=base)
 
-    def consider(self, hearing: Hearing) -> tuple[PhraseMatch, Transcript, Figures] | None:
+    def consider(
+        self, hearing: Hearing, *, barred: Collection[CallOutcome] = ()
+    ) -> tuple[PhraseMatch, Transcript, Figures] | None:
         """Return the wording that decides a stretch, the hypothesis it stands in, its figures.
 
         None if nothing listed is near what was heard.
+
+        Parameters
+        ----------
+        hearing : Hearing
+        barred : collection of CallOutcome
+            Outcomes to leave out, as if their wordings were not listed; for calibration.
         """
-        if not hearing.candidates:
+        candidates = [c for c in hearing.candidates if c.outcome not in barred]
+        if not candidates:
             return None
-        best = hearing.candidates[0]
+        best = candidates[0]
         heard = TranscriptWords.of(w.text for w in best.base.words)
-        deciding = _deciding(_separate(self._matcher.find(heard), best.match))
+        matches = [m for m in self._matcher.find(heard) if m.outcome not in barred]
+        deciding = _deciding(_separate(matches, best.match))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
-        chosen = next((c for c in hearing.candidates if c.match is deciding), best)
-        return deciding, best.base, self._acoustic_figures(hearing, chosen, heard, deciding)
+        chosen = next((c for c in candidates if c.match is deciding), best)
+        others = [c.told_logprob for c in candidates if c.outcome is not chosen.outcome]
+        margin = chosen.told_logprob - max(others) if others else math.inf
+        found = next((m for m in matches if m.phrase.id == deciding.phrase.id), None)
+        stands_as_heard = found is not None and found.score >= _AS_HEARD
+        figures = self._acoustic_figures(
+            hearing, chosen, deciding, margin=margin, stands_as_heard=stands_as_heard
+        )
+        return deciding, best.base, figures
 
     def _unlisted(
         self, hearing: Hearing, heard: TranscriptWords, live: PhraseMatch | None
     ) -> SpokenVerdict:
         confident = (hearing.hypothesis.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
         verdict = self._without_announcement(heard, live, confident=confident)
-        return _with_transcript(verdict, hearing.hypothesis)
+        return replace(verdict, transcript=hearing.hypothesis)
 
     # ---- the parts of a judgement ---------------------------------------------------------
 
@@ -186,24 +206,30 @@ class SpeechJudge:
         )
 
     def _acoustic_figures(
-        self, hearing: Hearing, chosen: Candidate, heard: TranscriptWords, match: PhraseMatch
+        self,
+        hearing: Hearing,
+        chosen: Candidate,
+        match: PhraseMatch,
+        *,
+        margin: float,
+        stands_as_heard: bool,
     ) -> Figures:
-        figures = self._figures(heard, match)
-        others = [
-            c.score.total_logprob for c in hearing.candidates if c.outcome is not chosen.outcome
-        ]
-        total = chosen.score.total_logprob
+        text = self._figures(TranscriptWords.of(w.text for w in chosen.base.words), match)
         # A wording that is not listed letter by letter stands as it was heard.
-        as_heard = chosen.base_total if match.score >= _AS_HEARD else -math.inf
-        told = max(total, as_heard)
+        told, end = chosen.heard, match.end_word
+        is_better = chosen.score.total_logprob > told.total_logprob
+        if chosen.match is match and (is_better or not stands_as_heard):
+            told, end = chosen.score, match.first_word + len(match.phrase.text.split())
+        free = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
         return Figures(
-            score=figures.score,
-            gap=told - hearing.hypothesis_total,
-            base_gap=chosen.base_total - hearing.hypothesis_total,
-            margin=total - max(others) if others else math.inf,
-            mean_logprob=told / max(1, len(chosen.score.token_logprobs)),
-            n_live_words=figures.n_live_words,
-            unknown_share=figures.unknown_share,
+            score=text.score,
+            letters=letters_ratio(match.phrase.text, free),
+            gap=told.total_logprob - hearing.hypothesis_total,
+            margin=margin,
+            mean_logprob=told.mean_logprob,
+            worst_word_logprob=min(told.word_logprobs[match.first_word : end], default=0.0),
+            n_live_words=text.n_live_words,
+            unknown_share=text.unknown_share,
         )
 
     def _unknown_share(self, words: Sequence[str]) -> float:
@@ -384,7 +410,12 @@ def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
         return False
     if announcement.outcome is CallOutcome.COMPANY_IVR and live.end_word - live.first_word < 2:
         return False
-    return not _overlap(live, announcement)
+    if live.start_s is None or announcement.start_s is None:
+        return not _overlap(live, announcement)
+    # Found in different hypotheses, whose words cannot be compared by number.
+    live_end_s, end_s = live.end_s or live.start_s, announcement.end_s or announcement.start_s
+    shared_s = min(live_end_s, end_s) - max(live.start_s, announcement.start_s)
+    return shared_s < (live_end_s - live.start_s) / 2
 
 
 def _overlap(one: PhraseMatch, other: PhraseMatch) -> bool:
@@ -409,20 +440,12 @@ def _alternatives(hearing: Hearing, match: PhraseMatch) -> tuple[tuple[CallOutco
     )
 
 
-def _with_transcript(verdict: SpokenVerdict, transcript: Transcript) -> SpokenVerdict:
-    match = verdict.match
-    if match is not None and match.start_s is None and match.end_word <= len(transcript.words):
-        words = transcript.words[match.first_word : match.end_word]
-        if words:
-            match = PhraseMatch(
-                match.phrase,
-                match.score,
-                match.first_word,
-                match.end_word,
-                words[0].start_s,
-                words[-1].end_s,
-            )
-    return replace(verdict, match=match, transcript=transcript)
+def _timed(match: PhraseMatch, transcript: Transcript) -> PhraseMatch:
+    """Return the match with the times of the words it stands for."""
+    words = transcript.words[match.first_word : match.end_word]
+    if not words:
+        return match
+    return replace(match, start_s=words[0].start_s, end_s=words[-1].end_s)
 
 
 # ---- the whole call ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from recognizer.audio import AudioSource, open_audio
 from recognizer.audio.reader import AudioReader
-from recognizer.calibration import Calibration, Figures, load_calibration
+from recognizer.calibration import Calibration, load_calibration
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
 from recognizer.errors import RecognizerError
@@ -33,7 +33,6 @@ from recognizer.types import (
     CallOutcome,
     CallReport,
     Evidence,
-    PhraseMatch,
     Segment,
     SegmentKind,
     Transcript,
@@ -89,7 +88,7 @@ class Recognizer:
         self.phrases = phrases
         matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
-        self._judge = SpeechJudge(matcher, self._calibration)
+        self.judge = SpeechJudge(matcher, self._calibration)
 
     @classmethod
     def load(cls, settings: Settings | None = None, *, engine: str | None = None) -> Recognizer:
@@ -162,8 +161,8 @@ class Recognizer:
         elapsed_s = time.perf_counter() - started
         return replace(report, elapsed_s=round(elapsed_s, 4), stage_s=stages.seconds)
 
-    def considered(self, source: AudioSource) -> Iterator[tuple[PhraseMatch, Transcript, Figures]]:
-        """Yield every wording considered in a recording, with its figures; for calibration.
+    def hearings(self, source: AudioSource) -> Iterator[Hearing]:
+        """Yield what was heard in each stretch of speech of a recording; for calibration.
 
         Raises
         ------
@@ -173,9 +172,7 @@ class Recognizer:
         with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
             scan = self._scan(reader)
             for _, hearing in self._listen(reader, scan.segments, _Stopwatch()):
-                found = self._judge.consider(hearing)
-                if found is not None:
-                    yield found
+                yield hearing
 
     def _classify(  # noqa: PLR0917
         self,
@@ -226,7 +223,7 @@ class Recognizer:
                 utterance = self.engine.listen(audio)
                 hearing = self._verifier.hear(utterance)
             with stages.timed("judge"):
-                verdict = self._judge.judge(hearing)
+                verdict = self.judge.judge(hearing)
                 if verdict.outcome is CallOutcome.UNDETERMINED:
                     russian = utterance.language_probability("ru")
                     is_foreign = russian is not None and russian < _RUSSIAN

@@ -315,12 +315,16 @@ class AcousticScore:
         Natural logarithm of the probability of the whole wording *with its end*, given the
         sound. Totals of different wordings over the same sound can be compared.
     token_logprobs : tuple of float
-        Of its tokens in order, the end last; empty where an engine has no such thing.
+        Of its tokens in order; empty where an engine has no such thing.
+    word_logprobs : tuple of float
+        Of its words in order, each the sum over its tokens; empty where an engine has no such
+        thing.
     """
 
     text: str
     total_logprob: float
     token_logprobs: tuple[float, ...] = ()
+    word_logprobs: tuple[float, ...] = ()
 
     @property
     def mean_logprob(self) -> float:

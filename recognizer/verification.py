@@ -16,14 +16,16 @@ sound, in nats, positive when the first explains it better.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from recognizer.engines.base import Utterance
-from recognizer.matching import Matcher, floor_of
-from recognizer.normalization import normalize
+from recognizer.matching import Matcher, TranscriptWords, floor_of
+from recognizer.nearest import NearestWordings
+from recognizer.normalization import normalize, normalize_words, sound_alike_word
 from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
 
 __all__ = ["Candidate", "Hearing", "Verifier"]
@@ -31,11 +33,20 @@ __all__ = ["Candidate", "Hearing", "Verifier"]
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
 _N_OUTCOMES = 3  # outcomes of the guided hypothesis that are compared
-_N_MORE_OUTCOMES = 2  # outcomes of the free one that are compared besides
+_KNOWN_WORD_RATIO = 80.0
+# What a word costs that no announcement has: a version that leaves garbled words beside its wording
+# fits the sound by them, for the decoder chose them freely. On the `fit` calls the right outcome
+# comes first most often from 4 nats on.
+_UNEXPLAINED_NATS = 4.0
+_N_COMPLETED = 3
 # Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
 _PLAIN_MARGIN_NATS = 8.0
+
+
+_Version: TypeAlias = tuple[Transcript, PhraseMatch]
+"""A hypothesis, and the wording to be put in the place of some of its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +61,27 @@ class Candidate:
         The hypothesis it was put into.
     score : AcousticScore
         Of the whole version.
-    base_total : float
-        Log-probability of `base` as it was heard.
+    heard : AcousticScore
+        Of `base` as it was heard.
+    n_unexplained : int
+        Words of `base` beside the wording that no announcement has.
     """
 
     match: PhraseMatch
     base: Transcript
     score: AcousticScore
-    base_total: float
+    heard: AcousticScore
+    n_unexplained: int = 0
 
     @property
     def outcome(self) -> CallOutcome:
         """Outcome of the wording."""
         return self.match.outcome
+
+    @property
+    def told_logprob(self) -> float:
+        """Log-probability of the whole version, unexplained words paid for; ranks candidates."""
+        return self.score.total_logprob - _UNEXPLAINED_NATS * self.n_unexplained
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,7 @@ class Hearing:
         if len(self.candidates) < 2:
             return math.inf
         first, second = self.candidates[:2]
-        return first.score.total_logprob - second.score.total_logprob
+        return first.told_logprob - second.told_logprob
 
 
 class Verifier:
@@ -115,6 +134,9 @@ class Verifier:
             outcome: tuple(p for p in phrases if p in set(matcher.phrases))
             for outcome, phrases in matcher.book.by_outcome.items()
         }
+        self._nearest = NearestWordings(matcher)
+        known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
+        self._known_sounds = [sound_alike_word(word) for word in known]
         self._guide = _guide(self._by_outcome)
         self._partners = _partners(matcher)
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
@@ -134,33 +156,99 @@ class Verifier:
     def _compare(
         self, utterance: Utterance, guided: Transcript, free: Transcript | None
     ) -> Hearing:
-        versions: dict[str, tuple[Transcript, PhraseMatch]] = {}
         hypotheses = [t for t in (guided, free) if t is not None and t.text]
-        for base in hypotheses:
-            n_outcomes = _N_OUTCOMES if base is guided else _N_MORE_OUTCOMES
-            for rank, match in enumerate(self._likely(base, n_outcomes)):
-                rivals = self._rivals_of(match.phrase) if rank == 0 else ()
-                for phrase in (match.phrase, *rivals):
-                    version = replace(match, phrase=phrase)
-                    versions.setdefault(_told_with(base, version), (base, version))
-        plain = [t.text for t in hypotheses]
-        scores = {s.text: s for s in utterance.score([*versions, *plain])}
+        versions = [v for base in hypotheses for v in self._versions(base, free)]
+        heard = {s.text: s for s in utterance.score([t.text for t in hypotheses])}
+        candidates = self._scored(utterance, versions, heard)
+        if free is not None and candidates:
+            rivals = self._rivals_in_place(candidates[0])
+            candidates += self._scored(utterance, rivals, heard)
+            candidates = self._completed(utterance, candidates)
         best: dict[CallOutcome, Candidate] = {}
-        for text in sorted(versions, key=lambda t: -scores[t].total_logprob):
-            base, match = versions[text]
-            base_total = scores[base.text].total_logprob
-            best.setdefault(match.outcome, Candidate(match, base, scores[text], base_total))
-        total = max((scores[t].total_logprob for t in plain), default=-math.inf)
+        for candidate in sorted(candidates, key=lambda c: -c.told_logprob):
+            best.setdefault(candidate.outcome, candidate)
+        total = max((score.total_logprob for score in heard.values()), default=-math.inf)
         return Hearing(guided, free, tuple(best.values()), total)
 
-    def _likely(self, base: Transcript, n_outcomes: int) -> list[PhraseMatch]:
+    def _versions(self, base: Transcript, free: Transcript | None) -> Iterator[_Version]:
+        """Yield the hypothesis with listed wordings in it.
+
+        Word by word in what was heard expecting them; letter by letter in both hypotheses where the
+        guided one left a doubt.
+        """
+        if base is not free:
+            for rank, match in enumerate(self._likely(base)):
+                yield base, match
+                if rank == 0:
+                    for rival in self._rivals_of(match.phrase):
+                        yield base, replace(match, phrase=rival)
+        if free is not None:
+            heard = TranscriptWords.of(w.text for w in base.words)
+            for match in self._nearest.find(heard):
+                yield base, match
+
+    def _rivals_in_place(self, candidate: Candidate) -> Iterator[_Version]:
+        for rival in self._rivals_of(candidate.match.phrase):
+            yield candidate.base, replace(candidate.match, phrase=rival)
+
+    def _scored(
+        self, utterance: Utterance, versions: Iterable[_Version], heard: Mapping[str, AcousticScore]
+    ) -> list[Candidate]:
+        """Return the versions held against the sound, best first."""
+        texts = {_told_with(base, match): (base, match) for base, match in versions}
+        scores = {s.text: s for s in utterance.score(list(texts))}
+        candidates = []
+        for text, (base, match) in texts.items():
+            n_unexplained = self._n_unexplained(base, match)
+            told = Candidate(match, base, scores[text], heard[base.text], n_unexplained)
+            candidates.append(told)
+        return sorted(candidates, key=lambda c: -c.told_logprob)
+
+    def _completed(self, utterance: Utterance, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates, those in front with what is heard after their last word.
+
+        A wording that stops before the speech does would win by saying less.
+        """
+        done: set[str] = set()
+        while len(done) < _N_COMPLETED:
+            candidates.sort(key=lambda c: -c.told_logprob)
+            first = candidates[0]
+            text = first.score.text
+            if text in done or first.match.end_word < len(first.base.words):
+                break
+            rest = utterance.rest_after(text)
+            whole = f"{text} {rest}".strip()
+            done.add(whole)
+            if rest:
+                score = utterance.score([whole])[0]
+                n_unexplained = first.n_unexplained + self._n_unknown(normalize(rest).split())
+                candidates[0] = replace(first, score=score, n_unexplained=n_unexplained)
+        return candidates
+
+    def _n_unexplained(self, base: Transcript, match: PhraseMatch) -> int:
+        """Return how many Russian words beside the wording no announcement has."""
+        return self._n_unknown(
+            word
+            for word, place in normalize_words(w.text for w in base.words)
+            if not match.first_word <= place < match.end_word
+        )
+
+    def _n_unknown(self, words: Iterable[str]) -> int:
+        """Return how many Russian words no announcement has."""
+        sounds = [sound_alike_word(word) for word in words if not word.isascii()]
+        if not sounds:
+            return 0
+        ratios = process.cdist(sounds, self._known_sounds, scorer=fuzz.ratio)
+        return int((ratios.max(axis=1) < _KNOWN_WORD_RATIO).sum())
+
+    def _likely(self, base: Transcript) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
         best: dict[CallOutcome, PhraseMatch] = {}
         for match in self._matcher.find([w.text for w in base.words], floor=_FLOOR):
             is_announcement = match.outcome is not CallOutcome.LIVE_PERSON
             if is_announcement and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
-        likely = list(best.values())[:n_outcomes]
+        likely = list(best.values())[:_N_OUTCOMES]
         return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
 
     def _rivals_of(self, phrase: Phrase) -> tuple[Phrase, ...]:

@@ -16,7 +16,7 @@ class ScriptedSpeech:
 
     `scores` gives the total of a wording; one that is not in it gets 0 if it is the transcript,
     else -5 for every word of its length. `guided` is what is heard with wordings expected; None:
-    the same as without.
+    the same as without. `rests` gives what follows after a text; nothing if it is not in it.
     """
 
     text: str
@@ -24,6 +24,7 @@ class ScriptedSpeech:
     guided: str | None = None
     confidence: float = 0.9
     language_probability: float | None = None
+    rests: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScriptedEngine:
@@ -62,6 +63,9 @@ class ScriptedUtterance:
     def guided(self, wordings: Sequence[str]) -> Transcript:
         guided = self._speech.guided
         return self._told(self._speech.text if guided is None else guided)
+
+    def rest_after(self, text: str) -> str:
+        return self._speech.rests.get(text, "")
 
     def language_probability(self, language: str) -> float | None:
         return self._speech.language_probability

@@ -14,9 +14,11 @@ from recognizer.errors import DataFileError
 FIGURES = st.builds(
     Figures,
     score=st.floats(0, 100),
+    letters=st.floats(0, 100),
     gap=st.floats(-500, 500) | st.just(-math.inf),
     margin=st.floats(-500, 500) | st.just(math.inf),
     mean_logprob=st.floats(-50, 0),
+    worst_word_logprob=st.floats(-100, 0),
     n_live_words=st.integers(0, 50),
     unknown_share=st.floats(0, 1),
 )
@@ -30,12 +32,13 @@ def test_confidence_is_a_probability_whatever_was_measured(figures: Figures) -> 
 
 
 @given(FIGURES, st.floats(0, 50))
-def test_a_better_score_never_lowers_the_confidence(figures: Figures, more: float) -> None:
+def test_more_likeness_never_lowers_the_confidence(figures: Figures, more: float) -> None:
     model = load_calibration().whisper
     better = Figures(
         **{
             **{f: getattr(figures, f) for f in figures.__struct_fields__},
-            "score": min(100.0, figures.score + more),
+            "letters": min(100.0, figures.letters + more),
+            "worst_word_logprob": min(0.0, figures.worst_word_logprob + more),
         }
     )
     assert model.probability(better) >= model.probability(figures)

@@ -74,10 +74,45 @@ def test_wishful_guided_hypothesis_stays_behind_the_free_one(verifier: Verifier)
 
 
 def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> None:
-    assert hear(verifier, ScriptedSpeech("Потуши свет в гостиной")).candidates == ()
+    assert hear(verifier, ScriptedSpeech("Шёл дождь и гремел гром")).candidates == ()
 
 
 def test_nothing_heard_is_a_hearing_without_candidates(verifier: Verifier) -> None:
     hearing = hear(verifier, ScriptedSpeech(""))
     assert hearing.candidates == ()
     assert hearing.hypothesis_total == -math.inf
+
+
+def test_wording_is_compared_though_no_word_of_it_was_understood(verifier: Verifier) -> None:
+    speech = ScriptedSpeech(
+        "Обанент везерегистрирован степени.",
+        {
+            "Обанент везерегистрирован степени.": -12.0,
+            "Абонент не зарегистрирован в сети.": -15.0,
+        },
+    )
+    assert outcomes(hear(verifier, speech))[0] is CallOutcome.NOT_REGISTERED
+
+
+def test_garbled_words_left_beside_a_wording_count_against_it(verifier: Verifier) -> None:
+    left = "Обомен граю, оставайтесь на линии, первамитя неднейчко."
+    speech = ScriptedSpeech(
+        left,
+        {left: -20.0, "Абонент занят, оставайтесь на линии или перезвоните.": -30.0},
+        guided="Абонент занят, оставайтесь на линии или перезвоните.",
+    )
+    assert outcomes(hear(verifier, speech))[0] is CallOutcome.LINE_BUSY
+
+
+def test_wording_that_stops_before_the_speech_does_is_scored_with_the_rest(
+    verifier: Verifier,
+) -> None:
+    short, rest = "Номер не существует.", "зарегистрирован в сети."
+    speech = ScriptedSpeech(
+        "Нумер несу щест.",
+        {"Нумер несу щест.": -9.0, short: -10.0, f"{short} {rest}": -15.0},
+        rests={short: rest},
+    )
+    texts = {c.score.text: c.score.total_logprob for c in hear(verifier, speech).candidates}
+    assert short not in texts
+    assert texts[f"{short} {rest}"] == -15.0

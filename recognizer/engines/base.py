@@ -41,6 +41,17 @@ class Utterance(Protocol):
             If the engine failed.
         """
 
+    def rest_after(self, text: str) -> str:
+        """Return what is heard after these first words of the stretch; empty if nothing is.
+
+        Also empty where an engine's scores account for the end by themselves.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+
     def language_probability(self, language: str) -> float | None:
         """Return how probable it is that `language` (ISO 639-1) is spoken, 0-1.
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ctranslate2
 import numpy as np
@@ -142,6 +142,14 @@ class WhisperUtterance:
             prompt += tokens
         return self._decode([self._tokenizer.sot_prev, *prompt, *self._tokenizer.sot_sequence])
 
+    def rest_after(self, text: str) -> str:
+        """Return what the decoder adds to a text before it ends: `score` knows no end of text."""
+        # After a full stop the decoder believes that all was said.
+        first = self._tokenizer.encode(" " + text.strip().rstrip(".,!?…"))
+        result = self._generate(self._tokenizer.sot_sequence, first)
+        rest = _without_loops(self._tokenizer.decode(result.tokens[len(first) :]).strip())
+        return rest if any(c.isalnum() for c in rest) else ""
+
     def language_probability(self, language: str) -> float:
         """Return how probable it is that `language` (ISO 639-1) is spoken here, 0-1."""
         found = dict(self._model.detect_language(self._encoded)[0])
@@ -156,12 +164,18 @@ class WhisperUtterance:
 
     def _score_batch(self, texts: Sequence[str]) -> None:
         tokens = [self._tokenizer.encode(" " + text.strip()) for text in texts]
-        for text, alignment in zip(texts, self._align(tokens), strict=True):
-            self._remember(text, alignment)
+        for text, ids, alignment in zip(texts, tokens, self._align(tokens), strict=True):
+            self._remember(text, ids, alignment)
 
-    def _remember(self, text: str, alignment: Any) -> None:
+    def _remember(self, text: str, tokens: Sequence[int], alignment: Any) -> None:
         logprobs = tuple(math.log(max(float(p), 1e-10)) for p in alignment.text_token_probs)
-        self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs)
+        words: list[float] = []
+        for token, logprob in zip(tokens, logprobs, strict=True):
+            # A byte-pair token with a space in front begins a word.
+            if not words or self._tokenizer.tokenizer.id_to_token(token).startswith("Ġ"):
+                words.append(0.0)
+            words[-1] += logprob
+        self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs, tuple(words))
 
     def _align(self, tokens: list[list[int]]) -> Sequence[Any]:
         encoded = self._encoded
@@ -180,40 +194,44 @@ class WhisperUtterance:
         return aligned
 
     def _decode(self, prompt: list[int]) -> Transcript:
+        result = self._generate(prompt)
+        text = self._tokenizer.decode(result.tokens).strip()
+        plain = _without_loops(text)
+        tokens = result.tokens if plain == text else self._tokenizer.encode(" " + plain)
+        return Transcript(
+            text=plain,
+            words=self._words(tokens, plain) if plain else (),
+            language=str(self._tokenizer.language_code),
+            engine=WhisperEngine.name,
+            model=self._model_name,
+            confidence=math.exp(min(0.0, result.score)),
+        )
+
+    def _generate(self, prompt: Sequence[int], first: Sequence[int] = ()) -> _Generated:
+        """Decode greedily after the prompt and the first text tokens."""
+        start = [*prompt, self._tokenizer.no_timestamps, *first]
         limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 16
         try:
             result = self._model.generate(
                 self._encoded,
-                [[*prompt, self._tokenizer.no_timestamps]],
+                [start],
                 beam_size=1,
-                max_length=min(448, len(prompt) + 1 + limit),
+                max_length=min(448, len(start) + max(1, limit - len(first))),
                 return_scores=True,
-                suppress_blank=True,
+                suppress_blank=not first,
             )[0]
         except RuntimeError as problem:
             raise EngineError(f"{self._audio.source}: Whisper could not decode: {problem}") from (
                 problem
             )
         tokens = [t for t in result.sequences_ids[0] if t < self._tokenizer.eot]
-        text = self._tokenizer.decode(tokens).strip()
-        if any(loop.search(text) for loop in _LOOPS):
-            for loop in _LOOPS:
-                text = loop.sub(r"\1", text).strip()
-            tokens = self._tokenizer.encode(" " + text) if text else []
-        return Transcript(
-            text=text,
-            words=self._words(tokens, text),
-            language=str(self._tokenizer.language_code),
-            engine=WhisperEngine.name,
-            model=self._model_name,
-            confidence=math.exp(min(0.0, float(result.scores[0]))),
-        )
+        return _Generated(tokens, float(result.scores[0]))
 
     def _words(self, tokens: list[int], text: str) -> tuple[Word, ...]:
         if not tokens:
             return ()
         alignment = self._align([tokens])[0]
-        self._remember(text, alignment)
+        self._remember(text, tokens, alignment)
         probabilities = np.array(alignment.text_token_probs[: len(tokens)], np.float64)
         starts = _token_starts_s(alignment.alignments, len(tokens))
         offset_s, end_s = self._audio.start_s, self._audio.duration_s
@@ -236,6 +254,19 @@ class WhisperUtterance:
                 )
             first = last
         return _merge_punctuation(words)
+
+
+class _Generated(NamedTuple):
+    """Text tokens, and the mean natural logarithm of their probabilities."""
+
+    tokens: list[int]
+    score: float
+
+
+def _without_loops(text: str) -> str:
+    for loop in _LOOPS:
+        text = loop.sub(r"\1", text).strip()
+    return text
 
 
 def _token_starts_s(

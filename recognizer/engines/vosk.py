@@ -189,6 +189,10 @@ class VoskUtterance:
         """
         return self._decode(self._engine.recogniser(wordings))
 
+    def rest_after(self, text: str) -> str:  # noqa: ARG002
+        """Return nothing: Kaldi's scores are of the whole stretch."""
+        return ""
+
     def language_probability(self, language: str) -> float | None:  # noqa: ARG002
         """Return None: a model of one language cannot tell."""
         return None

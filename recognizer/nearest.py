@@ -1,0 +1,125 @@
+"""Find the listed wordings that a garbled hypothesis sounds like, letter by letter.
+
+Where a recogniser understood little, words are glued and split anew («номернице счастливой» for
+«номер не существует»), so comparing word with word finds nothing. The letters as they sound,
+written without spaces, still resemble the wording that was spoken. What is found here is only a
+candidate: it is held against the sound before it is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz, process
+
+from recognizer.matching import Matcher, TranscriptWords
+from recognizer.normalization import normalize, sound_alike
+from recognizer.types import CallOutcome, PhraseMatch
+
+__all__ = ["NearestWordings", "letters_ratio"]
+
+_CHANCE = 55.0  # partial ratio that unrelated Russian letters reach
+_SHORT = 12  # letters; anything so short is found somewhere in a long garbled text
+_MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no likeness
+_HOPELESS = 0.3  # share of the best one's evidence below which a wording is not worth comparing
+_N_OUTCOMES = 4
+_N_WORDINGS = 2  # of the nearest outcome; one of the others
+_COVERS = 0.85  # of the letters heard: a wording this long stands for all of them
+
+
+class NearestWordings:
+    """Announcements, laid out for comparing letters.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        What a person says is left out: it is never looked for in what was not understood.
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._phrases = [p for p in matcher.phrases if p.outcome is not CallOutcome.LIVE_PERSON]
+        self._letters = [_letters(sound_alike(normalize(p.text)).split()) for p in self._phrases]
+        self._lengths = np.array([len(letters) for letters in self._letters])
+
+    def find(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
+        """Return the nearest wordings of the nearest outcomes, nearest first.
+
+        A wording counts for more the longer it is: twenty letters do not agree by chance.
+
+        Returns
+        -------
+        tuple of PhraseMatch
+            Two of the nearest outcome, one of each other; `score` is RapidFuzz's partial ratio of
+            the letters, 0-100.
+        """
+        letters = _letters(heard.sounds)
+        if not letters or not self._phrases:
+            return ()
+        ratios = self._ratios(letters)
+        evidence = (ratios - _CHANCE) * np.minimum(self._lengths, len(letters))
+        is_lost = (self._lengths < _SHORT) & (self._lengths < len(letters) / 2)
+        evidence[is_lost] = 0.0
+        chosen: dict[CallOutcome, list[int]] = {}
+        for row in np.argsort(-evidence, kind="stable"):
+            if evidence[row] < max(_MIN_EVIDENCE, _HOPELESS * evidence.max()):
+                break
+            outcome = self._phrases[row].outcome
+            if outcome not in chosen and len(chosen) == _N_OUTCOMES:
+                continue
+            rows = chosen.setdefault(outcome, [])
+            if len(rows) < (_N_WORDINGS if len(chosen) == 1 else 1):
+                rows.append(int(row))
+        return tuple(
+            self._placed(row, float(ratios[row]), heard, letters)
+            for rows in chosen.values()
+            for row in rows
+        )
+
+    def _ratios(self, letters: str) -> npt.NDArray[np.float64]:
+        """Return `letters_ratio` of every phrase."""
+        parts = process.cdist([letters], self._letters, scorer=fuzz.partial_ratio)[0]
+        wholes = process.cdist([letters], self._letters, scorer=fuzz.ratio)[0]
+        ratios: npt.NDArray[np.float64] = np.where(self._lengths > len(letters), wholes, parts)
+        return ratios
+
+    def _placed(self, row: int, ratio: float, heard: TranscriptWords, letters: str) -> PhraseMatch:
+        first, end = 0, len(heard.sounds)
+        if self._lengths[row] < _COVERS * len(letters):
+            found = fuzz.partial_ratio_alignment(self._letters[row], letters)
+            if found is not None:
+                first, end = _words_at(heard.sounds, found.dest_start, found.dest_end)
+        return PhraseMatch(
+            self._phrases[row],
+            round(ratio, 1),
+            heard.places[first],
+            heard.places[end - 1] + 1,
+        )
+
+
+def letters_ratio(text: str, heard: TranscriptWords) -> float:
+    """Return how much of a wording is among the letters heard, 0-100 (RapidFuzz partial ratio)."""
+    wanted, letters = _letters(sound_alike(normalize(text)).split()), _letters(heard.sounds)
+    # A wording longer than what was heard must not be found by a part of it.
+    scorer = fuzz.partial_ratio if len(wanted) <= len(letters) else fuzz.ratio
+    return float(scorer(wanted, letters))
+
+
+def _letters(sounds: Sequence[str]) -> str:
+    return "".join(sounds)
+
+
+def _words_at(sounds: Sequence[str], start: int, end: int) -> tuple[int, int]:
+    """Return the half-open range of words that lie at least half in these letters."""
+    ends = list(accumulate(len(sound) for sound in sounds))
+    inside = [
+        index
+        for index, (word_end, sound) in enumerate(zip(ends, sounds, strict=True))
+        if min(word_end, end) - max(word_end - len(sound), start) >= len(sound) / 2
+    ]
+    if not inside:
+        nearest = next(index for index, word_end in enumerate(ends) if word_end > start)
+        return nearest, nearest + 1
+    return inside[0], inside[-1] + 1
