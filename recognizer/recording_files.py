@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from recognizer.audio.formats import HEADERLESS
 
-__all__ = ["RECORDING_SUFFIXES", "find_recordings", "is_recording_name"]
+__all__ = [
+    "RECORDING_SUFFIXES",
+    "files_below",
+    "find_recordings",
+    "is_folder",
+    "is_recording_name",
+    "why_unsearched",
+]
 
 RECORDING_SUFFIXES = frozenset(
     {
@@ -26,11 +34,40 @@ def is_recording_name(name: str) -> bool:
     return not name.startswith(".") and suffix in RECORDING_SUFFIXES
 
 
-def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield files as given, whatever their names, and the recordings in folders, by name."""
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; where that cannot be seen, it does not."""
+    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises in a folder that is closed to us
+
+
+def why_unsearched(folder: Path | str, problem: OSError) -> str:
+    """Return in one sentence why a folder cannot be searched, and what to do."""
+    denied = isinstance(problem, PermissionError)
+    advice = "; give this user the right to read and enter it" if denied else ""
+    return f"{folder}: cannot be searched: {problem.strerror}{advice}"
+
+
+def files_below(folder: Path, on_unreadable: Callable[[str], object]) -> Iterator[Path]:
+    """Yield the files of a folder and of all below it that are not hidden, by name.
+
+    Links to folders are not followed, so a loop of links ends. `on_unreadable` is told of every
+    folder that cannot be searched; the rest goes on.
+    """
+
+    def complain(problem: OSError) -> None:
+        on_unreadable(why_unsearched(problem.filename, problem))
+
+    for here, folders, files in os.walk(folder, onerror=complain):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(here, name) for name in sorted(files))
+
+
+def find_recordings(
+    paths: Iterable[Path], on_unreadable: Callable[[str], object] = lambda _: None
+) -> Iterator[Path]:
+    """Yield files as given, whatever their names, and the recordings in folders (`files_below`)."""
     for path in paths:
-        if path.is_dir():
-            found = (p for p in path.rglob("*") if is_recording_name(p.name) and p.is_file())
-            yield from sorted(found)
+        if is_folder(path):
+            found = files_below(path, on_unreadable)
+            yield from (file for file in found if is_recording_name(file.name))
         else:
             yield path

@@ -23,7 +23,7 @@ from recognizer.file_names import (
     parse_attempt,
     parse_moment,
 )
-from recognizer.recording_files import is_recording_name
+from recognizer.recording_files import files_below, is_folder, is_recording_name
 from recognizer.signalling import parse_code
 
 __all__ = [
@@ -141,10 +141,9 @@ def recordings_in(
     missing_ok: bool = False,
     on_unreadable: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Recording]:
-    """Yield the recordings of folders (with all below them) and single files, sorted by name.
+    """Yield the recordings of folders (`files_below`) and single files, sorted by name.
 
-    A file named itself is taken whatever it is called. Links to folders are not followed, so a
-    loop of links ends.
+    A file named itself is taken whatever it is called.
 
     Parameters
     ----------
@@ -158,25 +157,25 @@ def recordings_in(
     RecognizerError
         If a path does not exist, unless `missing_ok`.
     """
-
-    def complain(problem: OSError) -> None:
-        on_unreadable(f"{problem.filename}: cannot be searched: {problem.strerror}")
-
     for start in paths:
-        if not missing_ok and not start.exists():
+        if not missing_ok and _is_missing(start):
             raise RecognizerError(
                 f"{written_path(start)}: no such file or folder; name a folder of recordings, a "
                 "file, or - for a list on stdin"
             )
-        if not start.is_dir():
+        if not is_folder(start):
             yield _recording(start, finder)
             continue
-        for folder, folders, files in os.walk(start, onerror=complain):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                path = Path(folder, name)
-                if is_wanted(path, include, exclude):
-                    yield _recording(path, finder)
+        for path in files_below(start, on_unreadable):
+            if is_wanted(path, include, exclude):
+                yield _recording(path, finder)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except PermissionError:  # in a folder closed to us: it becomes a result that says so
+        return False
 
 
 def _recording(path: Path, finder: FactFinder) -> Recording:

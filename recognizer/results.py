@@ -221,18 +221,28 @@ def _drop_failed(path: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file that then takes the place of `path`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Let `write` fill a file that then takes the place of `path`, whole or not at all.
+
+    Raises
+    ------
+    RecognizerError
+        If it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise RecognizerError(f"{path}: cannot be written: {reason}") from problem
 
 
 def _sync_folder(folder: Path) -> None:

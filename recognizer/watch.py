@@ -25,6 +25,7 @@ from typing import Any
 from recognizer.batch import Attempts, Todo, WorkerSource, job_of, line_of
 from recognizer.completeness import Candidates
 from recognizer.contacts import masked
+from recognizer.recording_files import files_below, is_folder, why_unsearched
 from recognizer.recordings import (
     FactFinder,
     FileIdentity,
@@ -122,6 +123,8 @@ class Watcher:
         self._next_look_s = 0.0
         self._search: Iterator[Path] | None = None
         self._next_search_s = 0.0
+        self._complaints: set[str] = set()  # of this search
+        self._said: set[str] = set()  # of the search before
 
     def stop(self) -> None:
         """Take nothing more; `run` returns once what is in work is finished."""
@@ -198,7 +201,7 @@ class Watcher:
             changed, self._changed = self._changed, set()
         for path in changed:
             # A folder may have been filled before anyone watched it.
-            found = self._files_below(path) if path.is_dir() else iter((path,))
+            found = self._files_below(path) if is_folder(path) else iter((path,))
             for file in found:
                 if self._candidates.is_full:
                     self._next_search_s = 0.0
@@ -216,14 +219,19 @@ class Watcher:
             path = next(self._search, None)
             if path is None:
                 self._search = None
+                self._said, self._complaints = self._complaints, set()
                 self._next_search_s = time.monotonic() + self._options.rescan_s
                 return
             self._consider(path)
 
     def _files_below(self, folder: Path) -> Iterator[Path]:
-        for here, folders, files in os.walk(folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(here, name) for name in sorted(files))
+        return files_below(folder, self._complain)
+
+    def _complain(self, problem: str) -> None:
+        """Say what is wrong with a folder, once as long as it lasts."""
+        if problem not in self._complaints | self._said:
+            _LOG.warning(masked(problem))
+        self._complaints.add(problem)
 
     def _consider(self, path: Path) -> None:
         options = self._options
@@ -233,12 +241,21 @@ class Watcher:
             return
         try:
             identity = identify(path)
+        except PermissionError as problem:
+            self._complain(why_unsearched(path.parent, problem))
+            return
         except OSError:
             return
         if identity in self._in_hand:
             return
         if not self._seen.has(identity):
-            self._candidates.add(path)
+            if os.access(path, os.R_OK):
+                self._candidates.add(path)
+            else:  # a result that says so would be its last: rights change no file's identity
+                self._complain(
+                    f"{path.parent}: holds recordings that this user may not read; give this "
+                    "user read access, they are taken then"
+                )
         elif options.move_to is not None:  # finished, and killed before it was moved
             self._move(path)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from recognizer.errors import ModelError
+from recognizer.audio.sources import open_source
+from recognizer.errors import AudioError, ModelError
 from recognizer.policy import load_regulation
 from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
 
@@ -43,8 +44,10 @@ class FakeRecognizer:
             with self._log.open("a") as log:
                 log.write(f"{name}\n")
         shown = name or str(source)
-        if not Path(source).exists():
-            error = CallError("not_found", f"{shown}: no such file")
+        try:
+            open_source(source).close()
+        except AudioError as problem:
+            error = CallError(problem.kind, str(problem))
             return CallReport(shown, None, None, None, 0.0, error)
         word, _, rest = Path(source).read_text(encoding="utf-8", errors="replace").partition(" ")
         if word in {kind.value for kind in CallOutcome}:

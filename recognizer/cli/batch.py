@@ -12,7 +12,7 @@ import typer
 from recognizer.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from recognizer.batch import Summary
     from recognizer.journal import Journal
@@ -123,7 +123,20 @@ def batch(
         _tell(summary, str(results))
         raise typer.Exit(1 if summary.n_failed else 0)
     finder = finder_with(name_pattern, cdr, sip_column, q850_column)
-    found = _recordings(paths or [], manifest or [], finder, include or [], exclude or [])
+    unsearched: list[str] = []
+
+    def complain(problem: str) -> None:
+        unsearched.append(problem)
+        print(f"recognizer: {problem}", file=sys.stderr)
+
+    found = _recordings(
+        paths or [],
+        manifest or [],
+        finder,
+        include=include or [],
+        exclude=exclude or [],
+        on_unreadable=complain,
+    )
     summary = Summary()
     with ResultLog(results, retry_failed=retry_failed) as log:
         todo = pending(found, log, summary)
@@ -152,7 +165,9 @@ def batch(
         finally:
             _write_views(log, csv, xlsx, report)
     _tell(summary, str(results))
-    if summary.n_failed:
+    if unsearched:  # said hours ago, it may be
+        print(f"failed: folders that could not be searched: {len(unsearched)}", file=sys.stderr)
+    if summary.n_failed or unsearched:
         raise typer.Exit(1)
 
 
@@ -188,8 +203,10 @@ def _recordings(
     paths: list[str],
     manifests: list[Path],
     finder: FactFinder,
+    *,
     include: list[str],
     exclude: list[str],
+    on_unreadable: Callable[[str], object],
 ) -> Iterator[Recording]:
     from recognizer.recordings import read_manifest, recordings_in
 
@@ -203,7 +220,7 @@ def _recordings(
             include=include,
             exclude=exclude,
             missing_ok=path == "-",
-            on_unreadable=lambda message: print(message, file=sys.stderr),
+            on_unreadable=on_unreadable,
         )
 
 

@@ -32,7 +32,11 @@ class OutputFormat(enum.StrEnum):
 def classify(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Recordings, or folders that hold them."),
+        typer.Argument(
+            metavar="PATH...",
+            help="Recordings, or folders that hold them.",
+            readable=False,  # typer would stop at the first that is not; the others go on
+        ),
     ],
     *,
     attempt: Annotated[
@@ -98,7 +102,10 @@ def classify(
         raise typer.BadParameter(
             f"expected auto, mix or a number from 0, found {channel!r}", param_hint="--channel"
         )
-    recordings = list(find_recordings(paths))
+    unsearched: list[str] = []
+    recordings = list(find_recordings(paths, unsearched.append))
+    for problem in unsearched:
+        print(f"recognizer: {problem}", file=sys.stderr)
     if not recordings:
         raise typer.BadParameter(f"no recordings in {', '.join(map(str, paths))}")
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
@@ -109,7 +116,7 @@ def classify(
     }[output_format]
     table, codes = load_signalling(), codes_of(sip_code, q850)
     keep = _keeper(contact, number, recognizer)
-    failed = False
+    failed = bool(unsearched)
 
     def reports() -> Iterator[CallReport]:
         nonlocal failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -19,7 +20,10 @@ __all__ = ["watch"]
 
 def watch(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders, watched with all below them.")
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", help="Folders, watched with all below them.", readable=False
+        ),
     ],
     *,
     results: options.Results = options.RESULTS_FILE,
@@ -54,8 +58,9 @@ def watch(
     """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
 
     A recording is taken when it is complete: nobody writes it and it has stayed the same for a
-    while, or it was renamed into place. What is in work when the program is stopped is finished;
-    what was missed meanwhile is found at the next start.
+    while, or it was renamed into place. One that this user may not read is named and waited for.
+    What is in work when the program is stopped is finished; what was missed meanwhile is found at
+    the next start.
 
     Examples:
 
@@ -68,16 +73,22 @@ def watch(
 
     from recognizer.cli.batch import finder_with, journal_of, n_workers
     from recognizer.errors import RecognizerError
+    from recognizer.recording_files import why_unsearched
     from recognizer.results import ResultLog
     from recognizer.seen_files import SeenFiles
     from recognizer.settings import load_settings
     from recognizer.watch import Watcher, WatchOptions
     from recognizer.workers import TimeLimits, WorkerPool, load_recognizer
 
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s", level="INFO")
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     for folder in folders:
-        if not folder.is_dir():
-            raise RecognizerError(f"{folder}: no such folder; create it, or check the mount")
+        try:
+            os.scandir(folder).close()
+        except (FileNotFoundError, NotADirectoryError):
+            message = f"{folder}: no such folder; create it, or check the mount"
+            raise RecognizerError(message) from None
+        except OSError as problem:
+            raise RecognizerError(why_unsearched(folder, problem)) from problem
     settings = load_settings()
     how = WatchOptions(
         settle_s=settle,
@@ -120,9 +131,9 @@ def _say(line: dict[str, Any]) -> None:
     from recognizer.contacts import masked
 
     error, decision = line["error"], line["decision"] or {}
-    heard = f"error: {error['kind']}" if error is not None else line["outcome"]
     step = f" -> {decision['next']}" if decision else ""
-    print(f"{masked(line['recording'])}: {heard}{step}", flush=True)
+    said = f"{line['recording']}: {line['outcome']}{step}" if error is None else error["message"]
+    print(masked(said), flush=True)
 
 
 def _stop_on_signals(watcher: Watcher) -> None:
