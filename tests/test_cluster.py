@@ -21,7 +21,12 @@ from recognizer.cluster import run_on_ray  # noqa: E402
 from recognizer.errors import RecognizerError  # noqa: E402
 from recognizer.settings import Settings  # noqa: E402
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    # Ray warns of its own old settings when it gives itself their defaults.
+    pytest.mark.filterwarnings("ignore:`use_.*deprecated:DeprecationWarning:ray.data.context"),
+]
 TESTS = Path(__file__).parent
 
 
