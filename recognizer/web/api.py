@@ -47,6 +47,7 @@ from recognizer.web.api_models import (
 from recognizer.web.jobs import JobRecord, Jobs, JobState, QueueFullError, UploadError
 from recognizer.web.jobs import Request as JobRequest
 from recognizer.web.metrics import METRICS_TYPE
+from recognizer.web.receiving import patient, pieces, shown_name
 
 __all__ = ["ApiError", "router"]
 
@@ -369,6 +370,10 @@ async def _take(request: Request, owner: str, asked: Ask) -> JobRecord:
             return await run_in_threadpool(jobs.submit, path, job, owner=owner)
     except _BrokenUploadError as problem:
         raise problem.problem from problem
+    except TimeoutError as problem:
+        limit_s = request.app.state.settings.server.upload_timeout_s
+        message = f"nothing of the upload came for {limit_s:.0f} s"
+        raise UploadError(message, "upload_timeout") from problem
     except QueueFullError:
         await _drain(request)
         raise
@@ -386,12 +391,12 @@ async def _receive_body(request: Request, jobs: Jobs) -> Any:
             f"expected multipart/form-data with a file, audio/* or application/octet-stream, "
             f"found {kind[:80]!r}",
         )
-    return await jobs.receive(_patient(request))
+    return await jobs.receive(_body(request))
 
 
 async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, str | None, Ask]:
     limit = request.app.state.settings.server.max_upload_bytes + _MAX_FORM_OVERHEAD
-    stream = _counted(_patient(request), limit)
+    stream = _counted(_body(request), limit)
     parser = MultiPartParser(
         request.headers,
         stream,
@@ -411,7 +416,7 @@ async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, 
             raise ApiError(
                 422, "no_file", "expected the recording as a file in the form's field `file`"
             )
-        path = await jobs.receive(_chunks(file))
+        path = await jobs.receive(pieces(file))
     finally:
         await form.close()
     return path, file.filename, asked
@@ -435,23 +440,8 @@ def explain(errors: Any) -> str:
     )
 
 
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(1 << 16):
-        yield chunk
-
-
-async def _patient(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body, waiting for each piece no longer than the settings say."""
-    limit_s = request.app.state.settings.server.upload_timeout_s
-    stream = aiter(request.stream())
-    while True:
-        try:
-            yield await asyncio.wait_for(anext(stream), limit_s)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            message = f"nothing of the upload came for {limit_s:.0f} s"
-            raise _BrokenUploadError(UploadError(message, "upload_timeout")) from None
+def _body(request: Request) -> AsyncGenerator[bytes, None]:
+    return patient(request.stream(), request.app.state.settings.server.upload_timeout_s)
 
 
 async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
@@ -467,7 +457,7 @@ async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[b
 async def _drain(request: Request) -> None:
     """Read what a refused client still sends, so that it can read the refusal."""
     with contextlib.suppress(RuntimeError, ClientDisconnect, OSError):
-        async for _ in _counted(_patient(request), _MAX_FORM_OVERHEAD):
+        async for _ in _counted(_body(request), _MAX_FORM_OVERHEAD):
             pass
 
 
@@ -479,7 +469,7 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
         if asked.number is not None and not read_numbers(asked.number):
             raise ApiError(422, "bad_parameter", "number: expected a telephone number")
     return JobRequest(
-        name=asked.name or _shown_name(name),
+        name=asked.name or shown_name(name, unnamed="recording"),
         contact=asked.contact,
         number=asked.number,
         attempt=asked.attempt,
@@ -494,12 +484,6 @@ def _check_contact(journal: Journal, ref: str) -> None:
         journal.contact(ref)
     except ContactError as problem:
         raise ApiError(404, problem.kind, str(problem)) from problem
-
-
-def _shown_name(name: str | None) -> str:
-    """Return a client's file name as text to show: one line, no folders."""
-    last = (name or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(char for char in last if char.isprintable())[:300] or "recording"
 
 
 # -- the journal -------------------------------------------------------------------------------

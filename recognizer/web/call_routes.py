@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping
@@ -35,6 +34,7 @@ from recognizer.web.page import (
     render,
     see,
 )
+from recognizer.web.receiving import patient, pieces, shown_name
 from recognizer.web.review import candidates, doubts
 
 __all__ = ["router"]
@@ -84,13 +84,8 @@ async def upload_form(
 ) -> Response:
     """Take recordings of an ordinary form: for browsers without scripts."""
     for one in file:
-        await _take(request, page, session, _chunks(one), name=one.filename or "", whose=whose)
+        await _take(request, page, session, pieces(one), name=one.filename or "", whose=whose)
     return see("/")
-
-
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(1 << 16):
-        yield chunk
 
 
 async def _take(
@@ -103,10 +98,10 @@ async def _take(
     whose: str,
 ) -> JobRecord:
     """Receive, keep and queue one recording."""
-    jobs, name = _jobs(request), clean_name(name)
+    jobs, name = _jobs(request), shown_name(name, unnamed="запись")
     contact, number = await run_in_threadpool(_find_contact, page, whose.strip())
     try:
-        path = await jobs.receive(_patient(body, page.settings.server.upload_timeout_s))
+        path = await jobs.receive(patient(body, page.settings.server.upload_timeout_s))
         digest = await run_in_threadpool(page.recordings.keep, path, name)
         asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
         try:
@@ -135,16 +130,6 @@ async def _take(
     return job
 
 
-async def _patient(body: AsyncIterator[bytes], timeout_s: float) -> AsyncIterator[bytes]:
-    """Yield chunks, waiting for each no longer than `timeout_s`."""
-    chunks = aiter(body)
-    while True:
-        try:
-            yield await asyncio.wait_for(anext(chunks), timeout_s)
-        except StopAsyncIteration:
-            return
-
-
 def _find_contact(page: Page, whose: str) -> tuple[str | None, str | None]:
     """Return the card's ref or the number that an operator typed."""
     if not whose:
@@ -163,12 +148,6 @@ def _find_contact(page: Page, whose: str) -> tuple[str | None, str | None]:
 
 def _advice(kind: str) -> tuple[str, str]:
     return wording.ERROR_ADVICE.get(kind, wording.UNKNOWN_ERROR)
-
-
-def clean_name(name: str) -> str:
-    """Return a client's file name as one printable line without folders."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(char for char in last if char.isprintable())[:200] or "запись"
 
 
 @router.get("/uploads/{job_id}")
