@@ -197,21 +197,21 @@ PASSWORD = "correct horse battery"
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-def page_settings(folder: Path) -> Settings:
+def page_settings(folder: Path, **server: Any) -> Settings:
     """Return settings under which everything the page writes lies in `folder`."""
     return Settings(
         journal=JournalSettings(url=f"sqlite:///{folder / 'journal.sqlite3'}"),
-        server=ServerSettings(state_dir=folder / "state", max_upload_bytes=4_000_000),
+        server=ServerSettings(state_dir=folder / "state", max_upload_bytes=4_000_000, **server),
         phrases=PhraseSettings(office_dir=folder / "phrases"),
     )
 
 
-def page_app(folder: Path) -> FastAPI:
+def page_app(folder: Path, **server: Any) -> FastAPI:
     """Return the application with a scripted recogniser and one user of each role.
 
     They are ``operator`` (Анна), ``supervisor`` (Борис) and ``administrator`` (Вера).
     """
-    settings = page_settings(folder)
+    settings = page_settings(folder, **server)
     (folder / "journal.sqlite3").write_bytes(_empty_journal())
     app = create_app(
         settings,

@@ -1,4 +1,4 @@
-"""Uploads whose connection is cut half-way, to a real server over a real socket."""
+"""Requests cut half-way, standing still or far too large, to a real server over a real socket."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from real_server import serving
 from recognizer.web.page import page_of
 
 BOUNDARY = "cut"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
 FORM_HEAD = (
     f"--{BOUNDARY}\r\nContent-Disposition: form-data; "
     'name="file"; filename="silence--cut.wav"\r\n\r\n'
@@ -26,7 +27,7 @@ FORM_HEAD = (
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
+    app = page_app(tmp_path, upload_timeout_s=2.0)
     yield app
     app.state.journal.close()
 
@@ -44,6 +45,25 @@ def client(app: FastAPI) -> Iterator[httpx2.Client]:
         assert token is not None
         client.headers["X-CSRF-Token"] = token.group(1)
         yield client
+
+
+def connected(client: httpx2.Client) -> socket.socket:
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=20)
+
+
+def head(client: httpx2.Client, route: str, length: int, kind: str, *, who: bool = True) -> bytes:
+    """Return the head of a request; of nobody in particular unless `who`."""
+    lines = [f"{route} HTTP/1.1", f"Host: {client.base_url.netloc.decode()}"]
+    if who:
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        lines += [f"Cookie: {cookies}", f"X-CSRF-Token: {client.headers['X-CSRF-Token']}"]
+    lines += [f"Content-Type: {kind}", f"Content-Length: {length}", "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def status_of(line: socket.socket) -> int:
+    """Return the status that is answered."""
+    return int(line.recv(100).split()[1])
 
 
 def eventually(is_so: Callable[[], bool], what: str) -> None:
@@ -78,16 +98,10 @@ def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
     eventually(lambda: app.state.jobs.counts() == (0, 1), "the other recording is listened to")
     (waiting,) = leftovers(app)
 
-    kind = f"multipart/form-data; boundary={BOUNDARY}" if is_form else "audio/wav"
     body = (FORM_HEAD if is_form else b"") + recording(seconds=60.0)
-    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    head = (
-        f"{route} HTTP/1.1\r\nHost: {client.base_url.netloc.decode()}\r\nCookie: {cookies}\r\n"
-        f"X-CSRF-Token: {client.headers['X-CSRF-Token']}\r\nContent-Type: {kind}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as line:
-        line.sendall(head.encode() + body[: len(body) // 2])
+    with connected(client) as line:
+        line.sendall(head(client, route, len(body), FORM if is_form else "audio/wav"))
+        line.sendall(body[: len(body) // 2])
         if not is_form:  # a form is gathered elsewhere before it becomes an upload
             eventually(lambda: len(leftovers(app)) == 2, "half of the upload is on the disk")
     assert client.get("/health/live").status_code == 200
@@ -104,3 +118,42 @@ def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
     assert names == {"silence--slow.wav", name}
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == []
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "PUT /uploads?name=silence--cut.wav",
+        "POST /uploads",
+        "POST /sign-in",
+        "POST /api/v1/jobs?name=silence--cut.wav",
+        "POST /api/v1/classifications",
+    ],
+)
+def test_an_upload_that_stands_still_is_given_up(
+    app: FastAPI, client: httpx2.Client, route: str
+) -> None:
+    is_form = "?name" not in route
+    with connected(client) as line:
+        line.sendall(head(client, route, 1_000_000, FORM if is_form else "audio/wav"))
+        line.sendall(FORM_HEAD + b"x" * 1000)
+        assert status_of(line) == 408
+    eventually(lambda: leftovers(app) == [], "what came of it is removed")
+
+
+def test_the_upload_of_somebody_unknown_is_refused_before_it_is_read(
+    client: httpx2.Client,
+) -> None:
+    with connected(client) as line:
+        line.sendall(head(client, "POST /uploads", 1_000_000, FORM, who=False) + FORM_HEAD)
+        assert status_of(line) == 401
+
+
+@pytest.mark.parametrize("kind", [FORM, "application/x-www-form-urlencoded"])
+def test_a_form_far_too_large_is_refused_before_all_of_it_is_read(
+    client: httpx2.Client, kind: str
+) -> None:
+    with connected(client) as line:
+        line.sendall(head(client, "POST /sign-in", 1_000_000_000, kind, who=False))
+        line.sendall(FORM_HEAD + b"x" * 1_500_000)
+        assert status_of(line) == 413

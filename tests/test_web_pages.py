@@ -286,7 +286,12 @@ def test_a_browser_without_scripts_can_upload(client: TestClient) -> None:
     csrf = sign_in(client)
     files = [("file", (f"busy_tone--{n}.wav", recording(seed=n), "audio/wav")) for n in (1, 2)]
     assert client.post("/uploads", data={"csrf": csrf}, files=files).status_code == 200
-    assert page_of(client.app).journal is not None  # type: ignore[arg-type]
+    assert client.post("/uploads", data={"csrf": "another"}, files=files).status_code == 403
+    nothing = client.post("/uploads", data={"csrf": csrf}, files={"other": ("a.wav", b"RIFF")})
+    assert nothing.status_code == 422
+    assert "Нет записи" in nothing.text
+    names = {job.request.name for job in client.app.state.jobs.recent()}  # type: ignore[attr-defined]
+    assert names == {"busy_tone--1.wav", "busy_tone--2.wav"}
 
 
 def test_another_operators_upload_is_not_mine_to_see(client: TestClient) -> None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from recognizer.contacts import ContactCard, ContactKind, OwnerKind, read_numbers
@@ -75,16 +76,19 @@ async def upload(
 
 
 @router.post("/uploads")
-async def upload_form(
-    request: Request,
-    page: ThePage,
-    session: SendingOperator,
-    file: Annotated[list[UploadFile], File()],
-    whose: Annotated[str, Form(max_length=200)] = "",
-) -> Response:
-    """Take recordings of an ordinary form: for browsers without scripts."""
-    for one in file:
-        await _take(request, page, session, pieces(one), name=one.filename or "", whose=whose)
+async def upload_form(request: Request, page: ThePage, session: SendingOperator) -> Response:
+    """Take recordings of an ordinary form: for browsers without scripts.
+
+    The form is no parameter: FastAPI would read the recordings of anybody, to ask who sends them
+    afterwards.
+    """
+    async with request.form() as form:
+        files = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
+        if not files:
+            raise PageProblemError(422, "Нет записи", "Выберите файл и отправьте ещё раз.")
+        whose = str(form.get("whose", ""))[:200]
+        for one in files:
+            await _take(request, page, session, pieces(one), name=one.filename or "", whose=whose)
     return see("/")
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from recognizer.web.jobs import QueueFullError
 
-__all__ = ["RateLimit", "RateLimitError", "UploadGate"]
+__all__ = ["FormLimits", "RateLimit", "RateLimitError", "UploadGate"]
 
 _MAX_CLIENTS = 10_000
+_MAX_FORM_BYTES = 1 << 20
 
 
 class RateLimitError(QueueFullError):
@@ -70,3 +75,50 @@ class UploadGate:
             yield
         finally:
             self.n_inside -= 1
+
+
+class _FormRefusedError(HTTPException, OSError):
+    """An answer to the client, and an OSError: at one a form's parser closes its files."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        HTTPException.__init__(self, status, reason)
+
+
+class FormLimits:
+    """Reads a form of the page no further than `_MAX_FORM_BYTES`, nor waits for it for ever.
+
+    FastAPI reads a form whole before it asks who sent it. Forms with recordings (``/uploads``)
+    may be as long as they are; that route looks who sends one first.
+    """
+
+    def __init__(self, app: ASGIApp, timeout_s: float) -> None:
+        self._app = app
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_form = scope["type"] == "http" and scope["method"] == "POST"
+        if not is_form or scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        left = float("inf") if scope["path"] == "/uploads" else _MAX_FORM_BYTES
+        is_whole = False
+
+        async def limited() -> Message:
+            nonlocal left, is_whole
+            if is_whole:  # whatever comes now is no part of the form
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._timeout_s)
+            except TimeoutError:
+                reason = f"nothing came for {self._timeout_s:.0f} s"
+                raise _FormRefusedError(408, reason) from None
+            if message["type"] == "http.disconnect":
+                raise _FormRefusedError(400, "the form broke off")
+            is_whole = not message.get("more_body", False)
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _FormRefusedError(413, f"the form is larger than {_MAX_FORM_BYTES} bytes")
+            return message
+
+        await self._app(scope, limited, send)

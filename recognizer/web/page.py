@@ -29,6 +29,7 @@ from recognizer.settings import Settings
 from recognizer.web import wording
 from recognizer.web.access import Access, Role, Session
 from recognizer.web.calls import Calls, Recordings
+from recognizer.web.limits import FormLimits
 from recognizer.web.proposals import Proposals
 from recognizer.web.review import LabelledClips, Reviews
 from recognizer.web.statistics import Statistics
@@ -197,6 +198,7 @@ def _sending(needed: Role) -> Callable[[Request, Page], Awaitable[Session]]:
         if token is None and _is_form(request):
             token = str((await request.form()).get("csrf", ""))
         if not session.accepts(token or ""):
+            await request.close()  # the files of the form
             raise PageProblemError(
                 403, "Страница устарела", "Вернитесь назад, обновите страницу и повторите."
             )
@@ -394,6 +396,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(NotSignedInError, _on_not_signed_in)
     app.add_exception_handler(PageProblemError, _on_page_problem)
 
+    app.add_middleware(FormLimits, timeout_s=app.state.settings.server.upload_timeout_s)
     app.add_middleware(SecurityHeaders)
 
 
