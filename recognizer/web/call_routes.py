@@ -31,7 +31,7 @@ from recognizer.web.page import (
     PageProblemError,
     SendingOperator,
     ThePage,
-    address_of,
+    note,
     render,
     see,
 )
@@ -123,14 +123,7 @@ async def _take(
         raise PageProblemError(
             503, "Сервер занят", "В очереди слишком много записей. Попробуйте через минуту."
         ) from problem
-    await run_in_threadpool(
-        page.access.record,
-        session.user.login,
-        "upload",
-        target=name,
-        detail=digest[:16],
-        address=address_of(request),
-    )
+    await run_in_threadpool(note, request, session, "upload", target=name, detail=digest[:16])
     return job
 
 
@@ -271,9 +264,7 @@ def open_number(
 ) -> Response:
     """Show a number in full; the log keeps who opened it."""
     call = _call(page, call_id)
-    page.access.record(
-        session.user.login, "open_number", target=f"звонок {call_id}", address=address_of(request)
-    )
+    note(request, session, "open_number", target=f"звонок {call_id}")
     call = replace(call, number=page.calls.full_number(call_id))
     return render(
         request,
@@ -337,13 +328,7 @@ def accept(
     attempt = _attempt(page, call_id)
     recording = page.recordings.find(attempt)
     page.reviews.accept(attempt, made_by=session.user.name, recording=recording)
-    page.access.record(
-        session.user.login,
-        "accept",
-        target=f"звонок {call_id}",
-        detail=str(attempt.outcome or ""),
-        address=address_of(request),
-    )
+    note(request, session, "accept", target=f"звонок {call_id}", detail=str(attempt.outcome or ""))
     return _after_review(page, call_id, place, "accepted")
 
 
@@ -361,12 +346,12 @@ def correct(
     attempt = _attempt(page, call_id)
     recording = page.recordings.find(attempt)
     page.reviews.correct(attempt, outcome, made_by=session.user.name, recording=recording)
-    page.access.record(
-        session.user.login,
+    note(
+        request,
+        session,
         "correct",
         target=f"звонок {call_id}",
         detail=f"{attempt.outcome or 'нет результата'} → {outcome}",
-        address=address_of(request),
     )
     if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
         query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
@@ -403,13 +388,7 @@ def state(
             asked_attempt=None,
             **{**values, "problem": str(refusal), "entered": entered},
         )
-    page.access.record(
-        session.user.login,
-        "stated",
-        target=f"звонок {call_id}",
-        detail=reason,
-        address=address_of(request),
-    )
+    note(request, session, "stated", target=f"звонок {call_id}", detail=reason)
     return _after_review(page, call_id, place, "stated")
 
 
@@ -444,13 +423,7 @@ def save_card(
         page.journal.assign_contact(call_id, contact.card.ref)
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Карточка не сохранена", str(problem)) from problem
-    page.access.record(
-        session.user.login,
-        "save_card",
-        target=f"звонок {call_id}",
-        detail=contact.card.ref,
-        address=address_of(request),
-    )
+    note(request, session, "save_card", target=f"звонок {call_id}", detail=contact.card.ref)
     return see(f"/calls/{call_id}", "card")
 
 

@@ -17,7 +17,7 @@ from recognizer.journal_records import AttemptFilter, AttemptRecord
 from recognizer.web import wording
 from recognizer.web.call_routes import read_filter
 from recognizer.web.calls import short_name
-from recognizer.web.page import Page, SendingSupervisor, Supervisor, ThePage, address_of, render
+from recognizer.web.page import Page, SendingSupervisor, Supervisor, ThePage, note, render
 from recognizer.web.statistics import GROUP_NAMES, read_period
 
 __all__ = ["router"]
@@ -92,12 +92,8 @@ def export(
 ) -> Response:
     """Send the calls of a filter as CSV or XLSX; numbers are masked unless asked for."""
     which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
-    page.access.record(
-        session.user.login,
-        "export",
-        target=kind,
-        detail="с номерами" if numbers else "номера скрыты",
-        address=address_of(request),
+    note(
+        request, session, "export", target=kind, detail="с номерами" if numbers else "номера скрыты"
     )
     rows = _rows(page, which, numbers=numbers)
     name = f"calls-{dt.datetime.now(page.office.timezone):%Y-%m-%d}"

@@ -13,11 +13,13 @@ from recognizer.web.page import (
     SESSION_COOKIE,
     Administrator,
     Operator,
+    Page,
     SendingAdministrator,
     SendingOperator,
     ThePage,
     address_of,
     check_origin,
+    note,
     render,
     safe_path,
     see,
@@ -76,7 +78,7 @@ def _give_session(request: Request, answer: RedirectResponse, token: str) -> Non
 def sign_out(request: Request, page: ThePage, session: SendingOperator) -> Response:
     """End the session."""
     page.access.sign_out(request.cookies.get(SESSION_COOKIE))
-    page.access.record(session.user.login, "sign_out", address=address_of(request))
+    note(request, session, "sign_out")
     answer = see("/sign-in", "signed-out")
     answer.delete_cookie(SESSION_COOKIE, path="/")
     return answer
@@ -141,7 +143,19 @@ def _is_wrong(problem: AccessError) -> bool:
 def users_page(request: Request, page: ThePage, session: Administrator) -> Response:
     """Show everybody who may sign in."""
     del session
-    return render(request, "users.html", users=page.access.users(), problem="", entered={})
+    return _users(request, page)
+
+
+def _users(request: Request, page: Page, problem: str = "", **entered: str) -> Response:
+    """Show everybody; after a `problem` with what was typed."""
+    return render(
+        request,
+        "users.html",
+        status=400 if problem else 200,
+        users=page.access.users(),
+        problem=problem,
+        entered=entered,
+    )
 
 
 @router.post("/users")
@@ -159,21 +173,8 @@ def create_user(
     try:
         user = page.access.create_user(login, name, role, password)
     except AccessError as problem:
-        return render(
-            request,
-            "users.html",
-            status=400,
-            users=page.access.users(),
-            problem=str(problem),
-            entered={"login": login, "name": name, "role": role},
-        )
-    page.access.record(
-        session.user.login,
-        "create_user",
-        target=user.login,
-        detail=wording.ROLE_NAMES[role],
-        address=address_of(request),
-    )
+        return _users(request, page, str(problem), login=login, name=name, role=role)
+    note(request, session, "create_user", target=user.login, detail=wording.ROLE_NAMES[role])
     return see("/users", "user-created")
 
 
@@ -194,20 +195,13 @@ def change_user(
         if password:
             page.access.set_password(user_id, password)
     except AccessError as problem:
-        return render(
-            request,
-            "users.html",
-            status=400,
-            users=page.access.users(),
-            problem=str(problem),
-            entered={},
-        )
-    page.access.record(
-        session.user.login,
+        return _users(request, page, str(problem))
+    note(
+        request,
+        session,
         "reset_password" if password else "change_user",
         target=user.login,
         detail=f"{wording.ROLE_NAMES[role]}, {'открыт' if is_active else 'закрыт'}",
-        address=address_of(request),
     )
     return see("/users", "password-set" if password else "user-changed")
 

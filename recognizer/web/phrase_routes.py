@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from recognizer.errors import JournalError
 from recognizer.types import CallOutcome
 from recognizer.web import wording
-from recognizer.web.access import Role
+from recognizer.web.access import Role, Session
 from recognizer.web.page import (
     Operator,
     Page,
@@ -19,7 +19,7 @@ from recognizer.web.page import (
     SendingOperator,
     SendingSupervisor,
     ThePage,
-    address_of,
+    note,
     render,
     see,
 )
@@ -98,12 +98,11 @@ def propose(
     call: Annotated[int | None, Form()] = None,
 ) -> Response:
     """Keep a proposal; who may decide goes straight on to it."""
-    with_problem = page.proposals
     try:
-        proposal = with_problem.propose(text, outcome, made_by=session.user.name, attempt_id=call)
+        proposal = page.proposals.propose(text, outcome, made_by=session.user.name, attempt_id=call)
     except ProposalError as problem:
         raise PageProblemError(400, "Фраза не предложена", str(problem)) from problem
-    _log(request, page, session.user.login, "propose_phrase", proposal)
+    _note(request, session, "propose_phrase", proposal)
     if session.user.role.includes(Role.SUPERVISOR):
         return see(f"/phrases/{proposal.id}")
     return see("/phrases", "phrase-proposed")
@@ -148,15 +147,10 @@ def decide(
         proposal = act(proposal_id, by=session.user.name)
     except ProposalError as problem:
         raise PageProblemError(409, "Список не изменён", str(problem)) from problem
-    _log(request, page, session.user.login, logged, proposal)
+    _note(request, session, logged, proposal)
     return see("/phrases", done)
 
 
-def _log(request: Request, page: Page, login: str, action: str, proposal: Proposal) -> None:
-    page.access.record(
-        login,
-        action,
-        target=f"фраза {proposal.id}",
-        detail=f"{proposal.text} → {proposal.outcome}",
-        address=address_of(request),
-    )
+def _note(request: Request, session: Session, action: str, proposal: Proposal) -> None:
+    detail = f"{proposal.text} → {proposal.outcome}"
+    note(request, session, action, target=f"фраза {proposal.id}", detail=detail)
