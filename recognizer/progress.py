@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from typing import Protocol, Self, TextIO
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, TextIO, TypeVar
 
-__all__ = ["PlainProgress", "Progress", "TerminalProgress", "progress_on"]
+__all__ = ["PlainProgress", "Progress", "TerminalProgress", "counted", "progress_on"]
 
+_Item = TypeVar("_Item")
 _WINDOW_S = 120.0
 
 
@@ -125,6 +127,18 @@ def progress_on(total: int, stream: TextIO | None = None) -> Progress:
     """Return what fits the stream (None: stderr)."""
     stream = stream or sys.stderr
     return TerminalProgress(total) if stream.isatty() else PlainProgress(total, stream)
+
+
+def counted(items: Sequence[_Item]) -> Iterator[_Item]:
+    """Yield what is listened to, with a bar on stderr where somebody watches."""
+    if len(items) < 3 or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console  # noqa: PLC0415  only where there is a terminal
+    from rich.progress import track  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    yield from track(items, description="Listening", console=console, transient=True)
 
 
 def duration_text(seconds: float) -> str:

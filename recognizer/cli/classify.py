@@ -95,6 +95,7 @@ def classify(
     """
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
+    from recognizer.progress import counted
     from recognizer.recording_files import find_recordings
     from recognizer.signalling import codes_of, load_signalling
 
@@ -120,7 +121,7 @@ def classify(
 
     def reports() -> Iterator[CallReport]:
         nonlocal failed
-        for path in _progress(recordings):
+        for path in counted(recordings):
             report = recognizer.recognize(path, attempt=attempt, channel=channel)
             failed = failed or report.error is not None
             joined = table.join(report, codes, recognizer.regulation, attempt=attempt)
@@ -167,16 +168,3 @@ def settings_with(phrases: Path | None) -> Settings:
         return settings
     lists = msgspec.structs.replace(settings.phrases, folders=(*settings.phrases.folders, phrases))
     return msgspec.structs.replace(settings, phrases=lists)
-
-
-def _progress(recordings: list[Path]) -> Iterator[Path]:
-    """Yield the recordings, counting them on stderr where somebody watches."""
-    if len(recordings) < 3 or not sys.stderr.isatty():
-        yield from recordings
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(
-        recordings, description="Listening", console=Console(stderr=True), transient=True
-    )

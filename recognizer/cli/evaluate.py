@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import enum
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from recognizer.cli import options
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from recognizer.evaluation import Clip
 
 __all__ = ["EvaluationFormat", "evaluate"]
 
@@ -76,11 +71,12 @@ def evaluate(
         write_outcomes,
     )
     from recognizer.pipeline import Recognizer
+    from recognizer.progress import counted
 
     clips = evaluation.read_manifest(manifest)
     earlier = read_outcomes(baseline) if baseline is not None else {}
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
-    found = evaluation.evaluate(_progress(clips), recognizer.recognize)
+    found = evaluation.evaluate(counted(clips), recognizer.recognize)
     worse = found.worse_than(earlier)
     forbidden = recognizer.phrases.forbidden_confusions()
     if output_format is EvaluationFormat.JSON:
@@ -95,15 +91,3 @@ def evaluate(
         draw_confusions(found, confusion_matrix)
     if found.regressions or found.wrong_marks or worse:
         raise typer.Exit(1)
-
-
-def _progress(clips: tuple[Clip, ...]) -> Iterator[Clip]:
-    """Yield the clips, counting them on stderr where somebody watches."""
-    if not sys.stderr.isatty():
-        yield from clips
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(clips, description="Listening", console=console, transient=True)
