@@ -10,7 +10,6 @@ import typer
 
 from recognizer.cli import options
 
-
 __all__ = ["EvaluationFormat", "evaluate"]
 
 
