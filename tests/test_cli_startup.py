@@ -8,6 +8,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from typer.main import get_command
+
+from recognizer.cli import app
+
 HEAVY = (
     "av ctranslate2 faster_whisper fastapi msgspec numpy onnxruntime pydantic rapidfuzz ray "
     "requests soundfile sqlalchemy vosk"
@@ -39,3 +43,14 @@ def test_matching_a_text_loads_no_engine_and_no_audio_library() -> None:
     )
     engines = {"av", "ctranslate2", "faster_whisper", "onnxruntime", "soundfile", "vosk"}
     assert _imported_after(program) & engines == set()
+
+
+def test_no_option_lost_its_name_to_its_metavar() -> None:
+    """Typer makes ``--OUTCOME`` of an option ``outcome`` whose metavar is OUTCOME."""
+    commands = [get_command(app)]
+    names = set()
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+        names |= {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    assert {"--outcome", "--phrases", "--no-events"} <= names
+    assert [name for name in sorted(names) if name.startswith("-") and name != name.lower()] == []
