@@ -93,7 +93,7 @@ def batch(
 
     A file that crashes or hangs a decoder costs that file only. Interrupted anywhere, the same
     command goes on where it stopped: nothing is lost and nothing done twice. Exit status 1 if a
-    recording could not be classified.
+    recording could not be classified or a folder not be searched.
 
     Examples:
 

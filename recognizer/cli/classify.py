@@ -78,8 +78,8 @@ def classify(
 ) -> None:
     """Classify recordings: what was heard, which rule applies, status and comment line.
 
-    Every recording gives one result; one that cannot be read gives an error, the others go on, and
-    the exit status is 1.
+    Every recording gives one result; one that cannot be read gives an error, a folder that cannot
+    be searched is named, the others go on, and the exit status is 1.
 
     Examples:
 
