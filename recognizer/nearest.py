@@ -26,7 +26,7 @@ _SHORT = 12  # letters; anything so short is found somewhere in a long garbled t
 _MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no likeness
 _HOPELESS = 0.3  # share of the best one's evidence below which a wording is not worth comparing
 _N_OUTCOMES = 4
-_N_WORDINGS = 2  # of the nearest outcome; one of the others
+_N_IN_DETAIL = 2  # of them with two wordings
 _COVERS = 0.85  # of the letters heard: a wording this long stands for all of them
 
 
@@ -36,11 +36,16 @@ class NearestWordings:
     Parameters
     ----------
     matcher : Matcher
-        What a person says is left out: it is never looked for in what was not understood.
+        Left out are what a person says, which is never looked for in what was not understood, and
+        phrases that ask for a score of their own: they count only where they are plainly heard.
     """
 
     def __init__(self, matcher: Matcher) -> None:
-        self._phrases = [p for p in matcher.phrases if p.outcome is not CallOutcome.LIVE_PERSON]
+        self._phrases = [
+            phrase
+            for phrase in matcher.phrases
+            if phrase.outcome is not CallOutcome.LIVE_PERSON and phrase.score_cutoff is None
+        ]
         self._letters = [_letters(sound_alike(normalize(p.text)).split()) for p in self._phrases]
         self._lengths = np.array([len(letters) for letters in self._letters])
 
@@ -52,7 +57,8 @@ class NearestWordings:
         Returns
         -------
         tuple of PhraseMatch
-            Two of the nearest outcome, one of each other; `score` is RapidFuzz's partial ratio of
+            Of each outcome the one with most letters in common, of the two nearest also the one
+            that is most alike, which may be a part of it; `score` is RapidFuzz's partial ratio of
             the letters, 0-100.
         """
         letters = _letters(heard.sounds)
@@ -62,21 +68,16 @@ class NearestWordings:
         evidence = (ratios - _CHANCE) * np.minimum(self._lengths, len(letters))
         is_lost = (self._lengths < _SHORT) & (self._lengths < len(letters) / 2)
         evidence[is_lost] = 0.0
-        chosen: dict[CallOutcome, list[int]] = {}
+        by_outcome: dict[CallOutcome, list[int]] = {}
         for row in np.argsort(-evidence, kind="stable"):
             if evidence[row] < max(_MIN_EVIDENCE, _HOPELESS * evidence.max()):
                 break
-            outcome = self._phrases[row].outcome
-            if outcome not in chosen and len(chosen) == _N_OUTCOMES:
-                continue
-            rows = chosen.setdefault(outcome, [])
-            if len(rows) < (_N_WORDINGS if len(chosen) == 1 else 1):
-                rows.append(int(row))
-        return tuple(
-            self._placed(row, float(ratios[row]), heard, letters)
-            for rows in chosen.values()
-            for row in rows
-        )
+            by_outcome.setdefault(self._phrases[row].outcome, []).append(int(row))
+        rows: list[int] = []
+        for rank, near in enumerate(list(by_outcome.values())[:_N_OUTCOMES]):
+            closest = max(near, key=lambda row: ratios[row])
+            rows += dict.fromkeys((near[0], closest) if rank < _N_IN_DETAIL else near[:1])
+        return tuple(self._placed(row, float(ratios[row]), heard, letters) for row in rows)
 
     def _ratios(self, letters: str) -> npt.NDArray[np.float64]:
         """Return `letters_ratio` of every phrase."""

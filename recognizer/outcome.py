@@ -2,8 +2,8 @@
 
 First each stretch of speech is judged by itself (`SpeechJudge`), then everything in the recording
 together (`decide_call`): a live person anywhere outranks every announcement, an announcement
-outranks the tones around it, and where two lists of the regulation contradict each other, or the
-evidence for a mark has a hole, nothing is claimed.
+outranks the tones around it, and where two lists of the regulation contradict each other, or more
+was said than the announcement that would mark the contact, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ _PERSON_WORDS = 2  # so many words only a person says beside an announcement: a 
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
 _MANY_UNKNOWN = 2  # so many words beside it that no carrier uses may be a person's
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
-_WITH_A_HOLE = 0.75  # at most so sure of a wording with a hole: never enough for the mark
+# At most so sure of a transcript with a hole in the wording, or where words beside it may be a
+# person's: never enough for the mark.
+_WITH_A_HOLE = 0.75
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
@@ -136,29 +138,27 @@ class SpeechJudge:
 
     def judge(self, hearing: Hearing) -> SpokenVerdict:
         """Judge a stretch of speech whose wordings were compared with the sound."""
-        hypothesis = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
-        live = _live_match(self._matcher.find(hypothesis))
-        if live is not None:
-            live = _timed(live, hearing.hypothesis)
+        transcript = hearing.transcript
+        heard = TranscriptWords.of(w.text for w in transcript.words)
+        live = _live_match(self._matcher.find(heard))
         considered = self.consider(hearing)
         if considered is None:
-            return self._unlisted(hearing, hypothesis, live)
-        found, base, figures = considered
-        match = _timed(found, base)
-        probability = self._calibration.of_engine(base.engine).probability(figures)
+            return self._unlisted(transcript, heard, live)
+        match, figures = considered
+        probability = self._calibration.of_engine(transcript.engine).probability(figures)
         if probability < _NOT_LISTED:
-            return self._unlisted(hearing, hypothesis, live)
-        if self._n_unknown(TranscriptWords.of(w.text for w in base.words), match) >= _MANY_UNKNOWN:
+            return self._unlisted(transcript, heard, live)
+        if self._n_unknown(heard, match) >= _MANY_UNKNOWN:
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
         )
-        return replace(verdict, transcript=base)
+        return _with_transcript(verdict, transcript)
 
     def consider(
         self, hearing: Hearing, *, barred: Collection[CallOutcome] = ()
-    ) -> tuple[PhraseMatch, Transcript, Figures] | None:
-        """Return the wording that decides a stretch, the hypothesis it stands in, its figures.
+    ) -> tuple[PhraseMatch, Figures] | None:
+        """Return the wording that decides a stretch, and its figures.
 
         None if nothing listed is near what was heard.
 
@@ -171,28 +171,35 @@ class SpeechJudge:
         candidates = [c for c in hearing.candidates if c.outcome not in barred]
         if not candidates:
             return None
-        best = candidates[0]
-        heard = TranscriptWords.of(w.text for w in best.base.words)
+        heard = TranscriptWords.of(w.text for w in hearing.transcript.words)
         matches = [m for m in self._matcher.find(heard) if m.outcome not in barred]
-        deciding = _deciding(_separate(matches, best.match))
+        deciding = _deciding(_separate(matches, candidates[0].match))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
-        chosen = next((c for c in candidates if c.match is deciding), best)
+        chosen = next((c for c in candidates if c.match is deciding), candidates[0])
         others = [c.told_logprob for c in candidates if c.outcome is not chosen.outcome]
-        margin = chosen.told_logprob - max(others) if others else math.inf
-        found = next((m for m in matches if m.phrase.id == deciding.phrase.id), None)
-        stands_as_heard = found is not None and found.score >= _AS_HEARD
-        figures = self._acoustic_figures(
-            hearing, chosen, deciding, margin=margin, stands_as_heard=stands_as_heard
+        stands_as_heard = any(m.phrase is deciding.phrase and m.score >= _AS_HEARD for m in matches)
+        told, end = hearing.heard, deciding.end_word
+        if chosen.match is deciding and _is_better(chosen, hearing, stands_as_heard):
+            told, end = chosen.score, deciding.first_word + len(deciding.phrase.text.split())
+        text = self._figures(heard, deciding)
+        return deciding, Figures(
+            score=text.score,
+            letters=letters_ratio(deciding.phrase.text, heard),
+            gap=told.total_logprob - hearing.heard.total_logprob,
+            margin=chosen.told_logprob - max(others) if others else math.inf,
+            mean_logprob=told.mean_logprob,
+            worst_word_logprob=min(told.word_logprobs[deciding.first_word : end], default=0.0),
+            n_live_words=text.n_live_words,
+            unknown_share=text.unknown_share,
         )
-        return deciding, best.base, figures
 
     def _unlisted(
-        self, hearing: Hearing, heard: TranscriptWords, live: PhraseMatch | None
+        self, transcript: Transcript, heard: TranscriptWords, live: PhraseMatch | None
     ) -> SpokenVerdict:
-        confident = (hearing.hypothesis.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
+        confident = (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
         verdict = self._without_announcement(heard, live, confident=confident)
-        return replace(verdict, transcript=hearing.hypothesis)
+        return _with_transcript(verdict, transcript)
 
     # ---- the parts of a judgement ---------------------------------------------------------
 
@@ -203,33 +210,6 @@ class SpeechJudge:
             score=match.score,
             n_live_words=0 if is_machine else sum(w in self._lists.live for w in outside),
             unknown_share=0.0 if is_machine else self._unknown_share(outside),
-        )
-
-    def _acoustic_figures(
-        self,
-        hearing: Hearing,
-        chosen: Candidate,
-        match: PhraseMatch,
-        *,
-        margin: float,
-        stands_as_heard: bool,
-    ) -> Figures:
-        text = self._figures(TranscriptWords.of(w.text for w in chosen.base.words), match)
-        # A wording that is not listed letter by letter stands as it was heard.
-        told, end = chosen.heard, match.end_word
-        is_better = chosen.score.total_logprob > told.total_logprob
-        if chosen.match is match and (is_better or not stands_as_heard):
-            told, end = chosen.score, match.first_word + len(match.phrase.text.split())
-        free = TranscriptWords.of(w.text for w in hearing.hypothesis.words)
-        return Figures(
-            score=text.score,
-            letters=letters_ratio(match.phrase.text, free),
-            gap=told.total_logprob - hearing.hypothesis_total,
-            margin=margin,
-            mean_logprob=told.mean_logprob,
-            worst_word_logprob=min(told.word_logprobs[match.first_word : end], default=0.0),
-            n_live_words=text.n_live_words,
-            unknown_share=text.unknown_share,
         )
 
     def _unknown_share(self, words: Sequence[str]) -> float:
@@ -366,6 +346,15 @@ class SpeechJudge:
         )
 
 
+def _is_better(chosen: Candidate, hearing: Hearing, stands_as_heard: bool) -> bool:
+    """Return whether the listed wording is to be scored, not what was heard in its place.
+
+    A wording that was heard, but is not listed letter by letter, stands as it was heard.
+    """
+    explains_more = chosen.score.total_logprob > hearing.heard.total_logprob
+    return explains_more or not stands_as_heard
+
+
 def _separate(matches: Iterable[PhraseMatch], *first: PhraseMatch) -> tuple[PhraseMatch, ...]:
     """Return `first` and the announcements found whole, none overlapping a better one.
 
@@ -410,12 +399,7 @@ def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
         return False
     if announcement.outcome is CallOutcome.COMPANY_IVR and live.end_word - live.first_word < 2:
         return False
-    if live.start_s is None or announcement.start_s is None:
-        return not _overlap(live, announcement)
-    # Found in different hypotheses, whose words cannot be compared by number.
-    live_end_s, end_s = live.end_s or live.start_s, announcement.end_s or announcement.start_s
-    shared_s = min(live_end_s, end_s) - max(live.start_s, announcement.start_s)
-    return shared_s < (live_end_s - live.start_s) / 2
+    return not _overlap(live, announcement)
 
 
 def _overlap(one: PhraseMatch, other: PhraseMatch) -> bool:
@@ -440,12 +424,12 @@ def _alternatives(hearing: Hearing, match: PhraseMatch) -> tuple[tuple[CallOutco
     )
 
 
-def _timed(match: PhraseMatch, transcript: Transcript) -> PhraseMatch:
-    """Return the match with the times of the words it stands for."""
-    words = transcript.words[match.first_word : match.end_word]
-    if not words:
-        return match
-    return replace(match, start_s=words[0].start_s, end_s=words[-1].end_s)
+def _with_transcript(verdict: SpokenVerdict, transcript: Transcript) -> SpokenVerdict:
+    match = verdict.match
+    if match is not None:
+        words = transcript.words[match.first_word : match.end_word]
+        match = replace(match, start_s=words[0].start_s, end_s=words[-1].end_s)
+    return replace(verdict, match=match, transcript=transcript)
 
 
 # ---- the whole call ---------------------------------------------------------------------------

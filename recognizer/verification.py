@@ -1,11 +1,13 @@
 """Hold what a transcript seems to say against the sound itself.
 
 A transcript of telephone speech is often garbled, and its garbles cross the border that matters:
-«временно заблокирован» comes out as «заблокирован». So the stretch is recognised a second time
-with our wordings expected, and whatever matches is compared with its rivals *in place*: the matched
-words of a hypothesis are replaced by each rival wording and every version is scored whole against
-the same encoded sound, without the expectation. Totals are compared, not means: a mean forgives a
-skipped word.
+«временно заблокирован» comes out as «заблокирован». So whatever resembles a listed wording, word by
+word or letter by letter, is compared with its rivals *in place*: the words of the transcript are
+replaced by each wording and every version is scored whole against the same encoded sound. Totals
+are compared, not means: a mean forgives a skipped word.
+
+A second decoding that expected our wordings (as Whisper's earlier text) was tried and given up: it
+doubled the cost and, once letters are compared, found nothing more; see benchmarks/README.md.
 
 Conventions
 -----------
@@ -16,15 +18,14 @@ sound, in nats, positive when the first explains it better.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from rapidfuzz import fuzz, process
 
 from recognizer.engines.base import Utterance
 from recognizer.matching import Matcher, TranscriptWords, floor_of
-from recognizer.nearest import NearestWordings
+from recognizer.nearest import NearestWordings, letters_ratio
 from recognizer.normalization import normalize, normalize_words, sound_alike_word
 from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
 
@@ -32,45 +33,35 @@ __all__ = ["Candidate", "Hearing", "Verifier"]
 
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
-_N_OUTCOMES = 3  # outcomes of the guided hypothesis that are compared
+_N_OUTCOMES = 3  # outcomes found word by word that are compared
 _KNOWN_WORD_RATIO = 80.0
 # What a word costs that no announcement has: a version that leaves garbled words beside its wording
 # fits the sound by them, for the decoder chose them freely. On the `fit` calls the right outcome
 # comes first most often from 4 nats on.
 _UNEXPLAINED_NATS = 4.0
-_N_COMPLETED = 3
-# Where all three hold, the free hypothesis never overturned the guided one on the `fit` calls.
+_N_COMPLETED = 3  # versions in front that are looked at for more being said
+# Where all three hold, letters are not looked at.
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
 _PLAIN_MARGIN_NATS = 8.0
 
 
-_Version: TypeAlias = tuple[Transcript, PhraseMatch]
-"""A hypothesis, and the wording to be put in the place of some of its words."""
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One listed wording put in the place of what was matched.
+    """One listed wording put in the place of what resembles it.
 
     Attributes
     ----------
     match : PhraseMatch
-        The wording, and which words of `base` it stands for.
-    base : Transcript
-        The hypothesis it was put into.
+        The wording, and which words of the transcript it stands for.
     score : AcousticScore
         Of the whole version.
-    heard : AcousticScore
-        Of `base` as it was heard.
     n_unexplained : int
-        Words of `base` beside the wording that no announcement has.
+        Words of the version beside the wording that no announcement has.
     """
 
     match: PhraseMatch
-    base: Transcript
     score: AcousticScore
-    heard: AcousticScore
     n_unexplained: int = 0
 
     @property
@@ -90,25 +81,17 @@ class Hearing:
 
     Attributes
     ----------
-    guided : Transcript
-        What was heard expecting our wordings.
-    free : Transcript or None
-        What was heard without expectation; None where the guided one left no doubt.
+    transcript : Transcript
+        What was heard.
+    heard : AcousticScore
+        Of the transcript as it stands: the garbage model.
     candidates : tuple of Candidate
         The best version of every outcome compared, best first; empty if nothing listed is near.
-    hypothesis_total : float
-        Log-probability of the likelier of the two hypotheses as it stands.
     """
 
-    guided: Transcript
-    free: Transcript | None
-    candidates: tuple[Candidate, ...]
-    hypothesis_total: float
-
-    @property
-    def hypothesis(self) -> Transcript:
-        """What was heard, with as little expectation as we have it."""
-        return self.guided if self.free is None else self.free
+    transcript: Transcript
+    heard: AcousticScore
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def margin(self) -> float:
@@ -130,82 +113,66 @@ class Verifier:
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
+        self._nearest = NearestWordings(matcher)
+        known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
+        self._known_sounds = [sound_alike_word(word) for word in known]
         self._by_outcome = {
             outcome: tuple(p for p in phrases if p in set(matcher.phrases))
             for outcome, phrases in matcher.book.by_outcome.items()
         }
-        self._nearest = NearestWordings(matcher)
-        known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
-        self._known_sounds = [sound_alike_word(word) for word in known]
-        self._guide = _guide(self._by_outcome)
         self._partners = _partners(matcher)
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
 
     def hear(self, utterance: Utterance) -> Hearing:
         """Recognise one stretch of speech and compare what it seems to say with its rivals.
 
-        The free hypothesis costs a second decoding, so it is asked for only where the guided one
-        and its rivals leave a doubt.
+        Wordings whose letters were heard are compared only where the words leave a doubt.
         """
-        guided = utterance.guided(self._guide)
-        hearing = self._compare(utterance, guided, None)
+        transcript = utterance.transcript
+        if not transcript.text:
+            return Hearing(transcript, AcousticScore("", -math.inf))
+        heard = utterance.score([transcript.text])[0]
+        words = TranscriptWords.of(w.text for w in transcript.words)
+        candidates = self._scored(utterance, transcript, self._by_words(words))
+        hearing = Hearing(transcript, heard, _best_of_each(candidates))
         if _is_plain(hearing):
             return hearing
-        return self._compare(utterance, guided, utterance.transcript)
+        candidates += self._scored(utterance, transcript, self._nearest.find(words))
+        if candidates:
+            best = max(candidates, key=lambda c: c.told_logprob)
+            rivals = self._rivals_in_place(best.match, words)
+            candidates += self._scored(utterance, transcript, rivals)
+            self._complete(candidates, utterance, transcript)
+        return Hearing(transcript, heard, _best_of_each(candidates))
 
-    def _compare(
-        self, utterance: Utterance, guided: Transcript, free: Transcript | None
-    ) -> Hearing:
-        hypotheses = [t for t in (guided, free) if t is not None and t.text]
-        versions = [v for base in hypotheses for v in self._versions(base, free)]
-        heard = {s.text: s for s in utterance.score([t.text for t in hypotheses])}
-        candidates = self._scored(utterance, versions, heard)
-        if free is not None and candidates:
-            rivals = self._rivals_in_place(candidates[0])
-            candidates += self._scored(utterance, rivals, heard)
-            candidates = self._completed(utterance, candidates)
-        best: dict[CallOutcome, Candidate] = {}
-        for candidate in sorted(candidates, key=lambda c: -c.told_logprob):
-            best.setdefault(candidate.outcome, candidate)
-        total = max((score.total_logprob for score in heard.values()), default=-math.inf)
-        return Hearing(guided, free, tuple(best.values()), total)
+    def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
+        for rank, match in enumerate(self._likely(heard)):
+            yield match
+            if rank == 0:
+                yield from self._rivals_in_place(match, heard)
 
-    def _versions(self, base: Transcript, free: Transcript | None) -> Iterator[_Version]:
-        """Yield the hypothesis with listed wordings in it.
-
-        Word by word in what was heard expecting them; letter by letter in both hypotheses where the
-        guided one left a doubt.
-        """
-        if base is not free:
-            for rank, match in enumerate(self._likely(base)):
-                yield base, match
-                if rank == 0:
-                    for rival in self._rivals_of(match.phrase):
-                        yield base, replace(match, phrase=rival)
-        if free is not None:
-            heard = TranscriptWords.of(w.text for w in base.words)
-            for match in self._nearest.find(heard):
-                yield base, match
-
-    def _rivals_in_place(self, candidate: Candidate) -> Iterator[_Version]:
-        for rival in self._rivals_of(candidate.match.phrase):
-            yield candidate.base, replace(candidate.match, phrase=rival)
+    def _rivals_in_place(self, match: PhraseMatch, heard: TranscriptWords) -> Iterator[PhraseMatch]:
+        for rival in self._rivals_of(match.phrase):
+            score = min(match.score, round(letters_ratio(rival.text, heard), 1))
+            yield replace(match, phrase=rival, score=score)
 
     def _scored(
-        self, utterance: Utterance, versions: Iterable[_Version], heard: Mapping[str, AcousticScore]
+        self, utterance: Utterance, transcript: Transcript, matches: Iterable[PhraseMatch]
     ) -> list[Candidate]:
-        """Return the versions held against the sound, best first."""
-        texts = {_told_with(base, match): (base, match) for base, match in versions}
-        scores = {s.text: s for s in utterance.score(list(texts))}
-        candidates = []
-        for text, (base, match) in texts.items():
-            n_unexplained = self._n_unexplained(base, match)
-            told = Candidate(match, base, scores[text], heard[base.text], n_unexplained)
-            candidates.append(told)
-        return sorted(candidates, key=lambda c: -c.told_logprob)
+        """Return the transcript with each wording in its place, held against the sound."""
+        versions: dict[str, PhraseMatch] = {}
+        for match in matches:
+            versions.setdefault(_told_with(transcript, match), match)
+        scores = utterance.score(list(versions))
+        return [
+            Candidate(match, score, self._n_unexplained(transcript, match))
+            for match, score in zip(versions.values(), scores, strict=True)
+        ]
 
-    def _completed(self, utterance: Utterance, candidates: list[Candidate]) -> list[Candidate]:
-        """Return the candidates, those in front with what is heard after their last word.
+    def _complete(
+        self, candidates: list[Candidate], utterance: Utterance, transcript: Transcript
+    ) -> None:
+        """Give the candidates in front what is heard after their last word.
 
         A wording that stops before the speech does would win by saying less.
         """
@@ -214,22 +181,20 @@ class Verifier:
             candidates.sort(key=lambda c: -c.told_logprob)
             first = candidates[0]
             text = first.score.text
-            if text in done or first.match.end_word < len(first.base.words):
-                break
+            if text in done or first.match.end_word < len(transcript.words):
+                return
             rest = utterance.rest_after(text)
             whole = f"{text} {rest}".strip()
             done.add(whole)
             if rest:
                 score = utterance.score([whole])[0]
                 n_unexplained = first.n_unexplained + self._n_unknown(normalize(rest).split())
-                candidates[0] = replace(first, score=score, n_unexplained=n_unexplained)
-        return candidates
+                candidates[0] = Candidate(first.match, score, n_unexplained)
 
-    def _n_unexplained(self, base: Transcript, match: PhraseMatch) -> int:
-        """Return how many Russian words beside the wording no announcement has."""
+    def _n_unexplained(self, transcript: Transcript, match: PhraseMatch) -> int:
         return self._n_unknown(
             word
-            for word, place in normalize_words(w.text for w in base.words)
+            for word, place in normalize_words(w.text for w in transcript.words)
             if not match.first_word <= place < match.end_word
         )
 
@@ -241,10 +206,10 @@ class Verifier:
         ratios = process.cdist(sounds, self._known_sounds, scorer=fuzz.ratio)
         return int((ratios.max(axis=1) < _KNOWN_WORD_RATIO).sum())
 
-    def _likely(self, base: Transcript) -> list[PhraseMatch]:
+    def _likely(self, heard: TranscriptWords) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
         best: dict[CallOutcome, PhraseMatch] = {}
-        for match in self._matcher.find([w.text for w in base.words], floor=_FLOOR):
+        for match in self._matcher.find(heard, floor=_FLOOR):
             is_announcement = match.outcome is not CallOutcome.LIVE_PERSON
             if is_announcement and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
@@ -262,8 +227,16 @@ class Verifier:
         return self._rivals[phrase.id]
 
 
+def _best_of_each(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the best version of every outcome, best first."""
+    best: dict[CallOutcome, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: -c.told_logprob):
+        best.setdefault(candidate.outcome, candidate)
+    return tuple(best.values())
+
+
 def _is_plain(hearing: Hearing) -> bool:
-    """Return whether the sound bears out the guided hypothesis so well that no doubt is left."""
+    """Return whether the words heard and the sound agree so well that no doubt is left."""
     if not hearing.candidates:
         return False
     best = hearing.candidates[0]
@@ -271,15 +244,6 @@ def _is_plain(hearing: Hearing) -> bool:
         best.match.score >= _PLAIN_SCORE
         and best.score.mean_logprob >= _PLAIN_MEAN_LOGPROB
         and hearing.margin >= _PLAIN_MARGIN_NATS
-    )
-
-
-def _guide(by_outcome: dict[CallOutcome, tuple[Phrase, ...]]) -> tuple[str, ...]:
-    """Return the wordings to expect: the first of every outcome, as sentences."""
-    return tuple(
-        phrases[0].text[:1].upper() + phrases[0].text[1:] + "."
-        for outcome, phrases in by_outcome.items()
-        if phrases and outcome is not CallOutcome.UNDETERMINED
     )
 
 

@@ -15,13 +15,12 @@ class ScriptedSpeech:
     """What a `ScriptedEngine` claims to hear.
 
     `scores` gives the total of a wording; one that is not in it gets 0 if it is the transcript,
-    else -5 for every word of its length. `guided` is what is heard with wordings expected; None:
-    the same as without. `rests` gives what follows after a text; nothing if it is not in it.
+    else -5 for every word of its length. `rests` gives what follows after a text; nothing if it is
+    not in it.
     """
 
     text: str
     scores: Mapping[str, float] = field(default_factory=dict)
-    guided: str | None = None
     confidence: float = 0.9
     language_probability: float | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
@@ -59,10 +58,6 @@ class ScriptedUtterance:
     @property
     def transcript(self) -> Transcript:
         return self._told(self._speech.text)
-
-    def guided(self, wordings: Sequence[str]) -> Transcript:
-        guided = self._speech.guided
-        return self._told(self._speech.text if guided is None else guided)
 
     def rest_after(self, text: str) -> str:
         return self._speech.rests.get(text, "")

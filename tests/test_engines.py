@@ -161,13 +161,8 @@ def test_no_wordings_are_no_scores(utterance: Utterance) -> None:
     assert utterance.score([]) == ()
 
 
-def test_expecting_a_wording_gives_words_in_the_recording(case: Case, utterance: Utterance) -> None:
-    guided = utterance.guided([case.spoken, case.other])
-    assert guided.words
-    assert all(
-        START_S <= w.start_s <= w.end_s <= START_S + case.audio.duration_s + 1e-6
-        for w in guided.words
-    )
+def test_what_follows_the_whole_wording_is_nothing(case: Case, utterance: Utterance) -> None:
+    assert utterance.rest_after(case.spoken) == ""
 
 
 def test_language_probability_is_one_or_unknown(utterance: Utterance) -> None:
@@ -218,6 +213,23 @@ def test_whisper_reads_a_human_announcement() -> None:
     assert "попробуйте" in text
 
 
+@pytest.mark.model
+def test_whisper_tells_what_follows_a_wording_that_stops_too_early() -> None:
+    case = _whisper()
+    heard = case.engine.listen(case.audio)
+    rest = heard.rest_after("Извините, данный номер не существует.")
+    assert "попробуйте" in rest.lower()
+
+
+@pytest.mark.model
+def test_whisper_gives_a_score_for_every_word() -> None:
+    case = _whisper()
+    score = case.engine.listen(case.audio).score([case.other])[0]
+    assert len(score.word_logprobs) == len(case.other.split())
+    assert sum(score.word_logprobs) == pytest.approx(score.total_logprob)
+    assert sum(score.token_logprobs) == pytest.approx(score.total_logprob)
+
+
 # --- vosk ---------------------------------------------------------------------------------------
 
 
@@ -228,9 +240,12 @@ def vosk_case() -> Case:
 
 @pytest.mark.model
 def test_vosk_with_a_grammar_hears_exactly_what_was_said(vosk_case: Case) -> None:
-    wordings = [vosk_case.spoken, vosk_case.other]
-    heard = vosk_case.engine.listen(vosk_case.audio).guided(wordings)
-    assert heard.text == vosk_case.spoken
+    from recognizer.engines.vosk import VoskEngine, to_pcm
+
+    assert isinstance(vosk_case.engine, VoskEngine)
+    paths = vosk_case.engine.paths(to_pcm(vosk_case.audio), [vosk_case.spoken, vosk_case.other])
+    _, words = max(paths)
+    assert " ".join(words) == vosk_case.spoken
 
 
 @pytest.mark.model
@@ -242,8 +257,6 @@ def test_vosk_names_words_it_cannot_hear_and_scores_them_down(vosk_case: Case) -
     heard = vosk_case.engine.listen(vosk_case.audio)
     known, partly, unknown = heard.score(["전원이 꺼져 있습니다", "전원이 номер 있습니다", "номер"])
     assert known.total_logprob > partly.total_logprob > unknown.total_logprob
-    with pytest.raises(EngineError, match="vocabulary"):
-        heard.guided(["номер"])
 
 
 @pytest.mark.model
@@ -322,9 +335,7 @@ def test_one_model_serves_several_threads(vosk_case: Case) -> None:
 def test_vosk_hears_the_same_in_the_same_sound(vosk_case: Case) -> None:
     quiet = np.concatenate([np.zeros(16_000, np.float32), vosk_case.audio.samples])
     audio = Audio(quiet, ENGINE_SAMPLE_RATE, "after digital silence")
-    first, second = (
-        vosk_case.engine.listen(audio).guided([vosk_case.spoken, vosk_case.other]) for _ in range(2)
-    )
+    first, second = (vosk_case.engine.listen(audio).transcript for _ in range(2))
     assert first == second
 
 

@@ -8,11 +8,20 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
 
+from benchmarks.calibration import Example, examples_of, fit
 from benchmarks.recognition import build, channel, measures, report, sounds, voices
-from recognizer.types import CallOutcome
+from recognizer.calibration import Figures, load_calibration
+from recognizer.matching import Matcher
+from recognizer.outcome import SpeechJudge
+from recognizer.phrases import load_phrases
+from recognizer.settings import PhraseSettings
+from recognizer.types import Audio, CallOutcome
+from recognizer.verification import Verifier
 
 HERE = Path(build.__file__).parent
 
@@ -126,3 +135,49 @@ def test_the_report_counts_wrong_marks_and_abstentions() -> None:
     assert total["outcome"] == pytest.approx(1 / 3, abs=1e-4)
     assert total["abstained"] == total["wrong"] == pytest.approx(1 / 3, abs=1e-4)
     assert found["wrong_marks"] == ["a"]
+
+
+def test_fitted_confidence_follows_what_was_right() -> None:
+    near = Figures(score=90.0, letters=95.0, gap=-1.0, margin=20.0, mean_logprob=-0.3)
+    far = Figures(score=60.0, letters=55.0, gap=-20.0, margin=2.0, mean_logprob=-2.5)
+    blocked = CallOutcome.BLOCKED
+    examples = [Example(near, blocked, is_right=True)] * 45 + [Example(near, blocked, False)] * 5
+    examples += [Example(far, blocked, is_right=True)] * 5 + [Example(far, blocked, False)] * 45
+    model = fit(examples)
+    assert model.probability(near) == pytest.approx(0.9, abs=0.08)
+    assert model.probability(far) == pytest.approx(0.1, abs=0.08)
+
+
+def test_what_speaks_for_a_wording_is_never_fitted_to_speak_against_it() -> None:
+    examples = [
+        Example(Figures(score=50.0, letters=letters), CallOutcome.BLOCKED, is_right=letters < 50)
+        for letters in range(100)
+    ]
+    assert fit(examples).letters == 0.0
+
+
+def test_examples_as_if_unlisted_weigh_less() -> None:
+    near = Figures(score=90.0, letters=95.0)
+    right = [Example(near, CallOutcome.BLOCKED, is_right=True)] * 50
+    wrong = [Example(near, CallOutcome.LINE_BUSY, is_right=False)] * 50
+    unlisted = [msgspec.structs.replace(e, is_unlisted=True) for e in wrong]
+    assert fit(right + unlisted).probability(near) > fit(right + wrong).probability(near)
+
+
+def test_call_teaches_what_it_is_and_what_it_would_be_taken_for_unlisted() -> None:
+    matcher = Matcher(load_phrases(PhraseSettings()))
+    scores = {"Номер заблокирован.": -3.0, "Номер временно заблокирован.": -8.0}
+    speech = ScriptedSpeech("Номер заблокирован.", scores)
+    sound = Audio(np.zeros(32_000, np.float32), 16_000)
+    hearing = Verifier(matcher).hear(ScriptedEngine(default=speech).listen(sound))
+    judge = SpeechJudge(matcher, load_calibration())
+    listed, unlisted = examples_of(hearing, {CallOutcome.BLOCKED}, judge)
+    assert (listed.outcome, listed.is_right, listed.is_unlisted) == (
+        CallOutcome.BLOCKED,
+        True,
+        False,
+    )
+    assert unlisted.outcome is CallOutcome.TEMPORARILY_BLOCKED
+    assert not unlisted.is_right
+    assert unlisted.is_unlisted
+    assert unlisted.figures.gap < listed.figures.gap

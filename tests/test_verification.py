@@ -54,23 +54,21 @@ def test_rival_stands_in_the_place_of_the_matched_words_only(verifier: Verifier)
     assert "временно" in rival.score.text
 
 
-def test_free_hypothesis_is_asked_for_only_in_doubt(verifier: Verifier) -> None:
-    sure = ScriptedSpeech("Номер не существует.", confidence=0.99)
-    assert hear(verifier, sure).free is None
-    doubtful = ScriptedSpeech("Нумер несу.", guided="Номер не существует.")
-    assert hear(verifier, doubtful).free is not None
+def test_letters_are_compared_only_where_the_words_leave_a_doubt(verifier: Verifier) -> None:
+    plain = ScriptedSpeech("Номер не существует.", confidence=0.99)
+    doubtful = ScriptedSpeech("Номер не существует.", {"Номер не существует.": -9.0})
+    assert len(hear(verifier, plain).candidates) < len(hear(verifier, doubtful).candidates)
 
 
-def test_wishful_guided_hypothesis_stays_behind_the_free_one(verifier: Verifier) -> None:
+def test_wording_put_into_other_speech_stays_behind_it(verifier: Verifier) -> None:
     speech = ScriptedSpeech(
-        "Потуши свет в гостиной.",
-        {"Потуши свет в гостиной.": -4.0},
-        guided="Номер не существует.",
+        "У нас такого номера теперь не существует.",
+        {"У нас такого номера теперь не существует.": -4.0},
     )
     hearing = hear(verifier, speech)
-    assert hearing.hypothesis_total == -4.0
+    assert hearing.heard.total_logprob == -4.0
     assert hearing.candidates
-    assert all(c.score.total_logprob < hearing.hypothesis_total for c in hearing.candidates)
+    assert all(c.score.total_logprob < -4.0 for c in hearing.candidates)
 
 
 def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> None:
@@ -80,7 +78,7 @@ def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> N
 def test_nothing_heard_is_a_hearing_without_candidates(verifier: Verifier) -> None:
     hearing = hear(verifier, ScriptedSpeech(""))
     assert hearing.candidates == ()
-    assert hearing.hypothesis_total == -math.inf
+    assert hearing.heard.total_logprob == -math.inf
 
 
 def test_wording_is_compared_though_no_word_of_it_was_understood(verifier: Verifier) -> None:
@@ -99,7 +97,6 @@ def test_garbled_words_left_beside_a_wording_count_against_it(verifier: Verifier
     speech = ScriptedSpeech(
         left,
         {left: -20.0, "Абонент занят, оставайтесь на линии или перезвоните.": -30.0},
-        guided="Абонент занят, оставайтесь на линии или перезвоните.",
     )
     assert outcomes(hear(verifier, speech))[0] is CallOutcome.LINE_BUSY
 

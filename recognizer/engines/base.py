@@ -29,18 +29,6 @@ class Utterance(Protocol):
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the *recording*."""
 
-    def guided(self, wordings: Sequence[str]) -> Transcript:
-        """Return what is heard when one of these wordings is expected.
-
-        Expecting draws doubtful sounds towards the wordings, so the result is a candidate for
-        `score`, never evidence by itself.
-
-        Raises
-        ------
-        EngineError
-            If the engine failed.
-        """
-
     def rest_after(self, text: str) -> str:
         """Return what is heard after these first words of the stretch; empty if nothing is.
 

@@ -2,7 +2,7 @@
 
 What differs from ``WhisperModel.transcribe``: the encoder hears a window that fits the speech
 instead of 30 s (cost falls with the window, the text does not change), the encoded sound is
-kept, and any wording can be scored against it or expected in a second decoding.
+kept, and any wording can be scored against it.
 
 Source of the scoring: ``ctranslate2.models.Whisper.align`` returns the probability of every
 forced text token, normalised over text tokens only, without the end of text.
@@ -34,7 +34,7 @@ _FRAMES_PER_S = 100  # mel frames
 _MARGIN_S = 1.0  # silence after the speech: without it the last word is often cut
 _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchmarks/README.md
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
-_MAX_GUIDE_TOKENS = 200  # Whisper looks back at most 223 tokens of prompt
+_MAX_REST_TOKENS = 24  # enough to tell that more is said
 _SCORE_BATCH = 8
 # A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice
 # is how carriers repeat an announcement.
@@ -126,27 +126,13 @@ class WhisperUtterance:
     @cached_property
     def transcript(self) -> Transcript:
         """What was heard without any hint."""
-        return self._decode(list(self._tokenizer.sot_sequence))
-
-    def guided(self, wordings: Sequence[str]) -> Transcript:
-        """Return what is heard when these wordings are expected (as earlier text).
-
-        A hint draws doubtful sounds towards the wordings, so the result must be held against
-        `score` before it is believed.
-        """
-        prompt: list[int] = []
-        for wording in wordings:
-            tokens = self._tokenizer.encode(" " + wording)
-            if len(prompt) + len(tokens) > _MAX_GUIDE_TOKENS:
-                break
-            prompt += tokens
-        return self._decode([self._tokenizer.sot_prev, *prompt, *self._tokenizer.sot_sequence])
+        return self._decode()
 
     def rest_after(self, text: str) -> str:
         """Return what the decoder adds to a text before it ends: `score` knows no end of text."""
         # After a full stop the decoder believes that all was said.
         first = self._tokenizer.encode(" " + text.strip().rstrip(".,!?…"))
-        result = self._generate(self._tokenizer.sot_sequence, first)
+        result = self._generate(first, limit=_MAX_REST_TOKENS)
         rest = _without_loops(self._tokenizer.decode(result.tokens[len(first) :]).strip())
         return rest if any(c.isalnum() for c in rest) else ""
 
@@ -193,8 +179,9 @@ class WhisperUtterance:
             )
         return aligned
 
-    def _decode(self, prompt: list[int]) -> Transcript:
-        result = self._generate(prompt)
+    def _decode(self) -> Transcript:
+        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 16
+        result = self._generate([], limit=limit)
         text = self._tokenizer.decode(result.tokens).strip()
         plain = _without_loops(text)
         tokens = result.tokens if plain == text else self._tokenizer.encode(" " + plain)
@@ -207,16 +194,15 @@ class WhisperUtterance:
             confidence=math.exp(min(0.0, result.score)),
         )
 
-    def _generate(self, prompt: Sequence[int], first: Sequence[int] = ()) -> _Generated:
-        """Decode greedily after the prompt and the first text tokens."""
-        start = [*prompt, self._tokenizer.no_timestamps, *first]
-        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 16
+    def _generate(self, first: Sequence[int], *, limit: int) -> _Generated:
+        """Decode greedily, at most `limit` tokens after the first text tokens."""
+        start = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps, *first]
         try:
             result = self._model.generate(
                 self._encoded,
                 [start],
                 beam_size=1,
-                max_length=min(448, len(start) + max(1, limit - len(first))),
+                max_length=min(448, len(start) + limit),
                 return_scores=True,
                 suppress_blank=not first,
             )[0]

@@ -120,25 +120,9 @@ class VoskEngine:
             return self._unknown
         return next((form for form in (word, word.replace("ё", "е")) if self._knows(form)), None)
 
-    def recogniser(self, wordings: Sequence[str] | None = None) -> vosk.KaldiRecognizer:
-        """Return a fresh recogniser, restricted to the words of `wordings` and `[unk]` if given.
-
-        Raises
-        ------
-        EngineError
-            If the model knows no word of the wordings.
-        """
-        if wordings is None:
-            return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)
-        known = [self._known_part(wording) for wording in wordings]
-        lines = [" ".join(words) for words in known if words]
-        if not lines:
-            raise EngineError(f"{self.model}: none of the words expected is in its vocabulary")
-        return self._restricted([*lines, *([self._unknown] if self._unknown else [])])
-
-    def _known_part(self, wording: str) -> list[str]:
-        forms = (self._vocabulary_form(word) for word in _words(wording))
-        return [form for form in forms if form is not None]
+    def recogniser(self) -> vosk.KaldiRecognizer:
+        """Return a fresh recogniser without a grammar."""
+        return vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)
 
     def _restricted(self, lines: Sequence[str]) -> vosk.KaldiRecognizer:
         grammar = json.dumps(lines, ensure_ascii=False)
@@ -179,15 +163,6 @@ class VoskUtterance:
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the recording."""
         return self._decode(self._engine.recogniser())
-
-    def guided(self, wordings: Sequence[str]) -> Transcript:
-        """Return what is heard with the words of these wordings alone, and `[unk]`.
-
-        Neighbours in a wording are likelier neighbours, but words of different wordings may
-        follow each other. Sound that none of them explains shows as the word `[unk]`, if the
-        model has such a thing.
-        """
-        return self._decode(self._engine.recogniser(wordings))
 
     def rest_after(self, text: str) -> str:  # noqa: ARG002
         """Return nothing: Kaldi's scores are of the whole stretch."""
