@@ -151,11 +151,11 @@ def main() -> int:
     parser.add_argument("--figures", type=Path, help="keep the figures here, or read them")
     options = parser.parse_args()
     if options.figures is not None and options.figures.exists():
-        examples = msgspec.json.decode(options.figures.read_bytes(), type=list[Example])
+        examples = msgspec.msgpack.decode(options.figures.read_bytes(), type=list[Example])
     else:
         examples = [e for folder in options.calls for e in _listen(folder)]
         if options.figures is not None:
-            options.figures.write_bytes(msgspec.json.encode(examples))
+            options.figures.write_bytes(msgspec.msgpack.encode(examples))
     report(examples)
     return 0
 
