@@ -65,9 +65,15 @@ class NearestWordings:
         if not letters or not self._phrases:
             return ()
         ratios = self._ratios(letters)
-        evidence = (ratios - _CHANCE) * np.minimum(self._lengths, len(letters))
-        is_lost = (self._lengths < _SHORT) & (self._lengths < len(letters) / 2)
-        evidence[is_lost] = 0.0
+        return tuple(
+            self._placed(row, float(ratios[row]), heard, letters)
+            for row in self._nearest(ratios, len(letters))
+        )
+
+    def _nearest(self, ratios: npt.NDArray[np.float64], n_letters: int) -> list[int]:
+        """Return the numbers of the phrases worth comparing, nearest outcome first."""
+        evidence = (ratios - _CHANCE) * np.minimum(self._lengths, n_letters)
+        evidence[(self._lengths < _SHORT) & (self._lengths < n_letters / 2)] = 0.0
         by_outcome: dict[CallOutcome, list[int]] = {}
         for row in np.argsort(-evidence, kind="stable"):
             if evidence[row] < max(_MIN_EVIDENCE, _HOPELESS * evidence.max()):
@@ -77,7 +83,7 @@ class NearestWordings:
         for rank, near in enumerate(list(by_outcome.values())[:_N_OUTCOMES]):
             closest = max(near, key=lambda row: ratios[row])
             rows += dict.fromkeys((near[0], closest) if rank < _N_IN_DETAIL else near[:1])
-        return tuple(self._placed(row, float(ratios[row]), heard, letters) for row in rows)
+        return rows
 
     def _ratios(self, letters: str) -> npt.NDArray[np.float64]:
         """Return `letters_ratio` of every phrase."""
