@@ -172,13 +172,13 @@ class SpeechJudge:
         if not candidates:
             return None
         heard = TranscriptWords.of(w.text for w in hearing.transcript.words)
-        matches = [m for m in self._matcher.find(heard) if m.outcome not in barred]
-        deciding = _deciding(_separate(matches, candidates[0].match))
+        plain = [m for m in self._matcher.find(heard, floor=_AS_HEARD) if m.outcome not in barred]
+        deciding = _deciding(_separate(plain, candidates[0].match))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
         others = [c.told_logprob for c in candidates if c.outcome is not chosen.outcome]
-        stands_as_heard = any(m.phrase is deciding.phrase and m.score >= _AS_HEARD for m in matches)
+        stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
         told, end = hearing.heard, deciding.end_word
         if chosen.match is deciding and _is_better(chosen, hearing, stands_as_heard):
             told, end = chosen.score, deciding.first_word + len(deciding.phrase.text.split())

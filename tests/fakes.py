@@ -66,7 +66,13 @@ class ScriptedUtterance:
         return self._speech.language_probability
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
-        return tuple(AcousticScore(wording, self._total(wording)) for wording in wordings)
+        return tuple(self._score(wording) for wording in wordings)
+
+    def _score(self, wording: str) -> AcousticScore:
+        """Spread the total evenly over the words."""
+        total, n_words = self._total(wording), len(wording.split())
+        shares = (total / n_words,) * n_words if n_words else ()
+        return AcousticScore(wording, total, shares, shares)
 
     def _total(self, wording: str) -> float:
         if wording in self._speech.scores:

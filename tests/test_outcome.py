@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
+import numpy as np
 import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
 
 from recognizer.calibration import load_calibration
 from recognizer.matching import Matcher
@@ -10,6 +14,7 @@ from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
 from recognizer.phrases import load_phrases
 from recognizer.settings import PhraseSettings
 from recognizer.types import (
+    Audio,
     Cadence,
     CallOutcome,
     PhraseListName,
@@ -19,6 +24,7 @@ from recognizer.types import (
     ToneKind,
     phrase_list_of,
 )
+from recognizer.verification import Verifier
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +198,83 @@ def test_one_beep_is_less_certain_than_a_cadence() -> None:
     one, _ = decide_call(3.0, [tone(ToneKind.RINGBACK, 0, 1, 1)], [], [])
     many, _ = decide_call(30.0, [tone(ToneKind.RINGBACK, 0, 26, 6)], [], [])
     assert one.confidence < many.confidence
+
+
+# ---- speech whose wordings were compared with the sound -----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(Matcher(load_phrases(PhraseSettings())))
+
+
+@pytest.fixture(scope="module")
+def listening_judge() -> SpeechJudge:
+    """Believe the scripted engine as Whisper is believed."""
+    calibration = load_calibration()
+    return SpeechJudge(
+        Matcher(load_phrases(PhraseSettings())),
+        msgspec.structs.replace(calibration, vosk=calibration.whisper),
+    )
+
+
+def judged(
+    judge: SpeechJudge, verifier: Verifier, text: str, scores: Mapping[str, float]
+) -> SpokenVerdict:
+    audio = Audio(np.zeros(64_000, np.float32), 16_000)
+    engine = ScriptedEngine(default=ScriptedSpeech(text, scores))
+    return judge.judge(verifier.hear(engine.listen(audio)))
+
+
+def test_wording_that_the_sound_bears_out_is_believed(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    scores = {"Номер не существует.": -1.0}
+    verdict = judged(listening_judge, verifier, "Номер не существует.", scores)
+    assert verdict.outcome is CallOutcome.DOES_NOT_EXIST
+    assert verdict.match is not None
+    assert (verdict.match.start_s, verdict.match.end_s) == (0.0, 4.0)
+
+
+def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text, spoken = "Абонен визирегистрирован в сети.", "Абонент не зарегистрирован в сети."
+    verdict = judged(listening_judge, verifier, text, {text: -9.0, spoken: -8.0})
+    assert verdict.outcome is CallOutcome.NOT_REGISTERED
+
+
+def test_wording_far_behind_what_was_heard_is_not_believed(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Записей не существует."
+    verdict = judged(listening_judge, verifier, text, {text: -1.0, "Номер не существует.": -25.0})
+    assert verdict.outcome not in {CallOutcome.DOES_NOT_EXIST, CallOutcome.LIVE_PERSON}
+    assert phrase_list_of(verdict.outcome) is None
+
+
+def test_likeness_of_words_alone_decides_nothing(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    # A prompt of a voicemail system, which begins as «вы не можете позвонить на этот номер» does.
+    text = "Вы не можете ответить на это сообщение, так как отправитель не имеет почты."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0})
+    assert verdict.outcome is not CallOutcome.CALLER_RESTRICTED
+
+
+def test_no_mark_where_a_person_may_speak_beside_the_wording(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Такого номера не существует у нас в компании, вы что-то путаете."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0})
+    assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
+
+
+def test_sound_that_prefers_the_rival_takes_the_mark_away(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Номер заблокирован."
+    verdict = judged(
+        listening_judge, verifier, text, {text: -20.0, "Номер временно заблокирован.": -5.0}
+    )
+    assert verdict.outcome is CallOutcome.TEMPORARILY_BLOCKED
