@@ -22,7 +22,7 @@ from recognizer.types import CallOutcome, PhraseMatch
 __all__ = ["NearestWordings", "letters_ratio"]
 
 _CHANCE = 55.0  # partial ratio that unrelated Russian letters reach
-_SHORT = 12  # letters; anything so short is found somewhere in a long garbled text
+_MIN_LETTERS = 12  # anything shorter is found in whatever was garbled
 _MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no likeness
 _HOPELESS = 0.3  # share of the best one's evidence below which a wording is not worth comparing
 _N_OUTCOMES = 4
@@ -37,16 +37,19 @@ class NearestWordings:
     ----------
     matcher : Matcher
         Left out are what a person says, which is never looked for in what was not understood, and
-        phrases that ask for a score of their own: they count only where they are plainly heard.
+        what counts only where it is plainly heard: phrases that ask for a score of their own, and
+        those of a few letters.
     """
 
     def __init__(self, matcher: Matcher) -> None:
-        self._phrases = [
-            phrase
+        spoken = [
+            (phrase, _letters(sound_alike(normalize(phrase.text)).split()))
             for phrase in matcher.phrases
             if phrase.outcome is not CallOutcome.LIVE_PERSON and phrase.score_cutoff is None
         ]
-        self._letters = [_letters(sound_alike(normalize(p.text)).split()) for p in self._phrases]
+        long = [pair for pair in spoken if len(pair[1]) >= _MIN_LETTERS]
+        self._phrases = [phrase for phrase, _ in long]
+        self._letters = [letters for _, letters in long]
         self._lengths = np.array([len(letters) for letters in self._letters])
 
     def find(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
@@ -73,7 +76,6 @@ class NearestWordings:
     def _nearest(self, ratios: npt.NDArray[np.float64], n_letters: int) -> list[int]:
         """Return the numbers of the phrases worth comparing, nearest outcome first."""
         evidence = (ratios - _CHANCE) * np.minimum(self._lengths, n_letters)
-        evidence[(self._lengths < _SHORT) & (self._lengths < n_letters / 2)] = 0.0
         by_outcome: dict[CallOutcome, list[int]] = {}
         for row in np.argsort(-evidence, kind="stable"):
             if evidence[row] < max(_MIN_EVIDENCE, _HOPELESS * evidence.max()):
