@@ -312,8 +312,9 @@ class AcousticScore:
     text : str
         The wording scored.
     total_logprob : float
-        Natural logarithm of the probability of the whole wording *with its end*, given the
-        sound. Totals of different wordings over the same sound can be compared.
+        Natural logarithm of the probability of the whole wording, given the sound. Totals of
+        different wordings over the same sound can be compared where they say all of it; what
+        follows a wording that does not is `Utterance.rest_after`.
     token_logprobs : tuple of float
         Of its tokens in order; empty where an engine has no such thing.
     word_logprobs : tuple of float
