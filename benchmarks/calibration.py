@@ -3,7 +3,7 @@
 Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
 figures of every wording considered and whether it was right, and fits the logistic model of
 data/calibration.toml by Newton's method with a small ridge. Every call is judged a second time as
-if no wording of the right outcome were listed, with a quarter of the weight: carriers say things
+if no wording of the right outcome were listed, with a tenth of the weight: carriers say things
 that no list has, and what is then the nearest is wrong. Prints the coefficients, the
 confidence's calibration error on the same calls (without the second round), and the surest wrong
 marks; the honest figures are those that benchmarks.recognition.run gives on the `judge` calls,

@@ -17,11 +17,11 @@ from recognizer.errors import DataFileError
 
 __all__ = ["Calibration", "Coefficients", "Figures", "limited", "load_calibration"]
 
-MAX_MARGIN_NATS = 20.0
-"""Margins beyond this say no more."""
-MAX_GAP_NATS = 40.0
-MIN_MEAN_LOGPROB = -4.0
-MIN_WORST_WORD_NATS = -20.0
+# Figures beyond these say no more.
+_MAX_MARGIN_NATS = 20.0
+_MAX_GAP_NATS = 40.0
+_MIN_MEAN_LOGPROB = -4.0
+_MIN_WORST_WORD_NATS = -20.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -30,8 +30,7 @@ class Figures(msgspec.Struct, frozen=True):
     Attributes
     ----------
     score : 0-100, how well the text matches, word by word.
-    letters : 0-100, how much of the wording is among the letters that were heard without expecting
-        it; 0 without sound.
+    letters : 0-100, how much of the wording is among the letters that were heard; 0 without sound.
     gap : nats by which the listed wording, put in place, explains the sound better than the best
         hypothesis; <= 0 as a rule; 0 without sound.
     margin : nats ahead of the best other outcome; 0 without sound.
@@ -77,10 +76,10 @@ def limited(figures: Figures) -> dict[str, float]:
     return {
         "score": figures.score,
         "letters": figures.letters,
-        "gap": max(-MAX_GAP_NATS, min(figures.gap, MAX_GAP_NATS)),
-        "margin": max(-MAX_MARGIN_NATS, min(figures.margin, MAX_MARGIN_NATS)),
-        "mean_logprob": max(MIN_MEAN_LOGPROB, figures.mean_logprob),
-        "worst_word_logprob": max(MIN_WORST_WORD_NATS, figures.worst_word_logprob),
+        "gap": max(-_MAX_GAP_NATS, min(figures.gap, _MAX_GAP_NATS)),
+        "margin": max(-_MAX_MARGIN_NATS, min(figures.margin, _MAX_MARGIN_NATS)),
+        "mean_logprob": max(_MIN_MEAN_LOGPROB, figures.mean_logprob),
+        "worst_word_logprob": max(_MIN_WORST_WORD_NATS, figures.worst_word_logprob),
         "n_live_words": float(figures.n_live_words),
         "unknown_share": figures.unknown_share,
     }

@@ -97,6 +97,14 @@ class TranscriptWords:
             tuple(place for _, place in pairs),
         )
 
+    def beside(self, match: PhraseMatch) -> list[str]:
+        """Return the words heard outside a match."""
+        return [
+            word
+            for word, place in zip(self.words, self.places, strict=True)
+            if not match.first_word <= place < match.end_word
+        ]
+
 
 class Matcher:
     """The phrases of a book, laid out for matching many transcripts.

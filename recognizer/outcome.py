@@ -204,7 +204,7 @@ class SpeechJudge:
     # ---- the parts of a judgement ---------------------------------------------------------
 
     def _figures(self, heard: TranscriptWords, match: PhraseMatch) -> Figures:
-        outside = _outside(heard, match)
+        outside = heard.beside(match)
         is_machine = match.outcome in _MACHINES
         return Figures(
             score=match.score,
@@ -231,7 +231,7 @@ class SpeechJudge:
 
     def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
         """Return how many words beside the phrase no carrier's announcement uses."""
-        outside = _outside(heard, match)
+        outside = heard.beside(match)
         return len(self._unknown(_russian(outside), self._carriers))
 
     def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
@@ -373,15 +373,6 @@ def _live_match(matches: Iterable[PhraseMatch]) -> PhraseMatch | None:
     """Return the best phrase of a person that was found whole."""
     live = (m for m in matches if m.outcome is CallOutcome.LIVE_PERSON)
     return next((m for m in live if m.score >= cutoff_of(m.phrase)), None)
-
-
-def _outside(heard: TranscriptWords, match: PhraseMatch) -> list[str]:
-    """Return the words heard beside the phrase."""
-    return [
-        word
-        for word, place in zip(heard.words, heard.places, strict=True)
-        if not match.first_word <= place < match.end_word
-    ]
 
 
 def _russian(words: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from rapidfuzz import fuzz, process
 from recognizer.engines.base import Utterance
 from recognizer.matching import Matcher, TranscriptWords, floor_of
 from recognizer.nearest import NearestWordings, letters_ratio
-from recognizer.normalization import normalize, normalize_words, sound_alike_word
+from recognizer.normalization import normalize, sound_alike_word
 from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
 
 __all__ = ["Candidate", "Hearing", "Verifier"]
@@ -116,8 +116,9 @@ class Verifier:
         self._nearest = NearestWordings(matcher)
         known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
         self._known_sounds = [sound_alike_word(word) for word in known]
+        spoken = set(matcher.phrases)
         self._by_outcome = {
-            outcome: tuple(p for p in phrases if p in set(matcher.phrases))
+            outcome: tuple(p for p in phrases if p in spoken)
             for outcome, phrases in matcher.book.by_outcome.items()
         }
         self._partners = _partners(matcher)
@@ -133,16 +134,16 @@ class Verifier:
             return Hearing(transcript, AcousticScore("", -math.inf))
         heard = utterance.score([transcript.text])[0]
         words = TranscriptWords.of(w.text for w in transcript.words)
-        candidates = self._scored(utterance, transcript, self._by_words(words))
+        candidates = self._scored(utterance, words, self._by_words(words))
         hearing = Hearing(transcript, heard, _best_of_each(candidates))
         if _is_plain(hearing):
             return hearing
-        candidates += self._scored(utterance, transcript, self._nearest.find(words))
+        candidates += self._scored(utterance, words, self._nearest.find(words))
         if candidates:
             best = max(candidates, key=lambda c: c.told_logprob)
             rivals = self._rivals_in_place(best.match, words)
-            candidates += self._scored(utterance, transcript, rivals)
-            self._complete(candidates, utterance, transcript)
+            candidates += self._scored(utterance, words, rivals)
+            self._complete(candidates, utterance)
         return Hearing(transcript, heard, _best_of_each(candidates))
 
     def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
@@ -157,21 +158,19 @@ class Verifier:
             yield replace(match, phrase=rival, score=score)
 
     def _scored(
-        self, utterance: Utterance, transcript: Transcript, matches: Iterable[PhraseMatch]
+        self, utterance: Utterance, heard: TranscriptWords, matches: Iterable[PhraseMatch]
     ) -> list[Candidate]:
         """Return the transcript with each wording in its place, held against the sound."""
         versions: dict[str, PhraseMatch] = {}
         for match in matches:
-            versions.setdefault(_told_with(transcript, match), match)
+            versions.setdefault(_told_with(utterance.transcript, match), match)
         scores = utterance.score(list(versions))
         return [
-            Candidate(match, score, self._n_unexplained(transcript, match))
+            Candidate(match, score, self._n_unknown(heard.beside(match)))
             for match, score in zip(versions.values(), scores, strict=True)
         ]
 
-    def _complete(
-        self, candidates: list[Candidate], utterance: Utterance, transcript: Transcript
-    ) -> None:
+    def _complete(self, candidates: list[Candidate], utterance: Utterance) -> None:
         """Give the candidates in front what is heard after their last word.
 
         A wording that stops before the speech does would win by saying less.
@@ -181,7 +180,7 @@ class Verifier:
             candidates.sort(key=lambda c: -c.told_logprob)
             first = candidates[0]
             text = first.score.text
-            if text in done or first.match.end_word < len(transcript.words):
+            if text in done or first.match.end_word < len(utterance.transcript.words):
                 return
             rest = utterance.rest_after(text)
             whole = f"{text} {rest}".strip()
@@ -190,13 +189,6 @@ class Verifier:
                 score = utterance.score([whole])[0]
                 n_unexplained = first.n_unexplained + self._n_unknown(normalize(rest).split())
                 candidates[0] = Candidate(first.match, score, n_unexplained)
-
-    def _n_unexplained(self, transcript: Transcript, match: PhraseMatch) -> int:
-        return self._n_unknown(
-            word
-            for word, place in normalize_words(w.text for w in transcript.words)
-            if not match.first_word <= place < match.end_word
-        )
 
     def _n_unknown(self, words: Iterable[str]) -> int:
         """Return how many Russian words no announcement has."""

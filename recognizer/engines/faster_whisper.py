@@ -214,8 +214,6 @@ class WhisperUtterance:
         return _Generated(tokens, float(result.scores[0]))
 
     def _words(self, tokens: list[int], text: str) -> tuple[Word, ...]:
-        if not tokens:
-            return ()
         alignment = self._align([tokens])[0]
         self._remember(text, tokens, alignment)
         probabilities = np.array(alignment.text_token_probs[: len(tokens)], np.float64)
