@@ -11,13 +11,14 @@ Examples
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recognizer.errors import RecognizerError
-from recognizer.types import CallOutcome, CallReport, Decision, Evidence, Outcome
 
 if TYPE_CHECKING:
     from recognizer.pipeline import Recognizer, recognize
+    from recognizer.types import CallOutcome, CallReport, Decision, Evidence, Outcome
 
 __all__ = [
     "CallOutcome",
@@ -30,11 +31,12 @@ __all__ = [
     "recognize",
 ]
 
+_PIPELINE = {"Recognizer", "recognize"}
+
 
 def __getattr__(name: str) -> Any:
-    """Import the pipeline, with its engines, only when it is asked for."""
-    if name in {"Recognizer", "recognize"}:
-        from recognizer import pipeline  # noqa: PLC0415
-
-        return getattr(pipeline, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a name when it is asked for: the pipeline brings engines, the types take time too."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "pipeline" if name in _PIPELINE else "types"
+    return getattr(import_module(f"{__name__}.{module}"), name)

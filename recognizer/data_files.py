@@ -52,8 +52,11 @@ class TomlFile:
 
     def header_lines(self, table: str) -> tuple[int, ...]:
         """Return the 1-based line of every header `[table]` or `[[table]]`, in order."""
-        headers = ((number, _HEADER.match(text)) for number, text in enumerate(self.lines, 1))
-        return tuple(number for number, found in headers if found and found.group(2) == table)
+        return tuple(
+            number
+            for number, text in enumerate(self.lines, 1)
+            if "[" in text and (found := _HEADER.match(text)) and found.group(2) == table
+        )
 
     def line(self, table: str | None = None, index: int = 0, key: str | None = None) -> int:
         """Return the 1-based line of a table's header, or of a key inside it.

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-import numpy as np
-import numpy.typing as npt
-from rapidfuzz import fuzz, process
-
-from recognizer.matching import Matcher, TranscriptWords
+from recognizer import likeness
+from recognizer.alignment import TranscriptWords
+from recognizer.matching import Matcher
 from recognizer.normalization import normalize, sound_alike
 from recognizer.types import CallOutcome, PhraseMatch
 
@@ -50,7 +48,6 @@ class NearestWordings:
         long = [pair for pair in spoken if len(pair[1]) >= _MIN_LETTERS]
         self._phrases = [phrase for phrase, _ in long]
         self._letters = [letters for _, letters in long]
-        self._lengths = np.array([len(letters) for letters in self._letters])
 
     def find(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
         """Return the nearest wordings of the nearest outcomes, nearest first.
@@ -67,39 +64,33 @@ class NearestWordings:
         letters = _letters(heard.sounds)
         if not letters or not self._phrases:
             return ()
-        ratios = self._ratios(letters)
+        ratios = [_letters_ratio(listed, letters) for listed in self._letters]
         return tuple(
-            self._placed(row, float(ratios[row]), heard, letters)
+            self._placed(row, ratios[row], heard, letters)
             for row in self._nearest(ratios, len(letters))
         )
 
-    def _nearest(self, ratios: npt.NDArray[np.float64], n_letters: int) -> list[int]:
+    def _nearest(self, ratios: Sequence[float], n_letters: int) -> list[int]:
         """Return the numbers of the phrases worth comparing, nearest outcome first."""
-        evidence = (ratios - _CHANCE) * np.minimum(self._lengths, n_letters)
+        evidence = [
+            (ratio - _CHANCE) * min(len(listed), n_letters)
+            for ratio, listed in zip(ratios, self._letters, strict=True)
+        ]
+        least = max(_MIN_EVIDENCE, _HOPELESS * max(evidence))
+        near_enough = [row for row, value in enumerate(evidence) if value >= least]
         by_outcome: dict[CallOutcome, list[int]] = {}
-        for row in np.argsort(-evidence, kind="stable"):
-            if evidence[row] < max(_MIN_EVIDENCE, _HOPELESS * evidence.max()):
-                break
-            by_outcome.setdefault(self._phrases[row].outcome, []).append(int(row))
+        for row in sorted(near_enough, key=lambda row: -evidence[row]):
+            by_outcome.setdefault(self._phrases[row].outcome, []).append(row)
         rows: list[int] = []
         for rank, near in enumerate(list(by_outcome.values())[:_N_OUTCOMES]):
             closest = max(near, key=lambda row: ratios[row])
             rows += dict.fromkeys((near[0], closest) if rank < _N_IN_DETAIL else near[:1])
         return rows
 
-    def _ratios(self, letters: str) -> npt.NDArray[np.float64]:
-        """Return `letters_ratio` of every phrase."""
-        parts = process.cdist([letters], self._letters, scorer=fuzz.partial_ratio)[0]
-        wholes = process.cdist([letters], self._letters, scorer=fuzz.ratio)[0]
-        ratios: npt.NDArray[np.float64] = np.where(self._lengths > len(letters), wholes, parts)
-        return ratios
-
     def _placed(self, row: int, ratio: float, heard: TranscriptWords, letters: str) -> PhraseMatch:
         first, end = 0, len(heard.sounds)
-        if self._lengths[row] < _COVERS * len(letters):
-            found = fuzz.partial_ratio_alignment(self._letters[row], letters)
-            if found is not None:
-                first, end = _words_at(heard.sounds, found.dest_start, found.dest_end)
+        if len(self._letters[row]) < _COVERS * len(letters):
+            first, end = _words_at(heard.sounds, *likeness.best_part(self._letters[row], letters))
         return PhraseMatch(
             self._phrases[row],
             round(ratio, 1),
@@ -110,10 +101,13 @@ class NearestWordings:
 
 def letters_ratio(text: str, heard: TranscriptWords) -> float:
     """Return how much of a wording is among the letters heard, 0-100 (RapidFuzz partial ratio)."""
-    wanted, letters = _letters(sound_alike(normalize(text)).split()), _letters(heard.sounds)
+    return _letters_ratio(_letters(sound_alike(normalize(text)).split()), _letters(heard.sounds))
+
+
+def _letters_ratio(wanted: str, letters: str) -> float:
     # A wording longer than what was heard must not be found by a part of it.
-    scorer = fuzz.partial_ratio if len(wanted) <= len(letters) else fuzz.ratio
-    return float(scorer(wanted, letters))
+    scorer = likeness.partial_ratio if len(wanted) <= len(letters) else likeness.ratio
+    return scorer(wanted, letters)
 
 
 def _letters(sounds: Sequence[str]) -> str:

@@ -187,13 +187,8 @@ _NEVER_A_STAMMER = frozenset(
 
 
 def _is_stammer(piece: str, word: str) -> bool:
-    """Tell whether `piece` is the beginning of `word`, broken off («забло заблокирован»)."""
-    return (
-        3 <= len(piece) <= 6
-        and len(word) >= len(piece) + 3
-        and word.startswith(piece)
-        and piece not in _NEVER_A_STAMMER
-    )
+    """Tell whether a beginning of `word` is it, broken off («забло заблокирован»)."""
+    return 3 <= len(piece) <= 6 and len(word) >= len(piece) + 3 and piece not in _NEVER_A_STAMMER
 
 
 def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
@@ -213,7 +208,7 @@ def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
         elif (left, word) in _ASIDES:
             kept.pop()
             return
-        elif _is_stammer(left, word):
+        elif word.startswith(left) and _is_stammer(left, word):
             kept.pop()
         else:
             break

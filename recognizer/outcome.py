@@ -12,11 +12,12 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from rapidfuzz import fuzz, process
-
+from recognizer import likeness
+from recognizer.alignment import TranscriptWords
 from recognizer.calibration import Calibration, Figures
-from recognizer.matching import Matcher, TranscriptWords, cutoff_of
+from recognizer.matching import Matcher, cutoff_of
 from recognizer.nearest import letters_ratio
 from recognizer.types import (
     CallOutcome,
@@ -31,7 +32,9 @@ from recognizer.types import (
     phrase_list_of,
     total_duration_s,
 )
-from recognizer.verification import Candidate, Hearing
+
+if TYPE_CHECKING:  # a transcript alone is judged without what listens
+    from recognizer.verification import Candidate, Hearing
 
 __all__ = ["SpeechJudge", "SpokenVerdict", "decide_call"]
 
@@ -218,15 +221,12 @@ class SpeechJudge:
 
     def _unknown(self, words: Sequence[str], vocabulary: Sequence[str]) -> list[str]:
         """Return the words that are not of the vocabulary, however spelt, nor fillers."""
-        if not words or not vocabulary:
-            return []
-        ratios = process.cdist(words, vocabulary, scorer=fuzz.ratio)
         return [
             word
-            for word, ratio in zip(words, ratios.max(axis=1), strict=True)
-            if ratio < _KNOWN_WORD_RATIO
-            and word not in self._lists.filler
+            for word in words
+            if word not in self._lists.filler
             and word not in self._lists.announcement
+            and likeness.best_ratio(word, vocabulary) < _KNOWN_WORD_RATIO
         ]
 
     def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
@@ -260,9 +260,12 @@ class SpeechJudge:
         if not told or not wanted:
             return False
         glued = [a + b for a, b in pairwise(spoken)]
-        unheard = process.cdist(wanted, [*spoken, *glued], scorer=fuzz.ratio).max(axis=1)
-        unexplained = process.cdist(told, listed.sounds, scorer=fuzz.partial_ratio).max(axis=1)
-        return bool((unheard < _HEARD_RATIO).any() or (unexplained < _EXPLAINED_RATIO).any())
+        is_unheard = any(
+            likeness.best_ratio(sound, [*spoken, *glued]) < _HEARD_RATIO for sound in wanted
+        )
+        return is_unheard or any(
+            likeness.best_partial_ratio(sound, listed.sounds) < _EXPLAINED_RATIO for sound in told
+        )
 
     def _without_announcement(
         self, heard: TranscriptWords, live: PhraseMatch | None, *, confident: bool

@@ -136,7 +136,8 @@ class WordLists:
     def weight(self, word: str) -> float:
         """Return how many ordinary words `word` counts for; 1 if it is an ordinary word."""
         for entry in self.deciding:
-            if word in entry.words:
+            # Asked of every word of every list: without a call each.
+            if word in entry.words.words or word.startswith(entry.words.stems):
                 return entry.weight
         return 1.0
 

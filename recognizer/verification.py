@@ -21,10 +21,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rapidfuzz import fuzz, process
-
+from recognizer import likeness
+from recognizer.alignment import TranscriptWords
 from recognizer.engines.base import Utterance
-from recognizer.matching import Matcher, TranscriptWords, floor_of
+from recognizer.matching import Matcher, floor_of
 from recognizer.nearest import NearestWordings, letters_ratio
 from recognizer.normalization import normalize, sound_alike_word
 from recognizer.types import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
@@ -193,10 +193,9 @@ class Verifier:
     def _n_unknown(self, words: Iterable[str]) -> int:
         """Return how many Russian words no announcement has."""
         sounds = [sound_alike_word(word) for word in words if not word.isascii()]
-        if not sounds:
-            return 0
-        ratios = process.cdist(sounds, self._known_sounds, scorer=fuzz.ratio)
-        return int((ratios.max(axis=1) < _KNOWN_WORD_RATIO).sum())
+        return sum(
+            likeness.best_ratio(sound, self._known_sounds) < _KNOWN_WORD_RATIO for sound in sounds
+        )
 
     def _likely(self, heard: TranscriptWords) -> list[PhraseMatch]:
         """Return the best phrase of each of the likeliest outcomes."""
@@ -213,7 +212,7 @@ class Verifier:
         if phrase.id not in self._rivals:
             text = normalize(phrase.text)
             self._rivals[phrase.id] = tuple(
-                max(self._by_outcome[other], key=lambda p: fuzz.ratio(text, normalize(p.text)))
+                max(self._by_outcome[other], key=lambda p: likeness.ratio(text, normalize(p.text)))
                 for other in self._partners.get(phrase.outcome, ())
             )
         return self._rivals[phrase.id]

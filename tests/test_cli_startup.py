@@ -34,15 +34,28 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
     assert _imported_after("import recognizer") == set()
 
 
-def test_matching_a_text_loads_no_engine_and_no_audio_library() -> None:
+def test_matching_a_text_loads_no_engine_no_audio_library_and_no_arrays() -> None:
     program = (
         "from typer.testing import CliRunner\n"
         "from recognizer.cli import app\n"
         "result = CliRunner().invoke(app, ['match', 'абонент временно заблокирован'])\n"
         "assert result.exit_code == 0, result.output"
     )
-    engines = {"av", "ctranslate2", "faster_whisper", "onnxruntime", "soundfile", "vosk"}
-    assert _imported_after(program) & engines == set()
+    assert _imported_after(program) <= {"msgspec", "rapidfuzz"}
+
+
+def test_a_command_imports_no_other_command() -> None:
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom recognizer.cli import app\n"
+        "CliRunner().invoke(app, ['phrases', '--help'])\n"
+        "print(*[name for name in sys.modules if name.startswith('recognizer.cli.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) <= {
+        f"recognizer.cli.{name}" for name in ("groups", "options", "phrases", "classify")
+    }
 
 
 def test_no_option_lost_its_name_to_its_metavar() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from recognizer.matching import Matcher, TranscriptWords, find_matches
+from recognizer.alignment import ListedWords, TranscriptWords
+from recognizer.matching import Matcher, find_matches
 from recognizer.normalization import normalize
 from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
@@ -110,16 +111,18 @@ def test_any_words_give_scores_and_spans_in_range(matcher: Matcher, words: list[
 
 
 def slow_score(
-    matcher: Matcher, phrase: list[str], weights: list[float], heard: list[str]
+    book: PhraseBook, phrase: list[str], weights: list[float], heard: list[str]
 ) -> float:
     """The best of all ways to pair the phrase's words, in order, one for one; by recursion."""
     sounds = TranscriptWords.of(heard)
-    lists = matcher.book.words
+    lists = book.words
+    listed = ListedWords([normalize(p.text).split() for p in book.phrases], lists)
+    heard_weights = list(map(listed.deciding_weight, sounds.words, sounds.sounds))
     costs = [
         w * 0.9 if w > 1 else (0.05 if word in lists.filler else 0.35)
-        for w, word in zip(matcher.deciding_weights(sounds), sounds.words, strict=True)
+        for w, word in zip(heard_weights, sounds.words, strict=True)
     ]
-    beside = [w * 0.6 if w >= 4 else 0.0 for w in matcher.deciding_weights(sounds)]
+    beside = [w * 0.6 if w >= 4 else 0.0 for w in heard_weights]
     spoken = TranscriptWords.of(phrase).sounds
 
     def alike(i: int, j: int) -> float | None:
@@ -161,5 +164,21 @@ def test_alignment_agrees_with_its_slow_twin(matcher: Matcher, words: list[str])
     weights = [matcher.book.words.weight(w) for w in phrase]
     found = {m.phrase.id: m.score for m in matcher.find(words, floor=0.0)}
     assert found[matcher.phrases[row].id] == pytest.approx(
-        slow_score(matcher, phrase, weights, words), abs=0.06
+        slow_score(matcher.book, phrase, weights, words), abs=0.06
     )
+
+
+WORDS_HEARD = (
+    "номер временно на заблокирован заблокиро ван недоступен вне зоны внезоны абонента обанента "
+    "не существует несуществует ваш алло занят э телефон выключен счастливой перезвоните"
+).split()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(WORDS_HEARD), max_size=14), st.sampled_from([20.0, 40.0, 72.0]))
+def test_nothing_that_reaches_the_floor_is_left_out_unaligned(
+    matcher: Matcher, words: list[str], floor: float
+) -> None:
+    everything = matcher.find(words, floor=0.0)
+    reached = [m for m in everything if m.score > floor]
+    assert [m for m in matcher.find(words, floor=floor) if m.score > floor] == reached

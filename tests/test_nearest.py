@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recognizer.matching import Matcher, TranscriptWords
+from recognizer.alignment import TranscriptWords
+from recognizer.matching import Matcher
 from recognizer.nearest import NearestWordings, letters_ratio
 from recognizer.phrases import load_phrases
 from recognizer.settings import PhraseSettings

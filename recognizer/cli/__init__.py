@@ -1,53 +1,49 @@
-"""The command line: one module a command, nothing heavy imported until a command runs."""
+"""The command line: one module a command, nothing imported until its command is typed."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-import typer
-
+from recognizer.cli.groups import Commands, OnDemand, new_group
 from recognizer.errors import RecognizerError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="recognizer",
-    help="Hear why a call failed (Russian telephone lines) and decide its CRM status, offline.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+_COMMANDS = {
+    "classify": "recognizer.cli.classify:classify",
+    "match": "recognizer.cli.match:match",
+    "evaluate": "recognizer.cli.evaluate:evaluate",
+    "batch": "recognizer.cli.batch:batch",
+    "watch": "recognizer.cli.watch:watch",
+    "serve": "recognizer.cli.serve:serve",
+    "api-keys": "recognizer.cli.serve:api_keys",
+    "users": "recognizer.cli.users:app",
+    "phrases": "recognizer.cli.phrases:app",
+    "models": "recognizer.cli.models:app",
+    "contacts": "recognizer.cli.contacts:app",
+    "decide": "recognizer.cli.decide:decide",
+    "journal": "recognizer.cli.journal:app",
+    "doctor": "recognizer.cli.doctor:doctor",
+}
+
+
+class _All(Commands):
+    """Every command of the program."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = OnDemand(_COMMANDS)
+
+
+app = new_group(
+    "Hear why a call failed (Russian telephone lines) and decide its CRM status, offline.", cls=_All
 )
 
 
-def _register() -> None:
-    """Attach every command; a command's module is light, its work is imported when it runs."""
-    from recognizer.cli import contacts, doctor, journal, models, phrases, users
-    from recognizer.cli.batch import batch
-    from recognizer.cli.classify import classify
-    from recognizer.cli.decide import decide
-    from recognizer.cli.evaluate import evaluate
-    from recognizer.cli.match import match
-    from recognizer.cli.serve import api_keys, serve
-    from recognizer.cli.watch import watch
-
-    app.command("classify")(classify)
-    app.command("match")(match)
-    app.command("evaluate")(evaluate)
-    app.command("batch")(batch)
-    app.command("watch")(watch)
-    app.command("serve")(serve)
-    app.add_typer(api_keys, name="api-keys")
-    app.add_typer(users.app, name="users")
-    app.add_typer(phrases.app, name="phrases")
-    app.add_typer(models.app, name="models")
-    app.add_typer(contacts.app, name="contacts")
-    app.command("decide")(decide)
-    app.add_typer(journal.app, name="journal")
-    app.command("doctor")(doctor.doctor)
-
-
-_register()
+@app.callback()
+def _nothing_before_the_command() -> None:
+    """Make a group of what has no commands yet."""
 
 
 def main() -> None:

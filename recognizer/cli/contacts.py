@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recognizer.cli import options
+from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Contact cards: import from the CRM, show, export with results and comments.\n\n"
+app = new_group(
+    "Contact cards: import from the CRM, show, export with results and comments.\n\n"
     "recognizer contacts import crm.csv --dry-run",
 )
 

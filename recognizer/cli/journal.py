@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recognizer.cli import options
+from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "open_journal"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="The journal of attempts and decisions: look, correct, count, export, purge.\n\n"
+app = new_group(
+    "The journal of attempts and decisions: look, correct, count, export, purge.\n\n"
     "recognizer journal show --contact 12345",
 )
 

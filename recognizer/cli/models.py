@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli.groups import new_group
+
 if TYPE_CHECKING:
     from recognizer.downloading import Progress
     from recognizer.model_registry import Manifest
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Speech models: what there is, install, check, and where they lie.\n\n"
+app = new_group(
+    "Speech models: what there is, install, check, and where they lie.\n\n"
     "whisper-base comes with the program and is put together on first use. A model of vosk is "
     "downloaded from its vendor when you ask for it:\n\n"
     "recognizer models install vosk-model-small-ru-0.22",

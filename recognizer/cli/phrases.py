@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recognizer.cli import options
+from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
     from recognizer.phrase_checks import PhraseCheck
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Phrase lists: what wordings are known, and whether any could be taken for another list's."
+app = new_group(
+    "Phrase lists: what wordings are known, and whether any could be taken for another list's."
     "\n\nThe lists are text files, one an outcome. Your own go into a folder of yours, named by "
     "--phrases, by RECOGNIZER_PHRASES_FOLDERS or in the settings file.",
 )

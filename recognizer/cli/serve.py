@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli.groups import new_group
+
 if TYPE_CHECKING:
     from recognizer.web.api_keys import ApiKeys
 
@@ -115,9 +117,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-api_keys = typer.Typer(
-    no_args_is_help=True,
-    help="Keys of the HTTP API: create, list, revoke. Once there is one, nobody gets in without.",
+api_keys = new_group(
+    "Keys of the HTTP API: create, list, revoke. Once there is one, nobody gets in without.",
 )
 
 

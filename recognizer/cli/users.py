@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from recognizer.cli.groups import new_group
+
 if TYPE_CHECKING:
     from recognizer.web.access import Access
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Users of the operators' page. The first administrator can also be made in the browser, "
+app = new_group(
+    "Users of the operators' page. The first administrator can also be made in the browser, "
     "with the link that `recognizer serve` prints.",
 )
 
