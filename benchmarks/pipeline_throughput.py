@@ -34,12 +34,12 @@ from recognizer.policy import load_regulation
 from recognizer.recordings import FactFinder, recordings_in
 from recognizer.results import ResultLog, read_results
 from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.workers import TimeLimits, WorkerPool
+from recognizer.workers import RecognizerLike, TimeLimits, WorkerPool
 
 _DAMAGED = b"not sound at all"
 
 
-class BusyRecognizer:
+class BusyRecognizer(RecognizerLike):
     """Does a fixed amount of arithmetic a recording, and decides like the real one."""
 
     def __init__(self, n_rounds: int) -> None:

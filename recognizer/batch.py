@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ __all__ = [
     "run_batch",
 ]
 
+_N_TOGETHER = 16  # recordings given to a worker together; see benchmarks/README.md
 # Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
 # the journal would keep such an attempt for ever.
 _NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal"})
@@ -48,8 +49,8 @@ class WorkerSource(Protocol):
     def n_workers(self) -> int:
         """How many recordings are recognised at one time."""
 
-    def submit(self, job: Job) -> Future[Finished]:
-        """Queue one recording."""
+    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
+        """Queue recordings for one worker; a future for each."""
 
 
 class Attempts(Protocol):
@@ -149,7 +150,7 @@ def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None 
 
 
 def run_batch(
-    todo: Iterable[Todo],
+    todo: Sequence[Todo],
     pool: WorkerSource,
     log: ResultLog,
     summary: Summary,
@@ -181,20 +182,30 @@ def run_batch(
 
 
 def _submitted(
-    todo: Iterable[Todo],
+    todo: Sequence[Todo],
     pool: WorkerSource,
     attempt: int,
     channel: str | int | None,
     running: dict[Future[Finished], Todo],
 ) -> Iterator[tuple[Future[Finished], Todo]]:
     """Keep the workers busy; yield what is finished."""
-    for item in todo:
+    for group in _groups(todo, pool.n_workers):
         # One waiting for each that runs: no worker idles, and little is queued in vain.
-        while len(running) >= 2 * pool.n_workers:
+        while len(running) >= 2 * pool.n_workers * len(group):
             yield from _finished(running)
-        running[pool.submit(job_of(item.recording, attempt=attempt, channel=channel))] = item
+        jobs = [job_of(item.recording, attempt=attempt, channel=channel) for item in group]
+        running.update(zip(pool.submit_together(jobs), group, strict=True))
     while running:
         yield from _finished(running)
+
+
+def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:
+    """Yield what to give to a worker together: less towards the end, that all end together."""
+    first = 0
+    while first < len(todo):
+        n_together = min(_N_TOGETHER, max(1, (len(todo) - first) // (2 * n_workers)))
+        yield todo[first : first + n_together]
+        first += n_together
 
 
 def _finished(

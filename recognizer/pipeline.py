@@ -2,15 +2,16 @@
 
 The recording is read twice at most. The first reading, block by block, finds tones and segments;
 the second fetches only the stretches of speech, which alone reach the speech engine. Memory holds
-one block and one stretch, never the whole call.
+one block and one stretch, never the whole call. Several calls go through side by side
+(`Recognizer.recognize_together`), because an engine may decode their speech cheaper together.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from recognizer.audio import AudioSource, open_audio
 from recognizer.audio.reader import AudioReader
 from recognizer.calibration import Calibration, load_calibration
 from recognizer.engines import load_engine
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine
-from recognizer.errors import RecognizerError
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
+from recognizer.errors import EngineError, RecognizerError
 from recognizer.explanation import explained
 from recognizer.matching import Matcher
 from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
@@ -33,6 +34,7 @@ from recognizer.types import (
     CallOutcome,
     CallReport,
     Evidence,
+    RecordedCall,
     Segment,
     SegmentKind,
     Transcript,
@@ -130,16 +132,7 @@ class Recognizer:
     ) -> CallReport:
         """Classify one recording.
 
-        Parameters
-        ----------
-        source : path, bytes or binary file object
-        attempt : int
-            Number of this attempt among those that count, from 1.
-        channel : `auto`, `mix`, number from 0, or None for the default
-        called_on : date or None
-            Day of the call, for the comment line; None: today.
-        name : str or None
-            What to call the recording in the report; None: its path.
+        The parameters are the fields of `RecordedCall`.
 
         Returns
         -------
@@ -147,22 +140,52 @@ class Recognizer:
             With `error` set, and neither outcome nor decision, if the recording cannot be read or
             the engine fails on it; this method raises nothing for a bad recording.
         """
-        started = time.perf_counter()
+        call = RecordedCall(
+            source=source, attempt=attempt, channel=channel, called_on=called_on, name=name
+        )
+        ((_, report),) = self.recognize_together([call])
+        return report
+
+    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[tuple[int, CallReport]]:
+        """Classify several recordings; yield the place and the report of each when it is done.
+
+        Their speech is decoded together where the engine gains from it; the reports are those of
+        `recognize`. All the recordings are open at once, and the next stretch of speech of each is
+        held encoded: 0.1 MB a second of speech.
+        """
         if self._office is not None and (changed := self._office.changed()) is not None:
             self.take_phrases(changed)
-        label = name or (str(source) if isinstance(source, str | Path) else _UNNAMED)
-        stages = _Stopwatch()
+        running = {place: _Progress(self, call) for place, call in enumerate(calls)}
         try:
-            report = self._classify(source, label, attempt, channel, called_on, stages)
-        except RecognizerError as problem:
-            error = CallError(problem.kind, str(problem))
-            report = CallReport(label, None, None, None, 0.0, error)
-        report = explained(report, self.regulation)
-        elapsed_s = time.perf_counter() - started
-        return replace(report, elapsed_s=round(elapsed_s, 4), stage_s=stages.seconds)
+            while running:
+                listening: list[_Progress] = []
+                for place, progress in list(running.items()):
+                    report = progress.advance()
+                    if report is None:
+                        listening.append(progress)
+                    else:
+                        del running[place]
+                        yield place, report
+                self._transcribe(listening)
+        finally:
+            for progress in running.values():
+                progress.close()
 
-    def hearings(self, source: AudioSource) -> Iterator[Hearing]:
-        """Yield what was heard in each stretch of speech of a recording; for calibration.
+    def _transcribe(self, listening: Sequence[_Progress]) -> None:
+        """Work out what the stretches that are listened to now say, their cost shared."""
+        if len(listening) < 2:
+            return
+        started = time.perf_counter()
+        # What fails together is decoded again alone, and the call it fails in says so.
+        with suppress(EngineError):
+            self.engine.transcribe_together([progress.utterance for progress in listening])
+        share_s = (time.perf_counter() - started) / len(listening)
+        for progress in listening:
+            progress.stages.add("listen", share_s)
+            progress.elapsed_s += share_s
+
+    def hearings(self, source: AudioSource) -> tuple[Hearing, ...]:
+        """Return what was heard in each stretch of speech of a recording; for calibration.
 
         Raises
         ------
@@ -170,34 +193,45 @@ class Recognizer:
             If the recording cannot be read or the engine fails.
         """
         with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
-            scan = self._scan(reader)
-            for _, hearing in self._listen(reader, scan.segments, _Stopwatch()):
-                yield hearing
+            steps = self._listen(reader, self._scan(reader).segments, _Stopwatch())
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as done:
+                    return tuple(hearing for _, hearing in done.value)
 
-    def _classify(  # noqa: PLR0917
-        self,
-        source: AudioSource,
-        label: str,
-        attempt: int,
-        channel: str | int | None,
-        called_on: dt.date | None,
-        stages: _Stopwatch,
-    ) -> CallReport:
-        wish = self._channel if channel is None else channel
+    def steps(
+        self, call: RecordedCall, stages: _Stopwatch
+    ) -> Generator[Utterance, None, CallReport]:
+        """Classify a recording, pausing at each stretch of speech before its words are needed."""
+        label = call.name or (str(call.source) if isinstance(call.source, str | Path) else _UNNAMED)
+        try:
+            report = yield from self._classify(call, label, stages)
+        except RecognizerError as problem:
+            error = CallError(problem.kind, str(problem))
+            report = CallReport(label, None, None, None, 0.0, error)
+        return explained(report, self.regulation)
+
+    def _classify(
+        self, call: RecordedCall, label: str, stages: _Stopwatch
+    ) -> Generator[Utterance, None, CallReport]:
+        wish = self._channel if call.channel is None else call.channel
         # The name of an upload says what headerless sound in it is.
         audio_name = None if label == _UNNAMED else label
         with open_audio(
-            source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish, name=audio_name
+            call.source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish, name=audio_name
         ) as reader:
             with stages.timed("scan"):
                 scan = self._scan(reader)
-            verdicts = list(self._listen(reader, scan.segments, stages))
+            verdicts = yield from self._listen(reader, scan.segments, stages)
             reading_notes = _reading_notes(reader)
         with stages.timed("decide"):
             outcome, deciding = decide_call(
                 scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
             )
-            decision = self.regulation.decide_outcome(outcome.kind, attempt=attempt, on=called_on)
+            decision = self.regulation.decide_outcome(
+                outcome.kind, attempt=call.attempt, on=call.called_on
+            )
         return CallReport(
             recording=label,
             evidence=_evidence(scan, verdicts, deciding, reading_notes),
@@ -214,13 +248,19 @@ class Recognizer:
 
     def _listen(
         self, reader: AudioReader, segments: Sequence[Segment], stages: _Stopwatch
-    ) -> Iterator[tuple[SpokenVerdict, Hearing]]:
-        """Yield the verdict on each stretch of speech, until a person is heard for certain."""
+    ) -> Generator[Utterance, None, list[tuple[SpokenVerdict, Hearing]]]:
+        """Judge each stretch of speech, until a person is heard for certain.
+
+        Yields each stretch before its words are needed, and returns the verdicts.
+        """
+        heard: list[tuple[SpokenVerdict, Hearing]] = []
         for start_s, end_s in _stretches(segments)[:_MAX_STRETCHES]:
             with stages.timed("read"):
                 audio = reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)
             with stages.timed("listen"):
                 utterance = self.engine.listen(audio)
+            yield utterance
+            with stages.timed("listen"):
                 hearing = self._verifier.hear(utterance)
             with stages.timed("judge"):
                 verdict = self.judge.judge(hearing)
@@ -228,9 +268,10 @@ class Recognizer:
                     russian = utterance.language_probability("ru")
                     is_foreign = russian is not None and russian < _RUSSIAN
                     verdict = replace(verdict, is_foreign=is_foreign)
-            yield verdict, hearing
+            heard.append((verdict, hearing))
             if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
-                return
+                break
+        return heard
 
 
 _SURE = 0.9
@@ -249,8 +290,36 @@ class _Stopwatch:
         try:
             yield
         finally:
-            spent = time.perf_counter() - started
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+            self.add(stage, time.perf_counter() - started)
+
+    def add(self, stage: str, spent_s: float) -> None:
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent_s
+
+
+class _Progress:
+    """A call that is being classified."""
+
+    def __init__(self, recognizer: Recognizer, call: RecordedCall) -> None:
+        self.stages = _Stopwatch()
+        self.elapsed_s = 0.0
+        self.utterance: Utterance
+        self._steps = recognizer.steps(call, self.stages)
+
+    def advance(self) -> CallReport | None:
+        """Go on to the next stretch of speech, `utterance`; the report if there is none."""
+        started = time.perf_counter()
+        try:
+            self.utterance = next(self._steps)
+        except StopIteration as done:
+            report: CallReport = done.value
+            elapsed_s = round(self.elapsed_s + time.perf_counter() - started, 4)
+            return replace(report, elapsed_s=elapsed_s, stage_s=self.stages.seconds)
+        self.elapsed_s += time.perf_counter() - started
+        return None
+
+    def close(self) -> None:
+        """Let go of the recording."""
+        self._steps.close()
 
 
 def recognize(

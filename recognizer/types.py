@@ -15,8 +15,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NewType, TypeAlias
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import numpy as np
     import numpy.typing as npt
+
+    from recognizer.audio import AudioSource
 
 __all__ = [
     "AcousticScore",
@@ -33,6 +37,7 @@ __all__ = [
     "Phrase",
     "PhraseListName",
     "PhraseMatch",
+    "RecordedCall",
     "Samples",
     "Segment",
     "SegmentKind",
@@ -525,6 +530,29 @@ class CallReport:
     error: CallError | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
     signalling: SignallingEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCall:
+    """One recording to classify, and what is known of the call.
+
+    Attributes
+    ----------
+    source : path, bytes or binary file object
+    attempt : int
+        Number of this attempt among those that count, from 1.
+    channel : `auto`, `mix`, number from 0, or None for the default
+    called_on : date or None
+        Day of the call, for the comment line; None: today.
+    name : str or None
+        What to call the recording in the report; None: its path.
+    """
+
+    source: AudioSource
+    attempt: int = 1
+    channel: str | int | None = None
+    called_on: dt.date | None = None
+    name: str | None = None
 
 
 def total_duration_s(segments: Iterable[Segment], kind: SegmentKind) -> float:

@@ -274,7 +274,8 @@ class Watcher:
         name = written_path(path)
         recording = Recording(path=path, name=name, facts=self._finder.facts(path))
         job = job_of(recording, attempt=self._options.attempt, channel=self._options.channel)
-        self._running[self._pool.submit(job)] = Todo(recording, identity)
+        (future,) = self._pool.submit_together([job])
+        self._running[future] = Todo(recording, identity)
 
     def _collect(self, timeout_s: float | None) -> None:
         """Log what is finished, waiting up to `timeout_s` for it (None: as long as it takes)."""

@@ -1,9 +1,10 @@
 """Recognisers in processes of their own, so that a decoder that crashes or hangs costs one file.
 
-A `Worker` is one child process that loaded the models once and is given one recording at a time
-over a pipe; the children share nothing. Whoever calls `Worker.run` always gets a `CallReport`
-back: where the process died or took too long it is replaced, and the report says why. Used by
-`batch`, `watch`, the HTTP API and the actors of `cluster`.
+A `Worker` is one child process that loaded the models once and is given recordings over a pipe, one
+or a few together; the children share nothing. Whoever calls `Worker.run` always gets a `CallReport`
+back: where the process died or took too long it is replaced, and the report says why. What was
+given together and lost with its process is done again one by one. Used by `batch`, `watch`, the
+HTTP API and the actors of `cluster`.
 
 What this does not guard against: a machine that is out of disk or memory for everybody.
 """
@@ -18,7 +19,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -29,7 +30,7 @@ from typing import Any, Literal, Protocol, Self
 from recognizer.errors import AudioError, EngineError, RecognizerError
 from recognizer.settings import Settings
 from recognizer.signalling import SignallingCode, SignallingTable, load_signalling
-from recognizer.types import CallError, CallReport
+from recognizer.types import CallError, CallReport, RecordedCall
 
 __all__ = [
     "Finished",
@@ -40,7 +41,7 @@ __all__ = [
     "WorkerPool",
     "failed_report",
     "load_recognizer",
-    "run_job",
+    "run_jobs",
 ]
 
 
@@ -57,6 +58,20 @@ class RecognizerLike(Protocol):
         name: str | None = None,
     ) -> CallReport:
         """Return the report on one recording; never raises for a bad one."""
+
+    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[tuple[int, CallReport]]:
+        """Yield the place and the report of each of several calls, in any order."""
+        for place, call in enumerate(calls):
+            yield (
+                place,
+                self.recognize(
+                    call.source,
+                    attempt=call.attempt,
+                    channel=call.channel,
+                    called_on=call.called_on,
+                    name=call.name,
+                ),
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +118,8 @@ class Finished:
 class TimeLimits:
     """How long a worker may be silent, seconds, before it is taken for hung.
 
-    The limit of one recording is `base_s` + `per_audio_s` for each of its seconds.
+    The limit of one recording is `base_s` + `per_audio_s` for each of its seconds, that of several
+    given together `base_s` + `per_audio_s` for all of their seconds.
     """
 
     start_s: float = 300.0
@@ -111,7 +127,7 @@ class TimeLimits:
     per_audio_s: float = 4.0
 
     def of(self, duration_s: float) -> float:
-        """Return the limit for a recording, seconds."""
+        """Return the limit for recordings of so many seconds together, seconds."""
         return self.base_s + self.per_audio_s * duration_s
 
 
@@ -134,46 +150,68 @@ def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) ->
     )
 
 
-def run_job(
+def run_jobs(
     recognizer: RecognizerLike,
-    job: Job,
+    jobs: Sequence[Job],
     table: SignallingTable,
     say_duration: Callable[[float], object] = lambda _: None,
-) -> Finished:
-    """Recognise one recording in this process.
+) -> Iterator[tuple[int, Finished]]:
+    """Recognise recordings in this process; yield the place and the result of each when it is done.
 
-    `say_duration` is told the length in seconds before recognition starts.
+    `say_duration` is told the length of each in seconds before recognition starts.
     """
+    accepted: dict[int, Job] = {}
+    for place, job in enumerate(jobs):
+        refused = _refusal(job, say_duration)
+        if refused is None:
+            accepted[place] = job
+        else:
+            yield place, Finished(refused)
+    places = list(accepted)
+    calls = [
+        RecordedCall(
+            source=Path(job.path),
+            attempt=job.attempt,
+            channel=job.channel,
+            called_on=job.called_on,
+            name=job.name,
+        )
+        for job in accepted.values()
+    ]
+    for index, report in recognizer.recognize_together(calls):
+        job = accepted[places[index]]
+        if job.codes:
+            regulation = getattr(recognizer, "regulation", None)
+            report = table.join(  # noqa: PLW2901  the same report, with what the network said
+                report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
+            )
+        # Asked after recognition: changed phrases are taken over before a recording is heard.
+        phrases = getattr(recognizer, "phrases", None)
+        yield (
+            places[index],
+            Finished(report, _digest(job.path), getattr(phrases, "version", None)),
+        )
+
+
+def _refusal(job: Job, say_duration: Callable[[float], object]) -> CallReport | None:
+    """Return the report on a recording that is longer than accepted; None if it is not."""
     from recognizer.audio import probe_audio  # noqa: PLC0415
 
     try:
         # `mix`: the length is all that is asked for, and choosing a channel takes listening.
         duration_s = probe_audio(Path(job.path), channel="mix").duration_s
     except AudioError:
-        duration_s = None  # the recogniser says what is wrong with it
-    if duration_s is not None:
-        say_duration(duration_s)
-        if job.max_duration_s is not None and duration_s > job.max_duration_s:
-            message = (
-                f"{job.name}: lasts {duration_s:.0f} s, at most {job.max_duration_s:.0f} s are "
-                "accepted; send the part that holds the announcement"
-            )
-            return Finished(failed_report(job.name, "too_long", message))
-    report = recognizer.recognize(
-        Path(job.path),
-        attempt=job.attempt,
-        channel=job.channel,
-        called_on=job.called_on,
-        name=job.name,
+        return None  # the recogniser says what is wrong with it
+    if duration_s is None:
+        return None
+    say_duration(duration_s)
+    if job.max_duration_s is None or duration_s <= job.max_duration_s:
+        return None
+    message = (
+        f"{job.name}: lasts {duration_s:.0f} s, at most {job.max_duration_s:.0f} s are "
+        "accepted; send the part that holds the announcement"
     )
-    if job.codes:
-        regulation = getattr(recognizer, "regulation", None)
-        report = table.join(
-            report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
-        )
-    # Asked after recognition: changed phrases are taken over before a recording is listened to.
-    phrases = getattr(recognizer, "phrases", None)
-    return Finished(report, _digest(job.path), getattr(phrases, "version", None))
+    return failed_report(job.name, "too_long", message)
 
 
 def _digest(path: str) -> str | None:
@@ -202,18 +240,30 @@ def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
     connection.send(("ready", None))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            job: Job = connection.recv()
-            connection.send(("done", _answer(recognizer, job, table, connection)))
+            jobs: tuple[Job, ...] = connection.recv()
+            for answer in _answers(recognizer, jobs, table, connection):
+                connection.send(("done", answer))
 
 
-def _answer(
-    recognizer: RecognizerLike, job: Job, table: SignallingTable, connection: Connection
-) -> Finished:
+def _answers(
+    recognizer: RecognizerLike, jobs: Sequence[Job], table: SignallingTable, connection: Connection
+) -> Iterator[tuple[int, Finished]]:
+    def say_duration(duration_s: float) -> None:
+        connection.send(("duration", duration_s))
+
+    left = dict(enumerate(jobs))
     try:
-        return run_job(recognizer, job, table, lambda s: connection.send(("duration", s)))
+        for place, finished in run_jobs(recognizer, jobs, table, say_duration):
+            del left[place]
+            yield place, finished
     except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
-        message = f"{job.name}: {type(problem).__name__}: {problem}"
-        return Finished(failed_report(job.name, "internal", message))
+        if len(jobs) == 1:
+            message = f"{jobs[0].name}: {type(problem).__name__}: {problem}"
+            yield 0, Finished(failed_report(jobs[0].name, "internal", message))
+            return
+        for place, job in left.items():  # whose bug it is shows when each is alone
+            for _, finished in _answers(recognizer, [job], table, connection):
+                yield place, finished
 
 
 def _die_with_parent() -> None:
@@ -315,12 +365,39 @@ class Worker:
             for repeated in (False, True):
                 self.start()
                 try:
-                    return self._ask(job)
+                    ((_, finished),) = self._ask([job])
                 except _LostError as lost:
                     self._discard()
                     if repeated or lost.kind == "time_limit":
                         return self._give_up(job, lost, time.monotonic() - began)
+                else:
+                    return finished
             raise AssertionError("unreachable")
+
+    def run_together(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Finished]]:
+        """Recognise recordings together; yield the place and the result of each when it is done.
+
+        Those that a dying or hanging process leaves unfinished are asked again one by one.
+
+        Raises
+        ------
+        EngineError
+            If no worker can be started at all.
+        WorkerClosedError
+            If `close` was called meanwhile.
+        """
+        left = dict(enumerate(jobs))
+        with self._running:
+            if len(left) > 1:
+                self.start()
+                try:
+                    for place, finished in self._ask(jobs):
+                        del left[place]
+                        yield place, finished
+                except _LostError:
+                    self._discard()
+            for place, job in left.items():
+                yield place, self.run(job)
 
     def close(self) -> None:
         """Kill the process, whatever it does; safe to call from another thread."""
@@ -352,20 +429,24 @@ class Worker:
         message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
         return Finished(failed_report(job.name, lost.kind, message, elapsed_s), _digest(job.path))
 
-    def _ask(self, job: Job) -> Finished:
+    def _ask(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Finished]]:
         assert self._pipe is not None
-        began = time.monotonic()
-        limit_s = self._limits.base_s
+        duration_s, n_left = 0.0, len(jobs)
         try:
-            self._pipe.send(job)
+            self._pipe.send(tuple(jobs))
         except OSError:
             raise self._death() from None
-        while True:
-            kind, value = self._receive(began + limit_s)
+        last_heard = time.monotonic()
+        while n_left:
+            # Of recordings given together the first is done when all were listened to.
+            kind, value = self._receive(last_heard + self._limits.of(duration_s))
             if kind == "done":
-                finished: Finished = value
-                return finished
-            limit_s = self._limits.of(value)
+                n_left -= 1
+                last_heard = time.monotonic()
+                answer: tuple[int, Finished] = value
+                yield answer
+            else:
+                duration_s += value
 
     def _receive(self, deadline: float) -> tuple[str, Any]:
         pipe, process = self._pipe, self._process
@@ -470,6 +551,18 @@ class WorkerPool:
         """
         return self._threads.submit(self._run, job, on_start)
 
+    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
+        """Queue jobs for one worker; each future raises only what `Worker.run_together` raises."""
+        futures: list[Future[Finished]] = [Future() for _ in jobs]
+
+        def forget(running: Future[None]) -> None:
+            if running.cancelled():
+                for future in futures:
+                    future.cancel()
+
+        self._threads.submit(self._run_together, jobs, futures).add_done_callback(forget)
+        return futures
+
     def close(self) -> None:
         """Kill the workers and forget what is queued; what is finished stays finished."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -482,6 +575,18 @@ class WorkerPool:
         try:
             on_start()
             return worker.run(job)
+        finally:
+            self._idle.put(worker)
+
+    def _run_together(self, jobs: Sequence[Job], futures: Sequence[Future[Finished]]) -> None:
+        worker = self._idle.get()
+        try:
+            for place, finished in worker.run_together(jobs):
+                futures[place].set_result(finished)
+        except RecognizerError as problem:
+            for future in futures:
+                if not future.done():
+                    future.set_exception(problem)
         finally:
             self._idle.put(worker)
 

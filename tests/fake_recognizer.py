@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -20,12 +22,14 @@ from recognizer.audio.sources import open_source
 from recognizer.errors import AudioError, ModelError
 from recognizer.policy import load_regulation
 from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
+from recognizer.web.jobs import InProcessRunner
+from recognizer.workers import Finished, Job, RecognizerLike
 
 DAMAGED = "not a recording"
 PHRASES_VERSION = "0123456789ab"
 
 
-class FakeRecognizer:
+class FakeRecognizer(RecognizerLike):
     def __init__(self, log: Path | None = None) -> None:
         self.regulation = load_regulation()
         self.phrases = SimpleNamespace(version=PHRASES_VERSION)
@@ -103,3 +107,12 @@ def load_nothing() -> FakeRecognizer:
 def loader(log: Path | None = None) -> Any:
     """Return a picklable `load` for workers."""
     return partial(load_fake, log)
+
+
+class InProcess(InProcessRunner):
+    """A worker pool without processes."""
+
+    n_workers = 1
+
+    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
+        return [self.submit(job) for job in jobs]

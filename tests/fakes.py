@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.errors import EngineError
 from recognizer.types import AcousticScore, Audio, Transcript, Word
 
@@ -40,6 +40,7 @@ class ScriptedEngine:
         self._script = script or {}
         self._default = default or ScriptedSpeech("")
         self.heard: list[Audio] = []
+        self.together: list[int] = []
 
     def listen(self, audio: Audio) -> ScriptedUtterance:
         if audio.sample_rate != ENGINE_SAMPLE_RATE:
@@ -48,6 +49,9 @@ class ScriptedEngine:
             raise EngineError(f"{audio.source}: expected up to {MAX_UTTERANCE_S} s of speech")
         self.heard.append(audio)
         return ScriptedUtterance(self._script.get(audio.source, self._default), audio)
+
+    def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
+        self.together.append(len(utterances))
 
 
 class ScriptedUtterance:

@@ -43,6 +43,7 @@ from recognizer.types import (
 from recognizer.web.access import Access, Role
 from recognizer.web.app import create_app
 from recognizer.web.page import page_of
+from recognizer.workers import RecognizerLike
 
 RATE = 8000
 SPEECH_START_S, SPEECH_END_S, DURATION_S = 5.5, 9.0, 10.0
@@ -96,7 +97,7 @@ def recording(seconds: float = DURATION_S, seed: int = 1) -> bytes:
     return file.getvalue()
 
 
-class ScriptedRecognizer:
+class ScriptedRecognizer(RecognizerLike):
     """Hears what the name says before ``--``: a key of `SPOKEN`, an outcome, else it is damaged."""
 
     def __init__(self) -> None:

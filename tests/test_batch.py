@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_recognizer import FakeRecognizer, load_nothing, loader
+from fake_recognizer import FakeRecognizer, InProcess, load_nothing, loader
 
 from recognizer.batch import Summary, job_of, pending, run_batch
 from recognizer.batch_report import needs_person, write_html_report
@@ -25,15 +27,10 @@ from recognizer.recordings import FactFinder, Recording, read_manifest, recordin
 from recognizer.results import ResultLog, read_results
 from recognizer.signalling import SignallingCode
 from recognizer.types import CallOutcome, CallReport
-from recognizer.web.jobs import InProcessRunner
-from recognizer.workers import TimeLimits, WorkerPool
+from recognizer.workers import Finished, Job, TimeLimits, WorkerPool
 
 PROGRAM = Path(__file__).with_name("batch_program.py")
 PLAIN = FactFinder()
-
-
-class InProcess(InProcessRunner):
-    n_workers = 1
 
 
 def write(folder: Path, **contents: str) -> Path:
@@ -71,6 +68,34 @@ def outcomes(results: Path) -> dict[str, str]:
         Path(line["recording"]).stem: line["outcome"] or line["error"]["kind"]
         for line in read_results(results)
     }
+
+
+class Groups(InProcess):
+    """Keeps how many recordings were given together."""
+
+    n_workers = 2
+
+    def __init__(self) -> None:
+        super().__init__(FakeRecognizer())
+        self.sizes: list[int] = []
+
+    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
+        self.sizes.append(len(jobs))
+        return super().submit_together(jobs)
+
+
+def test_recordings_go_out_in_groups_that_shrink_so_that_all_workers_end_together(
+    tmp_path: Path,
+) -> None:
+    calls = write(tmp_path / "calls", **{f"c{i:03}": "silence" for i in range(100)})
+    summary, pool = Summary(), Groups()
+    with ResultLog(tmp_path / "r.jsonl") as log:
+        run_batch(pending(recordings_in([calls], PLAIN), log, summary), pool, log, summary)
+    pool.close()
+    assert sum(pool.sizes) == summary.n_done == 100
+    assert pool.sizes[0] == 16
+    assert pool.sizes == sorted(pool.sizes, reverse=True)
+    assert pool.sizes[-1] == 1
 
 
 def test_files_that_crash_hang_or_are_damaged_cost_themselves_only(tmp_path: Path) -> None:

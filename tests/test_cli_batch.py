@@ -5,19 +5,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from fake_recognizer import PHRASES_VERSION, FakeRecognizer
+from fake_recognizer import PHRASES_VERSION, FakeRecognizer, InProcess
 from typer.testing import CliRunner, Result
 
 from recognizer import workers
 from recognizer.cli import app
 from recognizer.journal import Journal
 from recognizer.results import read_results
-from recognizer.web.jobs import InProcessRunner
 
 
-class InProcessPool(InProcessRunner):
-    """A worker pool without processes."""
-
+class InProcessPool(InProcess):
     def __init__(self, _load: Any, n_workers: int, **_more: Any) -> None:
         super().__init__(FakeRecognizer())
         self.n_workers = n_workers

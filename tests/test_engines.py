@@ -8,7 +8,7 @@ import importlib.resources
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -118,6 +118,18 @@ def test_words_lie_in_the_recording_one_after_another(case: Case, utterance: Utt
 def test_words_spread_over_the_whole_speech(case: Case, utterance: Utterance) -> None:
     words = utterance.transcript.words
     assert words[-1].end_s - words[0].start_s > case.audio.duration_s / 2
+
+
+def test_transcripts_worked_out_together_are_those_worked_out_alone(
+    case: Case, utterance: Utterance
+) -> None:
+    half = case.audio.samples[: len(case.audio.samples) // 2]
+    stretches = [case.audio, replace(case.audio, samples=half), case.audio]
+    together = [case.engine.listen(audio) for audio in stretches]
+    case.engine.transcribe_together(together)
+    alone = case.engine.listen(stretches[1]).transcript
+    expected = [utterance.transcript, alone, utterance.transcript]
+    assert [each.transcript for each in together] == expected
 
 
 def test_confidences_are_probabilities(utterance: Utterance) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
@@ -13,13 +14,14 @@ from fakes import ScriptedEngine, ScriptedSpeech
 
 from recognizer import recognize
 from recognizer.calibration import load_calibration
+from recognizer.errors import EngineError
 from recognizer.phrases import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.policy import load_regulation
 from recognizer.report_json import report_to_dict
 from recognizer.settings import PhraseSettings
 from recognizer.tone_plans import load_tone_plan
-from recognizer.types import CallOutcome, CallReport, NextStep
+from recognizer.types import CallOutcome, CallReport, NextStep, RecordedCall
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"
@@ -166,3 +168,62 @@ def test_one_shot_function_classifies_a_file() -> None:
     assert report.decision is not None
     assert report.decision.final
     assert report.decision.attempt == 3
+
+
+# -- several calls side by side ----------------------------------------------------------------
+
+SPOKEN = [
+    SAMPLES / name
+    for name in ("1-does-not-exist-human.wav", "2-temporarily-blocked.alaw", "7-busy.ulaw")
+]
+
+
+def answers(reports: Iterable[tuple[int, CallReport]]) -> dict[int, dict[str, object]]:
+    times = {"elapsed_s", "stage_s"}
+    return {
+        place: {name: value for name, value in checked(report).items() if name not in times}
+        for place, report in reports
+    }
+
+
+@pytest.mark.model
+def test_calls_recognised_together_get_the_answers_they_get_alone(whisper: Recognizer) -> None:
+    calls = [RecordedCall(source=path, attempt=3, called_on=DAY) for path in (*SPOKEN, *SPOKEN)]
+    alone = [whisper.recognize(path, attempt=3, called_on=DAY) for path in (*SPOKEN, *SPOKEN)]
+    assert answers(whisper.recognize_together(calls)) == answers(enumerate(alone))
+
+
+def test_only_calls_with_speech_are_decoded_together() -> None:
+    recognizer, engine = scripted(ScriptedSpeech("номер не существует"))
+    assert len(list(recognizer.recognize_together([RecordedCall(source=p) for p in SPOKEN]))) == 3
+    assert engine.together == [2]
+
+
+def test_a_bad_recording_among_several_costs_itself_only(tmp_path: Path) -> None:
+    recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
+    bad = tmp_path / "text.wav"
+    bad.write_text("no sound")
+    calls = [RecordedCall(source=path) for path in (SPOKEN[0], bad, SPOKEN[1])]
+    reports = dict(recognizer.recognize_together(calls))
+    assert [reports[i].error is None for i in range(3)] == [True, False, True]
+
+
+def test_what_cannot_be_decoded_together_is_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer, engine = scripted(ScriptedSpeech("номер не существует"))
+
+    def fail(_utterances: object) -> None:
+        raise EngineError("out of memory")
+
+    monkeypatch.setattr(engine, "transcribe_together", fail)
+    reports = dict(recognizer.recognize_together([RecordedCall(source=p) for p in SPOKEN[:2]]))
+    assert [reports[i].error for i in range(2)] == [None, None]
+
+
+def test_recordings_are_closed_when_nobody_waits_for_the_rest() -> None:
+    recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
+    files = [path.open("rb") for path in SPOKEN[:2]]
+    reports = recognizer.recognize_together([RecordedCall(source=file) for file in files])
+    next(reports)
+    del reports  # warnings are errors: a recording left open would be one
+    for file in files:
+        file.close()

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_recognizer import FakeRecognizer
+from fake_recognizer import FakeRecognizer, InProcess
 
 from recognizer.completeness import Candidates, files_being_written
 from recognizer.recordings import FactFinder, identify
 from recognizer.results import ResultLog, read_results
 from recognizer.seen_files import SeenFiles
 from recognizer.watch import Watcher, WatchOptions
-from recognizer.web.jobs import InProcessRunner
 
 TESTS = Path(__file__).parent
 
@@ -131,10 +130,6 @@ def test_no_more_is_remembered_than_allowed_nor_taken_than_asked(tmp_path: Path)
 
 
 # -- watching ----------------------------------------------------------------------------------
-
-
-class InProcess(InProcessRunner):
-    n_workers = 1
 
 
 @contextmanager

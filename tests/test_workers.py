@@ -61,6 +61,38 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_that_file_only(
     assert worker.run(job(tmp_path, "silence")).report.error is None
 
 
+def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_does(
+    worker: Worker, tmp_path: Path
+) -> None:
+    contents = ["busy_tone", "segfault", "bug", "silence", "damaged", "hang"]
+    jobs = [job(tmp_path, content, f"{content}.wav") for content in contents]
+    answered = list(worker.run_together(jobs))
+    assert sorted(place for place, _ in answered) == list(range(len(jobs)))
+    kinds = {}
+    for place, finished in answered:
+        report = finished.report
+        assert report.recording == jobs[place].name
+        kinds[contents[place]] = report.error.kind if report.error else "recognised"
+    assert kinds == {
+        "busy_tone": "recognised",
+        "segfault": "worker_crashed",
+        "bug": "internal",
+        "silence": "recognised",
+        "damaged": "unreadable_audio",
+        "hang": "time_limit",
+    }
+
+
+def test_a_pool_that_is_closed_cancels_what_was_given_together_and_waits(tmp_path: Path) -> None:
+    pool = WorkerPool(loader(), 1)
+    taken = threading.Event()
+    pool.submit(job(tmp_path, "hang"), taken.set)
+    waiting = pool.submit_together([job(tmp_path, "silence", "next.wav")])
+    assert taken.wait(30)
+    pool.close()
+    assert [future.cancelled() for future in waiting] == [True]
+
+
 def test_a_worker_killed_by_chance_is_replaced_and_the_file_done(
     worker: Worker, tmp_path: Path
 ) -> None:

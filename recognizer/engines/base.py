@@ -78,3 +78,14 @@ class Engine(Protocol):
         EngineError
             If the rate is another one, the stretch is too long or empty, or the engine failed.
         """
+
+    def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
+        """Work out the transcripts of several utterances of this engine now, where that is cheaper.
+
+        Nothing else changes: each `transcript` is the one it would have been alone.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed; the transcripts can still be asked for one by one.
+        """

@@ -24,7 +24,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 from tokenizers import Tokenizer as TokenizerFile
 
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.errors import EngineError
 from recognizer.types import AcousticScore, Audio, Transcript, Word
 
@@ -36,6 +36,7 @@ _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchm
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_REST_TOKENS = 24  # enough to tell that more is said
 _SCORE_BATCH = 8
+_DECODE_BATCH = 8  # more gains little and delays the first result
 # A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice
 # is how carriers repeat an announcement.
 _LOOPS = (
@@ -82,6 +83,7 @@ class WhisperEngine:
                 f"{model_folder}: expected a Whisper model for CTranslate2: {problem}; "
                 f"`recognizer models verify {self.model}` says which file is wrong"
             ) from problem
+        self._decoder = _Decoder(self._model, self._tokenizer)
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
 
     def listen(self, audio: Audio) -> WhisperUtterance:
@@ -102,7 +104,89 @@ class WhisperEngine:
         encoded = self._model.encode(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None], np.float32))
         )
-        return WhisperUtterance(self._model, self._tokenizer, encoded, audio, self.model)
+        return WhisperUtterance(self._decoder, encoded, audio, self.model)
+
+    def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
+        """Decode several utterances at once, those of one encoder window together.
+
+        Each step of the decoder reads all its weights, for one text as for eight: twelve stretches
+        took 5.2 s one by one, 2.3 s by four (see benchmarks/README.md). Windows are not mixed:
+        padding one to another's length would change what is heard in it.
+        """
+        by_window: dict[int, list[WhisperUtterance]] = {}
+        for utterance in utterances:
+            if isinstance(utterance, WhisperUtterance) and not utterance.is_decoded:
+                by_window.setdefault(utterance.n_encoded, []).append(utterance)
+        for alike in by_window.values():
+            for first in range(0, len(alike), _DECODE_BATCH):
+                self._transcribe_alike(alike[first : first + _DECODE_BATCH])
+
+    def _transcribe_alike(self, utterances: Sequence[WhisperUtterance]) -> None:
+        encoded = np.concatenate([np.array(utterance.encoded) for utterance in utterances])
+        try:
+            found = self._decoder.generate(ctranslate2.StorageView.from_array(encoded))
+        except RuntimeError as problem:
+            raise EngineError(f"Whisper could not decode: {problem}") from problem
+        for utterance, generated in zip(utterances, found, strict=True):
+            utterance.take_decoded(generated)
+
+
+class _Generated(NamedTuple):
+    """Text tokens, and the mean natural logarithm of their probabilities."""
+
+    tokens: list[int]
+    score: float
+
+
+class _Decoder:
+    """The decoder's half of a model, with the tokens it starts from."""
+
+    def __init__(self, model: ctranslate2.models.Whisper, tokenizer: Tokenizer) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+
+    def generate(
+        self,
+        encoded: ctranslate2.StorageView,
+        first: Sequence[int] = (),
+        *,
+        limit: int | None = None,
+    ) -> list[_Generated]:
+        """Decode greedily, each stretch of a batch by itself.
+
+        Parameters
+        ----------
+        encoded : StorageView
+            Shape (n_stretches, n_encoded, n_features).
+        first : sequence of int
+            Text tokens that are given.
+        limit : int or None
+            Tokens added to them at most; None: as many as can be spoken in the window.
+
+        Raises
+        ------
+        RuntimeError
+            From CTranslate2.
+        """
+        n_stretches, n_encoded = encoded.shape[:2]
+        if limit is None:
+            limit = round(n_encoded * 2 / _FRAMES_PER_S * _MAX_TOKENS_PER_S)
+        start = [*self.tokenizer.sot_sequence, self.tokenizer.no_timestamps, *first]
+        results = self.model.generate(
+            encoded,
+            [start] * n_stretches,
+            beam_size=1,
+            max_length=min(448, len(start) + limit),
+            return_scores=True,
+            suppress_blank=not first,
+        )
+        return [
+            _Generated(
+                [t for t in result.sequences_ids[0] if t < self.tokenizer.eot],
+                float(result.scores[0]),
+            )
+            for result in results
+        ]
 
 
 class WhisperUtterance:
@@ -110,23 +194,49 @@ class WhisperUtterance:
 
     def __init__(
         self,
-        model: ctranslate2.models.Whisper,
-        tokenizer: Tokenizer,
+        decoder: _Decoder,
         encoded: ctranslate2.StorageView,
         audio: Audio,
         model_name: str,
     ) -> None:
-        self._model = model
-        self._tokenizer = tokenizer
-        self._encoded = encoded
+        self._decoder = decoder
+        self._tokenizer = decoder.tokenizer
         self._audio = audio
         self._model_name = model_name
         self._scores: dict[str, AcousticScore] = {}
+        self._decoded: _Generated | None = None
+        self.encoded = encoded
+
+    @property
+    def n_encoded(self) -> int:
+        """Length of the encoder's output, 50 a second of the window."""
+        return int(self.encoded.shape[1])
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether the free decoding is done."""
+        return self._decoded is not None
 
     @cached_property
     def transcript(self) -> Transcript:
         """What was heard without any hint."""
-        return self._decode()
+        if self._decoded is None:
+            self._decoded = self._generate([])
+        text = self._tokenizer.decode(self._decoded.tokens).strip()
+        plain = _without_loops(text)
+        tokens = self._decoded.tokens if plain == text else self._tokenizer.encode(" " + plain)
+        return Transcript(
+            text=plain,
+            words=self._words(tokens, plain) if plain else (),
+            language=str(self._tokenizer.language_code),
+            engine=WhisperEngine.name,
+            model=self._model_name,
+            confidence=math.exp(min(0.0, self._decoded.score)),
+        )
+
+    def take_decoded(self, decoded: _Generated) -> None:
+        """Take the free decoding that was made together with others'."""
+        self._decoded = decoded
 
     def rest_after(self, text: str) -> str:
         """Return what the decoder adds to a text before it ends: `score` knows no end of text."""
@@ -138,7 +248,7 @@ class WhisperUtterance:
 
     def language_probability(self, language: str) -> float:
         """Return how probable it is that `language` (ISO 639-1) is spoken here, 0-1."""
-        found = dict(self._model.detect_language(self._encoded)[0])
+        found = dict(self._decoder.model.detect_language(self.encoded)[0])
         return float(found.get(f"<|{language}|>", 0.0))
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
@@ -164,13 +274,13 @@ class WhisperUtterance:
         self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs, tuple(words))
 
     def _align(self, tokens: list[list[int]]) -> Sequence[Any]:
-        encoded = self._encoded
+        encoded = self.encoded
         if len(tokens) > 1:
             repeated = np.repeat(np.array(encoded), len(tokens), axis=0)
             encoded = ctranslate2.StorageView.from_array(repeated)
         n_frames = round(self._audio.duration_s * _FRAMES_PER_S)
         try:
-            aligned: Sequence[Any] = self._model.align(
+            aligned: Sequence[Any] = self._decoder.model.align(
                 encoded, list(self._tokenizer.sot_sequence), tokens, [n_frames] * len(tokens)
             )
         except RuntimeError as problem:
@@ -179,39 +289,13 @@ class WhisperUtterance:
             )
         return aligned
 
-    def _decode(self) -> Transcript:
-        limit = round(self._audio.duration_s * _MAX_TOKENS_PER_S) + 16
-        result = self._generate([], limit=limit)
-        text = self._tokenizer.decode(result.tokens).strip()
-        plain = _without_loops(text)
-        tokens = result.tokens if plain == text else self._tokenizer.encode(" " + plain)
-        return Transcript(
-            text=plain,
-            words=self._words(tokens, plain) if plain else (),
-            language=str(self._tokenizer.language_code),
-            engine=WhisperEngine.name,
-            model=self._model_name,
-            confidence=math.exp(min(0.0, result.score)),
-        )
-
-    def _generate(self, first: Sequence[int], *, limit: int) -> _Generated:
-        """Decode greedily, at most `limit` tokens after the first text tokens."""
-        start = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps, *first]
+    def _generate(self, first: Sequence[int], *, limit: int | None = None) -> _Generated:
         try:
-            result = self._model.generate(
-                self._encoded,
-                [start],
-                beam_size=1,
-                max_length=min(448, len(start) + limit),
-                return_scores=True,
-                suppress_blank=not first,
-            )[0]
+            return self._decoder.generate(self.encoded, first, limit=limit)[0]
         except RuntimeError as problem:
             raise EngineError(f"{self._audio.source}: Whisper could not decode: {problem}") from (
                 problem
             )
-        tokens = [t for t in result.sequences_ids[0] if t < self._tokenizer.eot]
-        return _Generated(tokens, float(result.scores[0]))
 
     def _words(self, tokens: list[int], text: str) -> tuple[Word, ...]:
         alignment = self._align([tokens])[0]
@@ -238,13 +322,6 @@ class WhisperUtterance:
                 )
             first = last
         return _merge_punctuation(words)
-
-
-class _Generated(NamedTuple):
-    """Text tokens, and the mean natural logarithm of their probabilities."""
-
-    tokens: list[int]
-    score: float
 
 
 def _without_loops(text: str) -> str:

@@ -39,7 +39,7 @@ import numpy.typing as npt
 import vosk
 from rapidfuzz.distance import Levenshtein
 
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.errors import EngineError
 from recognizer.types import AcousticScore, Audio, Transcript, Word
 
@@ -102,6 +102,9 @@ class VoskEngine:
                 f"got {audio.duration_s:.2f} s"
             )
         return VoskUtterance(self, audio)
+
+    def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
+        """Do nothing: a decoder of Vosk takes one stretch at a time."""
 
     def stream(self) -> VoskStream:
         """Return a recogniser that takes its sound piece by piece."""

@@ -32,7 +32,7 @@ from recognizer.workers import (
     RecognizerLike,
     WorkerClosedError,
     failed_report,
-    run_job,
+    run_jobs,
 )
 
 __all__ = [
@@ -176,7 +176,8 @@ class InProcessRunner:
 
     def _run(self, job: Job, on_start: Callable[[], object]) -> Finished:
         on_start()
-        return run_job(self._recognizer, job, load_signalling())
+        ((_, finished),) = run_jobs(self._recognizer, [job], load_signalling())
+        return finished
 
 
 Record = Callable[[Request, Finished], dict[str, Any]]
