@@ -64,7 +64,6 @@ class Attempts(Protocol):
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
-        phrases_version: str | None = None,
     ) -> Any:
         """Record an attempt and decide it."""
 
@@ -267,7 +266,6 @@ def keep_report(
             number=number,
             digest=finished.sha256,
             called_at=None if called_at is None else _aware(called_at),
-            phrases_version=finished.phrases_version,
         )
     except ContactError as problem:
         line["journal"] = {"attempt_id": None, "error": str(problem)}

@@ -237,7 +237,6 @@ class Journal:
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
-        phrases_version: str | None = None,
     ) -> AttemptRecord:
         """Record what was heard, decide it with the card and the count, add the comment line.
 
@@ -257,7 +256,6 @@ class Journal:
             `recording_digest` of the recording; None: never the same as another.
         called_at : datetime or None
             Moment of the call, aware; None: now.
-        phrases_version : str or None
 
         Raises
         ------
@@ -274,7 +272,7 @@ class Journal:
             there = _same_recording(session, key, digest)
             if there is not None:
                 return attempt_record(session, there)
-            attempt = _attempt_row(report, phrases_version)
+            attempt = _attempt_row(report)
             attempt.contact_id = None if row is None else row.id
             attempt.contact_key = key
             attempt.number = _e164(number)
@@ -294,7 +292,6 @@ class Journal:
         contact: str | None = None,
         number: str | None = None,
         called_at: dt.datetime | None = None,
-        phrases_version: str | None = None,
     ) -> tuple[CallReport, AttemptRecord]:
         """Record a classification with its recording; return it with the journal's decision.
 
@@ -317,7 +314,6 @@ class Journal:
             number=number,
             digest=digest,
             called_at=called_at,
-            phrases_version=phrases_version,
         )
         decision = None if attempt.decision is None else attempt.decision.decision
         return dataclasses.replace(report, decision=decision), attempt
@@ -657,7 +653,7 @@ def _same_recording(session: Session, key: str, digest: str | None) -> AttemptRo
     )
 
 
-def _attempt_row(report: CallReport, phrases_version: str | None) -> AttemptRow:
+def _attempt_row(report: CallReport) -> AttemptRow:
     from recognizer.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages
 
     written: dict[str, Any] = {**report_to_dict(report), "decision": None}
@@ -675,7 +671,7 @@ def _attempt_row(report: CallReport, phrases_version: str | None) -> AttemptRow:
         error_message=None if report.error is None else report.error.message,
         report=written,
         software_version=_SOFTWARE_VERSION,
-        phrases_version=phrases_version,
+        phrases_version=report.phrases_version,
         engine=None if transcript is None else transcript.engine,
         model=None if transcript is None else transcript.model,
     )

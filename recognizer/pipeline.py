@@ -210,7 +210,7 @@ class Recognizer:
         except RecognizerError as problem:
             error = CallError(problem.kind, str(problem))
             report = CallReport(label, None, None, None, 0.0, error)
-        return explained(report, self.regulation)
+        return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
 
     def _classify(
         self, call: RecordedCall, label: str, stages: _Stopwatch

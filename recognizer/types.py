@@ -520,7 +520,10 @@ class SignallingEvidence:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """Everything about one recording: the object behind a line of `--format jsonl`."""
+    """Everything about one recording: the object behind a line of `--format jsonl`.
+
+    `phrases_version` is the `PhraseBook.version` it was recognised with.
+    """
 
     recording: str
     evidence: Evidence | None
@@ -530,6 +533,7 @@ class CallReport:
     error: CallError | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
     signalling: SignallingEvidence | None = None
+    phrases_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,13 +105,10 @@ class Finished:
     ----------
     sha256 : str or None
         Of the file's content; None if it could not be read.
-    phrases_version : str or None
-        `PhraseBook.version` it was recognised with; None if it was not recognised.
     """
 
     report: CallReport
     sha256: str | None = None
-    phrases_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,12 +182,7 @@ def run_jobs(
             report = table.join(  # noqa: PLW2901  the same report, with what the network said
                 report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
             )
-        # Asked after recognition: changed phrases are taken over before a recording is heard.
-        phrases = getattr(recognizer, "phrases", None)
-        yield (
-            places[index],
-            Finished(report, _digest(job.path), getattr(phrases, "version", None)),
-        )
+        yield places[index], Finished(report, _digest(job.path))
 
 
 def _refusal(job: Job, say_duration: Callable[[float], object]) -> CallReport | None:

@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from datetime import date
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from recognizer.audio.sources import open_source
@@ -32,7 +31,6 @@ PHRASES_VERSION = "0123456789ab"
 class FakeRecognizer(RecognizerLike):
     def __init__(self, log: Path | None = None) -> None:
         self.regulation = load_regulation()
-        self.phrases = SimpleNamespace(version=PHRASES_VERSION)
         self._log = log
 
     def recognize(
@@ -77,6 +75,7 @@ class FakeRecognizer(RecognizerLike):
             outcome=Outcome(kind, 0.9, None, "the file says so"),
             decision=self.regulation.decide_outcome(kind, attempt=attempt, on=called_on),
             elapsed_s=0.001,
+            phrases_version=PHRASES_VERSION,
         )
 
 

@@ -267,7 +267,6 @@ class FakeJournal:
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
-        phrases_version: str | None = None,
     ) -> Any:
         if contact == "nobody":
             raise ContactError("nobody: no such card")

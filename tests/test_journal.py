@@ -651,9 +651,11 @@ def test_the_overview_counts_what_is_in_force(journal: Journal) -> None:
 
 def test_versions_are_kept_with_every_attempt(journal: Journal) -> None:
     attempt = journal.record_attempt(
-        spoken(O.TEMPORARILY_BLOCKED, "номер временно заблокирован"),
+        dataclasses.replace(
+            spoken(O.TEMPORARILY_BLOCKED, "номер временно заблокирован"),
+            phrases_version="phrases-7",
+        ),
         contact="1001",
-        phrases_version="phrases-7",
     )
     assert attempt.software_version
     assert (attempt.phrases_version, attempt.engine, attempt.model) == (

@@ -14,7 +14,6 @@ from recognizer.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recognizer.pipeline import Recognizer
     from recognizer.settings import Settings
     from recognizer.types import CallReport
 
@@ -116,7 +115,7 @@ def classify(
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
     table, codes = load_signalling(), codes_of(sip_code, q850)
-    keep = _keeper(contact, number, recognizer)
+    keep = _keeper(contact, number)
     failed = bool(unsearched)
 
     def reports() -> Iterator[CallReport]:
@@ -132,9 +131,7 @@ def classify(
         raise typer.Exit(1)
 
 
-def _keeper(
-    contact: str | None, number: str | None, recognizer: Recognizer
-) -> Callable[[CallReport, Path], CallReport]:
+def _keeper(contact: str | None, number: str | None) -> Callable[[CallReport, Path], CallReport]:
     """Return what gives a report the journal's decision; without a contact, nothing does."""
     if contact is None and number is None:
         return lambda report, _: report
@@ -150,7 +147,6 @@ def _keeper(
             path,
             contact=contact,
             number=number,
-            phrases_version=recognizer.phrases.version,
         )
         return decided
 
