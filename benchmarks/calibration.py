@@ -43,9 +43,10 @@ _NAMES = tuple(name for name in Coefficients.__struct_fields__ if name != "inter
 _SIGNS = {
     "score": 1,
     "letters": 1,
+    "length": 1,
+    "share": 1,
     "gap": 1,
     "margin": 1,
-    "mean_logprob": 1,
     "worst_word_logprob": 1,
 }
 

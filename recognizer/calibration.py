@@ -18,9 +18,10 @@ from recognizer.errors import DataFileError
 __all__ = ["Calibration", "Coefficients", "Figures", "limited", "load_calibration"]
 
 # Figures beyond these say no more.
+_MAX_LENGTH = 20  # letters: so many do not agree by chance
 _MAX_MARGIN_NATS = 20.0
-_MAX_GAP_NATS = 40.0
-_MIN_MEAN_LOGPROB = -4.0
+_MAX_GAP_NATS = 4.0  # per token
+_MIN_HEARD_LOGPROB = -3.0
 _MIN_WORST_WORD_NATS = -20.0
 
 
@@ -31,10 +32,15 @@ class Figures(msgspec.Struct, frozen=True):
     ----------
     score : 0-100, how well the text matches, word by word.
     letters : 0-100, how much of the wording is among the letters that were heard; 0 without sound.
-    gap : nats by which the listed wording, put in place, explains the sound better than the best
-        hypothesis; <= 0 as a rule; 0 without sound.
+    length : letters of the wording: a short one is like what was garbled by chance; 0 without
+        sound.
+    share : 0-1, the wording's letters as a share of all that were heard: how much of what was said
+        it explains; 0 without sound.
+    gap : nats a token by which the listed wording, put in place, explains the sound better than
+        the best hypothesis; <= 0 as a rule; 0 without sound.
     margin : nats ahead of the best other outcome; 0 without sound.
-    mean_logprob : natural logarithm, mean over the tokens of the version; 0 without sound.
+    heard_logprob : natural logarithm, mean over the tokens of the best hypothesis; 0 without sound.
+        The clearer the speech was, the more a gap says.
     worst_word_logprob : natural logarithm of the wording's least probable word; 0 without sound.
     n_live_words : words outside the wording that only a person says.
     unknown_share : 0-1, share of the words outside the wording that no announcement uses.
@@ -42,9 +48,11 @@ class Figures(msgspec.Struct, frozen=True):
 
     score: float
     letters: float = 0.0
+    length: int = 0
+    share: float = 0.0
     gap: float = 0.0
     margin: float = 0.0
-    mean_logprob: float = 0.0
+    heard_logprob: float = 0.0
     worst_word_logprob: float = 0.0
     n_live_words: int = 0
     unknown_share: float = 0.0
@@ -56,9 +64,11 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intercept: float
     score: float
     letters: float
+    length: float
+    share: float
     gap: float
     margin: float
-    mean_logprob: float
+    heard_logprob: float
     worst_word_logprob: float
     n_live_words: float
     unknown_share: float
@@ -76,9 +86,11 @@ def limited(figures: Figures) -> dict[str, float]:
     return {
         "score": figures.score,
         "letters": figures.letters,
+        "length": float(min(figures.length, _MAX_LENGTH)),
+        "share": figures.share,
         "gap": max(-_MAX_GAP_NATS, min(figures.gap, _MAX_GAP_NATS)),
         "margin": max(-_MAX_MARGIN_NATS, min(figures.margin, _MAX_MARGIN_NATS)),
-        "mean_logprob": max(_MIN_MEAN_LOGPROB, figures.mean_logprob),
+        "heard_logprob": max(_MIN_HEARD_LOGPROB, figures.heard_logprob),
         "worst_word_logprob": max(_MIN_WORST_WORD_NATS, figures.worst_word_logprob),
         "n_live_words": float(figures.n_live_words),
         "unknown_share": figures.unknown_share,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from recognizer import likeness
 from recognizer.alignment import TranscriptWords
@@ -17,7 +18,7 @@ from recognizer.matching import Matcher
 from recognizer.normalization import normalize, sound_alike
 from recognizer.types import CallOutcome, PhraseMatch
 
-__all__ = ["NearestWordings", "letters_ratio"]
+__all__ = ["LettersCompared", "NearestWordings", "compare_letters", "letters_ratio"]
 
 _CHANCE = 55.0  # partial ratio that unrelated Russian letters reach
 _MIN_LETTERS = 12  # anything shorter is found in whatever was garbled
@@ -99,9 +100,31 @@ class NearestWordings:
         )
 
 
+class LettersCompared(NamedTuple):
+    """How like what was heard a wording is, letter by letter.
+
+    Attributes
+    ----------
+    ratio : 0-100, how much of the wording is among the letters heard (RapidFuzz partial ratio).
+    length : letters of the wording.
+    share : 0-1, how much of what was heard the wording is long enough to explain.
+    """
+
+    ratio: float
+    length: int
+    share: float
+
+
+def compare_letters(text: str, heard: TranscriptWords) -> LettersCompared:
+    """Compare the letters of a wording, as they sound, with those heard."""
+    wanted, letters = _letters(sound_alike(normalize(text)).split()), _letters(heard.sounds)
+    share = min(1.0, len(wanted) / max(1, len(letters)))
+    return LettersCompared(_letters_ratio(wanted, letters), len(wanted), share)
+
+
 def letters_ratio(text: str, heard: TranscriptWords) -> float:
-    """Return how much of a wording is among the letters heard, 0-100 (RapidFuzz partial ratio)."""
-    return _letters_ratio(_letters(sound_alike(normalize(text)).split()), _letters(heard.sounds))
+    """Return how much of a wording is among the letters heard, 0-100."""
+    return compare_letters(text, heard).ratio
 
 
 def _letters_ratio(wanted: str, letters: str) -> float:

@@ -18,7 +18,7 @@ from recognizer import likeness
 from recognizer.alignment import TranscriptWords
 from recognizer.calibration import Calibration, Figures
 from recognizer.matching import Matcher, cutoff_of
-from recognizer.nearest import letters_ratio
+from recognizer.nearest import compare_letters
 from recognizer.types import (
     CallOutcome,
     Outcome,
@@ -186,12 +186,16 @@ class SpeechJudge:
         if chosen.match is deciding and _is_better(chosen, hearing, stands_as_heard):
             told, end = chosen.score, deciding.first_word + len(deciding.phrase.text.split())
         text = self._figures(heard, deciding)
+        alike = compare_letters(deciding.phrase.text, heard)
+        lead = told.total_logprob - hearing.heard.total_logprob
         return deciding, Figures(
             score=text.score,
-            letters=letters_ratio(deciding.phrase.text, heard),
-            gap=told.total_logprob - hearing.heard.total_logprob,
+            letters=alike.ratio,
+            length=alike.length,
+            share=alike.share,
+            gap=lead / max(1, len(told.token_logprobs)),
             margin=chosen.told_logprob - max(others) if others else math.inf,
-            mean_logprob=told.mean_logprob,
+            heard_logprob=hearing.heard.mean_logprob,
             worst_word_logprob=min(told.word_logprobs[deciding.first_word : end], default=0.0),
             n_live_words=text.n_live_words,
             unknown_share=text.unknown_share,

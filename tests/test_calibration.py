@@ -15,9 +15,11 @@ FIGURES = st.builds(
     Figures,
     score=st.floats(0, 100),
     letters=st.floats(0, 100),
+    length=st.integers(0, 200),
+    share=st.floats(0, 1),
     gap=st.floats(-500, 500) | st.just(-math.inf),
     margin=st.floats(-500, 500) | st.just(math.inf),
-    mean_logprob=st.floats(-50, 0),
+    heard_logprob=st.floats(-50, 0) | st.just(-math.inf),
     worst_word_logprob=st.floats(-100, 0),
     n_live_words=st.integers(0, 50),
     unknown_share=st.floats(0, 1),
@@ -38,6 +40,8 @@ def test_more_likeness_never_lowers_the_confidence(figures: Figures, more: float
         **{
             **{f: getattr(figures, f) for f in figures.__struct_fields__},
             "letters": min(100.0, figures.letters + more),
+            "length": figures.length + round(more),
+            "share": min(1.0, figures.share + more),
             "worst_word_logprob": min(0.0, figures.worst_word_logprob + more),
         }
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from recognizer.alignment import TranscriptWords
 from recognizer.matching import Matcher
-from recognizer.nearest import NearestWordings, letters_ratio
+from recognizer.nearest import NearestWordings, compare_letters, letters_ratio
 from recognizer.phrases import load_phrases
 from recognizer.settings import PhraseSettings
 from recognizer.types import CallOutcome
@@ -53,6 +53,18 @@ def test_long_wording_is_not_found_by_a_part_of_it() -> None:
     heard = words("номер")
     assert letters_ratio("номер", heard) == 100.0
     assert letters_ratio("набранный вами номер не существует", heard) < 50.0
+
+
+def test_likeness_says_how_much_of_what_was_heard_a_wording_explains() -> None:
+    alone = compare_letters("номер не существует", words("номер не существует"))
+    followed = compare_letters(
+        "номер не существует", words("номер не существует перезвоните позднее")
+    )
+    assert (alone.ratio, alone.share) == (100.0, 1.0)
+    assert followed.ratio == 100.0
+    assert followed.length == alone.length
+    assert 0.4 < followed.share < 0.6
+    assert compare_letters("номер не существует", words("")).share <= 1.0
 
 
 def test_nothing_heard_is_near_nothing(nearest: NearestWordings) -> None:

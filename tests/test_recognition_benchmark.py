@@ -138,8 +138,8 @@ def test_the_report_counts_wrong_marks_and_abstentions() -> None:
 
 
 def test_fitted_confidence_follows_what_was_right() -> None:
-    near = Figures(score=90.0, letters=95.0, gap=-1.0, margin=20.0, mean_logprob=-0.3)
-    far = Figures(score=60.0, letters=55.0, gap=-20.0, margin=2.0, mean_logprob=-2.5)
+    near = Figures(score=90.0, letters=95.0, length=20, share=1.0, gap=-0.1, margin=20.0)
+    far = Figures(score=60.0, letters=55.0, length=13, share=0.5, gap=-2.0, margin=2.0)
     blocked = CallOutcome.BLOCKED
     examples = [Example(near, blocked, is_right=True)] * 45 + [Example(near, blocked, False)] * 5
     examples += [Example(far, blocked, is_right=True)] * 5 + [Example(far, blocked, False)] * 45
