@@ -17,6 +17,7 @@ from pathlib import Path
 
 from recognizer.audio import AudioSource, open_audio
 from recognizer.audio.reader import AudioReader
+from recognizer.audio.resampling import played_slower
 from recognizer.calibration import Calibration, load_calibration
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
@@ -26,10 +27,12 @@ from recognizer.matching import Matcher
 from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
 from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
 from recognizer.policy import Regulation, load_regulation
+from recognizer.second_hearing import SLOWER, bears_out, in_real_time
 from recognizer.segments import Scan, Scanner
 from recognizer.settings import Settings, load_settings
 from recognizer.tone_plans import TonePlan, load_tone_plan
 from recognizer.types import (
+    Audio,
     CallError,
     CallOutcome,
     CallReport,
@@ -185,7 +188,7 @@ class Recognizer:
             progress.elapsed_s += share_s
 
     def hearings(self, source: AudioSource) -> tuple[Hearing, ...]:
-        """Return what was heard in each stretch of speech of a recording; for calibration.
+        """Return what was heard at first in each stretch of speech; for calibration.
 
         Raises
         ------
@@ -193,12 +196,11 @@ class Recognizer:
             If the recording cannot be read or the engine fails.
         """
         with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
-            steps = self._listen(reader, self._scan(reader).segments, _Stopwatch())
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as done:
-                    return tuple(hearing for _, hearing in done.value)
+            stretches = _stretches(self._scan(reader).segments)
+            return tuple(
+                self._verifier.hear(self.engine.listen(reader.read(start_s, end_s)))
+                for start_s, end_s in stretches
+            )
 
     def steps(
         self, call: RecordedCall, stages: _Stopwatch
@@ -254,24 +256,39 @@ class Recognizer:
         Yields each stretch before its words are needed, and returns the verdicts.
         """
         heard: list[tuple[SpokenVerdict, Hearing]] = []
-        for start_s, end_s in _stretches(segments)[:_MAX_STRETCHES]:
+        for start_s, end_s in _stretches(segments):
             with stages.timed("read"):
-                audio = reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)
-            with stages.timed("listen"):
-                utterance = self.engine.listen(audio)
-            yield utterance
-            with stages.timed("listen"):
-                hearing = self._verifier.hear(utterance)
-            with stages.timed("judge"):
-                verdict = self.judge.judge(hearing)
-                if verdict.outcome is CallOutcome.UNDETERMINED:
-                    russian = utterance.language_probability("ru")
-                    is_foreign = russian is not None and russian < _RUSSIAN
-                    verdict = replace(verdict, is_foreign=is_foreign)
+                audio = reader.read(start_s, end_s)
+            verdict, hearing = yield from self._hear(audio, stages)
+            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and not verdict.is_foreign
+            if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
+                again = yield from self._hear(audio, stages, slower=SLOWER)
+                if bears_out(again[0].outcome, hearing):
+                    verdict, hearing = again
             heard.append((verdict, hearing))
             if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
                 break
         return heard
+
+    def _hear(
+        self, audio: Audio, stages: _Stopwatch, *, slower: float = 1.0
+    ) -> Generator[Utterance, None, tuple[SpokenVerdict, Hearing]]:
+        """Recognise, verify and judge one stretch of speech, played slower if so asked."""
+        with stages.timed("listen"):
+            is_slowed = slower != 1.0
+            utterance = self.engine.listen(played_slower(audio, slower) if is_slowed else audio)
+        yield utterance
+        with stages.timed("listen"):
+            hearing = self._verifier.hear(utterance)
+            if is_slowed:
+                hearing = in_real_time(hearing, audio.start_s, slower)
+        with stages.timed("judge"):
+            verdict = self.judge.judge(hearing)
+            if verdict.outcome is CallOutcome.UNDETERMINED:
+                russian = utterance.language_probability("ru")
+                is_foreign = russian is not None and russian < _RUSSIAN
+                verdict = replace(verdict, is_foreign=is_foreign)
+        return verdict, hearing
 
 
 _SURE = 0.9
@@ -351,7 +368,10 @@ def recognize(
 
 
 def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
-    """Join speech segments with short pauses between them into stretches an engine can hear."""
+    """Return the stretches of speech worth hearing, in seconds, with a little around them.
+
+    Segments with short pauses between them are joined, as long as an engine can hear them at once.
+    """
     longest_s = MAX_UTTERANCE_S - 2 * _PAD_S
     joined: list[tuple[float, float]] = []
     for segment in segments:
@@ -367,7 +387,9 @@ def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
             joined.append((start_s, start_s + longest_s))
             start_s += longest_s
         joined.append((start_s, segment.end_s))
-    return joined
+    return [
+        (max(0.0, start_s - _PAD_S), end_s + _PAD_S) for start_s, end_s in joined[:_MAX_STRETCHES]
+    ]
 
 
 def _evidence(

@@ -10,18 +10,21 @@ import jsonschema
 import numpy as np
 import pytest
 import soundfile
-from fakes import ScriptedEngine, ScriptedSpeech
+from fakes import ScriptedEngine, ScriptedSpeech, ScriptedUtterance
 
 from recognizer import recognize
 from recognizer.calibration import load_calibration
 from recognizer.errors import EngineError
+from recognizer.matching import Matcher
 from recognizer.phrases import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.policy import load_regulation
 from recognizer.report_json import report_to_dict
+from recognizer.second_hearing import bears_out
 from recognizer.settings import PhraseSettings
 from recognizer.tone_plans import load_tone_plan
-from recognizer.types import CallOutcome, CallReport, NextStep, RecordedCall
+from recognizer.types import Audio, CallOutcome, CallReport, NextStep, RecordedCall
+from recognizer.verification import Verifier
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"
@@ -137,6 +140,91 @@ def test_nothing_without_speech_reaches_the_engine(name: str, tmp_path: Path) ->
     assert report.outcome.match is None
 
 
+class SlowListener(ScriptedEngine):
+    """Hears one thing in a stretch of speech, and another in every later, slower playing of it."""
+
+    def __init__(self, first: ScriptedSpeech, slowed: ScriptedSpeech) -> None:
+        super().__init__(default=first)
+        self._slowed = slowed
+
+    def listen(self, audio: Audio) -> ScriptedUtterance:
+        first = super().listen(audio)
+        if audio.duration_s <= self.heard[0].duration_s:
+            return first
+        return ScriptedUtterance(self._slowed, audio)
+
+
+SPOKEN = SAMPLES / "1-does-not-exist-human.wav"  # one stretch of speech
+UNLIKE = ScriptedSpeech("возьми великий великий", confidence=0.3)
+BLOCKED = ScriptedSpeech("Ну, яркоза блокирован.")
+BUSY = ScriptedSpeech("Абонент занят, перезвоните позднее.")
+
+
+def heard_by(engine: SlowListener) -> CallReport:
+    recognizer, _ = scripted(UNLIKE)
+    recognizer.engine = engine
+    return recognizer.recognize(SPOKEN)
+
+
+def test_what_was_not_understood_is_heard_again_slower() -> None:
+    engine = SlowListener(UNLIKE, BUSY)
+    report = heard_by(engine)
+    first, again = engine.heard
+    assert again.duration_s == pytest.approx(1.07 * first.duration_s, rel=0.01)
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.LINE_BUSY
+    assert report.evidence is not None
+    assert report.evidence.transcript is not None
+    assert report.evidence.transcript.text == BUSY.text
+    words = report.evidence.transcript.words
+    assert words[-1].end_s == pytest.approx(first.start_s + first.duration_s, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("first", "n_hearings"),
+    [
+        (BUSY, 1),
+        (UNLIKE, 2),
+        (ScriptedSpeech("the number is not", confidence=0.3, language_probability=0.1), 1),
+    ],
+    ids=["understood", "not understood", "foreign"],
+)
+def test_first_hearing_stands_unless_the_second_understands_more(
+    first: ScriptedSpeech, n_hearings: int
+) -> None:
+    engine = SlowListener(first, UNLIKE)
+    report = heard_by(engine)
+    assert len(engine.heard) == n_hearings
+    assert report.evidence is not None
+    assert report.evidence.transcript is not None
+    assert report.evidence.transcript.text == first.text
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "stands"),
+    [
+        (BLOCKED, CallOutcome.BLOCKED, True),
+        (BLOCKED, CallOutcome.DOES_NOT_EXIST, True),
+        (BLOCKED, CallOutcome.TEMPORARILY_BLOCKED, False),
+        (BUSY, CallOutcome.LINE_BUSY, True),
+        (BUSY, CallOutcome.NO_ANSWER, False),
+        (BUSY, CallOutcome.BLOCKED, False),
+        (UNLIKE, CallOutcome.LINE_BUSY, True),
+        (UNLIKE, CallOutcome.BLOCKED, False),
+        (UNLIKE, CallOutcome.LIVE_PERSON, False),
+        (BUSY, CallOutcome.UNDETERMINED, False),
+    ],
+)
+def test_second_hearing_never_contradicts_the_first(
+    first: ScriptedSpeech, again: CallOutcome, stands: bool
+) -> None:
+    sound = Audio(np.zeros(48_000, np.float32), 16_000)
+    hearing = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
+        ScriptedEngine(default=first).listen(sound)
+    )
+    assert bears_out(again, hearing) is stands
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [(b"", "empty_file"), (b"hello, this is no sound\n" * 40, None), (b"RIFF\x10", None)],
@@ -172,7 +260,7 @@ def test_one_shot_function_classifies_a_file() -> None:
 
 # -- several calls side by side ----------------------------------------------------------------
 
-SPOKEN = [
+SEVERAL = [
     SAMPLES / name
     for name in ("1-does-not-exist-human.wav", "2-temporarily-blocked.alaw", "7-busy.ulaw")
 ]
@@ -188,14 +276,14 @@ def answers(reports: Iterable[tuple[int, CallReport]]) -> dict[int, dict[str, ob
 
 @pytest.mark.model
 def test_calls_recognised_together_get_the_answers_they_get_alone(whisper: Recognizer) -> None:
-    calls = [RecordedCall(source=path, attempt=3, called_on=DAY) for path in (*SPOKEN, *SPOKEN)]
-    alone = [whisper.recognize(path, attempt=3, called_on=DAY) for path in (*SPOKEN, *SPOKEN)]
+    calls = [RecordedCall(source=path, attempt=3, called_on=DAY) for path in (*SEVERAL, *SEVERAL)]
+    alone = [whisper.recognize(path, attempt=3, called_on=DAY) for path in (*SEVERAL, *SEVERAL)]
     assert answers(whisper.recognize_together(calls)) == answers(enumerate(alone))
 
 
 def test_only_calls_with_speech_are_decoded_together() -> None:
     recognizer, engine = scripted(ScriptedSpeech("номер не существует"))
-    assert len(list(recognizer.recognize_together([RecordedCall(source=p) for p in SPOKEN]))) == 3
+    assert len(list(recognizer.recognize_together([RecordedCall(source=p) for p in SEVERAL]))) == 3
     assert engine.together == [2]
 
 
@@ -203,7 +291,7 @@ def test_a_bad_recording_among_several_costs_itself_only(tmp_path: Path) -> None
     recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
     bad = tmp_path / "text.wav"
     bad.write_text("no sound")
-    calls = [RecordedCall(source=path) for path in (SPOKEN[0], bad, SPOKEN[1])]
+    calls = [RecordedCall(source=path) for path in (SEVERAL[0], bad, SEVERAL[1])]
     reports = dict(recognizer.recognize_together(calls))
     assert [reports[i].error is None for i in range(3)] == [True, False, True]
 
@@ -215,13 +303,13 @@ def test_what_cannot_be_decoded_together_is_decoded_alone(monkeypatch: pytest.Mo
         raise EngineError("out of memory")
 
     monkeypatch.setattr(engine, "transcribe_together", fail)
-    reports = dict(recognizer.recognize_together([RecordedCall(source=p) for p in SPOKEN[:2]]))
+    reports = dict(recognizer.recognize_together([RecordedCall(source=p) for p in SEVERAL[:2]]))
     assert [reports[i].error for i in range(2)] == [None, None]
 
 
 def test_recordings_are_closed_when_nobody_waits_for_the_rest() -> None:
     recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
-    files = [path.open("rb") for path in SPOKEN[:2]]
+    files = [path.open("rb") for path in SEVERAL[:2]]
     reports = recognizer.recognize_together([RecordedCall(source=file) for file in files])
     next(reports)
     del reports  # warnings are errors: a recording left open would be one

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
-import soxr
 
 from recognizer.audio.channels import (
     FRAMES_PER_S,
@@ -29,6 +28,7 @@ from recognizer.audio.channels import (
 )
 from recognizer.audio.decoders import Frames
 from recognizer.audio.opening import OpenRecording, open_decoder
+from recognizer.audio.resampling import resampled
 from recognizer.audio.sources import AudioSource, SourceFile, open_source
 from recognizer.errors import AudioError
 from recognizer.types import Audio, Samples
@@ -270,15 +270,7 @@ class AudioReader:
             yield mono - np.float32(self._dc) if self._dc else mono
 
     def _resample(self, chunks: Iterable[Samples]) -> Iterator[Samples]:
-        if self._decoder.sample_rate == self._sample_rate:
-            yield from chunks
-            return
-        stream = soxr.ResampleStream(
-            self._decoder.sample_rate, self._sample_rate, 1, dtype="float32"
-        )
-        for chunk in chunks:
-            yield np.clip(stream.resample_chunk(chunk), -1.0, 1.0)
-        yield np.clip(stream.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+        return resampled(chunks, self._decoder.sample_rate, self._sample_rate)
 
 
 def _in_range(frames: Frames) -> Frames:
