@@ -260,7 +260,8 @@ class Recognizer:
             with stages.timed("read"):
                 audio = reader.read(start_s, end_s)
             verdict, hearing = yield from self._hear(audio, stages)
-            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and not verdict.is_foreign
+            # Also what was taken for another language: garbled Russian often is.
+            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED
             if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
                 again = yield from self._hear(audio, stages, slower=SLOWER)
                 if bears_out(again[0].outcome, hearing):

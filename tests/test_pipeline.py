@@ -185,7 +185,7 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
     [
         (BUSY, 1),
         (UNLIKE, 2),
-        (ScriptedSpeech("the number is not", confidence=0.3, language_probability=0.1), 1),
+        (ScriptedSpeech("the number is not", confidence=0.3, language_probability=0.1), 2),
     ],
     ids=["understood", "not understood", "foreign"],
 )
