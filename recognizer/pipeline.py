@@ -263,9 +263,10 @@ class Recognizer:
             # Also what was taken for another language: garbled Russian often is.
             is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED
             if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
-                again = yield from self._hear(audio, stages, slower=SLOWER)
-                if bears_out(again[0].outcome, hearing):
-                    verdict, hearing = again
+                again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
+                if bears_out(again.outcome, hearing):
+                    reason = f"{again.reason}, understood when played slower"
+                    verdict, hearing = replace(again, reason=reason), slowed
             heard.append((verdict, hearing))
             if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
                 break

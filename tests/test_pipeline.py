@@ -173,6 +173,7 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
     assert again.duration_s == pytest.approx(1.07 * first.duration_s, rel=0.01)
     assert report.outcome is not None
     assert report.outcome.kind is CallOutcome.LINE_BUSY
+    assert "slower" in report.outcome.reason
     assert report.evidence is not None
     assert report.evidence.transcript is not None
     assert report.evidence.transcript.text == BUSY.text
