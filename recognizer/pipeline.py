@@ -260,8 +260,9 @@ class Recognizer:
             with stages.timed("read"):
                 audio = reader.read(start_s, end_s)
             verdict, hearing = yield from self._hear(audio, stages)
-            # Also what was taken for another language: garbled Russian often is.
-            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED
+            # Also what was taken for another language: garbled Russian often is. Where nothing
+            # listed is near there is nothing to bear out.
+            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(hearing.candidates)
             if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
                 again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
                 if bears_out(again.outcome, hearing):

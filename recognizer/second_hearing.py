@@ -21,16 +21,15 @@ SLOWER = 1.07
 def bears_out(again: CallOutcome, first: Hearing) -> bool:
     """Return whether a second hearing says what the first one held likeliest, only surer.
 
-    The same outcome, or for a mark another one of the same list. Where the first found nothing
-    near, any announcement will do that marks nothing. A person is never found by this: garbled
-    speech is full of words that no announcement uses.
+    The same outcome, or for a mark another one of the same list. So a person is never found by
+    this: garbled speech is full of words that no announcement uses.
     """
-    if again in {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}:
+    if not first.candidates:
         return False
-    nearest = first.candidates[0].outcome if first.candidates else None
+    nearest = first.candidates[0].outcome
     if phrase_list_of(again) is PhraseListName.INVALID_NUMBER:
-        return nearest is not None and phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
-    return nearest in {None, again}
+        return phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
+    return nearest is again
 
 
 def in_real_time(hearing: Hearing, start_s: float, times: float) -> Hearing:
