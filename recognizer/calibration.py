@@ -116,6 +116,10 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the model of an engine: engines score on scales of their own."""
         return self.whisper if name == "whisper" else self.vosk
 
+    def weighs_sound(self, engine: str) -> bool:
+        """Return whether an engine's confidence rests on the sound as well as on the text."""
+        return self.of_engine(engine).gap > 0.0
+
 
 def load_calibration(path: Path | None = None) -> Calibration:
     """Read the coefficients.

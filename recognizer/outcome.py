@@ -151,7 +151,10 @@ class SpeechJudge:
         probability = self._calibration.of_engine(transcript.engine).probability(figures)
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live)
-        if self._n_unknown(heard, match) >= _MANY_UNKNOWN:
+        rests_on_text = not self._calibration.weighs_sound(transcript.engine)
+        if self._n_unknown(heard, match) >= _MANY_UNKNOWN or (
+            rests_on_text and self._has_hole(heard, match)
+        ):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)

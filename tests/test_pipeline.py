@@ -157,7 +157,7 @@ class SlowListener(ScriptedEngine):
 
 SPOKEN = SAMPLES / "1-does-not-exist-human.wav"  # one stretch of speech
 UNLIKE = ScriptedSpeech("возьми великий великий", confidence=0.3)
-BLOCKED = ScriptedSpeech("Ну, яркоза блокирован.", confidence=0.3)
+BLOCKED = ScriptedSpeech("Нумер заблок.", confidence=0.3)
 BLOCKED_SLOWLY = ScriptedSpeech("Номер заблокирован.")
 BUSY = ScriptedSpeech("Абонент занят, перезвоните позднее.")
 
@@ -319,3 +319,15 @@ def test_recordings_are_closed_when_nobody_waits_for_the_rest() -> None:
     del reports  # warnings are errors: a recording left open would be one
     for file in files:
         file.close()
+
+
+def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_garbled() -> None:
+    garbled = ScriptedSpeech("Ну, яр заблокир вон")  # letter by letter 87 of 100
+    recognizer, _ = scripted(garbled)
+    outcome = recognizer.recognize(SPOKEN).outcome
+    assert outcome is not None
+    assert outcome.kind is CallOutcome.UNDETERMINED
+    plain, _ = scripted(ScriptedSpeech("Номер заблокирован."))
+    outcome = plain.recognize(SPOKEN).outcome
+    assert outcome is not None
+    assert outcome.kind is CallOutcome.BLOCKED
