@@ -41,6 +41,7 @@ _NEGATION_FACTOR = 0.6  # «доступен» for «недоступен»: ali
 _ANY = 0.05  # similarity below which nothing is alike
 _JOINED = 0.75  # two words stand for one only if together they sound like it
 _DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
+_ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
 
 
@@ -329,9 +330,6 @@ class Alignment:
             first, end = j - step, max(end, j)
             i, j = i - used, j - step
         return (first, end) if end > first else (max(0, first - 1), max(first, 1))
-
-
-_ROUNDING = 1e-6
 
 
 def _comes_from(here: float, row: Sequence[float], gains: Gains | None, place: int) -> bool:
