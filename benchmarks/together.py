@@ -43,12 +43,12 @@ def main() -> None:
             began = time.process_time()
             one_by_one = _alone(recognizer, group)
             between = time.process_time()
-            at_once = dict(recognizer.recognize_together(group))
+            at_once = list(recognizer.recognize_together(group))
             together_s += time.process_time() - between
             alone_s += between - began
             n_different += sum(
-                _answer(report) != _answer(at_once[place])
-                for place, report in enumerate(one_by_one)
+                _answer(one) != _answer(other)
+                for one, other in zip(one_by_one, at_once, strict=True)
             )
         ratios.append(together_s / alone_s)
         print(

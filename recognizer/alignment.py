@@ -40,6 +40,9 @@ _RATIO_NONE, _RATIO_SAME = 50.0, 95.0
 _NEGATION_FACTOR = 0.6  # «доступен» for «недоступен»: alike, and the opposite
 _ANY = 0.05  # similarity below which nothing is alike
 _JOINED = 0.75  # two words stand for one only if together they sound like it
+# «На который вызваните» reaches 95; «с которого вы звоните», our own number, 86 of «которому вы
+# звоните».
+_ASIDE_RATIO = 90.0
 _DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
@@ -51,24 +54,50 @@ class TranscriptWords:
 
     Attributes
     ----------
-    words : normalised words.
+    words : normalised words, without asides.
     sounds : as they sound.
     places : for each, the index of the word of the transcript it came from.
+    asides : places of the words of each aside («на который вы звоните»), which no wording has.
     """
 
     words: tuple[str, ...]
     sounds: tuple[str, ...]
     places: tuple[int, ...]
+    asides: tuple[range, ...] = ()
 
     @classmethod
-    def of(cls, words: Iterable[str]) -> TranscriptWords:
-        """Normalise the words of a transcript."""
+    def of(cls, words: Iterable[str], lists: WordLists | None = None) -> TranscriptWords:
+        """Normalise the words of a transcript, and set apart the asides of `lists` inside it."""
         pairs = normalize_words(words)
+        sounds = [sound_alike_word(word) for word, _ in pairs]
+        spoken = [word for word, _ in pairs]
+        left_out = [] if lists is None else list(_asides_in(spoken, sounds, lists))
+        kept = [i for i in range(len(pairs)) if not any(i in aside for aside in left_out)]
+        places = [place for _, place in pairs]
         return cls(
-            tuple(word for word, _ in pairs),
-            tuple(sound_alike_word(word) for word, _ in pairs),
-            tuple(place for _, place in pairs),
+            tuple(pairs[i][0] for i in kept),
+            tuple(sounds[i] for i in kept),
+            tuple(places[i] for i in kept),
+            tuple(range(places[aside.start], places[aside.stop]) for aside in left_out),
         )
+
+    def n_aside(self, match: PhraseMatch) -> int:
+        """Return how many words of asides were heard inside a match."""
+        return sum(len(aside) for aside in self._asides_inside(match))
+
+    def with_asides(self, text: str, match: PhraseMatch, transcript: Sequence[str]) -> str:
+        """Return a wording with the asides heard in its place, each after the noun it followed."""
+        words = text.split()
+        for aside in self._asides_inside(match):
+            spoken = transcript[aside.start - 1]
+            noun = _sound_of(spoken)
+            near = max(range(len(words)), key=lambda i: likeness.ratio(_sound_of(words[i]), noun))
+            words[near] = words[near].rstrip(",") + ("," if spoken.endswith(",") else "")
+            words[near + 1 : near + 1] = transcript[aside.start : aside.stop]
+        return " ".join(words)
+
+    def _asides_inside(self, match: PhraseMatch) -> list[range]:
+        return [a for a in self.asides if match.first_word < a.start and a.stop < match.end_word]
 
     def beside(self, match: PhraseMatch) -> list[str]:
         """Return the words heard outside a match."""
@@ -77,6 +106,35 @@ class TranscriptWords:
             for word, place in zip(self.words, self.places, strict=True)
             if not match.first_word <= place < match.end_word
         ]
+
+
+def _sound_of(text: str) -> str:
+    return "".join(sound_alike_word(word) for word, _ in normalize_words([text]))
+
+
+def _asides_in(words: Sequence[str], sounds: Sequence[str], lists: WordLists) -> Iterator[range]:
+    """Yield where asides are, by their sound; each between two other words.
+
+    Two words of an aside may have been written as one, but no word more is taken for it, and none
+    that decides: it must never hide a «временно».
+    """
+    decides = [lists.weight(word) > 1.0 for word in words]
+    first = 1
+    while first < len(sounds) - 1:
+        best_ratio, n_words = max(
+            (
+                (likeness.ratio("".join(sounds[first : first + n]), aside.replace(" ", "")), n)
+                for aside in lists.aside_sounds
+                for n in (aside.count(" "), aside.count(" ") + 1)
+                if first + n < len(sounds) and not any(decides[first : first + n])
+            ),
+            default=(0.0, 1),
+        )
+        if best_ratio >= _ASIDE_RATIO:
+            yield range(first, first + n_words)
+            first += n_words
+        else:
+            first += 1
 
 
 Gains = dict[int, float]

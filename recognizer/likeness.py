@@ -1,4 +1,4 @@
-"""How alike two spellings are, 0-100: the one module that asks RapidFuzz.
+"""How alike two spellings are, 0-100: the one module that asks RapidFuzz for ratios.
 
 A *ratio* is RapidFuzz's: the share of letters that need no change, 100 for the same text. A
 *partial ratio* is that of the shorter text with the best stretch of the longer.

@@ -11,7 +11,7 @@ there, as a share of the phrase's whole weight. Nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from recognizer.alignment import Alignment, HeardWords, ListedWords, TranscriptWords
 from recognizer.normalization import normalize
@@ -70,6 +70,10 @@ class Matcher:
             {word for phrase, words in pairs if phrase.outcome in outcomes for word in words}
         )
 
+    def heard(self, words: Iterable[str]) -> TranscriptWords:
+        """Return the words of a transcript as `find` sees them."""
+        return TranscriptWords.of(words, self.book.words)
+
     def find(
         self, words: Sequence[str] | TranscriptWords, *, floor: float = 40.0
     ) -> tuple[PhraseMatch, ...]:
@@ -86,7 +90,7 @@ class Matcher:
         floor : float
             0-100.
         """
-        heard = words if isinstance(words, TranscriptWords) else TranscriptWords.of(words)
+        heard = words if isinstance(words, TranscriptWords) else self.heard(words)
         if not heard.words:
             return ()
         compared = HeardWords(self._listed, heard)

@@ -186,7 +186,7 @@ _NEVER_A_STAMMER = frozenset(
 )
 
 
-def _is_stammer(piece: str, word: str) -> bool:
+def _is_broken_off(piece: str, word: str) -> bool:
     """Tell whether a beginning of `word` is it, broken off («забло заблокирован»)."""
     return 3 <= len(piece) <= 6 and len(word) >= len(piece) + 3 and piece not in _NEVER_A_STAMMER
 
@@ -208,7 +208,7 @@ def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
         elif (left, word) in _ASIDES:
             kept.pop()
             return
-        elif word.startswith(left) and _is_stammer(left, word):
+        elif word.startswith(left) and _is_broken_off(left, word):
             kept.pop()
         else:
             break

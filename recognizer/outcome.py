@@ -103,6 +103,8 @@ class SpokenVerdict:
         What the confidence was made of.
     is_foreign : bool
         Another language was spoken: it speaks neither for nor against what the rest says.
+    has_more : bool
+        Words were heard beside the wording that no carrier's announcement uses.
     """
 
     outcome: CallOutcome
@@ -113,6 +115,7 @@ class SpokenVerdict:
     reason: str = ""
     figures: Figures | None = None
     is_foreign: bool = False
+    has_more: bool = False
 
 
 class SpeechJudge:
@@ -127,7 +130,7 @@ class SpeechJudge:
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
-        heard = TranscriptWords.of(text.split())
+        heard = self._matcher.heard(text.split())
         matches = self._matcher.find(heard)
         live = _live_match(matches)
         best = _deciding(_separate(matches))
@@ -142,7 +145,7 @@ class SpeechJudge:
     def judge(self, hearing: Hearing) -> SpokenVerdict:
         """Judge a stretch of speech whose wordings were compared with the sound."""
         transcript = hearing.transcript
-        heard = TranscriptWords.of(w.text for w in transcript.words)
+        heard = self._matcher.heard(w.text for w in transcript.words)
         live = _live_match(self._matcher.find(heard))
         considered = self.consider(hearing)
         if considered is None:
@@ -151,15 +154,14 @@ class SpeechJudge:
         probability = self._calibration.of_engine(transcript.engine).probability(figures)
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live)
+        has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
-        if self._n_unknown(heard, match) >= _MANY_UNKNOWN or (
-            rests_on_text and self._has_hole(heard, match)
-        ):
+        if has_more or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
         )
-        return _with_transcript(verdict, transcript)
+        return replace(_with_transcript(verdict, transcript), has_more=has_more)
 
     def consider(
         self, hearing: Hearing, *, barred: Collection[CallOutcome] = ()
@@ -177,7 +179,7 @@ class SpeechJudge:
         candidates = [c for c in hearing.candidates if c.outcome not in barred]
         if not candidates:
             return None
-        heard = TranscriptWords.of(w.text for w in hearing.transcript.words)
+        heard = self._matcher.heard(w.text for w in hearing.transcript.words)
         plain = [m for m in self._matcher.find(heard, floor=_AS_HEARD) if m.outcome not in barred]
         deciding = _deciding(_separate(plain, candidates[0].match))
         if deciding is None:  # a counter-phrase explains the sound best
@@ -187,7 +189,8 @@ class SpeechJudge:
         stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
         told, end = hearing.heard, deciding.end_word
         if chosen.match is deciding and _is_better(chosen, hearing, stands_as_heard):
-            told, end = chosen.score, deciding.first_word + len(deciding.phrase.text.split())
+            told = chosen.score
+            end = deciding.first_word + len(deciding.phrase.text.split()) + heard.n_aside(deciding)
         text = self._figures(heard, deciding)
         alike = compare_letters(deciding.phrase.text, heard)
         lead = told.total_logprob - hearing.heard.total_logprob

@@ -33,7 +33,7 @@ import msgspec
 
 from recognizer.data_files import TomlFile, data_folder, read_toml
 from recognizer.errors import PhraseListError
-from recognizer.normalization import normalize
+from recognizer.normalization import normalize, sound_alike
 from recognizer.settings import PhraseSettings
 from recognizer.types import CallOutcome, NormalizedText, Phrase
 
@@ -69,6 +69,7 @@ _NOT_SPOKEN = frozenset(
 SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in _NOT_SPOKEN)
 """Outcomes that may have phrases."""
 
+_MIN_ASIDE_WORDS = 3  # anything shorter may be part of a wording
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LATIN = re.compile(r"[A-Za-z]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
@@ -126,12 +127,22 @@ class WordLists:
         What machines on the line talk of («абонент», «номер»).
     live : WordSet
         What only a person says («алло», «мне», «муж»).
+    asides : tuple of str
+        Clauses that may follow any noun and change nothing («на который вы звоните»), normalised.
+    aside_sounds : tuple of str
+        The same as they sound.
     """
 
     deciding: tuple[DecidingWords, ...]
     filler: WordSet
     announcement: WordSet
     live: WordSet
+    asides: tuple[str, ...] = ()
+    aside_sounds: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sounds = tuple(sound_alike(NormalizedText(aside)) for aside in self.asides)
+        object.__setattr__(self, "aside_sounds", sounds)
 
     def weight(self, word: str) -> float:
         """Return how many ordinary words `word` counts for; 1 if it is an ordinary word."""
@@ -263,7 +274,7 @@ def _digest(book: PhraseBook) -> str:
         for group in (book.words.filler, book.words.announcement, book.words.live)
     ]
     pairs = sorted((p.text, p.outcome, sorted(p.never)) for p in book.forbidden_pairs)
-    content = msgspec.json.encode([phrases, words, others, pairs])
+    content = msgspec.json.encode([phrases, words, others, sorted(book.words.asides), pairs])
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -295,12 +306,17 @@ class _WordGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: tuple[str, ...] = ()
 
 
+class _AsideGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    phrases: tuple[str, ...] = ()
+
+
 class _WordsFile(msgspec.Struct, forbid_unknown_fields=True):
     language: str
     deciding: list[_DecidingEntry] = []
     filler: _WordGroup = _WordGroup()
     announcement: _WordGroup = _WordGroup()
     live: _WordGroup = _WordGroup()
+    aside: _AsideGroup = _AsideGroup()
 
 
 class _PairEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -556,6 +572,7 @@ def _distinct(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
 
 def _read_words(files: Iterable[TomlFile]) -> WordLists:
     deciding: list[DecidingWords] = []
+    asides: list[str] = []
     groups: dict[str, list[WordSet]] = {"filler": [], "announcement": [], "live": []}
     for file in files:
         found = _convert(file, _WordsFile)
@@ -569,7 +586,21 @@ def _read_words(files: Iterable[TomlFile]) -> WordLists:
         for name, sets in groups.items():
             group: _WordGroup = getattr(found, name)
             sets.append(_word_set(group.words, file.place(name)))
-    return WordLists(tuple(deciding), **{name: _union(sets) for name, sets in groups.items()})
+        asides += _asides(found.aside.phrases, file.place("aside"))
+    return WordLists(
+        tuple(deciding),
+        **{name: _union(sets) for name, sets in groups.items()},
+        asides=tuple(dict.fromkeys(asides)),
+    )
+
+
+def _asides(phrases: Sequence[str], place: str) -> list[str]:
+    for phrase in phrases:
+        if len(normalize(phrase).split()) < _MIN_ASIDE_WORDS:
+            raise PhraseListError(
+                f"{place}: expected clauses of {_MIN_ASIDE_WORDS} words or more, found {phrase!r}"
+            )
+    return [str(normalize(phrase)) for phrase in phrases]
 
 
 def _word_set(words: Sequence[str], place: str) -> WordSet:

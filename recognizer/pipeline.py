@@ -146,11 +146,13 @@ class Recognizer:
         call = RecordedCall(
             source=source, attempt=attempt, channel=channel, called_on=called_on, name=name
         )
-        ((_, report),) = self.recognize_together([call])
+        (report,) = self.recognize_together([call])
         return report
 
-    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[tuple[int, CallReport]]:
-        """Classify several recordings; yield the place and the report of each when it is done.
+    def recognize_together(
+        self, calls: Sequence[RecordedCall]
+    ) -> Generator[CallReport, None, None]:
+        """Classify several recordings; yield the report on each, in their order.
 
         Their speech is decoded together where the engine gains from it; the reports are those of
         `recognize`. All the recordings are open at once, and the next stretch of speech of each is
@@ -158,20 +160,17 @@ class Recognizer:
         """
         if self._office is not None and (changed := self._office.changed()) is not None:
             self.take_phrases(changed)
-        running = {place: _Progress(self, call) for place, call in enumerate(calls)}
+        running = [_Progress(self, call) for call in calls]
         try:
             while running:
-                listening: list[_Progress] = []
-                for place, progress in list(running.items()):
-                    report = progress.advance()
-                    if report is None:
-                        listening.append(progress)
-                    else:
-                        del running[place]
-                        yield place, report
-                self._transcribe(listening)
+                for progress in list(running):
+                    progress.advance()
+                    while running and (report := running[0].report) is not None:
+                        del running[0]
+                        yield report
+                self._transcribe([progress for progress in running if progress.report is None])
         finally:
-            for progress in running.values():
+            for progress in running:
                 progress.close()
 
     def _transcribe(self, listening: Sequence[_Progress]) -> None:
@@ -264,10 +263,12 @@ class Recognizer:
             # listed is near there is nothing to bear out.
             is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(hearing.candidates)
             if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
-                again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
-                if bears_out(again.outcome, hearing):
-                    reason = f"{again.reason}, understood when played slower"
-                    verdict, hearing = replace(again, reason=reason), slowed
+                # The second hearing is a chance, no condition: if it fails the first stands.
+                with suppress(EngineError):
+                    again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
+                    if bears_out(again.outcome, hearing, has_more=verdict.has_more):
+                        reason = f"{again.reason}, understood when played slower"
+                        verdict, hearing = replace(again, reason=reason), slowed
             heard.append((verdict, hearing))
             if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
                 break
@@ -323,19 +324,23 @@ class _Progress:
         self.stages = _Stopwatch()
         self.elapsed_s = 0.0
         self.utterance: Utterance
+        self.report: CallReport | None = None
         self._steps = recognizer.steps(call, self.stages)
 
-    def advance(self) -> CallReport | None:
-        """Go on to the next stretch of speech, `utterance`; the report if there is none."""
+    def advance(self) -> None:
+        """Go on to the next stretch of speech, `utterance`, or to the `report` if there is none."""
+        if self.report is not None:
+            return
         started = time.perf_counter()
+        finished: CallReport | None = None
         try:
             self.utterance = next(self._steps)
         except StopIteration as done:
-            report: CallReport = done.value
-            elapsed_s = round(self.elapsed_s + time.perf_counter() - started, 4)
-            return replace(report, elapsed_s=elapsed_s, stage_s=self.stages.seconds)
+            finished = done.value
         self.elapsed_s += time.perf_counter() - started
-        return None
+        if finished is not None:
+            elapsed_s = round(self.elapsed_s, 4)
+            self.report = replace(finished, elapsed_s=elapsed_s, stage_s=self.stages.seconds)
 
     def close(self) -> None:
         """Let go of the recording."""

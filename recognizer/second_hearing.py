@@ -16,19 +16,33 @@ __all__ = ["SLOWER", "bears_out", "in_real_time"]
 
 SLOWER = 1.07
 """How much longer the second hearing is."""
+# Natural logarithm, mean over the tokens; from here on a transcript is taken for plainly heard, as
+# in verification.
+_CLEAR_MEAN_LOGPROB = -0.5
 
 
-def bears_out(again: CallOutcome, first: Hearing) -> bool:
+def bears_out(again: CallOutcome, first: Hearing, *, has_more: bool = False) -> bool:
     """Return whether a second hearing says what the first one held likeliest, only surer.
 
     The same outcome, or for a mark another one of the same list. So a person is never found by
     this: garbled speech is full of words that no announcement uses.
+
+    Parameters
+    ----------
+    again : CallOutcome
+        What the second hearing says.
+    first : Hearing
+    has_more : bool
+        The first hearing had words beside the wording that no carrier uses. Where they were clear,
+        they may be a person's, and no second hearing that missed them sets the mark.
     """
-    if not first.candidates:
+    if again is CallOutcome.UNDETERMINED or not first.candidates:
         return False
     nearest = first.candidates[0].outcome
     if phrase_list_of(again) is PhraseListName.INVALID_NUMBER:
-        return phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
+        was_clear = first.heard.mean_logprob >= _CLEAR_MEAN_LOGPROB
+        is_mark = phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
+        return is_mark and not (has_more and was_clear)
     return nearest is again
 
 

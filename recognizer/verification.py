@@ -133,7 +133,7 @@ class Verifier:
         if not transcript.text:
             return Hearing(transcript, AcousticScore("", -math.inf))
         heard = utterance.score([transcript.text])[0]
-        words = TranscriptWords.of(w.text for w in transcript.words)
+        words = self._matcher.heard(w.text for w in transcript.words)
         candidates = self._scored(utterance, words, self._by_words(words))
         hearing = Hearing(transcript, heard, _best_of_each(candidates))
         if _is_plain(hearing):
@@ -163,7 +163,7 @@ class Verifier:
         """Return the transcript with each wording in its place, held against the sound."""
         versions: dict[str, PhraseMatch] = {}
         for match in matches:
-            versions.setdefault(_told_with(utterance.transcript, match), match)
+            versions.setdefault(_told_with(utterance.transcript, match, heard), match)
         scores = utterance.score(list(versions))
         return [
             Candidate(match, score, self._n_unknown(heard.beside(match)))
@@ -248,10 +248,10 @@ def _partners(matcher: Matcher) -> dict[CallOutcome, list[CallOutcome]]:
     return partners
 
 
-def _told_with(base: Transcript, match: PhraseMatch) -> str:
-    """Return the hypothesis with the matched words replaced by the phrase."""
+def _told_with(base: Transcript, match: PhraseMatch, heard: TranscriptWords) -> str:
+    """Return the hypothesis with the matched words replaced by the phrase, asides kept."""
     words = [w.text for w in base.words]
-    phrase = match.phrase.text
+    phrase = heard.with_asides(match.phrase.text, match, words)
     if match.first_word == 0 or words[match.first_word][:1].isupper():
         phrase = phrase[:1].upper() + phrase[1:]
     ending = _ending(words[match.end_word - 1])

@@ -19,7 +19,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -59,18 +59,15 @@ class RecognizerLike(Protocol):
     ) -> CallReport:
         """Return the report on one recording; never raises for a bad one."""
 
-    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[tuple[int, CallReport]]:
-        """Yield the place and the report of each of several calls, in any order."""
-        for place, call in enumerate(calls):
-            yield (
-                place,
-                self.recognize(
-                    call.source,
-                    attempt=call.attempt,
-                    channel=call.channel,
-                    called_on=call.called_on,
-                    name=call.name,
-                ),
+    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[CallReport]:
+        """Yield the report on each of several calls, in their order."""
+        for call in calls:
+            yield self.recognize(
+                call.source,
+                attempt=call.attempt,
+                channel=call.channel,
+                called_on=call.called_on,
+                name=call.name,
             )
 
 
@@ -116,16 +113,17 @@ class TimeLimits:
     """How long a worker may be silent, seconds, before it is taken for hung.
 
     The limit of one recording is `base_s` + `per_audio_s` for each of its seconds, that of several
-    given together `base_s` + `per_audio_s` for all of their seconds.
+    given together `base_s` + `per_audio_s` for all of their seconds; `base_s` for each that does
+    not say how long it is.
     """
 
     start_s: float = 300.0
     base_s: float = 60.0
     per_audio_s: float = 4.0
 
-    def of(self, duration_s: float) -> float:
+    def of(self, duration_s: float, *, n_undeclared: int = 0) -> float:
         """Return the limit for recordings of so many seconds together, seconds."""
-        return self.base_s + self.per_audio_s * duration_s
+        return self.base_s * max(1, n_undeclared) + self.per_audio_s * duration_s
 
 
 def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:
@@ -152,37 +150,36 @@ def run_jobs(
     jobs: Sequence[Job],
     table: SignallingTable,
     say_duration: Callable[[float], object] = lambda _: None,
-) -> Iterator[tuple[int, Finished]]:
-    """Recognise recordings in this process; yield the place and the result of each when it is done.
+) -> Iterator[Finished]:
+    """Recognise recordings in this process; yield the result of each, in their order.
 
-    `say_duration` is told the length of each in seconds before recognition starts.
+    `say_duration` is told the length of each in seconds, if it says one, before the first is heard.
     """
-    accepted: dict[int, Job] = {}
-    for place, job in enumerate(jobs):
-        refused = _refusal(job, say_duration)
-        if refused is None:
-            accepted[place] = job
-        else:
-            yield place, Finished(refused)
-    places = list(accepted)
-    calls = [
-        RecordedCall(
-            source=Path(job.path),
-            attempt=job.attempt,
-            channel=job.channel,
-            called_on=job.called_on,
-            name=job.name,
-        )
-        for job in accepted.values()
-    ]
-    for index, report in recognizer.recognize_together(calls):
-        job = accepted[places[index]]
+    refusals = [_refusal(job, say_duration) for job in jobs]
+    reports = recognizer.recognize_together(
+        [
+            RecordedCall(
+                source=Path(job.path),
+                attempt=job.attempt,
+                channel=job.channel,
+                called_on=job.called_on,
+                name=job.name,
+            )
+            for job, refusal in zip(jobs, refusals, strict=True)
+            if refusal is None
+        ]
+    )
+    for job, refusal in zip(jobs, refusals, strict=True):
+        if refusal is not None:
+            yield Finished(refusal)
+            continue
+        report = next(reports)
         if job.codes:
             regulation = getattr(recognizer, "regulation", None)
-            report = table.join(  # noqa: PLW2901  the same report, with what the network said
+            report = table.join(
                 report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
             )
-        yield places[index], Finished(report, _digest(job.path))
+        yield Finished(report, _digest(job.path))
 
 
 def _refusal(job: Job, say_duration: Callable[[float], object]) -> CallReport | None:
@@ -239,23 +236,22 @@ def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
 
 def _answers(
     recognizer: RecognizerLike, jobs: Sequence[Job], table: SignallingTable, connection: Connection
-) -> Iterator[tuple[int, Finished]]:
+) -> Iterator[Finished]:
     def say_duration(duration_s: float) -> None:
         connection.send(("duration", duration_s))
 
-    left = dict(enumerate(jobs))
+    n_done = 0
     try:
-        for place, finished in run_jobs(recognizer, jobs, table, say_duration):
-            del left[place]
-            yield place, finished
+        for finished in run_jobs(recognizer, jobs, table, say_duration):
+            n_done += 1
+            yield finished
     except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
         if len(jobs) == 1:
             message = f"{jobs[0].name}: {type(problem).__name__}: {problem}"
-            yield 0, Finished(failed_report(jobs[0].name, "internal", message))
+            yield Finished(failed_report(jobs[0].name, "internal", message))
             return
-        for place, job in left.items():  # whose bug it is shows when each is alone
-            for _, finished in _answers(recognizer, [job], table, connection):
-                yield place, finished
+        for job in jobs[n_done:]:  # whose bug it is shows when each is alone
+            yield from _answers(recognizer, [job], table, connection)
 
 
 def _die_with_parent() -> None:
@@ -357,7 +353,7 @@ class Worker:
             for repeated in (False, True):
                 self.start()
                 try:
-                    ((_, finished),) = self._ask([job])
+                    (finished,) = self._ask([job])
                 except _LostError as lost:
                     self._discard()
                     if repeated or lost.kind == "time_limit":
@@ -366,8 +362,8 @@ class Worker:
                     return finished
             raise AssertionError("unreachable")
 
-    def run_together(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Finished]]:
-        """Recognise recordings together; yield the place and the result of each when it is done.
+    def run_together(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
+        """Recognise recordings together; yield the result of each, in their order.
 
         Those that a dying or hanging process leaves unfinished are asked again one by one.
 
@@ -378,18 +374,19 @@ class Worker:
         WorkerClosedError
             If `close` was called meanwhile.
         """
-        left = dict(enumerate(jobs))
+        n_done = 0
         with self._running:
-            if len(left) > 1:
+            if len(jobs) > 1:
                 self.start()
                 try:
-                    for place, finished in self._ask(jobs):
-                        del left[place]
-                        yield place, finished
+                    with contextlib.closing(self._ask(jobs)) as answers:
+                        for finished in answers:
+                            n_done += 1
+                            yield finished
                 except _LostError:
                     self._discard()
-            for place, job in left.items():
-                yield place, self.run(job)
+            for job in jobs[n_done:]:
+                yield self.run(job)
 
     def close(self) -> None:
         """Kill the process, whatever it does; safe to call from another thread."""
@@ -421,24 +418,30 @@ class Worker:
         message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
         return Finished(failed_report(job.name, lost.kind, message, elapsed_s), _digest(job.path))
 
-    def _ask(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Finished]]:
+    def _ask(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
         assert self._pipe is not None
-        duration_s, n_left = 0.0, len(jobs)
+        duration_s, n_declared, n_left = 0.0, 0, len(jobs)
         try:
             self._pipe.send(tuple(jobs))
         except OSError:
             raise self._death() from None
         last_heard = time.monotonic()
-        while n_left:
-            # Of recordings given together the first is done when all were listened to.
-            kind, value = self._receive(last_heard + self._limits.of(duration_s))
-            if kind == "done":
-                n_left -= 1
-                last_heard = time.monotonic()
-                answer: tuple[int, Finished] = value
-                yield answer
-            else:
-                duration_s += value
+        try:
+            while n_left:
+                # Of recordings given together the first is done when all were listened to.
+                limit_s = self._limits.of(duration_s, n_undeclared=len(jobs) - n_declared)
+                kind, value = self._receive(last_heard + limit_s)
+                if kind == "done":
+                    n_left -= 1
+                    last_heard = time.monotonic()
+                    finished: Finished = value
+                    yield finished
+                else:
+                    duration_s += value
+                    n_declared += 1
+        finally:
+            if n_left:  # answers that nobody waits for would be taken for those of the next job
+                self._drop()
 
     def _receive(self, deadline: float) -> tuple[str, Any]:
         pipe, process = self._pipe, self._process
@@ -571,11 +574,14 @@ class WorkerPool:
             self._idle.put(worker)
 
     def _run_together(self, jobs: Sequence[Job], futures: Sequence[Future[Finished]]) -> None:
+        wanted = [future.set_running_or_notify_cancel() for future in futures]
         worker = self._idle.get()
         try:
-            for place, finished in worker.run_together(jobs):
-                futures[place].set_result(finished)
-        except RecognizerError as problem:
+            answers = zip(futures, wanted, worker.run_together(jobs), strict=True)
+            for future, is_wanted, finished in answers:
+                if is_wanted:
+                    future.set_result(finished)
+        except BaseException as problem:  # noqa: BLE001  whoever waits must learn of it
             for future in futures:
                 if not future.done():
                     future.set_exception(problem)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 import soundfile
 from fakes import ScriptedEngine, ScriptedSpeech, ScriptedUtterance
 
-from recognizer import recognize
+from recognizer import pipeline, recognize
+from recognizer.audio import AudioReader, open_audio
 from recognizer.calibration import load_calibration
 from recognizer.errors import EngineError
 from recognizer.matching import Matcher
@@ -217,6 +220,7 @@ def test_first_hearing_stands_unless_the_second_understands_more(
         (UNLIKE, CallOutcome.BLOCKED, False),
         (UNLIKE, CallOutcome.LIVE_PERSON, False),
         (BUSY, CallOutcome.UNDETERMINED, False),
+        (ScriptedSpeech("Конференция заблокирована."), CallOutcome.UNDETERMINED, False),
     ],
 )
 def test_second_hearing_never_contradicts_the_first(
@@ -227,6 +231,26 @@ def test_second_hearing_never_contradicts_the_first(
         ScriptedEngine(default=first).listen(sound)
     )
     assert bears_out(again, hearing) is stands
+
+
+def test_words_of_a_person_heard_plainly_are_not_unheard_by_hearing_again() -> None:
+    first = ScriptedSpeech("Номер заблокирован, Василий Петрович уехал вчера.")
+    report = heard_by(SlowListener(first, BLOCKED_SLOWLY))
+    assert report.outcome is not None
+    assert report.outcome.kind is not CallOutcome.BLOCKED
+
+
+def test_a_second_hearing_that_fails_leaves_the_first() -> None:
+    class Failing(SlowListener):
+        def listen(self, audio: Audio) -> ScriptedUtterance:
+            if self.heard:
+                raise EngineError("out of memory")
+            return super().listen(audio)
+
+    report = heard_by(Failing(BLOCKED, BLOCKED_SLOWLY))
+    assert report.error is None
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -270,19 +294,19 @@ SEVERAL = [
 ]
 
 
-def answers(reports: Iterable[tuple[int, CallReport]]) -> dict[int, dict[str, object]]:
+def answers(reports: Iterable[CallReport]) -> list[dict[str, object]]:
     times = {"elapsed_s", "stage_s"}
-    return {
-        place: {name: value for name, value in checked(report).items() if name not in times}
-        for place, report in reports
-    }
+    return [
+        {name: value for name, value in checked(report).items() if name not in times}
+        for report in reports
+    ]
 
 
 @pytest.mark.model
 def test_calls_recognised_together_get_the_answers_they_get_alone(whisper: Recognizer) -> None:
     calls = [RecordedCall(source=path, attempt=3, called_on=DAY) for path in (*SEVERAL, *SEVERAL)]
     alone = [whisper.recognize(path, attempt=3, called_on=DAY) for path in (*SEVERAL, *SEVERAL)]
-    assert answers(whisper.recognize_together(calls)) == answers(enumerate(alone))
+    assert answers(whisper.recognize_together(calls)) == answers(alone)
 
 
 def test_only_calls_with_speech_are_decoded_together() -> None:
@@ -296,8 +320,9 @@ def test_a_bad_recording_among_several_costs_itself_only(tmp_path: Path) -> None
     bad = tmp_path / "text.wav"
     bad.write_text("no sound")
     calls = [RecordedCall(source=path) for path in (SEVERAL[0], bad, SEVERAL[1])]
-    reports = dict(recognizer.recognize_together(calls))
-    assert [reports[i].error is None for i in range(3)] == [True, False, True]
+    reports = list(recognizer.recognize_together(calls))
+    assert [report.error is None for report in reports] == [True, False, True]
+    assert "text.wav" in reports[1].recording
 
 
 def test_what_cannot_be_decoded_together_is_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,18 +332,32 @@ def test_what_cannot_be_decoded_together_is_decoded_alone(monkeypatch: pytest.Mo
         raise EngineError("out of memory")
 
     monkeypatch.setattr(engine, "transcribe_together", fail)
-    reports = dict(recognizer.recognize_together([RecordedCall(source=p) for p in SEVERAL[:2]]))
-    assert [reports[i].error for i in range(2)] == [None, None]
+    reports = recognizer.recognize_together([RecordedCall(source=p) for p in SEVERAL[:2]])
+    assert [report.error for report in reports] == [None, None]
 
 
-def test_recordings_are_closed_when_nobody_waits_for_the_rest() -> None:
+def test_recordings_are_closed_when_nobody_waits_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[AudioReader] = []
+    closed: list[AudioReader] = []
+
+    @contextmanager
+    def watched(source: Any, **more: Any) -> Iterator[AudioReader]:
+        with open_audio(source, **more) as reader:
+            opened.append(reader)
+            try:
+                yield reader
+            finally:
+                closed.append(reader)
+
+    monkeypatch.setattr(pipeline, "open_audio", watched)
     recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
-    files = [path.open("rb") for path in SEVERAL[:2]]
-    reports = recognizer.recognize_together([RecordedCall(source=file) for file in files])
+    reports = recognizer.recognize_together([RecordedCall(source=path) for path in SEVERAL[:2]])
     next(reports)
-    del reports  # warnings are errors: a recording left open would be one
-    for file in files:
-        file.close()
+    assert len(opened) == 2
+    reports.close()
+    assert len(closed) == 2
 
 
 def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_garbled() -> None:

@@ -66,14 +66,10 @@ def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_d
 ) -> None:
     contents = ["busy_tone", "segfault", "bug", "silence", "damaged", "hang"]
     jobs = [job(tmp_path, content, f"{content}.wav") for content in contents]
-    answered = list(worker.run_together(jobs))
-    assert sorted(place for place, _ in answered) == list(range(len(jobs)))
-    kinds = {}
-    for place, finished in answered:
-        report = finished.report
-        assert report.recording == jobs[place].name
-        kinds[contents[place]] = report.error.kind if report.error else "recognised"
-    assert kinds == {
+    reports = [finished.report for finished in worker.run_together(jobs)]
+    assert [report.recording for report in reports] == [each.name for each in jobs]
+    kinds = [report.error.kind if report.error else "recognised" for report in reports]
+    assert dict(zip(contents, kinds, strict=True)) == {
         "busy_tone": "recognised",
         "segfault": "worker_crashed",
         "bug": "internal",
@@ -81,6 +77,27 @@ def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_d
         "damaged": "unreadable_audio",
         "hang": "time_limit",
     }
+
+
+def test_answers_nobody_waited_for_are_not_taken_for_those_of_the_next_recording(
+    worker: Worker, tmp_path: Path
+) -> None:
+    together = worker.run_together([job(tmp_path, "silence", f"{name}.wav") for name in "abc"])
+    next(together)
+    together.close()
+    assert worker.run(job(tmp_path, "busy_tone", "z.wav")).report.recording == "z.wav"
+
+
+def test_whatever_goes_wrong_in_a_group_is_told_to_whoever_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_worker: Worker, _jobs: object) -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(Worker, "run_together", fail)
+    with WorkerPool(loader(), 1) as pool:
+        futures = pool.submit_together([job(tmp_path, "silence", f"{name}.wav") for name in "ab"])
+        assert [str(future.exception(30)) for future in futures] == ["too many open files"] * 2
 
 
 def test_a_pool_that_is_closed_cancels_what_was_given_together_and_waits(tmp_path: Path) -> None:

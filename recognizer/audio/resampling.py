@@ -27,4 +27,5 @@ def resampled(chunks: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[S
 def played_slower(audio: Audio, times: float) -> Audio:
     """Return a sound so many times longer, and as much lower, as a tape played slower is."""
     rate = audio.sample_rate
-    return replace(audio, samples=soxr.resample(audio.samples, rate, rate * times))
+    slowed = soxr.resample(audio.samples, rate, rate * times)
+    return replace(audio, samples=np.clip(slowed, -1.0, 1.0))

@@ -176,7 +176,7 @@ class InProcessRunner:
 
     def _run(self, job: Job, on_start: Callable[[], object]) -> Finished:
         on_start()
-        ((_, finished),) = run_jobs(self._recognizer, [job], load_signalling())
+        (finished,) = run_jobs(self._recognizer, [job], load_signalling())
         return finished
 
 
