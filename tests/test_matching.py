@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from recognizer.alignment import ListedWords, TranscriptWords
+from recognizer.calibration import load_calibration
 from recognizer.matching import Matcher, find_matches
 from recognizer.normalization import normalize
+from recognizer.outcome import SpeechJudge
 from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
-from recognizer.types import CallOutcome
+from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +184,50 @@ def test_nothing_that_reaches_the_floor_is_left_out_unaligned(
     everything = matcher.find(words, floor=0.0)
     reached = [m for m in everything if m.score > floor]
     assert [m for m in matcher.find(words, floor=floor) if m.score > floor] == reached
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("номер, на который вы звоните, не существует", CallOutcome.DOES_NOT_EXIST),
+        ("номер на который вызваните не существует", CallOutcome.DOES_NOT_EXIST),
+        ("номер, который вы набрали, не обслуживается", CallOutcome.NOT_IN_SERVICE),
+        ("номер, по которому вы звоните, временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("номер на который вызваните временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("абонент, которому вы звоните, временно недоступен", CallOutcome.TEMPORARILY_UNAVAILABLE),
+        ("номер, с которого вы звоните, заблокирован", CallOutcome.CALLER_RESTRICTED),
+        ("телефон, с которого вы звоните, заблокирован", CallOutcome.CALLER_RESTRICTED),
+    ],
+)
+def test_an_aside_changes_nothing_but_our_own_number_is_none(
+    matcher: Matcher, text: str, outcome: CallOutcome
+) -> None:
+    assert best(matcher, text) is outcome
+
+
+@pytest.mark.parametrize(
+    "clause", ["с которого вы звоните", "с которова вы звоните", "скоторого вызваните"]
+)
+@pytest.mark.parametrize("state", ["заблокирован", "отключен", "не обслуживается"])
+def test_our_own_number_never_marks_the_contact(matcher: Matcher, clause: str, state: str) -> None:
+    judge = SpeechJudge(matcher, load_calibration())
+    verdict = judge.judge_text(f"номер {clause} {state}")
+    assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
+
+
+def test_a_match_covers_the_aside_inside_it(book: PhraseBook) -> None:
+    spoken = "извините номер на который вы звоните не существует".split()
+    heard = TranscriptWords.of(spoken, book.words)
+    assert heard.words == ("извините", "номер", "не", "существует")
+    assert heard.asides == (range(2, 6),)
+    match = next(m for m in Matcher(book).find(spoken) if m.phrase.text == "номер не существует")
+    assert (match.first_word, match.end_word) == (1, 8)
+    assert heard.n_aside(match) == 4
+    whole = heard.with_asides("Набранный номер заблокирован", match, spoken)
+    assert whole == "Набранный номер на который вы звоните заблокирован"
+
+
+def test_an_aside_at_either_end_stays() -> None:
+    lists = load_phrases(PhraseSettings()).words
+    spoken = "проверьте номер который вы набрали".split()
+    assert TranscriptWords.of(spoken, lists).words == tuple(spoken)
