@@ -91,8 +91,8 @@ TimeLimit = Annotated[
     typer.Option(
         "--time-limit",
         min=1.0,
-        help="Seconds a recording may take, and four times its length besides; then its worker "
-        "is replaced.",
+        help="Seconds a recording (in batch: up to 16 given together) may take, and four times "
+        "its length besides; then its worker is replaced.",
     ),
 ]
 
