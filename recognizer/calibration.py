@@ -103,10 +103,15 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     mark_cutoff : probability from which the mark may be set.
+    mark_min_letters : 0-100, likeness of the letters (`Figures.letters`) below which it never is.
+    mark_min_heard_logprob : `Figures.heard_logprob` below which it never is; only where sound is
+        weighed.
     announcement_cutoff : probability from which any other announcement is reported.
     """
 
     mark_cutoff: float
+    mark_min_letters: float
+    mark_min_heard_logprob: float
     announcement_cutoff: float
     whisper: Coefficients
     vosk: Coefficients
@@ -119,6 +124,16 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def weighs_sound(self, engine: str) -> bool:
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
+
+    def may_mark(self, figures: Figures, engine: str) -> bool:
+        """Return whether the figures are like those of any mark the confidence was fitted on.
+
+        A probability says nothing of what was not among the fitted calls: noise that the
+        recogniser made words of fits any wording no worse than those words.
+        """
+        is_clear = figures.heard_logprob >= self.mark_min_heard_logprob
+        is_alike = figures.letters >= self.mark_min_letters
+        return is_alike and (is_clear or not self.weighs_sound(engine))
 
 
 def load_calibration(path: Path | None = None) -> Calibration:

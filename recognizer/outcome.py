@@ -156,7 +156,9 @@ class SpeechJudge:
             return self._unlisted(transcript, heard, live)
         has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
-        if has_more or (rests_on_text and self._has_hole(heard, match)):
+        marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
+        is_strange = marks and not self._calibration.may_mark(figures, transcript.engine)
+        if has_more or is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)

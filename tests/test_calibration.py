@@ -74,3 +74,43 @@ def test_a_wording_with_a_hole_in_it_can_never_reach_the_mark() -> None:
     from recognizer.outcome import _WITH_A_HOLE
 
     assert load_calibration().mark_cutoff > _WITH_A_HOLE
+
+
+# Babble taken for «Верный лимон, и он же в виде полиарного», and a formant voice not understood:
+# the nearest wording of the mark explains both sounds better than the garbage does.
+NOT_UNDERSTOOD = (
+    Figures(
+        score=64, letters=64, length=25, share=0.83, gap=0.79, margin=2.6, heard_logprob=-2.53,
+        worst_word_logprob=-13.3,
+    ),
+    Figures(
+        score=62, letters=62, length=32, share=1.0, gap=0.58, margin=21.8, heard_logprob=-1.98,
+        worst_word_logprob=-10.4,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figures", NOT_UNDERSTOOD)
+def test_what_is_unlike_all_that_was_fitted_marks_nothing_however_probable(
+    figures: Figures,
+) -> None:
+    calibration = load_calibration()
+    assert calibration.whisper.probability(figures) > calibration.mark_cutoff
+    assert not calibration.may_mark(figures, "whisper")
+
+
+@pytest.mark.parametrize(
+    ("letters", "heard_logprob", "engine", "may"),
+    [
+        (90.0, -0.5, "whisper", True),
+        (60.0, -0.5, "whisper", False),
+        (90.0, -2.0, "whisper", False),
+        (90.0, -2.0, "vosk", True),
+        (60.0, -0.5, "vosk", False),
+    ],
+)
+def test_a_mark_asks_for_like_letters_and_where_sound_is_weighed_clear_speech(
+    letters: float, heard_logprob: float, engine: str, may: bool
+) -> None:
+    figures = Figures(score=letters, letters=letters, heard_logprob=heard_logprob)
+    assert load_calibration().may_mark(figures, engine) is may
