@@ -22,7 +22,7 @@ from recognizer.normalization import normalize_words, sound_alike_word
 from recognizer.phrases import WordLists
 from recognizer.types import PhraseMatch
 
-__all__ = ["Alignment", "HeardWords", "ListedWords", "TranscriptWords"]
+__all__ = ["REVERSING_WEIGHT", "Alignment", "HeardWords", "ListedWords", "TranscriptWords"]
 
 _FILLER_WEIGHT = 0.3
 _INSERTION_COST = 0.35  # an ordinary word where the wording has none
@@ -30,7 +30,7 @@ _FILLER_COST = 0.05
 _LIVE_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
 _DECIDING_COST = 0.9  # of a deciding word's weight, inside the wording
 _NEIGHBOUR_COST = 0.6  # of a reversing word's weight, right beside the wording
-_REVERSING_WEIGHT = (
+REVERSING_WEIGHT = (
     4.0  # from this weight on («временно», «не», «ваш») a word reverses its neighbour
 )
 _EXPLAINED = 0.5  # similarity from which a word heard is one of the wording's
@@ -245,7 +245,7 @@ class HeardWords:
             _insertion_cost(word, weight, lists)
             for word, weight in zip(heard.words, weights, strict=True)
         ]
-        beside = [w * _NEIGHBOUR_COST if w >= _REVERSING_WEIGHT else 0.0 for w in weights]
+        beside = [w * _NEIGHBOUR_COST if w >= REVERSING_WEIGHT else 0.0 for w in weights]
         self.before = [0.0, *beside]
         self.after = [*beside, 0.0]
         self.may_stand = [word in lists.filler or len(word) <= _SHORT for word in heard.words]

@@ -13,7 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from recognizer.alignment import Alignment, HeardWords, ListedWords, TranscriptWords
+from recognizer.alignment import (
+    REVERSING_WEIGHT,
+    Alignment,
+    HeardWords,
+    ListedWords,
+    TranscriptWords,
+)
 from recognizer.normalization import normalize
 from recognizer.phrases import PhraseBook
 from recognizer.types import (
@@ -73,6 +79,17 @@ class Matcher:
     def heard(self, words: Iterable[str]) -> TranscriptWords:
         """Return the words of a transcript as `find` sees them."""
         return TranscriptWords.of(words, self.book.words)
+
+    def has_reversing_neighbour(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether a word right beside a match sounds like one that reverses it.
+
+        «вашу» before «номер заблокирован» may be «ваш»: then it is our own line.
+        """
+        return any(
+            self._listed.deciding_weight(word, sound) >= REVERSING_WEIGHT
+            for word, sound, place in zip(heard.words, heard.sounds, heard.places, strict=True)
+            if place in {match.first_word - 1, match.end_word}
+        )
 
     def find(
         self, words: Sequence[str] | TranscriptWords, *, floor: float = 40.0

@@ -138,7 +138,7 @@ class SpeechJudge:
             return self._without_announcement(heard, live, confident=True)
         figures = self._figures(heard, best)
         probability = self._calibration.text.probability(figures)
-        if self._has_hole(heard, best):
+        if self._has_hole(heard, best) or self._is_reversed(heard, best):
             probability = min(probability, _WITH_A_HOLE)
         return self._accept(best, probability, figures, live=live, alternatives=())
 
@@ -157,7 +157,10 @@ class SpeechJudge:
         has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
-        is_strange = marks and not self._calibration.may_mark(figures, transcript.engine)
+        is_strange = marks and (
+            not self._calibration.may_mark(figures, transcript.engine)
+            or self._is_reversed(heard, match)
+        )
         if has_more or is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
@@ -245,6 +248,11 @@ class SpeechJudge:
         """Return how many words beside the phrase no carrier's announcement uses."""
         outside = heard.beside(match)
         return len(self._unknown(_russian(outside), self._carriers))
+
+    def _is_reversed(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether a word beside a wording of the mark may turn it into something else."""
+        marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
+        return marks and self._matcher.has_reversing_neighbour(heard, match)
 
     def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether a word of the phrase was not heard, or a word heard is not explained.

@@ -59,6 +59,25 @@ def test_fixed_pair_of_the_regulation(judge: SpeechJudge, text: str, outcome: Ca
 @pytest.mark.parametrize(
     "text",
     [
+        "Уважаемый абонент вашу номер заблокирован не сеты оплату.",
+        "уважаемый абонент вашь номер заблокирован",
+        "дременно номер заблокирован",
+    ],
+)
+def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
+    judge: SpeechJudge, text: str
+) -> None:
+    assert phrase_list_of(judge.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER
+    sure = ScriptedSpeech(text, scores={})
+    heard = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
+        ScriptedEngine(default=sure).listen(Audio(np.zeros(48_000, np.float32), 16_000))
+    )
+    assert phrase_list_of(judge.judge(heard).outcome) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "алло номер заблокирован говорите",
         "у меня номер был заблокирован в банке",
         "да вы неправильно набрали номер девушка",
