@@ -100,6 +100,30 @@ def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: s
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "номер набрали неправильно наверное",
+        "у него телефон отключен мы сами дозвониться не можем",
+        "абонент занят шучу это я",
+        "доступ временно заблокирован пишет",
+        "занят перезвоните",
+        "муж сейчас вне зоны доступа на рыбалке",
+        "перезваниваю а мне говорят номер не обслуживается",
+    ],
+)
+def test_person_with_the_words_of_an_announcement_gets_no_status(
+    judge: SpeechJudge, text: str
+) -> None:
+    assert judge.judge_text(text).outcome in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
+
+
+def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: SpeechJudge) -> None:
+    assert judge.judge_text("номер набран неправильно").outcome is CallOutcome.MISDIALLED
+    beside = judge.judge_text("номер набран неправильно наверное")
+    assert beside.outcome is CallOutcome.LIVE_PERSON
+
+
+@pytest.mark.parametrize(
     ("text", "outcome"),
     [
         (
