@@ -297,6 +297,10 @@ class SpeechJudge:
             return SpokenVerdict(
                 CallOutcome.UNDETERMINED, 0.5, None, None, reason="speech that was not understood"
             )
+        if self._lists.is_invented(heard.words):
+            return SpokenVerdict(
+                CallOutcome.UNDETERMINED, 0.5, None, None, reason="words that recognisers make up"
+            )
         if live is not None:
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,

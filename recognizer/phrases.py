@@ -131,6 +131,8 @@ class WordLists:
         Clauses that may follow any noun and change nothing («на который вы звоните»), normalised.
     aside_sounds : tuple of str
         The same as they sound.
+    inventions : tuple of str
+        What recognisers write of what they do not understand («субтитры сделал»), normalised.
     """
 
     deciding: tuple[DecidingWords, ...]
@@ -138,11 +140,23 @@ class WordLists:
     announcement: WordSet
     live: WordSet
     asides: tuple[str, ...] = ()
+    inventions: tuple[str, ...] = ()
     aside_sounds: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         sounds = tuple(sound_alike(NormalizedText(aside)) for aside in self.asides)
         object.__setattr__(self, "aside_sounds", sounds)
+
+    def is_invented(self, words: Sequence[str]) -> bool:
+        """Return whether a transcript, normalised, is what a recogniser made up.
+
+        One word is so only if it is all there is: «музыка» may be a person's.
+        """
+        text = " ".join(words)
+        return any(
+            phrase == text or (" " in phrase and f" {phrase} " in f" {text} ")
+            for phrase in self.inventions
+        )
 
     def weight(self, word: str) -> float:
         """Return how many ordinary words `word` counts for; 1 if it is an ordinary word."""
@@ -274,7 +288,8 @@ def _digest(book: PhraseBook) -> str:
         for group in (book.words.filler, book.words.announcement, book.words.live)
     ]
     pairs = sorted((p.text, p.outcome, sorted(p.never)) for p in book.forbidden_pairs)
-    content = msgspec.json.encode([phrases, words, others, sorted(book.words.asides), pairs])
+    clauses = [sorted(book.words.asides), sorted(book.words.inventions)]
+    content = msgspec.json.encode([phrases, words, others, clauses, pairs])
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -306,7 +321,7 @@ class _WordGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: tuple[str, ...] = ()
 
 
-class _AsideGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ClauseGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phrases: tuple[str, ...] = ()
 
 
@@ -316,7 +331,8 @@ class _WordsFile(msgspec.Struct, forbid_unknown_fields=True):
     filler: _WordGroup = _WordGroup()
     announcement: _WordGroup = _WordGroup()
     live: _WordGroup = _WordGroup()
-    aside: _AsideGroup = _AsideGroup()
+    aside: _ClauseGroup = _ClauseGroup()
+    invented: _ClauseGroup = _ClauseGroup()
 
 
 class _PairEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -573,6 +589,7 @@ def _distinct(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
 def _read_words(files: Iterable[TomlFile]) -> WordLists:
     deciding: list[DecidingWords] = []
     asides: list[str] = []
+    inventions: list[str] = []
     groups: dict[str, list[WordSet]] = {"filler": [], "announcement": [], "live": []}
     for file in files:
         found = _convert(file, _WordsFile)
@@ -587,10 +604,12 @@ def _read_words(files: Iterable[TomlFile]) -> WordLists:
             group: _WordGroup = getattr(found, name)
             sets.append(_word_set(group.words, file.place(name)))
         asides += _asides(found.aside.phrases, file.place("aside"))
+        inventions += _inventions(found.invented.phrases, file.place("invented"))
     return WordLists(
         tuple(deciding),
         **{name: _union(sets) for name, sets in groups.items()},
         asides=tuple(dict.fromkeys(asides)),
+        inventions=tuple(dict.fromkeys(inventions)),
     )
 
 
@@ -600,6 +619,13 @@ def _asides(phrases: Sequence[str], place: str) -> list[str]:
             raise PhraseListError(
                 f"{place}: expected clauses of {_MIN_ASIDE_WORDS} words or more, found {phrase!r}"
             )
+    return [str(normalize(phrase)) for phrase in phrases]
+
+
+def _inventions(phrases: Sequence[str], place: str) -> list[str]:
+    for phrase in phrases:
+        if not normalize(phrase):
+            raise PhraseListError(f"{place}: expected words, found {phrase!r}")
     return [str(normalize(phrase)) for phrase in phrases]
 
 

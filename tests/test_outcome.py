@@ -117,6 +117,15 @@ def test_person_with_the_words_of_an_announcement_gets_no_status(
     assert judge.judge_text(text).outcome in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
 
 
+@pytest.mark.parametrize(
+    "text", ["Продолжение следует...", "Субтитры сделал Имярек", "ПЕСНЯ", "Спасибо за просмотр!"]
+)
+def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str) -> None:
+    assert judge.judge_text(text).outcome is CallOutcome.UNDETERMINED
+    spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split()[0]}")
+    assert spoken.outcome is CallOutcome.LIVE_PERSON
+
+
 def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: SpeechJudge) -> None:
     assert judge.judge_text("номер набран неправильно").outcome is CallOutcome.MISDIALLED
     beside = judge.judge_text("номер набран неправильно наверное")

@@ -182,18 +182,25 @@ def test_a_wrong_word_list_is_named_with_file_and_line(folder: Path) -> None:
     write(folder, head + '[[deciding]]\nwords = ["слово"]\nweight = 0\nwhy = ""\n', "words.toml")
     with pytest.raises(PhraseListError, match=r"words\.toml, line 2: expected a weight of 1 to 10"):
         load(folder)
+    write(folder, head + '[invented]\nphrases = ["гул", "..."]\n', "words.toml")
+    with pytest.raises(PhraseListError, match=r"words\.toml, line 2: expected words"):
+        load(folder)
 
 
 def test_own_words_add_to_ours(folder: Path) -> None:
     write(folder, GOOD)
     entry = '[[deciding]]\nwords = ["марф*"]\nweight = 4\nwhy = "our secretary"\n'
-    write(folder, f'language = "ru"\n{entry}[live]\nwords = ["чао"]\n', "words.toml")
+    more = '[live]\nwords = ["чао"]\n[invented]\nphrases = ["Тихий гул"]\n'
+    write(folder, f'language = "ru"\n{entry}{more}', "words.toml")
     words = load(folder).words
     assert words.weight("марфы") == 4
     assert words.weight("временного") > 1
     assert words.weight("стол") == 1
     assert "чао" in words.live
     assert "алло" in words.live
+    assert words.is_invented(["тихий", "гул"])
+    assert words.is_invented(["музыка"])
+    assert not words.is_invented(["музыка", "играет", "громко"])
 
 
 def test_a_pair_that_forbids_its_own_outcome_is_an_error(folder: Path) -> None:
