@@ -122,7 +122,7 @@ def test_person_with_the_words_of_an_announcement_gets_no_status(
 )
 def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str) -> None:
     assert judge.judge_text(text).outcome is CallOutcome.UNDETERMINED
-    spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split()[0]}")
+    spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split(maxsplit=1)[0]}")
     assert spoken.outcome is CallOutcome.LIVE_PERSON
 
 
