@@ -12,6 +12,7 @@ there, as a share of the phrase's whole weight. Nothing is decided here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 from recognizer.alignment import (
     REVERSING_WEIGHT,
@@ -75,6 +76,12 @@ class Matcher:
         return tuple(
             {word for phrase, words in pairs if phrase.outcome in outcomes for word in words}
         )
+
+    def words_after(self, word: str, outcomes: Collection[CallOutcome]) -> tuple[str, ...]:
+        """Return the distinct normalised words that follow one in the phrases of some outcomes."""
+        pairs = zip(self.phrases, self._words, strict=True)
+        spoken = (words for phrase, words in pairs if phrase.outcome in outcomes)
+        return tuple({after for words in spoken for one, after in pairwise(words) if one == word})
 
     def heard(self, words: Iterable[str]) -> TranscriptWords:
         """Return the words of a transcript as `find` sees them."""

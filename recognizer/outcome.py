@@ -75,6 +75,7 @@ _MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 # one is enough: of 79 right marks of the benchmark's `fit` half one had any.
 _PERSON_WORDS = 2
 _PERSON_WORDS_OF_MARK = 1
+_NOT = "не"
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
 _MANY_UNKNOWN = 2  # so many words beside it that no carrier uses may be a person's
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
@@ -130,6 +131,7 @@ class SpeechJudge:
         self._lists = matcher.book.words
         self._known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
         self._carriers = matcher.vocabulary(_CARRIERS)
+        self._denied = matcher.words_after(_NOT, _CARRIERS)
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
@@ -141,7 +143,7 @@ class SpeechJudge:
             return self._without_announcement(heard, live, confident=True)
         figures = self._figures(heard, best)
         probability = self._calibration.text.probability(figures)
-        if self._has_hole(heard, best) or self._is_reversed(heard, best):
+        if self._has_hole(heard, best) or self._is_strange(heard, best):
             probability = min(probability, _WITH_A_HOLE)
         return self._accept(best, probability, figures, live=live, alternatives=())
 
@@ -160,9 +162,8 @@ class SpeechJudge:
         has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
-        is_strange = marks and (
-            not self._calibration.may_mark(figures, transcript.engine)
-            or self._is_reversed(heard, match)
+        is_strange = self._is_strange(heard, match) or (
+            marks and not self._calibration.may_mark(figures, transcript.engine)
         )
         if has_more or is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
@@ -252,10 +253,22 @@ class SpeechJudge:
         outside = heard.beside(match)
         return len(self._unknown(_russian(outside), self._carriers))
 
-    def _is_reversed(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
-        """Return whether a word beside a wording of the mark may turn it into something else."""
+    def _is_strange(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether what is beside a wording of the mark may turn it into something else."""
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
-        return marks and self._matcher.has_reversing_neighbour(heard, match)
+        return marks and (
+            self._matcher.has_reversing_neighbour(heard, match) or self._is_denied(heard, match)
+        )
+
+    def _is_denied(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether something is denied beside a wording that no carrier denies.
+
+        «Неправильно набран номер, это не автосервис» is a person.
+        """
+        return any(
+            word == _NOT and likeness.best_ratio(after, self._denied) < _KNOWN_WORD_RATIO
+            for word, after in pairwise(_russian(heard.beside(match)))
+        )
 
     def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether a word of the phrase was not heard, or a word heard is not explained.

@@ -92,6 +92,11 @@ def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
         "номер не обслуживается у них в сервисе уже давно",
         "абонент заблокирован так мне ответили вчера",
         "жена сменила телефон этот номер больше не обслуживается она сказала",
+        "вы неправильно набрали номер это не автосервис",
+        "вы неправильно набрали номер",
+        "неправильно набран номер это не автосервис",
+        "такого номера не существует это не контора",
+        "номер набран неправильно тут не офис",
     ],
 )
 def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: str) -> None:
@@ -124,6 +129,11 @@ def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str
     assert judge.judge_text(text).outcome is CallOutcome.UNDETERMINED
     spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split(maxsplit=1)[0]}")
     assert spoken.outcome is CallOutcome.LIVE_PERSON
+
+
+def test_advice_that_denies_what_carriers_deny_leaves_the_mark(judge: SpeechJudge) -> None:
+    advised = "номер не существует пожалуйста уточните номер абонент не обслуживается"
+    assert phrase_list_of(judge.judge_text(advised).outcome) is PhraseListName.INVALID_NUMBER
 
 
 def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: SpeechJudge) -> None:
