@@ -104,15 +104,17 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     mark_cutoff : probability from which the mark may be set.
     mark_min_letters : 0-100, likeness of the letters (`Figures.letters`) below which it never is.
-    mark_min_heard_logprob : `Figures.heard_logprob` below which it never is; only where sound is
-        weighed.
     announcement_cutoff : probability from which any other announcement is reported.
+    min_heard_logprob : `Figures.heard_logprob` below which speech counts as not understood; only
+        where sound is weighed.
+    unclear_probability : what the probability of speech that was not understood is at most.
     """
 
     mark_cutoff: float
     mark_min_letters: float
-    mark_min_heard_logprob: float
     announcement_cutoff: float
+    min_heard_logprob: float
+    unclear_probability: float
     whisper: Coefficients
     vosk: Coefficients
     text: Coefficients
@@ -125,15 +127,21 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
 
-    def may_mark(self, figures: Figures, engine: str) -> bool:
-        """Return whether the figures are like those of any mark the confidence was fitted on.
+    def probability(self, figures: Figures, engine: str) -> float:
+        """Return the probability, 0-1, that the wording was spoken.
 
-        A probability says nothing of what was not among the fitted calls: noise that the
+        The model says nothing of what was not among the calls it was fitted on: noise that the
         recogniser made words of fits any wording no worse than those words.
         """
-        is_clear = figures.heard_logprob >= self.mark_min_heard_logprob
-        is_alike = figures.letters >= self.mark_min_letters
-        return is_alike and (is_clear or not self.weighs_sound(engine))
+        fitted = self.of_engine(engine).probability(figures)
+        is_clear = figures.heard_logprob >= self.min_heard_logprob
+        if is_clear or not self.weighs_sound(engine):
+            return fitted
+        return min(fitted, self.unclear_probability)
+
+    def may_mark(self, figures: Figures) -> bool:
+        """Return whether the letters are as like as those of any right mark that was fitted."""
+        return figures.letters >= self.mark_min_letters
 
 
 def load_calibration(path: Path | None = None) -> Calibration:
@@ -149,7 +157,7 @@ def load_calibration(path: Path | None = None) -> Calibration:
         calibration = msgspec.convert(file.values, Calibration)
     except msgspec.ValidationError as problem:
         raise DataFileError(f"{file.path}: {problem}") from problem
-    for name in ("mark_cutoff", "announcement_cutoff"):
+    for name in ("mark_cutoff", "announcement_cutoff", "unclear_probability"):
         value = getattr(calibration, name)
         if not 0.0 < value < 1.0:
             raise DataFileError(f"{file.place(key=name)}: expected 0 to 1, found {value}")

@@ -143,7 +143,8 @@ class SpeechJudge:
             return self._without_announcement(heard, live, confident=True)
         figures = self._figures(heard, best)
         probability = self._calibration.text.probability(figures)
-        if self._has_hole(heard, best) or self._is_strange(heard, best):
+        marks = phrase_list_of(best.outcome) is PhraseListName.INVALID_NUMBER
+        if self._has_hole(heard, best) or (marks and self._is_strange(heard, best)):
             probability = min(probability, _WITH_A_HOLE)
         return self._accept(best, probability, figures, live=live, alternatives=())
 
@@ -156,16 +157,16 @@ class SpeechJudge:
         if considered is None:
             return self._unlisted(transcript, heard, live)
         match, figures = considered
-        probability = self._calibration.of_engine(transcript.engine).probability(figures)
+        probability = self._calibration.probability(figures, transcript.engine)
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live)
         has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
-        is_strange = self._is_strange(heard, match) or (
-            marks and not self._calibration.may_mark(figures, transcript.engine)
+        is_strange = marks and (
+            has_more or not self._calibration.may_mark(figures) or self._is_strange(heard, match)
         )
-        if has_more or is_strange or (rests_on_text and self._has_hole(heard, match)):
+        if is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
@@ -254,11 +255,8 @@ class SpeechJudge:
         return len(self._unknown(_russian(outside), self._carriers))
 
     def _is_strange(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
-        """Return whether what is beside a wording of the mark may turn it into something else."""
-        marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
-        return marks and (
-            self._matcher.has_reversing_neighbour(heard, match) or self._is_denied(heard, match)
-        )
+        """Return whether what is beside a wording may turn it into something else."""
+        return self._matcher.has_reversing_neighbour(heard, match) or self._is_denied(heard, match)
 
     def _is_denied(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether something is denied beside a wording that no carrier denies.

@@ -302,7 +302,7 @@ def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
     listening_judge: SpeechJudge, verifier: Verifier
 ) -> None:
     text, spoken = "Абонен визирегистрирован в сети.", "Абонент не зарегистрирован в сети."
-    verdict = judged(listening_judge, verifier, text, {text: -9.0, spoken: -8.0})
+    verdict = judged(listening_judge, verifier, text, {text: -5.0, spoken: -4.0})
     assert verdict.outcome is CallOutcome.NOT_REGISTERED
 
 
@@ -337,6 +337,6 @@ def test_sound_that_prefers_the_rival_takes_the_mark_away(
 ) -> None:
     text = "Номер заблокирован."
     verdict = judged(
-        listening_judge, verifier, text, {text: -20.0, "Номер временно заблокирован.": -5.0}
+        listening_judge, verifier, text, {text: -3.0, "Номер временно заблокирован.": -1.0}
     )
     assert verdict.outcome is CallOutcome.TEMPORARILY_BLOCKED
