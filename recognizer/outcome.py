@@ -191,7 +191,7 @@ class SpeechJudge:
             return None
         heard = self._matcher.heard(w.text for w in hearing.transcript.words)
         plain = [m for m in self._matcher.find(heard, floor=_AS_HEARD) if m.outcome not in barred]
-        deciding = _deciding(_separate(plain, candidates[0].match))
+        deciding = _deciding(_separate(plain, _longest(candidates)))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
@@ -395,6 +395,19 @@ def _is_better(chosen: Candidate, hearing: Hearing, stands_as_heard: bool) -> bo
     """
     explains_more = chosen.score.total_logprob > hearing.heard.total_logprob
     return explains_more or not stands_as_heard
+
+
+def _longest(candidates: Sequence[Candidate]) -> PhraseMatch:
+    """Return the match that explains the sound best, or one whose wording begins with it.
+
+    Words garbled after a counter-phrase never explain the sound worse than the advice that only an
+    announcement goes on with: «вы неправильно набрали номер, проверьте номер …».
+    """
+    best = candidates[0].match
+    if best.outcome in _PRECEDENCE:
+        return best
+    begun = (c.match for c in candidates if c.match.phrase.text.startswith(f"{best.phrase.text},"))
+    return next((m for m in begun if m.score >= cutoff_of(m.phrase)), best)
 
 
 def _separate(matches: Iterable[PhraseMatch], *first: PhraseMatch) -> tuple[PhraseMatch, ...]:

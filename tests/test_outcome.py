@@ -315,6 +315,23 @@ def test_wording_far_behind_what_was_heard_is_not_believed(
     assert phrase_list_of(verdict.outcome) is None
 
 
+@pytest.mark.parametrize(
+    ("rest", "outcome"),
+    [
+        ("Проверьте номеры, попробуйте еще раз.", CallOutcome.MISDIALLED),
+        ("Это не автосервис.", CallOutcome.UNDETERMINED),
+        ("", CallOutcome.UNDETERMINED),
+    ],
+)
+def test_what_people_say_too_is_an_announcement_only_with_its_advice(
+    listening_judge: SpeechJudge, verifier: Verifier, rest: str, outcome: CallOutcome
+) -> None:
+    text = f"Вы неправильно набрали номер. {rest}".strip()
+    advised = "Вы неправильно набрали номер, проверьте номер и попробуйте ещё раз."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0, advised: -6.0})
+    assert verdict.outcome is outcome
+
+
 def test_likeness_of_words_alone_decides_nothing(
     listening_judge: SpeechJudge, verifier: Verifier
 ) -> None:
