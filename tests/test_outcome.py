@@ -131,6 +131,12 @@ def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str
     assert spoken.outcome is CallOutcome.LIVE_PERSON
 
 
+def test_hello_after_a_menu_is_a_person(judge: SpeechJudge) -> None:
+    menu = "для связи с отделом продаж нажмите два"
+    assert judge.judge_text(menu).outcome is CallOutcome.COMPANY_IVR
+    assert judge.judge_text(f"{menu} алло").outcome is CallOutcome.LIVE_PERSON
+
+
 def test_advice_that_denies_what_carriers_deny_leaves_the_mark(judge: SpeechJudge) -> None:
     advised = "номер не существует пожалуйста уточните номер абонент не обслуживается"
     assert phrase_list_of(judge.judge_text(advised).outcome) is PhraseListName.INVALID_NUMBER
@@ -339,6 +345,20 @@ def test_likeness_of_words_alone_decides_nothing(
     text = "Вы не можете ответить на это сообщение, так как отправитель не имеет почты."
     verdict = judged(listening_judge, verifier, text, {text: -2.0})
     assert verdict.outcome is not CallOutcome.CALLER_RESTRICTED
+
+
+@pytest.mark.parametrize(
+    ("confidence", "is_believed"),
+    [pytest.param(0.9, False, id="clear"), pytest.param(0.4, True, id="garbled")],
+)
+def test_clear_words_that_no_carrier_uses_take_the_status_away(
+    listening_judge: SpeechJudge, verifier: Verifier, confidence: float, is_believed: bool
+) -> None:
+    text = "Абонент временно недоступен. Возьму ручку, запишу."
+    audio = Audio(np.zeros(64_000, np.float32), 16_000)
+    speech = ScriptedSpeech(text, {text: -2.0}, confidence=confidence)
+    verdict = listening_judge.judge(verifier.hear(ScriptedEngine(default=speech).listen(audio)))
+    assert (verdict.outcome is CallOutcome.TEMPORARILY_UNAVAILABLE) is is_believed
 
 
 def test_no_mark_where_a_person_may_speak_beside_the_wording(
