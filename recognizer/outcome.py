@@ -36,7 +36,7 @@ from recognizer.types import (
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
     from recognizer.verification import Candidate, Hearing
 
-__all__ = ["SpeechJudge", "SpokenVerdict", "decide_call"]
+__all__ = ["GREETS_AS_A_PERSON", "SpeechJudge", "SpokenVerdict", "decide_call"]
 
 _KNOWN_WORD_RATIO = 80.0
 # Which announcement decides where several are heard; earlier wins.
@@ -62,14 +62,15 @@ _PRECEDENCE = (
     CallOutcome.NETWORK_CONGESTION,
     CallOutcome.CALL_PROGRESS,
 )
-_GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
+GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
+"""Outcomes of machines that speak as a person does."""
 _CARRIERS = frozenset(_PRECEDENCE) - {
     CallOutcome.CALL_ASSISTANT,
     CallOutcome.VOICEMAIL,
     CallOutcome.COMPANY_IVR,
 }
 """Outcomes that a carrier announces."""
-_MACHINES = _GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
+_MACHINES = GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
 # So many words only a person says beside an announcement: a person. Where it would mark the contact
 # one is enough: of 79 right marks of the benchmark's `fit` half one had any.
@@ -457,7 +458,7 @@ def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
     Assistants and voicemail greetings speak as people do («слушаю вас»); behind a company's menu a
     person may come on the line, and says «алло» after it.
     """
-    if announcement.outcome in _GREETS_AS_A_PERSON:
+    if announcement.outcome in GREETS_AS_A_PERSON:
         return False
     if announcement.outcome is CallOutcome.COMPANY_IVR and live.end_word - live.first_word < 2:
         return live.first_word >= announcement.end_word

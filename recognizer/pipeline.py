@@ -24,7 +24,7 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine,
 from recognizer.errors import EngineError, RecognizerError
 from recognizer.explanation import explained
 from recognizer.matching import Matcher
-from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
+from recognizer.outcome import GREETS_AS_A_PERSON, SpeechJudge, SpokenVerdict, decide_call
 from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
 from recognizer.policy import Regulation, load_regulation
 from recognizer.second_hearing import SLOWER, bears_out, in_real_time
@@ -258,21 +258,35 @@ class Recognizer:
         for start_s, end_s in _stretches(segments):
             with stages.timed("read"):
                 audio = reader.read(start_s, end_s)
-            verdict, hearing = yield from self._hear(audio, stages)
-            # Also what was taken for another language: garbled Russian often is. Where nothing
-            # listed is near there is nothing to bear out.
-            is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(hearing.candidates)
-            if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
-                # The second hearing is a chance, no condition: if it fails the first stands.
-                with suppress(EngineError):
-                    again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
-                    if bears_out(again.outcome, hearing, has_more=verdict.has_more):
-                        reason = f"{again.reason}, understood when played slower"
-                        verdict, hearing = replace(again, reason=reason), slowed
-            heard.append((verdict, hearing))
-            if verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE:
+            heard.append((yield from self._understand(audio, stages)))
+            if _is_person(heard[-1][0]):
+                break
+            if heard[-1][0].outcome in GREETS_AS_A_PERSON:  # and so would the rest of it
+                continue
+            passed_over = _without_words(segments, audio, heard[-1][1].transcript)
+            for first_s, last_s in _stretches(passed_over):
+                part = audio.slice(first_s, last_s)
+                heard.append((yield from self._understand(part, stages)))
+            if any(_is_person(verdict) for verdict, _ in heard):
                 break
         return heard
+
+    def _understand(
+        self, audio: Audio, stages: _Stopwatch
+    ) -> Generator[Utterance, None, tuple[SpokenVerdict, Hearing]]:
+        """Judge one stretch of speech, and hear it again where that may bear out a doubtful one."""
+        verdict, hearing = yield from self._hear(audio, stages)
+        # Also what was taken for another language: garbled Russian often is. Where nothing listed
+        # is near there is nothing to bear out.
+        is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(hearing.candidates)
+        if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
+            # The second hearing is a chance, no condition: if it fails the first stands.
+            with suppress(EngineError):
+                again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
+                if bears_out(again.outcome, hearing, has_more=verdict.has_more):
+                    reason = f"{again.reason}, understood when played slower"
+                    return replace(again, reason=reason), slowed
+        return verdict, hearing
 
     def _hear(
         self, audio: Audio, stages: _Stopwatch, *, slower: float = 1.0
@@ -290,12 +304,19 @@ class Recognizer:
             verdict = self.judge.judge(hearing)
             if verdict.outcome is CallOutcome.UNDETERMINED:
                 russian = utterance.language_probability("ru")
-                is_foreign = russian is not None and russian < _RUSSIAN
+                is_foreign = (
+                    russian is not None
+                    and russian < _RUSSIAN
+                    and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
+                )
                 verdict = replace(verdict, is_foreign=is_foreign)
         return verdict, hearing
 
 
 _SURE = 0.9
+_MIN_FOREIGN_S = 2.0  # of speech: of an «алло» no language can be told
+_MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
+_WORD_EARLY_S = 0.15  # a word may be placed a little before its segment
 _RUSSIAN = 0.5  # probability below which a stretch that was not understood is another language
 
 
@@ -398,6 +419,35 @@ def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
     return [
         (max(0.0, start_s - _PAD_S), end_s + _PAD_S) for start_s, end_s in joined[:_MAX_STRETCHES]
     ]
+
+
+def _without_words(
+    segments: Sequence[Segment], stretch: Audio, transcript: Transcript
+) -> list[Segment]:
+    """Return the segments of a stretch that a recogniser passed over while it heard others.
+
+    Whisper leaves out what is said twice, and now and then a short answer after an announcement.
+    Where it heard nothing at all, hearing a part would tell no more.
+    """
+    begins_s = [word.start_s for word in transcript.words]
+    stretch_end_s = stretch.start_s + stretch.duration_s
+    return [
+        segment
+        for segment in segments
+        if begins_s
+        and segment.kind is SegmentKind.SPEECH
+        and stretch.start_s <= segment.start_s
+        and segment.end_s <= stretch_end_s
+        and segment.end_s - segment.start_s >= _MIN_PASSED_OVER_S
+        and not any(
+            segment.start_s - _WORD_EARLY_S <= begin_s <= segment.end_s for begin_s in begins_s
+        )
+    ]
+
+
+def _is_person(verdict: SpokenVerdict) -> bool:
+    """Return whether a person was heard for certain."""
+    return verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE
 
 
 def _evidence(

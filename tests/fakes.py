@@ -16,7 +16,7 @@ class ScriptedSpeech:
 
     `scores` gives the total of a wording; one that is not in it gets 0 if it is the transcript,
     else -5 for every word of its length. `rests` gives what follows after a text; nothing if it is
-    not in it.
+    not in it. The words lie in the first `words_share` of the sound.
     """
 
     text: str
@@ -24,6 +24,7 @@ class ScriptedSpeech:
     confidence: float = 0.9
     language_probability: float | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
+    words_share: float = 1.0
 
 
 class ScriptedEngine:
@@ -84,9 +85,9 @@ class ScriptedUtterance:
         return 0.0 if wording == self._speech.text else -5.0 * len(wording.split())
 
     def _told(self, text: str) -> Transcript:
-        """Spread the words evenly over the sound."""
+        """Spread the words evenly over their part of the sound."""
         texts = text.split()
-        step = self._audio.duration_s / max(len(texts), 1)
+        step = self._audio.duration_s * self._speech.words_share / max(len(texts), 1)
         words = tuple(
             Word(
                 word,

@@ -158,6 +158,61 @@ class SlowListener(ScriptedEngine):
         return ScriptedUtterance(self._slowed, audio)
 
 
+class FirstWordsListener(ScriptedEngine):
+    """Hears an announcement in the first speech it is given, and another thing in every later."""
+
+    def __init__(self, announcement: ScriptedSpeech, answer: ScriptedSpeech) -> None:
+        super().__init__(default=announcement)
+        self._answer = answer
+
+    def listen(self, audio: Audio) -> ScriptedUtterance:
+        first = super().listen(audio)
+        return first if len(self.heard) == 1 else ScriptedUtterance(self._answer, audio)
+
+
+HELLO = ScriptedSpeech("Алло, да, слушаю.")
+# So short that neither the words nor the language can be told.
+MUMBLE = ScriptedSpeech("Але.", confidence=0.3, language_probability=0.1)
+ENGLISH = ScriptedSpeech("The number you have", confidence=0.3, language_probability=0.1)
+
+
+def heard_with_an_answer(
+    path: Path, words_share: float, answer: ScriptedSpeech, answer_s: float
+) -> tuple[CallReport, list[Audio]]:
+    """Hear an announcement, the first `words_share` of it, and after a second of silence more."""
+    spoken, rate = soundfile.read(SPOKEN, dtype="float32")
+    more = spoken[: round(answer_s * rate)]
+    soundfile.write(path, np.concatenate([spoken, silence(1.0, rate), more]), rate)
+    recognizer, _ = scripted(ScriptedSpeech(""))
+    heard = ScriptedSpeech("Набранный вами номер не существует.", words_share=words_share)
+    recognizer.engine = engine = FirstWordsListener(heard, answer)
+    return recognizer.recognize(path), engine.heard
+
+
+@pytest.mark.parametrize(
+    ("answer", "answer_s", "outcome"),
+    [
+        pytest.param(HELLO, 1.5, CallOutcome.LIVE_PERSON, id="person"),
+        pytest.param(MUMBLE, 1.5, CallOutcome.UNDETERMINED, id="not understood"),
+        pytest.param(ENGLISH, 9.0, CallOutcome.DOES_NOT_EXIST, id="another language"),
+    ],
+)
+def test_speech_without_a_word_beside_an_announcement_is_heard_by_itself(
+    tmp_path: Path, answer: ScriptedSpeech, answer_s: float, outcome: CallOutcome
+) -> None:
+    report, (whole, part) = heard_with_an_answer(tmp_path / "call.wav", 0.4, answer, answer_s)
+    assert part.start_s > whole.start_s + 0.4 * whole.duration_s
+    assert report.outcome is not None
+    assert report.outcome.kind is outcome
+
+
+def test_speech_that_was_heard_is_not_heard_by_parts(tmp_path: Path) -> None:
+    report, heard = heard_with_an_answer(tmp_path / "call.wav", 1.0, HELLO, 9.0)
+    assert len(heard) == 1
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.DOES_NOT_EXIST
+
+
 SPOKEN = SAMPLES / "1-does-not-exist-human.wav"  # one stretch of speech
 UNLIKE = ScriptedSpeech("возьми великий великий", confidence=0.3)
 BLOCKED = ScriptedSpeech("Нумер заблок.", confidence=0.3)
