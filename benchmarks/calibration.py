@@ -26,8 +26,8 @@ import numpy.typing as npt
 from benchmarks.recognition.build import read_calls
 from benchmarks.recognition.measures import expected_calibration_error
 from recognizer.calibration import Coefficients, Figures, limited
-from recognizer.outcome import SpeechJudge
 from recognizer.pipeline import Recognizer
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.verification import Hearing
 

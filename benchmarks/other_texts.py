@@ -27,9 +27,9 @@ from pathlib import Path
 from recognizer.calibration import load_calibration
 from recognizer.matching import Matcher
 from recognizer.normalization import normalize
-from recognizer.outcome import SpeechJudge
 from recognizer.phrases import WordLists, load_phrases
 from recognizer.settings import Settings
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import PhraseListName, phrase_list_of
 
 _DEFAULT = (Path("/usr/share/games/fortunes/ru"), Path("/usr/share/locale/ru/LC_MESSAGES"))

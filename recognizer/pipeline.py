@@ -24,12 +24,13 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine,
 from recognizer.errors import EngineError, RecognizerError
 from recognizer.explanation import explained
 from recognizer.matching import Matcher
-from recognizer.outcome import GREETS_AS_A_PERSON, SpeechJudge, SpokenVerdict, decide_call
+from recognizer.outcome import decide_call
 from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
 from recognizer.policy import Regulation, load_regulation
 from recognizer.second_hearing import SLOWER, bears_out, in_real_time
 from recognizer.segments import Scan, Scanner
 from recognizer.settings import Settings, load_settings
+from recognizer.speech_judge import GREETS_AS_A_PERSON, SpeechJudge, SpokenVerdict
 from recognizer.tone_plans import TonePlan, load_tone_plan
 from recognizer.types import (
     Audio,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recognizer.outcome import SpokenVerdict
+from recognizer.speech_judge import SpokenVerdict
 from recognizer.types import (
     CallReport,
     Decision,

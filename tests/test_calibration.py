@@ -71,7 +71,7 @@ def test_wrong_calibration_file_is_an_error_that_names_it(
 
 
 def test_a_wording_with_a_hole_in_it_can_never_reach_the_mark() -> None:
-    from recognizer.outcome import _WITH_A_HOLE
+    from recognizer.speech_judge import _WITH_A_HOLE
 
     assert load_calibration().mark_cutoff > _WITH_A_HOLE
 

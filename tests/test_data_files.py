@@ -11,9 +11,9 @@ from recognizer.calibration import load_calibration
 from recognizer.data_files import data_folder, read_toml
 from recognizer.matching import Matcher, find_matches
 from recognizer.normalization import normalize
-from recognizer.outcome import SpeechJudge
 from recognizer.phrase_checks import check_phrases
 from recognizer.phrases import PhraseBook, load_phrases
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
 
 LISTS = sorted(data_folder("phrases").rglob("*.toml"))

@@ -9,9 +9,9 @@ from recognizer.alignment import ListedWords, TranscriptWords
 from recognizer.calibration import load_calibration
 from recognizer.matching import Matcher, find_matches
 from recognizer.normalization import normalize
-from recognizer.outcome import SpeechJudge
 from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
 
 

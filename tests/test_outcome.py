@@ -10,9 +10,10 @@ from fakes import ScriptedEngine, ScriptedSpeech
 
 from recognizer.calibration import load_calibration
 from recognizer.matching import Matcher
-from recognizer.outcome import SpeechJudge, SpokenVerdict, decide_call
+from recognizer.outcome import decide_call
 from recognizer.phrases import load_phrases
 from recognizer.settings import PhraseSettings
+from recognizer.speech_judge import SpeechJudge, SpokenVerdict
 from recognizer.types import (
     Audio,
     Cadence,

@@ -17,9 +17,9 @@ from benchmarks.calibration import Example, examples_of, fit
 from benchmarks.recognition import build, channel, measures, report, sounds, voices
 from recognizer.calibration import Figures, load_calibration
 from recognizer.matching import Matcher
-from recognizer.outcome import SpeechJudge
 from recognizer.phrases import load_phrases
 from recognizer.settings import PhraseSettings
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import Audio, CallOutcome
 from recognizer.verification import Verifier
 

@@ -35,9 +35,9 @@ def match(
     from recognizer.calibration import load_calibration
     from recognizer.cli.classify import settings_with
     from recognizer.matching import Matcher
-    from recognizer.outcome import SpeechJudge
     from recognizer.phrases import load_phrases
     from recognizer.report_json import text_verdict_to_dict
+    from recognizer.speech_judge import SpeechJudge
 
     book = load_phrases(settings_with(phrases).phrases)
     judge = SpeechJudge(Matcher(book), load_calibration())

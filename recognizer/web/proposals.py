@@ -22,11 +22,11 @@ from recognizer.errors import PhraseListError, RecognizerError
 from recognizer.journal_tables import Base, RowId, UtcDateTime
 from recognizer.matching import Matcher, cutoff_of
 from recognizer.normalization import normalize
-from recognizer.outcome import SpeechJudge
 from recognizer.phrase_checks import check_phrases
 from recognizer.phrase_editing import with_phrase
 from recognizer.phrases import PhraseBook, load_phrases
 from recognizer.settings import PhraseSettings
+from recognizer.speech_judge import SpeechJudge
 from recognizer.types import CallOutcome, Phrase
 from recognizer.web.review import LabelledClips
 from recognizer.web.wording import OUTCOME_NAMES, counted
