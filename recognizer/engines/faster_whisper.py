@@ -35,7 +35,6 @@ _MARGIN_S = 1.0  # silence after the speech: without it the last word is often c
 _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchmarks/README.md
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_REST_TOKENS = 24  # enough to tell that more is said
-_SCORE_BATCH = 8
 _DECODE_BATCH = 8  # more gains little and delays the first result
 # A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice
 # is how carriers repeat an announcement.
@@ -253,15 +252,12 @@ class WhisperUtterance:
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return the log-probability of each wording over the whole stretch; see base."""
-        missing = [text for text in dict.fromkeys(wordings) if text not in self._scores]
-        for first in range(0, len(missing), _SCORE_BATCH):
-            self._score_batch(missing[first : first + _SCORE_BATCH])
+        for text in wordings:
+            if text not in self._scores:
+                # One by one: several at once take as long, and half a gigabyte for a long stretch.
+                tokens = self._tokenizer.encode(" " + text.strip())
+                self._remember(text, tokens, self._align(tokens))
         return tuple(self._scores[text] for text in wordings)
-
-    def _score_batch(self, texts: Sequence[str]) -> None:
-        tokens = [self._tokenizer.encode(" " + text.strip()) for text in texts]
-        for text, ids, alignment in zip(texts, tokens, self._align(tokens), strict=True):
-            self._remember(text, ids, alignment)
 
     def _remember(self, text: str, tokens: Sequence[int], alignment: Any) -> None:
         logprobs = tuple(math.log(max(float(p), 1e-10)) for p in alignment.text_token_probs)
@@ -273,15 +269,12 @@ class WhisperUtterance:
             words[-1] += logprob
         self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs, tuple(words))
 
-    def _align(self, tokens: list[list[int]]) -> Sequence[Any]:
-        encoded = self.encoded
-        if len(tokens) > 1:
-            repeated = np.repeat(np.array(encoded), len(tokens), axis=0)
-            encoded = ctranslate2.StorageView.from_array(repeated)
+    def _align(self, tokens: list[int]) -> Any:
+        """Return CTranslate2's alignment of a text with the sound: probabilities of its tokens."""
         n_frames = round(self._audio.duration_s * _FRAMES_PER_S)
         try:
-            aligned: Sequence[Any] = self._decoder.model.align(
-                encoded, list(self._tokenizer.sot_sequence), tokens, [n_frames] * len(tokens)
+            (aligned,) = self._decoder.model.align(
+                self.encoded, list(self._tokenizer.sot_sequence), [tokens], [n_frames]
             )
         except RuntimeError as problem:
             raise EngineError(f"{self._audio.source}: Whisper could not align: {problem}") from (
@@ -298,7 +291,7 @@ class WhisperUtterance:
             )
 
     def _words(self, tokens: list[int], text: str) -> tuple[Word, ...]:
-        alignment = self._align([tokens])[0]
+        alignment = self._align(tokens)
         self._remember(text, tokens, alignment)
         probabilities = np.array(alignment.text_token_probs[: len(tokens)], np.float64)
         starts = _token_starts_s(alignment.alignments, len(tokens))
