@@ -3,6 +3,7 @@
 Usage: batch_program.py FOLDER RESULTS ASKED [N_WORKERS [JOURNAL_URL]]
 """
 
+import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -41,4 +42,6 @@ def main(folder: str, results: str, asked: str, n_workers: str = "2", url: str =
 
 
 if __name__ == "__main__":
+    # Tests that a script runs in its background inherit that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main(*sys.argv[1:])
