@@ -9,9 +9,10 @@ digest, so doing that again after a kill between the two changes nothing.
 from __future__ import annotations
 
 import datetime as dt
+import queue
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,8 +50,10 @@ class WorkerSource(Protocol):
     def n_workers(self) -> int:
         """How many recordings are recognised at one time."""
 
-    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
-        """Queue recordings for one worker; a future for each."""
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = ...
+    ) -> list[Future[Finished]]:
+        """Queue recordings for one worker; a future for each, of which `on_done` is told."""
 
 
 class Attempts(Protocol):
@@ -172,8 +175,7 @@ def run_batch(
         If no worker can be started, or the log or the journal cannot be written. What is logged
         stays.
     """
-    running: dict[Future[Finished], Todo] = {}
-    for future, item in _submitted(todo, pool, attempt, channel, running):
+    for future, item in _submitted(todo, pool, attempt, channel):
         line = line_of(item, future.result(), journal)
         log.append(line)
         summary.add(line)
@@ -185,17 +187,20 @@ def _submitted(
     pool: WorkerSource,
     attempt: int,
     channel: str | int | None,
-    running: dict[Future[Finished], Todo],
 ) -> Iterator[tuple[Future[Finished], Todo]]:
     """Keep the workers busy; yield what is finished."""
+    running: dict[Future[Finished], Todo] = {}
+    ended: queue.SimpleQueue[Future[Finished]] = queue.SimpleQueue()
     for group in _groups(todo, pool.n_workers):
         # One waiting for each that runs: no worker idles, and little is queued in vain.
         while len(running) >= 2 * pool.n_workers * len(group):
-            yield from _finished(running)
+            future = ended.get()
+            yield future, running.pop(future)
         jobs = [job_of(item.recording, attempt=attempt, channel=channel) for item in group]
-        running.update(zip(pool.submit_together(jobs), group, strict=True))
+        running.update(zip(pool.submit_together(jobs, ended.put), group, strict=True))
     while running:
-        yield from _finished(running)
+        future = ended.get()
+        yield future, running.pop(future)
 
 
 def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:
@@ -205,13 +210,6 @@ def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:
         n_together = min(_N_TOGETHER, max(1, (len(todo) - first) // (2 * n_workers)))
         yield todo[first : first + n_together]
         first += n_together
-
-
-def _finished(
-    running: dict[Future[Finished], Todo],
-) -> Iterator[tuple[Future[Finished], Todo]]:
-    for future in wait(running, return_when=FIRST_COMPLETED).done:
-        yield future, running.pop(future)
 
 
 def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[str, Any]:

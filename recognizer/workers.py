@@ -546,9 +546,19 @@ class WorkerPool:
         """
         return self._threads.submit(self._run, job, on_start)
 
-    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
-        """Queue jobs for one worker; each future raises only what `Worker.run_together` raises."""
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = lambda _: None
+    ) -> list[Future[Finished]]:
+        """Queue jobs for one worker; each future raises only what `Worker.run_together` raises.
+
+        `on_done` is called with each future, in another thread. Who may be interrupted by Ctrl-C
+        should rather be told so than wait for many futures at once: interrupted while it takes
+        their locks, `concurrent.futures.wait` keeps some for ever, and the worker's thread with
+        them.
+        """
         futures: list[Future[Finished]] = [Future() for _ in jobs]
+        for future in futures:
+            future.add_done_callback(on_done)
 
         def forget(running: Future[None]) -> None:
             if running.cancelled():

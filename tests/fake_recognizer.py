@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import date
 from functools import partial
@@ -113,5 +113,10 @@ class InProcess(InProcessRunner):
 
     n_workers = 1
 
-    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
-        return [self.submit(job) for job in jobs]
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = lambda _: None
+    ) -> list[Future[Finished]]:
+        futures = [self.submit(job) for job in jobs]
+        for future in futures:
+            future.add_done_callback(on_done)
+        return futures

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,11 @@ class Groups(InProcess):
         super().__init__(FakeRecognizer())
         self.sizes: list[int] = []
 
-    def submit_together(self, jobs: Sequence[Job]) -> list[Future[Finished]]:
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = lambda _: None
+    ) -> list[Future[Finished]]:
         self.sizes.append(len(jobs))
-        return super().submit_together(jobs)
+        return super().submit_together(jobs, on_done)
 
 
 def test_recordings_go_out_in_groups_that_shrink_so_that_all_workers_end_together(
