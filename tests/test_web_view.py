@@ -6,6 +6,8 @@ import datetime as dt
 import io
 import itertools
 import json
+import subprocess
+import sys
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -344,3 +346,28 @@ def test_no_exported_cell_starts_like_a_formula(cell: str) -> None:
 def test_the_contract_of_a_classification_is_what_the_page_reads() -> None:
     line = json.dumps(report("blocked", attempt=1, duration_s=1.0, confidence=0.9, added_later={}))
     assert read_report(json.loads(line)).outcome is CallOutcome.BLOCKED
+
+
+FIRST_READERS = """
+import json, sys, threading
+from recognizer.web.view import read_report
+data = json.load(sys.stdin)
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+threads = [threading.Thread(target=lambda: (together.wait(), read_report(data))) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_reports_may_be_read_by_several_threads_at_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_READERS],
+        input=json.dumps(report("blocked"), default=str),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

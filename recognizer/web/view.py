@@ -168,6 +168,11 @@ class CallView:
     problem: Problem | None
 
 
+# msgspec learns a type when it is first used, and crashes if two threads do that at once: so it
+# learns this one here, before any request.
+msgspec.json.Decoder(Report)
+
+
 def read_report(data: Mapping[str, Any]) -> Report:
     """Return the report behind a classification's JSON object."""
     return msgspec.convert(data, Report)
