@@ -101,8 +101,12 @@ class TranscriptWords:
 
     def beside(self, match: PhraseMatch) -> list[str]:
         """Return the words heard outside a match."""
+        return [word for word, _ in self.placed_beside(match)]
+
+    def placed_beside(self, match: PhraseMatch) -> list[tuple[str, int]]:
+        """Return the words heard outside a match, each with its place in the transcript."""
         return [
-            word
+            (word, place)
             for word, place in zip(self.words, self.places, strict=True)
             if not match.first_word <= place < match.end_word
         ]

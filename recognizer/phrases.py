@@ -604,7 +604,7 @@ def _read_words(files: Iterable[TomlFile]) -> WordLists:
             group: _WordGroup = getattr(found, name)
             sets.append(_word_set(group.words, file.place(name)))
         asides += _asides(found.aside.phrases, file.place("aside"))
-        inventions += _inventions(found.invented.phrases, file.place("invented"))
+        inventions += _clauses(found.invented.phrases, file.place("invented"), 1, "words")
     return WordLists(
         tuple(deciding),
         **{name: _union(sets) for name, sets in groups.items()},
@@ -614,19 +614,19 @@ def _read_words(files: Iterable[TomlFile]) -> WordLists:
 
 
 def _asides(phrases: Sequence[str], place: str) -> list[str]:
-    for phrase in phrases:
-        if len(normalize(phrase).split()) < _MIN_ASIDE_WORDS:
-            raise PhraseListError(
-                f"{place}: expected clauses of {_MIN_ASIDE_WORDS} words or more, found {phrase!r}"
-            )
-    return [str(normalize(phrase)) for phrase in phrases]
+    expected = f"clauses of {_MIN_ASIDE_WORDS} words or more"
+    return _clauses(phrases, place, _MIN_ASIDE_WORDS, expected)
 
 
-def _inventions(phrases: Sequence[str], place: str) -> list[str]:
+def _clauses(phrases: Sequence[str], place: str, min_words: int, expected: str) -> list[str]:
+    """Return what a file lists, normalised; `expected` says what it should be."""
+    clauses = []
     for phrase in phrases:
-        if not normalize(phrase):
-            raise PhraseListError(f"{place}: expected words, found {phrase!r}")
-    return [str(normalize(phrase)) for phrase in phrases]
+        clause = str(normalize(phrase))
+        if len(clause.split()) < min_words:
+            raise PhraseListError(f"{place}: expected {expected}, found {phrase!r}")
+        clauses.append(clause)
+    return clauses
 
 
 def _word_set(words: Sequence[str], place: str) -> WordSet:

@@ -259,12 +259,13 @@ class Recognizer:
         for start_s, end_s in _stretches(segments):
             with stages.timed("read"):
                 audio = reader.read(start_s, end_s)
-            heard.append((yield from self._understand(audio, stages)))
-            if _is_person(heard[-1][0]):
+            verdict, hearing = yield from self._understand(audio, stages)
+            heard.append((verdict, hearing))
+            if _is_person(verdict):
                 break
-            if heard[-1][0].outcome in GREETS_AS_A_PERSON:  # and so would the rest of it
+            if verdict.outcome in GREETS_AS_A_PERSON:  # and so would the rest of it
                 continue
-            passed_over = _without_words(segments, audio, heard[-1][1].transcript)
+            passed_over = _without_words(segments, audio, hearing.transcript)
             for first_s, last_s in _stretches(passed_over):
                 part = audio.slice(first_s, last_s)
                 heard.append((yield from self._understand(part, stages)))
@@ -431,12 +432,13 @@ def _without_words(
     Where it heard nothing at all, hearing a part would tell no more.
     """
     begins_s = [word.start_s for word in transcript.words]
+    if not begins_s:
+        return []
     stretch_end_s = stretch.start_s + stretch.duration_s
     return [
         segment
         for segment in segments
-        if begins_s
-        and segment.kind is SegmentKind.SPEECH
+        if segment.kind is SegmentKind.SPEECH
         and stretch.start_s <= segment.start_s
         and segment.end_s <= stretch_end_s
         and segment.end_s - segment.start_s >= _MIN_PASSED_OVER_S

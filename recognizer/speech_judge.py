@@ -58,14 +58,10 @@ PRECEDENCE = (
 )
 GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
 """Outcomes of machines that speak as a person does."""
-_CARRIERS = frozenset(PRECEDENCE) - {
-    CallOutcome.CALL_ASSISTANT,
-    CallOutcome.VOICEMAIL,
-    CallOutcome.COMPANY_IVR,
-}
-"""Outcomes that a carrier announces."""
 _MACHINES = GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
+_CARRIERS = frozenset(PRECEDENCE) - _MACHINES
+"""Outcomes that a carrier announces."""
 # So many words only a person says beside an announcement: a person. Where it would mark the contact
 # one is enough: of 79 right marks of the benchmark's `fit` half one had any.
 _PERSON_WORDS = 2
@@ -160,7 +156,8 @@ class SpeechJudge:
         probability = self._calibration.probability(figures, transcript.engine)
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live)
-        has_more = self._n_unknown(heard, match) >= _MANY_UNKNOWN
+        unknown = self._unknown_beside(heard, match)
+        has_more = len(unknown) >= _MANY_UNKNOWN
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
         is_strange = marks and (
@@ -168,7 +165,11 @@ class SpeechJudge:
         )
         if is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
-        if match.outcome in _CARRIERS and self._n_clear(transcript, heard, match) >= _MANY_CLEAR:
+        n_clear = sum(
+            word in unknown and (transcript.words[place].confidence or 0.0) >= _CLEAR_WORD
+            for word, place in heard.placed_beside(match)
+        )
+        if match.outcome in _CARRIERS and n_clear >= _MANY_CLEAR:
             probability = min(probability, _NOT_ALONE)
         verdict = self._accept(
             match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
@@ -251,19 +252,9 @@ class SpeechJudge:
             and likeness.best_ratio(word, vocabulary) < _KNOWN_WORD_RATIO
         ]
 
-    def _n_unknown(self, heard: TranscriptWords, match: PhraseMatch) -> int:
-        """Return how many words beside the phrase no carrier's announcement uses."""
-        outside = heard.beside(match)
-        return len(self._unknown(_russian(outside), self._carriers))
-
-    def _n_clear(self, transcript: Transcript, heard: TranscriptWords, match: PhraseMatch) -> int:
-        """Return how many words beside a phrase are no carrier's, and no garbles either."""
-        unknown = set(self._unknown(_russian(heard.beside(match)), self._carriers))
-        return sum(
-            word in unknown and (transcript.words[place].confidence or 0.0) >= _CLEAR_WORD
-            for word, place in zip(heard.words, heard.places, strict=True)
-            if not match.first_word <= place < match.end_word
-        )
+    def _unknown_beside(self, heard: TranscriptWords, match: PhraseMatch) -> list[str]:
+        """Return the words beside the phrase that no carrier's announcement uses."""
+        return self._unknown(_russian(heard.beside(match)), self._carriers)
 
     def _is_strange(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether what is beside a wording may turn it into something else."""
@@ -300,7 +291,7 @@ class SpeechJudge:
             for word, s in zip(listed.words, listed.sounds, strict=True)
             if word not in self._lists.filler
         ]
-        if self._n_unknown(heard, match) >= _MANY_UNKNOWN:
+        if len(self._unknown_beside(heard, match)) >= _MANY_UNKNOWN:
             return True
         if not told or not wanted:
             return False

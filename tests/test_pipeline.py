@@ -144,30 +144,16 @@ def test_nothing_without_speech_reaches_the_engine(name: str, tmp_path: Path) ->
     assert report.outcome.match is None
 
 
-class SlowListener(ScriptedEngine):
-    """Hears one thing in a stretch of speech, and another in every later, slower playing of it."""
+class FirstAndLaterListener(ScriptedEngine):
+    """Hears one thing in the first speech it is given, and another in every later."""
 
-    def __init__(self, first: ScriptedSpeech, slowed: ScriptedSpeech) -> None:
+    def __init__(self, first: ScriptedSpeech, later: ScriptedSpeech) -> None:
         super().__init__(default=first)
-        self._slowed = slowed
+        self._later = later
 
     def listen(self, audio: Audio) -> ScriptedUtterance:
         first = super().listen(audio)
-        if audio.duration_s <= self.heard[0].duration_s:
-            return first
-        return ScriptedUtterance(self._slowed, audio)
-
-
-class FirstWordsListener(ScriptedEngine):
-    """Hears an announcement in the first speech it is given, and another thing in every later."""
-
-    def __init__(self, announcement: ScriptedSpeech, answer: ScriptedSpeech) -> None:
-        super().__init__(default=announcement)
-        self._answer = answer
-
-    def listen(self, audio: Audio) -> ScriptedUtterance:
-        first = super().listen(audio)
-        return first if len(self.heard) == 1 else ScriptedUtterance(self._answer, audio)
+        return first if len(self.heard) == 1 else ScriptedUtterance(self._later, audio)
 
 
 HELLO = ScriptedSpeech("Алло, да, слушаю.")
@@ -185,7 +171,7 @@ def heard_with_an_answer(
     soundfile.write(path, np.concatenate([spoken, silence(1.0, rate), more]), rate)
     recognizer, _ = scripted(ScriptedSpeech(""))
     heard = ScriptedSpeech("Набранный вами номер не существует.", words_share=words_share)
-    recognizer.engine = engine = FirstWordsListener(heard, answer)
+    recognizer.engine = engine = FirstAndLaterListener(heard, answer)
     return recognizer.recognize(path), engine.heard
 
 
@@ -220,14 +206,14 @@ BLOCKED_SLOWLY = ScriptedSpeech("Номер заблокирован.")
 BUSY = ScriptedSpeech("Абонент занят, перезвоните позднее.")
 
 
-def heard_by(engine: SlowListener) -> CallReport:
+def heard_by(engine: FirstAndLaterListener) -> CallReport:
     recognizer, _ = scripted(UNLIKE)
     recognizer.engine = engine
     return recognizer.recognize(SPOKEN)
 
 
 def test_what_was_not_understood_is_heard_again_slower() -> None:
-    engine = SlowListener(BLOCKED, BLOCKED_SLOWLY)
+    engine = FirstAndLaterListener(BLOCKED, BLOCKED_SLOWLY)
     report = heard_by(engine)
     first, again = engine.heard
     assert again.duration_s == pytest.approx(1.07 * first.duration_s, rel=0.01)
@@ -254,7 +240,7 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
 def test_first_hearing_stands_unless_the_second_understands_more(
     first: ScriptedSpeech, n_hearings: int
 ) -> None:
-    engine = SlowListener(first, UNLIKE)
+    engine = FirstAndLaterListener(first, UNLIKE)
     report = heard_by(engine)
     assert len(engine.heard) == n_hearings
     assert report.evidence is not None
@@ -290,13 +276,13 @@ def test_second_hearing_never_contradicts_the_first(
 
 def test_words_of_a_person_heard_plainly_are_not_unheard_by_hearing_again() -> None:
     first = ScriptedSpeech("Номер заблокирован, Василий Петрович уехал вчера.")
-    report = heard_by(SlowListener(first, BLOCKED_SLOWLY))
+    report = heard_by(FirstAndLaterListener(first, BLOCKED_SLOWLY))
     assert report.outcome is not None
     assert report.outcome.kind is not CallOutcome.BLOCKED
 
 
 def test_a_second_hearing_that_fails_leaves_the_first() -> None:
-    class Failing(SlowListener):
+    class Failing(FirstAndLaterListener):
         def listen(self, audio: Audio) -> ScriptedUtterance:
             if self.heard:
                 raise EngineError("out of memory")
