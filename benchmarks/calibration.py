@@ -25,11 +25,11 @@ import numpy.typing as npt
 
 from benchmarks.recognition.build import read_calls
 from benchmarks.recognition.measures import expected_calibration_error
-from recognizer.calibration import Coefficients, Figures, limited
+from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.pipeline import Recognizer
-from recognizer.speech_judge import SpeechJudge
-from recognizer.types import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.verification import Hearing
+from recognizer.recognition.calibration import Coefficients, Figures, limited
+from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.verification import Hearing
 
 __all__ = ["Example", "examples_of", "fit"]
 

@@ -23,12 +23,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from recognizer.card_files import RejectedRow, load_card_columns, open_cards, write_cards
-from recognizer.contacts import CARD_FIELDS, ContactCard, ContactKind
-from recognizer.journal import Journal
-from recognizer.journal_records import AttemptFilter
-from recognizer.journal_tables import ContactPhoneRow, ContactRow
-from recognizer.types import CallOutcome, CallReport, Evidence, Outcome
+from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards, write_cards
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind
+from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.records import AttemptFilter
+from recognizer.crm.journal.tables import ContactPhoneRow, ContactRow
+from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 PER_CARD = 5
 CHUNK = 20_000

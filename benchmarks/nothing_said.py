@@ -20,9 +20,9 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from recognizer.segments import Scan, Scanner
-from recognizer.tone_plans import load_tone_plan
-from recognizer.types import Audio, Samples, SegmentKind, total_duration_s
+from recognizer.model import Audio, Samples, SegmentKind, total_duration_s
+from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.tone_plans import load_tone_plan
 
 RATE = 8000
 _Signal = npt.NDArray[np.float64]

@@ -24,13 +24,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from recognizer.calibration import load_calibration
-from recognizer.matching import Matcher
-from recognizer.normalization import normalize
-from recognizer.phrases import WordLists, load_phrases
-from recognizer.settings import Settings
-from recognizer.speech_judge import SpeechJudge
-from recognizer.types import PhraseListName, phrase_list_of
+from recognizer.base.settings import Settings
+from recognizer.model import PhraseListName, phrase_list_of
+from recognizer.phrases.book import WordLists, load_phrases
+from recognizer.phrases.normalization import normalize
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import SpeechJudge
 
 _DEFAULT = (Path("/usr/share/games/fortunes/ru"), Path("/usr/share/locale/ru/LC_MESSAGES"))
 _NO_TEXT = {".dat", ".u8"}  # of fortunes: an index, and the same text under another name

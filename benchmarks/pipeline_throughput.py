@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from recognizer.batch import Summary, pending, run_batch
-from recognizer.policy import load_regulation
-from recognizer.recordings import FactFinder, recordings_in
-from recognizer.results import ResultLog, read_results
-from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.workers import RecognizerLike, TimeLimits, WorkerPool
+from recognizer.batch.recordings import FactFinder, recordings_in
+from recognizer.batch.results import ResultLog, read_results
+from recognizer.batch.runner import Summary, pending, run_batch
+from recognizer.batch.workers import RecognizerLike, TimeLimits, WorkerPool
+from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
+from recognizer.regulation.rules import load_regulation
 
 _DAMAGED = b"not sound at all"
 

@@ -16,10 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from recognizer.batch.recording_files import find_recordings
+from recognizer.model import CallReport, RecordedCall
+from recognizer.model.report_json import report_to_dict
 from recognizer.pipeline import Recognizer
-from recognizer.recording_files import find_recordings
-from recognizer.report_json import report_to_dict
-from recognizer.types import CallReport, RecordedCall
 
 
 def main() -> None:

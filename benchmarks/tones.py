@@ -25,9 +25,9 @@ import numpy as np  # noqa: E402
 import soundfile as sf  # noqa: E402
 import soxr  # noqa: E402
 
-from recognizer.tone_plans import load_tone_plan  # noqa: E402
-from recognizer.tones import detect_tones  # noqa: E402
-from recognizer.types import Audio, Samples  # noqa: E402
+from recognizer.model import Audio, Samples  # noqa: E402
+from recognizer.signals.tone_plans import load_tone_plan  # noqa: E402
+from recognizer.signals.tones import detect_tones  # noqa: E402
 
 RATE = 8000
 PLAN = load_tone_plan()

@@ -28,7 +28,7 @@ from rapidfuzz.distance import Levenshtein
 
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.engines.vosk import VoskEngine, to_pcm
-from recognizer.types import Audio
+from recognizer.model import Audio
 
 SENTENCES = (
     "없는 번호 입니다",

@@ -14,11 +14,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recognizer.errors import RecognizerError
+from recognizer.base.errors import RecognizerError
 
 if TYPE_CHECKING:
+    from recognizer.model import CallOutcome, CallReport, Decision, Evidence, Outcome
     from recognizer.pipeline import Recognizer, recognize
-    from recognizer.types import CallOutcome, CallReport, Decision, Evidence, Outcome
 
 __all__ = [
     "CallOutcome",
@@ -38,5 +38,5 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is asked for: the pipeline brings engines, the types take time too."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "pipeline" if name in _PIPELINE else "types"
+    module = "pipeline" if name in _PIPELINE else "model"
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -15,25 +15,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from recognizer.audio import AudioSource, open_audio
+from recognizer.audio import open_audio
 from recognizer.audio.reader import AudioReader
 from recognizer.audio.resampling import played_slower
-from recognizer.calibration import Calibration, load_calibration
+from recognizer.base.errors import EngineError, RecognizerError
+from recognizer.base.settings import Settings, load_settings
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
-from recognizer.errors import EngineError, RecognizerError
-from recognizer.explanation import explained
-from recognizer.matching import Matcher
-from recognizer.outcome import decide_call
-from recognizer.phrases import OfficePhrases, PhraseBook, load_phrases
-from recognizer.policy import Regulation, load_regulation
-from recognizer.second_hearing import SLOWER, bears_out, in_real_time
-from recognizer.segments import Scan, Scanner
-from recognizer.settings import Settings, load_settings
-from recognizer.speech_judge import GREETS_AS_A_PERSON, SpeechJudge, SpokenVerdict
-from recognizer.tone_plans import TonePlan, load_tone_plan
-from recognizer.types import (
+from recognizer.model import (
     Audio,
+    AudioSource,
     CallError,
     CallOutcome,
     CallReport,
@@ -43,7 +34,21 @@ from recognizer.types import (
     SegmentKind,
     Transcript,
 )
-from recognizer.verification import Hearing, Verifier
+from recognizer.phrases.book import OfficePhrases, PhraseBook, load_phrases
+from recognizer.recognition.calibration import Calibration, load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.outcome import decide_call
+from recognizer.recognition.slow_retry import SLOWER, bears_out, in_real_time
+from recognizer.recognition.utterance_classifier import (
+    GREETS_AS_A_PERSON,
+    SpeechJudge,
+    SpokenVerdict,
+)
+from recognizer.recognition.verification import Hearing, Verifier
+from recognizer.regulation.explanation import explained
+from recognizer.regulation.rules import Regulation, load_regulation
+from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.tone_plans import TonePlan, load_tone_plan
 
 __all__ = ["Recognizer", "recognize"]
 

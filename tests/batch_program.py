@@ -10,12 +10,12 @@ from pathlib import Path
 
 from fake_recognizer import loader
 
-from recognizer.batch import Summary, pending, run_batch
-from recognizer.file_names import load_name_patterns
-from recognizer.journal import Journal
-from recognizer.recordings import FactFinder, recordings_in
-from recognizer.results import ResultLog
-from recognizer.workers import TimeLimits, WorkerPool
+from recognizer.batch.file_names import load_name_patterns
+from recognizer.batch.recordings import FactFinder, recordings_in
+from recognizer.batch.results import ResultLog
+from recognizer.batch.runner import Summary, pending, run_batch
+from recognizer.batch.workers import TimeLimits, WorkerPool
+from recognizer.crm.journal.journal import Journal
 
 
 def main(folder: str, results: str, asked: str, n_workers: str = "2", url: str = "") -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fake_recognizer import FakeRecognizer, loader
 
-from recognizer import workers
+from recognizer.batch import workers
 from recognizer.cli import main
 
 

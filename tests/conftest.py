@@ -40,7 +40,7 @@ def postgres_url(postgres_server: str) -> str:
 @pytest.fixture(scope="session")
 def postgres_journal(postgres_server: str) -> str:
     """URL of a journal in PostgreSQL that every test finds empty (`journal_url`)."""
-    from recognizer.journal import Journal
+    from recognizer.crm.journal.journal import Journal
 
     Journal.open(postgres_server).close()
     return postgres_server
@@ -60,7 +60,7 @@ def _empty_tables(url: str) -> None:
 @pytest.fixture(scope="session")
 def sqlite_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File that holds an empty journal, to copy: copying is faster than migrating."""
-    from recognizer.journal import Journal
+    from recognizer.crm.journal.journal import Journal
 
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
     Journal.open(f"sqlite:///{path}").close()

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.audio.sources import open_source
-from recognizer.errors import AudioError, ModelError
-from recognizer.policy import load_regulation
-from recognizer.types import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.web.jobs import InProcessRunner
-from recognizer.workers import Finished, Job, RecognizerLike
+from recognizer.base.errors import AudioError, ModelError
+from recognizer.batch.workers import Finished, Job, RecognizerLike
+from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
+from recognizer.regulation.rules import load_regulation
+from recognizer.web.jobs.queue import InProcessRunner
 
 DAMAGED = "not a recording"
 PHRASES_VERSION = "0123456789ab"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from recognizer.base.errors import EngineError
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
-from recognizer.errors import EngineError
-from recognizer.types import AcousticScore, Audio, Transcript, Word
+from recognizer.model import AcousticScore, Audio, Transcript, Word
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import sys
 
 from journal_reports import day, heard
 
-from recognizer.errors import RecognizerError
-from recognizer.journal import Journal
-from recognizer.types import CallOutcome
+from recognizer.base.errors import RecognizerError
+from recognizer.crm.journal.journal import Journal
+from recognizer.model import CallOutcome
 
 
 def main(url: str, what: str, *limits: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from recognizer.types import (
+from recognizer.model import (
     Cadence,
     CallError,
     CallOutcome,

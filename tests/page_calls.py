@@ -21,10 +21,10 @@ import numpy as np
 import soundfile as sf
 from fastapi import FastAPI
 
-from recognizer.journal import Journal
-from recognizer.policy import load_regulation
-from recognizer.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
-from recognizer.types import (
+from recognizer.base.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
+from recognizer.batch.workers import RecognizerLike
+from recognizer.crm.journal.journal import Journal
+from recognizer.model import (
     Cadence,
     CallError,
     CallOutcome,
@@ -40,10 +40,10 @@ from recognizer.types import (
     Transcript,
     Word,
 )
-from recognizer.web.access import Access, Role
+from recognizer.regulation.rules import load_regulation
 from recognizer.web.app import create_app
-from recognizer.web.page import page_of
-from recognizer.workers import RecognizerLike
+from recognizer.web.auth.access import Access, Role
+from recognizer.web.pages.page import page_of
 
 RATE = 8000
 SPEECH_START_S, SPEECH_END_S, DURATION_S = 5.5, 9.0, 10.0

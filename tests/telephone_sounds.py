@@ -10,7 +10,7 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from recognizer.types import Samples
+from recognizer.model import Samples
 
 RATE = 8000
 

@@ -17,18 +17,18 @@ from fakes import ScriptedEngine, ScriptedSpeech, ScriptedUtterance
 
 from recognizer import pipeline, recognize
 from recognizer.audio import AudioReader, open_audio
-from recognizer.calibration import load_calibration
-from recognizer.errors import EngineError
-from recognizer.matching import Matcher
-from recognizer.phrases import load_phrases
+from recognizer.base.errors import EngineError
+from recognizer.base.settings import PhraseSettings
+from recognizer.model import Audio, CallOutcome, CallReport, NextStep, RecordedCall
+from recognizer.model.report_json import report_to_dict
+from recognizer.phrases.book import load_phrases
 from recognizer.pipeline import Recognizer
-from recognizer.policy import load_regulation
-from recognizer.report_json import report_to_dict
-from recognizer.second_hearing import bears_out
-from recognizer.settings import PhraseSettings
-from recognizer.tone_plans import load_tone_plan
-from recognizer.types import Audio, CallOutcome, CallReport, NextStep, RecordedCall
-from recognizer.verification import Verifier
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.slow_retry import bears_out
+from recognizer.recognition.verification import Verifier
+from recognizer.regulation.rules import load_regulation
+from recognizer.signals.tone_plans import load_tone_plan
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.recognition.sample_clips import CALLS_FOLDER, COLUMNS
-from recognizer.evaluation import is_wrong_mark, read_manifest
-from recognizer.evaluation_report import read_outcomes
-from recognizer.types import CallOutcome
+from recognizer.evaluation.labelled_clips import is_wrong_mark, read_manifest
+from recognizer.evaluation.reports import read_outcomes
+from recognizer.model import CallOutcome
 
 
 def main() -> int:

@@ -30,11 +30,11 @@ from benchmarks.recognition.measures import (
     reliability,
     risk_coverage,
 )
-from recognizer.evaluation import is_wrong_mark
-from recognizer.normalization import normalize
-from recognizer.phrases import load_phrases
-from recognizer.settings import PhraseSettings
-from recognizer.types import CallOutcome, phrase_list_of
+from recognizer.base.settings import PhraseSettings
+from recognizer.evaluation.labelled_clips import is_wrong_mark
+from recognizer.model import CallOutcome, phrase_list_of
+from recognizer.phrases.book import load_phrases
+from recognizer.phrases.normalization import normalize
 
 
 @dataclass(frozen=True, slots=True)

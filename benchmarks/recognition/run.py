@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.recognition.build import Call, read_calls
-from recognizer.calibration import load_calibration
+from recognizer.base.settings import load_settings
+from recognizer.model import CallReport
 from recognizer.pipeline import Recognizer
-from recognizer.settings import load_settings
-from recognizer.tone_plans import load_tone_plan
-from recognizer.types import CallReport
+from recognizer.recognition.calibration import load_calibration
+from recognizer.signals.tone_plans import load_tone_plan
 
 SYSTEMS = ("whisper", "vosk", "baseline")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from recognizer.audio.channels import ChannelWish
 from recognizer.audio.reader import AudioInfo, AudioReader, open_audio, probe_audio, read_audio
-from recognizer.audio.sources import AudioSource
+from recognizer.model import AudioSource
 
 __all__ = [
     "AudioInfo",

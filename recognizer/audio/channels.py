@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizer.audio.decoders import Frames
-from recognizer.errors import AudioError
+from recognizer.base.errors import AudioError
 
 __all__ = [
     "FRAMES_PER_S",

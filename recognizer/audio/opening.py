@@ -20,7 +20,7 @@ from recognizer.audio.pyav_decoder import NoAudioTrackError, PyAVDecoder
 from recognizer.audio.soundfile_decoder import SoundfileDecoder
 from recognizer.audio.sources import SourceFile, View
 from recognizer.audio.wav import repair_wav
-from recognizer.errors import AudioError
+from recognizer.base.errors import AudioError
 
 __all__ = ["MAX_CHANNELS", "MAX_SAMPLE_RATE", "MIN_SAMPLE_RATE", "OpenRecording", "open_decoder"]
 

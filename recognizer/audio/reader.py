@@ -29,9 +29,9 @@ from recognizer.audio.channels import (
 from recognizer.audio.decoders import Frames
 from recognizer.audio.opening import OpenRecording, open_decoder
 from recognizer.audio.resampling import resampled
-from recognizer.audio.sources import AudioSource, SourceFile, open_source
-from recognizer.errors import AudioError
-from recognizer.types import Audio, Samples
+from recognizer.audio.sources import SourceFile, open_source
+from recognizer.base.errors import AudioError
+from recognizer.model import Audio, AudioSource, Samples
 
 __all__ = ["AudioInfo", "AudioReader", "open_audio", "probe_audio", "read_audio"]
 

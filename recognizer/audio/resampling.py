@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import soxr
 
-from recognizer.types import Audio, Samples
+from recognizer.model import Audio, Samples
 
 __all__ = ["played_slower", "resampled"]
 

@@ -14,12 +14,10 @@ import tempfile
 from pathlib import PurePath
 from typing import BinaryIO, cast
 
-from recognizer.errors import AudioError
+from recognizer.base.errors import AudioError
+from recognizer.model import AudioSource
 
-__all__ = ["AudioSource", "SourceFile", "View", "display_name", "open_source"]
-
-AudioSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-"""A path (`str` is always a path), the bytes of a recording, or a file opened in binary mode."""
+__all__ = ["SourceFile", "View", "display_name", "open_source"]
 
 _SPOOL_BYTES = 16 * 2**20
 """A stream that cannot seek is kept in memory up to this size, in a temporary file beyond."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from recognizer.base.errors import RecognizerError
 from recognizer.cli.groups import Commands, OnDemand, new_group
-from recognizer.errors import RecognizerError
 
 __all__ = ["app", "main"]
 

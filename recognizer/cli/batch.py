@@ -14,11 +14,11 @@ from recognizer.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recognizer.batch import Summary
-    from recognizer.journal import Journal
-    from recognizer.recordings import FactFinder, Recording
-    from recognizer.results import ResultLog
-    from recognizer.settings import Settings
+    from recognizer.base.settings import Settings
+    from recognizer.batch.recordings import FactFinder, Recording
+    from recognizer.batch.results import ResultLog
+    from recognizer.batch.runner import Summary
+    from recognizer.crm.journal.journal import Journal
 
 __all__ = ["batch", "finder_with", "journal_of", "n_workers"]
 
@@ -105,17 +105,17 @@ def batch(
     """
     from functools import partial
 
-    from recognizer.batch import Summary, pending, run_batch
-    from recognizer.progress import progress_on
-    from recognizer.results import ResultLog
-    from recognizer.settings import load_settings
-    from recognizer.workers import TimeLimits, WorkerPool, load_recognizer
+    from recognizer.base.progress import progress_on
+    from recognizer.base.settings import load_settings
+    from recognizer.batch.results import ResultLog
+    from recognizer.batch.runner import Summary, pending, run_batch
+    from recognizer.batch.workers import TimeLimits, WorkerPool, load_recognizer
 
     if not paths and not manifest:
         raise typer.BadParameter("name folders or files, - for a list on stdin, or --manifest")
     settings = load_settings()
     if ray is not None:
-        from recognizer.cluster import run_on_ray
+        from recognizer.batch.cluster import run_on_ray
 
         summary = run_on_ray(
             ray, paths or [], str(results), settings, engine=engine, attempt=attempt
@@ -178,8 +178,8 @@ def finder_with(
     q850_column: str | None,
 ) -> FactFinder:
     """Return what finds out about calls, by the user's patterns first."""
-    from recognizer.file_names import compile_pattern, load_name_patterns, read_call_records
-    from recognizer.recordings import FactFinder
+    from recognizer.batch.file_names import compile_pattern, load_name_patterns, read_call_records
+    from recognizer.batch.recordings import FactFinder
 
     own = tuple(compile_pattern(text) for text in name_pattern or ())
     records = None
@@ -194,7 +194,7 @@ def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Jo
     """Return the journal of the settings, open; nothing if it is not wanted."""
     if not wanted:
         return nullcontext()
-    from recognizer.journal import Journal
+    from recognizer.crm.journal.journal import Journal
 
     return Journal.of_settings(settings.journal)
 
@@ -208,7 +208,7 @@ def _recordings(
     exclude: list[str],
     on_unreadable: Callable[[str], object],
 ) -> Iterator[Recording]:
-    from recognizer.recordings import read_manifest, recordings_in
+    from recognizer.batch.recordings import read_manifest, recordings_in
 
     for manifest in manifests:
         yield from read_manifest(manifest, finder)
@@ -236,8 +236,8 @@ def n_workers(wanted: int, n_at_most: int | None = None) -> int:
 def _write_views(log: ResultLog, csv: Path | None, xlsx: Path | None, report: Path | None) -> None:
     import datetime as dt
 
-    from recognizer.batch_report import write_html_report
-    from recognizer.results import read_results, write_csv, write_xlsx
+    from recognizer.batch.report import write_html_report
+    from recognizer.batch.results import read_results, write_csv, write_xlsx
 
     if csv is not None:
         write_csv(csv, read_results(log.path))
@@ -253,7 +253,7 @@ def _write_views(log: ResultLog, csv: Path | None, xlsx: Path | None, report: Pa
 
 
 def _tell(summary: Summary, results: str) -> None:
-    from recognizer.contacts import masked
+    from recognizer.crm.contacts import masked
 
     before = f", {summary.n_before} done before" if summary.n_before else ""
     print(f"{summary.n_done} recordings classified{before}; results in {results}")

@@ -14,8 +14,8 @@ from recognizer.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recognizer.settings import Settings
-    from recognizer.types import CallReport
+    from recognizer.base.settings import Settings
+    from recognizer.model import CallReport
 
 __all__ = ["OutputFormat", "classify", "settings_with"]
 
@@ -92,11 +92,11 @@ def classify(
 
       recognizer classify --contact 12345 call.wav
     """
+    from recognizer.base.progress import counted
+    from recognizer.batch.recording_files import find_recordings
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
-    from recognizer.progress import counted
-    from recognizer.recording_files import find_recordings
-    from recognizer.signalling import codes_of, load_signalling
+    from recognizer.regulation.signalling import codes_of, load_signalling
 
     if channel is not None and channel not in {"auto", "mix"} and not channel.isdigit():
         raise typer.BadParameter(
@@ -157,7 +157,7 @@ def settings_with(phrases: Path | None) -> Settings:
     """Return the settings of this process, with one more folder of phrase lists."""
     import msgspec
 
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
 
     settings = load_settings()
     if phrases is None:

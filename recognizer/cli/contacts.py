@@ -16,9 +16,9 @@ from recognizer.cli.groups import new_group
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from recognizer.card_files import CardColumns, CardReader, RejectWriter
-    from recognizer.contacts import ContactCard
-    from recognizer.journal_records import CardChange, ContactRecord
+    from recognizer.crm.card_files import CardColumns, CardReader, RejectWriter
+    from recognizer.crm.contacts import ContactCard
+    from recognizer.crm.journal.records import CardChange, ContactRecord
 
 __all__ = ["app"]
 
@@ -74,9 +74,9 @@ def import_cards(
 
       recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
     """
-    from recognizer.card_files import RejectWriter, open_cards
+    from recognizer.base.settings import load_settings
     from recognizer.cli.journal import open_journal
-    from recognizer.settings import load_settings
+    from recognizer.crm.card_files import RejectWriter, open_cards
 
     settings = load_settings().journal
     mapping = _columns(columns or settings.columns_file)
@@ -109,13 +109,13 @@ def import_cards(
 
 
 def _columns(path: Path | None) -> CardColumns:
-    from recognizer.card_files import load_card_columns
+    from recognizer.crm.card_files import load_card_columns
 
     return load_card_columns(path)
 
 
 def _accepted(reader: CardReader, rejecter: RejectWriter) -> Iterator[ContactCard]:
-    from recognizer.card_files import RejectedRow
+    from recognizer.crm.card_files import RejectedRow
 
     for row in reader:
         if isinstance(row, RejectedRow):
@@ -136,7 +136,7 @@ def _counted(changes: Iterator[CardChange]) -> Iterator[CardChange]:
 
 
 def _print_change(change: CardChange, *, full_numbers: bool) -> None:
-    from recognizer.contacts import masked
+    from recognizer.crm.contacts import masked
 
     print(f"{'+' if change.is_new else '~'} {change.ref}")
     for name, (old, new) in change.changes.items():
@@ -199,7 +199,7 @@ def _as_json(record: ContactRecord) -> dict[str, Any]:
 
 
 def _print_card(record: ContactRecord, *, full_numbers: bool) -> None:
-    from recognizer.contacts import masked
+    from recognizer.crm.contacts import masked
 
     card = record.card
     mark = ", mark «Некорректный контакт»" if record.incorrect_contact else ""
@@ -238,9 +238,9 @@ def export(
     """
     import dataclasses
 
-    from recognizer.card_files import write_cards
+    from recognizer.base.settings import load_settings
     from recognizer.cli.journal import open_journal
-    from recognizer.settings import load_settings
+    from recognizer.crm.card_files import write_cards
 
     settings = load_settings().journal
     mapping = _columns(columns or settings.columns_file)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from recognizer.settings import JournalSettings
-    from recognizer.types import Decision
+    from recognizer.base.settings import JournalSettings
+    from recognizer.model import Decision
 
 __all__ = ["decide"]
 
@@ -57,7 +57,7 @@ def decide(
 
       recognizer decide --check-rules our_regulation.toml
     """
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
 
     if sum(given is not None for given in (contact, outcome, check_rules)) != 1:
         raise typer.BadParameter("expected one of CONTACT, --outcome and --check-rules")
@@ -81,7 +81,7 @@ def decide(
 
 
 def _check(path: Path) -> None:
-    from recognizer.policy import load_regulation
+    from recognizer.regulation.rules import load_regulation
 
     regulation = load_regulation(path)
     print(f"{path}: {len(regulation.rules)} rules, version {regulation.version}, no mistakes")
@@ -90,9 +90,9 @@ def _check(path: Path) -> None:
 def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> Decision:
     import dataclasses
 
-    from recognizer.explanation import explain
-    from recognizer.policy import load_regulation
-    from recognizer.types import CallOutcome
+    from recognizer.model import CallOutcome
+    from recognizer.regulation.explanation import explain
+    from recognizer.regulation.rules import load_regulation
 
     if outcome not in set(CallOutcome):
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
@@ -133,7 +133,7 @@ def _decide_statement(
 
 
 def _print(decision: Decision | None, *, as_json: bool) -> None:
-    from recognizer.report_json import decision_to_dict
+    from recognizer.model.report_json import decision_to_dict
 
     if as_json:
         written = None if decision is None else decision_to_dict(decision)

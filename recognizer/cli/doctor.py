@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from recognizer.settings import Settings
+    from recognizer.base.settings import Settings
 
 __all__ = ["doctor"]
 
@@ -51,8 +51,8 @@ def doctor() -> None:
 
 
 def _findings() -> Iterator[_Finding]:
-    from recognizer.errors import SettingsError
-    from recognizer.settings import Settings, load_settings
+    from recognizer.base.errors import SettingsError
+    from recognizer.base.settings import Settings, load_settings
 
     yield _python()
     try:
@@ -77,7 +77,7 @@ def _python() -> _Finding:
 
 
 def _settings_file() -> _Finding:
-    from recognizer.settings import settings_path
+    from recognizer.base.settings import settings_path
 
     path = settings_path()
     return _Finding("settings", True, str(path) if path else "defaults (no settings file)")
@@ -97,8 +97,8 @@ def _libraries() -> Iterator[_Finding]:
 
 
 def _models(settings: Settings) -> Iterator[_Finding]:
-    from recognizer.model_install import has_local_source
-    from recognizer.model_registry import find_installed, is_verified, load_manifests
+    from recognizer.engines.models.install import has_local_source
+    from recognizer.engines.models.registry import find_installed, is_verified, load_manifests
 
     models_folder = settings.recognition.models_folder
     for manifest in load_manifests().values():
@@ -119,10 +119,10 @@ def _models(settings: Settings) -> Iterator[_Finding]:
 
 def _engine(settings: Settings) -> _Finding:
     """Say which engine would answer; it is found, not loaded."""
+    from recognizer.base.errors import ModelError
     from recognizer.engines import WHISPER_MODEL
-    from recognizer.errors import ModelError
-    from recognizer.model_install import has_local_source
-    from recognizer.model_registry import find_installed, find_vosk_model, get_manifest
+    from recognizer.engines.models.install import has_local_source
+    from recognizer.engines.models.registry import find_installed, find_vosk_model, get_manifest
 
     wanted = settings.recognition.engine
     models_folder = settings.recognition.models_folder
@@ -141,9 +141,9 @@ def _engine(settings: Settings) -> _Finding:
 
 
 def _data(settings: Settings) -> Iterator[_Finding]:
-    from recognizer.phrases import load_phrases
-    from recognizer.policy import load_regulation
-    from recognizer.tone_plans import load_tone_plan
+    from recognizer.phrases.book import load_phrases
+    from recognizer.regulation.rules import load_regulation
+    from recognizer.signals.tone_plans import load_tone_plan
 
     regulation_file = settings.journal.regulation_file
     yield _loads("tone plan", lambda: f"{load_tone_plan().country}")
@@ -152,7 +152,7 @@ def _data(settings: Settings) -> Iterator[_Finding]:
 
 
 def _loads(what: str, load: Callable[[], str]) -> _Finding:
-    from recognizer.errors import RecognizerError
+    from recognizer.base.errors import RecognizerError
 
     try:
         return _Finding(what, True, load())

@@ -60,9 +60,10 @@ def evaluate(
 
       recognizer evaluate my-clips.csv --baseline before.json --confusion-matrix after.png
     """
-    from recognizer import evaluation
+    from recognizer.base.progress import counted
     from recognizer.cli.classify import settings_with
-    from recognizer.evaluation_report import (
+    from recognizer.evaluation import labelled_clips as evaluation
+    from recognizer.evaluation.reports import (
         draw_confusions,
         evaluation_to_dict,
         print_evaluation,
@@ -70,7 +71,6 @@ def evaluate(
         write_outcomes,
     )
     from recognizer.pipeline import Recognizer
-    from recognizer.progress import counted
 
     clips = evaluation.read_manifest(manifest)
     earlier = read_outcomes(baseline) if baseline is not None else {}

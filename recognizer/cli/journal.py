@@ -16,9 +16,9 @@ from recognizer.cli.groups import new_group
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from recognizer.journal import Journal
-    from recognizer.journal_records import AttemptRecord
-    from recognizer.settings import JournalSettings
+    from recognizer.base.settings import JournalSettings
+    from recognizer.crm.journal.journal import Journal
+    from recognizer.crm.journal.records import AttemptRecord
 
 __all__ = ["app", "open_journal"]
 
@@ -38,11 +38,11 @@ def open_journal(settings: JournalSettings | None = None) -> Journal:
     JournalError
         If it cannot be opened, or what it needs is not installed.
     """
-    from recognizer.errors import JournalError
-    from recognizer.settings import load_settings
+    from recognizer.base.errors import JournalError
+    from recognizer.base.settings import load_settings
 
     try:
-        from recognizer.journal import Journal
+        from recognizer.crm.journal.journal import Journal
     except ModuleNotFoundError as problem:
         raise JournalError(
             f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
@@ -71,8 +71,8 @@ def show(
 
       recognizer journal show --waiting
     """
-    from recognizer.journal_records import AttemptFilter
-    from recognizer.types import CallOutcome
+    from recognizer.crm.journal.records import AttemptFilter
+    from recognizer.model import CallOutcome
 
     if outcome is not None and outcome not in set(CallOutcome):
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
@@ -91,7 +91,7 @@ def show(
 
 
 def _line(record: AttemptRecord, *, full_numbers: bool) -> str:
-    from recognizer.contacts import masked
+    from recognizer.crm.contacts import masked
 
     decision = None if record.decision is None else record.decision.decision
     number, recording = record.number or "no contact", record.recording or "no recording"
@@ -116,7 +116,7 @@ def _line(record: AttemptRecord, *, full_numbers: bool) -> str:
 
 
 def _as_json(record: AttemptRecord) -> dict[str, Any]:
-    from recognizer.report_json import decision_to_dict
+    from recognizer.model.report_json import decision_to_dict
 
     decision = record.decision
     return {
@@ -174,7 +174,7 @@ def correct(
 
       recognizer journal correct 17 --by operator7 --reason cannot-hear
     """
-    from recognizer.types import CallOutcome
+    from recognizer.model import CallOutcome
 
     if (outcome is None) == (reason is None):
         raise typer.BadParameter("expected one of --outcome and --reason")
@@ -239,7 +239,7 @@ def export(
 
     Example: recognizer journal export attempts.xlsx
     """
-    from recognizer.card_files import write_table
+    from recognizer.crm.card_files import write_table
 
     heading = [*_EXPORTED]
     with open_journal() as journal:
@@ -345,11 +345,11 @@ def upgrade() -> None:
 
     Example: recognizer journal upgrade
     """
-    from recognizer.errors import JournalError
-    from recognizer.settings import load_settings
+    from recognizer.base.errors import JournalError
+    from recognizer.base.settings import load_settings
 
     try:
-        from recognizer.journal_database import Database
+        from recognizer.crm.journal.database import Database
     except ModuleNotFoundError as problem:
         raise JournalError(
             f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"

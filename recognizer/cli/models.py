@@ -14,8 +14,8 @@ import typer
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from recognizer.downloading import Progress
-    from recognizer.model_registry import Manifest
+    from recognizer.engines.models.download import Progress
+    from recognizer.engines.models.registry import Manifest
 
 __all__ = ["app"]
 
@@ -35,8 +35,8 @@ def list_models() -> None:
 
     Example: recognizer models list
     """
-    from recognizer.model_registry import load_manifests
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
+    from recognizer.engines.models.registry import load_manifests
 
     folder = load_settings().recognition.models_folder
     rows = [("MODEL", "ENGINE", "LANGUAGES", "SIZE", "LICENCE", "STATE")]
@@ -62,8 +62,8 @@ def _row(manifest: Manifest, models_folder: Path) -> tuple[str, str, str, str, s
 
 
 def _state(manifest: Manifest, models_folder: Path) -> str:
-    from recognizer.model_install import has_local_source
-    from recognizer.model_registry import find_installed
+    from recognizer.engines.models.install import has_local_source
+    from recognizer.engines.models.registry import find_installed
 
     folder = find_installed(manifest.name, models_folder)
     if folder is not None:
@@ -98,9 +98,9 @@ def install(
 
     Offline: recognizer models install vosk-model-small-ru-0.22 --from model.zip
     """
-    from recognizer.model_install import install_model
-    from recognizer.model_registry import get_manifest
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
+    from recognizer.engines.models.install import install_model
+    from recognizer.engines.models.registry import get_manifest
 
     manifest = get_manifest(name)
     with _progress() as progress:
@@ -166,8 +166,8 @@ def verify(
 
     Example: recognizer models verify whisper-base
     """
-    from recognizer.model_registry import find_folder, get_manifest, load_manifests
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
+    from recognizer.engines.models.registry import find_folder, get_manifest, load_manifests
 
     models_folder = load_settings().recognition.models_folder
     is_right = True
@@ -184,7 +184,7 @@ def verify(
 
 
 def _verify(manifest: Manifest, folder: Path) -> bool:
-    from recognizer.model_registry import check_files
+    from recognizer.engines.models.registry import check_files
 
     print(f"{manifest.name} in {folder}")
     checks = check_files(manifest, folder)
@@ -202,9 +202,9 @@ def path(name: _Name) -> None:
 
     Example: recognizer models path whisper-base
     """
-    from recognizer.errors import ModelError
-    from recognizer.model_registry import find_installed
-    from recognizer.settings import load_settings
+    from recognizer.base.errors import ModelError
+    from recognizer.base.settings import load_settings
+    from recognizer.engines.models.registry import find_installed
 
     models_folder = load_settings().recognition.models_folder
     folder = find_installed(name, models_folder)

@@ -12,9 +12,9 @@ from recognizer.cli import options
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from recognizer.phrase_checks import PhraseCheck
-    from recognizer.phrases import PhraseBook
-    from recognizer.types import CallOutcome
+    from recognizer.model import CallOutcome
+    from recognizer.phrases.book import PhraseBook
+    from recognizer.recognition.collisions import PhraseCheck
 
 __all__ = ["app"]
 
@@ -63,7 +63,7 @@ def check(
 
     Example: recognizer phrases check --phrases our-phrases
     """
-    from recognizer.phrase_checks import check_phrases
+    from recognizer.recognition.collisions import check_phrases
 
     result = check_phrases(_load(phrases), margin=margin)
     for miss in result.near:
@@ -97,10 +97,10 @@ def add(
     Example: recognizer phrases add "номер временно отключён, позвоните завтра"
     --outcome service_suspended --seen-in "МТС, 22.11" --phrases our-phrases
     """
-    from recognizer.phrase_checks import check_phrases
-    from recognizer.phrase_editing import make_id, place_phrase, with_phrase, write_phrase
-    from recognizer.settings import load_settings
-    from recognizer.types import Phrase
+    from recognizer.base.settings import load_settings
+    from recognizer.model import Phrase
+    from recognizer.phrases.editing import make_id, place_phrase, with_phrase, write_phrase
+    from recognizer.recognition.collisions import check_phrases
 
     folder = phrases or load_settings().phrases.office_folder
     book = _load(phrases if phrases is not None and any(phrases.rglob("*.toml")) else None)
@@ -113,14 +113,14 @@ def add(
 
 
 def _load(folder: Path | None) -> PhraseBook:
-    from recognizer.phrases import load_phrases
-    from recognizer.settings import load_settings
+    from recognizer.base.settings import load_settings
+    from recognizer.phrases.book import load_phrases
 
     return load_phrases(load_settings().phrases, folder=folder)
 
 
 def _outcome(name: str) -> CallOutcome:
-    from recognizer.phrases import SPOKEN_OUTCOMES
+    from recognizer.phrases.book import SPOKEN_OUTCOMES
 
     for outcome in SPOKEN_OUTCOMES:
         if outcome == name:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recognizer.report_json import report_to_dict
-from recognizer.types import CallReport, Decision, Evidence, Outcome, phrase_list_of
+from recognizer.model import CallReport, Decision, Evidence, Outcome, phrase_list_of
+from recognizer.model.report_json import report_to_dict
 
 __all__ = ["CSV_COLUMNS", "CsvPrinter", "JsonlPrinter", "TablePrinter", "csv_row"]
 

@@ -10,7 +10,7 @@ import typer
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from recognizer.web.api_keys import ApiKeys
+    from recognizer.web.auth.api_keys import ApiKeys
 
 __all__ = ["api_keys", "serve"]
 
@@ -49,8 +49,8 @@ def serve(
     """
     import msgspec
 
-    from recognizer.errors import RecognizerError
-    from recognizer.settings import load_settings
+    from recognizer.base.errors import RecognizerError
+    from recognizer.base.settings import load_settings
 
     try:
         import uvicorn
@@ -103,7 +103,7 @@ def _say_where(server: object, host: str) -> None:
     if not _is_loopback(host) and not app.state.api_keys.exist():
         print("other machines need an API key: recognizer api-keys create NAME", flush=True)
     if has_page():
-        from recognizer.web.pages import setup_path
+        from recognizer.web.pages.site import setup_path
 
         path = setup_path(app)
         if path is not None:
@@ -166,7 +166,7 @@ def revoke(
 
 
 def _keys() -> ApiKeys:
-    from recognizer.settings import load_settings
-    from recognizer.web.api_keys import ApiKeys
+    from recognizer.base.settings import load_settings
+    from recognizer.web.auth.api_keys import ApiKeys
 
     return ApiKeys(load_settings().server.state_folder / "api_keys.json")

@@ -12,7 +12,7 @@ import typer
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from recognizer.web.access import Access
+    from recognizer.web.auth.access import Access
 
 __all__ = ["app"]
 
@@ -38,7 +38,7 @@ def add(
       recognizer users add vera --name "Вера" --role administrator
     """
     password = _ask_password()
-    from recognizer.web.access import Role
+    from recognizer.web.auth.access import Role
 
     with _access() as access:
         user = access.create_user(login, name or login, Role(role), password)
@@ -55,7 +55,7 @@ def password(login: Annotated[str, typer.Argument(help="Whose password to replac
       recognizer users password vera
     """
     new = _ask_password()
-    from recognizer.errors import RecognizerError
+    from recognizer.base.errors import RecognizerError
 
     with _access() as access:
         found = next((user for user in access.users() if user.login == login.casefold()), None)
@@ -90,12 +90,12 @@ def _ask_password() -> str:
 
 @contextmanager
 def _access() -> Iterator[Access]:
-    from recognizer.errors import RecognizerError
-    from recognizer.settings import load_settings
+    from recognizer.base.errors import RecognizerError
+    from recognizer.base.settings import load_settings
 
     try:
-        from recognizer.journal import Journal
-        from recognizer.web.access import Access, AccessError
+        from recognizer.crm.journal.journal import Journal
+        from recognizer.web.auth.access import Access, AccessError
     except ModuleNotFoundError as problem:
         raise RecognizerError(
             f"users needs the package {problem.name}; pip install 'recognizer[server,page]'"

@@ -13,7 +13,7 @@ import typer
 from recognizer.cli import options
 
 if TYPE_CHECKING:
-    from recognizer.watch import Watcher
+    from recognizer.batch.watch import Watcher
 
 __all__ = ["watch"]
 
@@ -71,14 +71,14 @@ def watch(
     import logging
     from functools import partial
 
+    from recognizer.base.errors import RecognizerError
+    from recognizer.base.settings import load_settings
+    from recognizer.batch.recording_files import why_unsearched
+    from recognizer.batch.results import ResultLog
+    from recognizer.batch.seen_files import SeenFiles
+    from recognizer.batch.watch import Watcher, WatchOptions
+    from recognizer.batch.workers import TimeLimits, WorkerPool, load_recognizer
     from recognizer.cli.batch import finder_with, journal_of, n_workers
-    from recognizer.errors import RecognizerError
-    from recognizer.recording_files import why_unsearched
-    from recognizer.results import ResultLog
-    from recognizer.seen_files import SeenFiles
-    from recognizer.settings import load_settings
-    from recognizer.watch import Watcher, WatchOptions
-    from recognizer.workers import TimeLimits, WorkerPool, load_recognizer
 
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     for folder in folders:
@@ -128,7 +128,7 @@ def watch(
 
 def _say(line: dict[str, Any]) -> None:
     """Print one result, as a service's log may keep it: without numbers of people."""
-    from recognizer.contacts import masked
+    from recognizer.crm.contacts import masked
 
     error, decision = line["error"], line["decision"] or {}
     step = f" -> {decision['next']}" if decision else ""

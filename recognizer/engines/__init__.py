@@ -5,10 +5,10 @@ The libraries behind the engines are imported only when one is loaded.
 
 from __future__ import annotations
 
+from recognizer.base.errors import EngineError, ModelError
+from recognizer.base.settings import Settings, load_settings
 from recognizer.engines.base import Engine
-from recognizer.errors import EngineError, ModelError
-from recognizer.model_registry import RUSSIAN_VOSK_MODEL, find_vosk_model
-from recognizer.settings import Settings, load_settings
+from recognizer.engines.models.registry import RUSSIAN_VOSK_MODEL, find_vosk_model
 
 __all__ = ["ENGINE_NAMES", "load_engine"]
 
@@ -51,7 +51,7 @@ def _load_whisper(settings: Settings) -> Engine:
         from recognizer.engines.faster_whisper import WhisperEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("faster-whisper", problem) from problem
-    from recognizer.model_install import ensure_model  # noqa: PLC0415  matching needs none
+    from recognizer.engines.models.install import ensure_model  # noqa: PLC0415  matching needs none
 
     folder = ensure_model(WHISPER_MODEL, settings)
     return WhisperEngine(folder, threads=settings.recognition.threads)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from recognizer.types import AcousticScore, Audio, Transcript
+from recognizer.model import AcousticScore, Audio, Transcript
 
 __all__ = ["ENGINE_SAMPLE_RATE", "MAX_UTTERANCE_S", "Engine", "Utterance"]
 

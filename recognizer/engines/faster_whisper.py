@@ -24,9 +24,9 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 from tokenizers import Tokenizer as TokenizerFile
 
+from recognizer.base.errors import EngineError
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
-from recognizer.errors import EngineError
-from recognizer.types import AcousticScore, Audio, Transcript, Word
+from recognizer.model import AcousticScore, Audio, Transcript, Word
 
 __all__ = ["WhisperEngine", "WhisperUtterance"]
 

@@ -39,9 +39,9 @@ import numpy.typing as npt
 import vosk
 from rapidfuzz.distance import Levenshtein
 
+from recognizer.base.errors import EngineError
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
-from recognizer.errors import EngineError
-from recognizer.types import AcousticScore, Audio, Transcript, Word
+from recognizer.model import AcousticScore, Audio, Transcript, Word
 
 __all__ = ["VoskEngine", "VoskStream", "VoskUtterance", "to_pcm"]
 

@@ -23,18 +23,18 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from recognizer.batch import keep_report
-from recognizer.errors import RecognizerError
-from recognizer.journal import Journal
-from recognizer.settings import Settings
-from recognizer.web.api import ApiError, explain, router
-from recognizer.web.api_keys import ApiKeys
-from recognizer.web.api_models import CLASSIFICATION_EXAMPLE
-from recognizer.web.jobs import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
-from recognizer.web.jobs import Request as JobRequest
+from recognizer.base.errors import RecognizerError
+from recognizer.base.settings import Settings
+from recognizer.batch.runner import keep_report
+from recognizer.batch.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
+from recognizer.crm.journal.journal import Journal
+from recognizer.web.api.metrics import Metrics
+from recognizer.web.api.models import CLASSIFICATION_EXAMPLE
+from recognizer.web.api.routes import ApiError, explain, router
+from recognizer.web.auth.api_keys import ApiKeys
+from recognizer.web.jobs.queue import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
+from recognizer.web.jobs.queue import Request as JobRequest
 from recognizer.web.limits import RateLimit, UploadGate
-from recognizer.web.metrics import Metrics
-from recognizer.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
 
 __all__ = ["create_app", "has_page"]
 
@@ -61,7 +61,7 @@ def create_app(
     Notes
     -----
     What routes and the page find in ``app.state``: ``settings``, ``api_keys``, ``metrics`` and,
-    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.Jobs`).
+    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.queue.Jobs`).
     """
 
     @asynccontextmanager
@@ -138,19 +138,19 @@ async def _purge(jobs: Jobs) -> None:
 
 def has_page() -> bool:
     """Tell whether the operators' page is installed."""
-    needed = ("recognizer.web.pages", "jinja2", "argon2")
+    needed = ("recognizer.web.pages.site", "jinja2", "argon2")
     return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
 def _include_page(app: FastAPI) -> None:
     """Join the operators' page to the application: the one place where the two meet.
 
-    `recognizer.web.pages.include(app)` adds its router, static files, middleware and exception
+    `recognizer.web.pages.site.include(app)` adds its router, static files, middleware and exception
     handlers; it may read ``app.state`` (see `create_app`). Without the extra `page` there is
     only the API.
     """
     if has_page():
-        importlib.import_module("recognizer.web.pages").include(app)
+        importlib.import_module("recognizer.web.pages.site").include(app)
 
 
 # -- problems as JSON --------------------------------------------------------------------------

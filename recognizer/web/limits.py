@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recognizer.web.jobs import QueueFullError
+from recognizer.web.jobs.queue import QueueFullError
 
 __all__ = ["FormLimits", "RateLimit", "RateLimitError", "UploadGate"]
 

@@ -1,0 +1,205 @@
+"""Settings, read once at the edge: a TOML file, then environment variables over it.
+
+The file is the one named by ``RECOGNIZER_SETTINGS``, else ``recognizer.toml`` in the user's
+configuration folder, else none. Every field can be set by the environment as
+``RECOGNIZER_<SECTION>_<FIELD>`` (``RECOGNIZER_RECOGNITION_ENGINE=whisper``); lists of paths use
+the system's path separator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from recognizer.base.data_files import TomlFile, read_toml
+from recognizer.base.errors import SettingsError
+
+__all__ = [
+    "JournalSettings",
+    "PhraseSettings",
+    "RecognitionSettings",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]
+
+
+class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How recordings are heard.
+
+    Attributes
+    ----------
+    engine : `auto`, `vosk` or `whisper`.
+    channel : `auto`, `mix`, or a channel number from 0.
+    threads : CPU threads a call may use.
+    models_dir : where installed speech models lie; None: the user's data folder.
+    """
+
+    engine: str = "auto"
+    channel: str = "auto"
+    threads: int = 1
+    models_dir: Path | None = None
+
+    @property
+    def models_folder(self) -> Path:
+        """Folder of the installed models."""
+        return self.models_dir or platformdirs.user_data_path("recognizer") / "models"
+
+
+class PhraseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Phrase lists.
+
+    Attributes
+    ----------
+    folders : folders read after the shipped lists.
+    replace : True: only `folders` are read, not the shipped lists.
+    office_dir : folder of phrases added on the operators' page, read last where it has any;
+        None: `phrases` in the user's data folder.
+    """
+
+    folders: tuple[Path, ...] = ()
+    replace: bool = False
+    office_dir: Path | None = None
+
+    @property
+    def office_folder(self) -> Path:
+        """Folder of the phrases added on the operators' page."""
+        return self.office_dir or platformdirs.user_data_path("recognizer") / "phrases"
+
+
+class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The journal.
+
+    Attributes
+    ----------
+    url : SQLAlchemy URL; empty: `journal.sqlite3` in the user's data folder.
+    office_file : numbers of the company and of its employees; None: the shipped sample.
+    regulation_file : rules; None: the shipped ones.
+    columns_file : headings of the CRM's files of cards; None: the shipped ones.
+    """
+
+    url: str = ""
+    office_file: Path | None = None
+    regulation_file: Path | None = None
+    columns_file: Path | None = None
+
+    @property
+    def journal_url(self) -> str:
+        """SQLAlchemy URL of the journal."""
+        if self.url:
+            return self.url
+        return f"sqlite:///{platformdirs.user_data_path('recognizer') / 'journal.sqlite3'}"
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`recognizer serve`.
+
+    Attributes
+    ----------
+    host, port : where it listens; any host but the machine itself needs API keys.
+    workers : recognition processes; 0: one a processor core.
+    state_dir : uploads in work, jobs, keys; None: the user's state folder.
+    max_upload_bytes : largest recording taken.
+    max_duration_s : longest recording taken, seconds.
+    max_uploads : uploads received at one time; more are refused with 503.
+    max_queue : recordings waiting; more are refused with 503.
+    upload_timeout_s : longest silence of a client that uploads, seconds.
+    wait_s : how long a synchronous request waits before it is answered with a job, seconds.
+    requests_per_minute : of one client; more are refused with 429.
+    keep_results_s : how long a finished job can be asked for, seconds.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    workers: int = 0
+    state_dir: Path | None = None
+    max_upload_bytes: int = 64 * 1024 * 1024
+    max_duration_s: float = 900.0
+    max_uploads: int = 64
+    max_queue: int = 1000
+    upload_timeout_s: float = 30.0
+    wait_s: float = 60.0
+    requests_per_minute: int = 1200
+    keep_results_s: float = 86_400.0
+
+    @property
+    def state_folder(self) -> Path:
+        """Folder of uploads in work, jobs and keys."""
+        return self.state_dir or platformdirs.user_state_path("recognizer")
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings, one section a struct."""
+
+    recognition: RecognitionSettings = RecognitionSettings()
+    phrases: PhraseSettings = PhraseSettings()
+    journal: JournalSettings = JournalSettings()
+    server: ServerSettings = ServerSettings()
+
+
+_PREFIX = "RECOGNIZER_"
+
+
+def settings_path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the settings file in force, None if there is none."""
+    named = environment.get(f"{_PREFIX}SETTINGS")
+    if named:
+        return Path(named)
+    usual = platformdirs.user_config_path("recognizer") / "recognizer.toml"
+    return usual if usual.is_file() else None
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of this process.
+
+    Raises
+    ------
+    SettingsError
+        Naming the file and line, or the environment variable, that is wrong.
+    """
+    path = settings_path(environment)
+    file = None if path is None else read_toml(path, SettingsError)
+    values: dict[str, Any] = {} if file is None else dict(file.values)
+    origin: dict[tuple[str, str], str] = {}
+    for section in msgspec.structs.fields(Settings):
+        struct = type(section.default)
+        for item in msgspec.structs.fields(struct):
+            variable = f"{_PREFIX}{section.name}_{item.name}".upper()
+            if variable in environment:
+                value: Any = environment[variable]
+                if item.type == tuple[Path, ...]:
+                    value = [part for part in value.split(os.pathsep) if part]
+                table = values.get(section.name, {})
+                values[section.name] = {
+                    **(table if isinstance(table, dict) else {}),
+                    item.name: value,
+                }
+                origin[section.name, item.name] = variable
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_to_path)
+    except msgspec.ValidationError as problem:
+        raise SettingsError(_explain(problem, file, origin)) from problem
+
+
+def _to_path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise TypeError(f"expected a path, got {value!r}")
+
+
+def _explain(
+    problem: msgspec.ValidationError, file: TomlFile | None, origin: Mapping[tuple[str, str], str]
+) -> str:
+    message, _, where = str(problem).partition(" - at `$.")
+    section, _, name = where.rstrip("`").partition(".")
+    name = name.partition("[")[0]
+    if (section, name) in origin:
+        return f"environment variable {origin[section, name]}: {message}"
+    if file is not None:
+        return f"{file.place(section or None, key=name or None)}: {message}"
+    return str(problem)

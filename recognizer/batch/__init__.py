@@ -1,0 +1,4 @@
+"""Recordings by the thousand: workers, batch runs, watched folders, clusters, result files.
+
+Brings recordings to the pipeline and reports to where they are kept.
+"""

@@ -1,0 +1,223 @@
+"""The same classification over a Ray cluster: Ray Data over a pool of actors, Parquet out.
+
+Recordings are files that every node can read: a shared folder, or any URL that fsspec knows
+(``s3://``, ``file://``, ``memory://`` ...). Each actor keeps a worker process of its own
+(`workers`), so a file that kills a decoder costs that file and not the actor. Results are written
+as Parquet while they come; a block whose node is lost is done again by Ray, and the file a second
+attempt at it writes takes the place of the first. Run again, the same command does only what has no
+result yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recognizer.base.errors import RecognizerError
+from recognizer.base.settings import Settings
+from recognizer.batch.recording_files import is_recording_name
+from recognizer.batch.runner import Summary
+from recognizer.batch.workers import (
+    Finished,
+    Job,
+    RecognizerLike,
+    TimeLimits,
+    Worker,
+    failed_report,
+    load_recognizer,
+)
+from recognizer.model.report_json import report_to_dict
+
+__all__ = ["run_on_ray"]
+
+Load = Callable[[], RecognizerLike]
+
+_FILES_A_BLOCK = 16  # lost work when a node is lost, against files written
+_KEY = "file_key"
+
+
+class _Actor:
+    """Classifies batches of recordings on one node; made and called by Ray."""
+
+    def __init__(self, load: Load, attempt: int, time_limit_s: float) -> None:
+        self._worker = Worker(load, limits=TimeLimits(base_s=time_limit_s))
+        self._worker.start()
+        self._attempt = attempt
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """Return one row a recording."""
+        rows = [self._row(url, key) for url, key in zip(batch["url"], batch[_KEY], strict=True)]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    def _row(self, url: str, key: str) -> dict[str, Any]:
+        result = report_to_dict(self._classify(url).report)
+        decision = result["decision"] or {}
+        return {
+            _KEY: key,
+            "recording": url,
+            "outcome": result["outcome"],
+            "confidence": result["confidence"],
+            "status": decision.get("status"),
+            "incorrect_contact": decision.get("incorrect_contact"),
+            "rule": decision.get("rule"),
+            "next": decision.get("next"),
+            "error": (result["error"] or {}).get("kind"),
+            "result": msgspec.json.encode(result).decode(),
+        }
+
+    def _classify(self, url: str) -> Finished:
+        import fsspec  # noqa: PLC0415
+
+        try:
+            # Whatever the storage, decoders want a file they can seek in.
+            with (
+                fsspec.open(url, "rb") as source,
+                tempfile.NamedTemporaryFile(suffix=Path(url).suffix) as local,
+            ):
+                while piece := source.read(1 << 20):
+                    local.write(piece)
+                local.flush()
+                return self._worker.run(Job(path=local.name, name=url, attempt=self._attempt))
+        except OSError as problem:
+            return Finished(failed_report(url, "unreadable_file", f"{url}: {problem}"))
+
+
+def run_on_ray(
+    address: str,
+    sources: Sequence[str],
+    output: str,
+    settings: Settings,
+    *,
+    engine: str | None = None,
+    attempt: int = 1,
+    time_limit_s: float = 60.0,
+    load: Load | None = None,
+) -> Summary:
+    """Classify recordings on a cluster and write Parquet.
+
+    Parameters
+    ----------
+    address : str
+        Of the cluster: ``auto``, ``ray://host:10001``; ``local`` starts one on this machine.
+    sources : sequence of str
+        Files or folders, paths or URLs.
+    output : str
+        Folder of the Parquet files, path or URL; what it holds is not done again.
+    load : callable or None
+        What actors load; None: the recogniser of the settings.
+
+    Raises
+    ------
+    RecognizerError
+        If Ray is not installed, the cluster cannot be reached, or nothing is found.
+    """
+    try:
+        import ray  # noqa: PLC0415
+        import ray.data  # noqa: PLC0415
+    except ModuleNotFoundError as problem:
+        raise RecognizerError(
+            f"--ray needs the package {problem.name}; pip install 'recognizer[ray]'"
+        ) from problem
+    summary = Summary()
+    done = set(_done(output))
+    todo = [item for item in _found(sources) if item[_KEY] not in done]
+    summary.n_before = len(done)
+    if not todo:
+        return summary
+    try:
+        ray.init(
+            address=None if address == "local" else address,
+            ignore_reinit_error=True,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as problem:
+        raise RecognizerError(f"no Ray cluster at {address!r}: {problem}") from problem
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    n_blocks = max(1, len(todo) // _FILES_A_BLOCK)
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call,unused-ignore]
+    n_actors = max(1, min(int(resources.get("CPU", 1)), n_blocks))
+    filesystem, folder = _filesystem(output)
+    ray.data.from_items(todo, override_num_blocks=n_blocks).map_batches(
+        _Actor,
+        fn_constructor_args=(load or partial(load_recognizer, settings, engine), attempt,
+                             time_limit_s),
+        batch_size=_FILES_A_BLOCK,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
+        num_cpus=1,
+    ).write_parquet(folder, filesystem=filesystem)  # fmt: skip
+    _count(summary, output, {item[_KEY] for item in todo})
+    return summary
+
+
+def _found(sources: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Yield every recording of the sources with what makes it the same again."""
+    import fsspec  # noqa: PLC0415
+
+    for source in sources:
+        filesystem, path = fsspec.url_to_fs(source)
+        if not filesystem.exists(path):
+            raise RecognizerError(f"{source}: no such file or folder")
+        if filesystem.isdir(path):
+            listed = filesystem.find(path, detail=True).items()
+            files = {name: info for name, info in listed if is_recording_name(Path(name).name)}
+        else:
+            files = {path: filesystem.info(path)}
+        for name, info in sorted(files.items()):
+            url = filesystem.unstrip_protocol(name)
+            yield {"url": url, _KEY: _key(url, info)}
+
+
+def _key(url: str, info: dict[str, Any]) -> str:
+    """Return what changes when the file does: storages say it in different words."""
+    changed = next((info[name] for name in ("mtime", "LastModified", "ETag", "created")
+                    if info.get(name)), "")  # fmt: skip
+    text = f"{url}\0{info.get('size')}\0{changed}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _filesystem(output: str) -> tuple[Any, str]:
+    import fsspec  # noqa: PLC0415
+
+    filesystem, folder = fsspec.url_to_fs(output)
+    filesystem.makedirs(folder, exist_ok=True)
+    return filesystem, folder
+
+
+def _done(output: str) -> Iterator[str]:
+    """Yield the keys of what earlier runs wrote."""
+    for table in _tables(output, [_KEY]):
+        yield from table.column(_KEY).to_pylist()
+
+
+def _tables(output: str, columns: list[str]) -> Iterator[Any]:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    filesystem, folder = _filesystem(output)
+    for name in sorted(filesystem.find(folder)):
+        if name.endswith(".parquet"):
+            with filesystem.open(name, "rb") as file:
+                yield pq.read_table(file, columns=columns)
+
+
+def _count(summary: Summary, output: str, wanted: set[str]) -> None:
+    """Add what this run wrote to the summary."""
+    for table in _tables(output, [_KEY, "outcome", "error", "recording"]):
+        for row in table.to_pylist():
+            if row[_KEY] in wanted:
+                error = row["error"]
+                message = f"{row['recording']}: {error}"
+                summary.add(
+                    {
+                        "recording": row["recording"],
+                        "outcome": row["outcome"],
+                        "error": None if error is None else {"kind": error, "message": message},
+                    }
+                )

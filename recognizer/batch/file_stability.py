@@ -1,0 +1,135 @@
+"""When a recording that another program writes is complete.
+
+A file is complete once its size and times have stayed the same for so many seconds of *our*
+clock (a file server's clock may be off), and no program of this machine has it open for writing.
+One that was renamed into place is complete at once: a rename moves the time of change (ctime)
+past the time of writing (mtime), while writing moves both together.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from recognizer.batch.recordings import FileIdentity, identify
+
+__all__ = ["Candidates", "files_being_written"]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    identity: FileIdentity
+    inode: tuple[int, int]
+    since_s: float
+    was_renamed: bool
+
+
+class Candidates:
+    """Files that have appeared and are waited for.
+
+    Parameters
+    ----------
+    settle_s : float
+        How long a file must stay the same.
+    limit : int
+        How many are remembered; the rest is found again by a later search.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self, settle_s: float, limit: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settle_s = settle_s
+        self._limit = limit
+        self._clock = clock
+        self._waiting: dict[Path, _Candidate] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._waiting
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more can be remembered now."""
+        return len(self._waiting) >= self._limit
+
+    def add(self, path: Path) -> None:
+        """Remember a file, unless there is no room or it is no file."""
+        if path in self._waiting or self.is_full:
+            return
+        candidate = self._look(path)
+        if candidate is not None:
+            self._waiting[path] = candidate
+
+    def take_complete(self, n_at_most: int) -> list[tuple[Path, FileIdentity]]:
+        """Return and forget complete files, those that wait longest first."""
+        ready = [path for path in list(self._waiting) if self._is_settled(path)][:n_at_most]
+        written = files_being_written({self._waiting[path].inode for path in ready})
+        complete = [path for path in ready if self._waiting[path].inode not in written]
+        return [(path, self._waiting.pop(path).identity) for path in complete]
+
+    def _is_settled(self, path: Path) -> bool:
+        """Look at a file again; forget it if it is gone, begin anew if it changed."""
+        before = self._waiting[path]
+        now = self._look(path)
+        if now is None:
+            del self._waiting[path]
+            return False
+        if now.identity != before.identity or now.inode != before.inode:
+            # It grows: whatever its times say, it was not renamed into place complete.
+            now.was_renamed = now.was_renamed and now.inode != before.inode
+            self._waiting[path] = now
+            return now.was_renamed
+        return before.was_renamed or now.since_s - before.since_s >= self._settle_s
+
+    def _look(self, path: Path) -> _Candidate | None:
+        try:
+            status = path.stat()
+            identity = identify(path)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        was_renamed = status.st_size > 0 and status.st_ctime_ns > status.st_mtime_ns
+        inode = (status.st_dev, status.st_ino)
+        return _Candidate(identity, inode, self._clock(), was_renamed)
+
+
+def files_being_written(inodes: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return which of the files a program of this machine has open for writing.
+
+    Looks through ``/proc``; sees the programs of this user only, all of them as root. Where
+    there is no ``/proc`` nothing is known and the answer is empty.
+    """
+    found: set[tuple[int, int]] = set()
+    if not inodes:
+        return found
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            descriptors = list((process / "fd").iterdir())
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            try:
+                status = descriptor.stat()
+                inode = (status.st_dev, status.st_ino)
+                if inode in inodes and _is_for_writing(process / "fdinfo" / descriptor.name):
+                    found.add(inode)
+            except OSError:
+                continue
+    return found
+
+
+def _is_for_writing(info: Path) -> bool:
+    for line in info.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "flags":
+            return int(value, 8) & os.O_ACCMODE != os.O_RDONLY
+    return False

@@ -1,0 +1,239 @@
+"""Which recordings there are: folders, patterns, manifests, lists; and how a file is known again.
+
+A recording is the same as before if its path, size and time of change are; whether two files
+hold the same sound is the journal's question (digest).
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from hashlib import blake2b
+from pathlib import Path
+
+from recognizer.base.errors import RecognizerError
+from recognizer.batch.file_names import (
+    CallFacts,
+    CallRecords,
+    NamePattern,
+    facts_from_name,
+    parse_attempt,
+    parse_moment,
+)
+from recognizer.batch.recording_files import files_below, is_folder, is_recording_name
+from recognizer.regulation.signalling import parse_code
+
+__all__ = [
+    "FactFinder",
+    "FileIdentity",
+    "Recording",
+    "identify",
+    "is_wanted",
+    "read_manifest",
+    "recordings_in",
+    "written_path",
+]
+
+_NOTHING = CallFacts()
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What makes a file the same as before.
+
+    Attributes
+    ----------
+    path : str
+        Absolute, as `written_path` writes it.
+    size_bytes, modified_ns : int
+    """
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+
+    @property
+    def key(self) -> bytes:
+        """Sixteen bytes that stand for it in a set of many."""
+        text = f"{self.path}\0{self.size_bytes}\0{self.modified_ns}"
+        return blake2b(text.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One file to classify, and what is known of its call.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        What results call it.
+    contact : str or None
+        Card of the journal.
+    channel : str, int or None
+    """
+
+    path: Path
+    name: str
+    facts: CallFacts = _NOTHING
+    contact: str | None = None
+    channel: str | int | None = None
+
+
+def written_path(path: Path) -> str:
+    """Return a path as text that any encoder takes: bytes that are no UTF-8 are written in hex."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def identify(path: Path) -> FileIdentity:
+    """Return the identity of a file as it is now; OSError if it cannot be looked at."""
+    status = path.stat()
+    return FileIdentity(
+        written_path(Path(os.path.abspath(path))),  # noqa: PTH100  a link stays itself
+        status.st_size,
+        status.st_mtime_ns,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FactFinder:
+    """Finds out about a call from its file name and the call records.
+
+    Attributes
+    ----------
+    patterns : sequence of NamePattern
+        Tried in order.
+    records : CallRecords or None
+    """
+
+    patterns: Sequence[NamePattern] = ()
+    records: CallRecords | None = None
+
+    def facts(self, path: Path, known: CallFacts = _NOTHING) -> CallFacts:
+        """Return what is known of the call: `known` first, then the name, then the records."""
+        facts = known.over(facts_from_name(written_path(path), self.patterns))
+        return facts if self.records is None else self.records.facts(written_path(path), facts)
+
+
+def is_wanted(path: Path, include: Sequence[str], exclude: Sequence[str] = ()) -> bool:
+    """Tell whether a file of a searched folder is a recording to take.
+
+    Hidden files and temporary names (``x.wav.part``, ``x.wav~``) never are, unless a pattern
+    names them: other programs are still writing them.
+    """
+    name = path.name
+    if any(fnmatch(name, pattern) or path.match(pattern) for pattern in exclude):
+        return False
+    if include:
+        return any(fnmatch(name, pattern) or path.match(pattern) for pattern in include)
+    return is_recording_name(name)
+
+
+def recordings_in(
+    paths: Iterable[Path],
+    finder: FactFinder,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    missing_ok: bool = False,
+    on_unreadable: Callable[[str], object] = lambda _: None,
+) -> Iterator[Recording]:
+    """Yield the recordings of folders (`files_below`) and single files, sorted by name.
+
+    A file named itself is taken whatever it is called.
+
+    Parameters
+    ----------
+    missing_ok : bool
+        Yield a path that does not exist too: it becomes a result that says so.
+    on_unreadable : callable
+        Told of every folder that cannot be searched; the rest goes on.
+
+    Raises
+    ------
+    RecognizerError
+        If a path does not exist, unless `missing_ok`.
+    """
+    for start in paths:
+        if not missing_ok and _is_missing(start):
+            raise RecognizerError(
+                f"{written_path(start)}: no such file or folder; name a folder of recordings, a "
+                "file, or - for a list on stdin"
+            )
+        if not is_folder(start):
+            yield _recording(start, finder)
+            continue
+        for path in files_below(start, on_unreadable):
+            if is_wanted(path, include, exclude):
+                yield _recording(path, finder)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except PermissionError:  # in a folder closed to us: it becomes a result that says so
+        return False
+
+
+def _recording(path: Path, finder: FactFinder) -> Recording:
+    return Recording(path=path, name=written_path(path), facts=finder.facts(path))
+
+
+def read_manifest(path: Path, finder: FactFinder) -> Iterator[Recording]:
+    """Yield the recordings a manifest lists: CSV or TSV with a heading.
+
+    Columns: ``path`` (relative to the manifest's folder), and where known ``contact``,
+    ``number``, ``called_at``, ``call_id``, ``attempt``, ``channel``, ``sip_code``, ``q850``;
+    others are left alone.
+
+    Raises
+    ------
+    RecognizerError
+        Naming file and line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            heading = file.readline()
+            file.seek(0)
+            delimiter = max("\t;,", key=heading.count)
+            rows = csv.DictReader(file, delimiter=delimiter)
+            if "path" not in (rows.fieldnames or ()):
+                raise RecognizerError(
+                    f"{path}, line 1: expected a heading with a column `path`, got "
+                    f"{heading.strip()[:80]!r}"
+                )
+            for row in rows:
+                if row["path"]:
+                    yield _manifest_row(path, rows.line_num, row, finder)
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise RecognizerError(f"{path}: cannot be read: {problem}") from problem
+
+
+def _manifest_row(
+    manifest: Path, line: int, row: dict[str, str | None], finder: FactFinder
+) -> Recording:
+    def cell(name: str) -> str:
+        return (row.get(name) or "").strip()
+
+    path = manifest.parent / cell("path")
+    try:
+        codes = (parse_code("sip", cell("sip_code")), parse_code("q850", cell("q850")))
+        known = CallFacts(
+            number=cell("number") or None,
+            called_at=parse_moment(cell("called_at")),
+            call_id=cell("call_id") or None,
+            attempt=parse_attempt(cell("attempt")),
+            codes=tuple(code for code in codes if code is not None),
+        )
+    except (ValueError, RecognizerError) as problem:
+        raise RecognizerError(f"{manifest}, line {line}: {problem}") from problem
+    return Recording(
+        path=path,
+        name=cell("path"),
+        facts=finder.facts(path, known),
+        contact=cell("contact") or None,
+        channel=cell("channel") or None,
+    )

@@ -1,0 +1,288 @@
+"""Many recordings on one machine: each once, whatever is interrupted.
+
+A recording counts as done when its line is in the result log. So a run that was stopped anywhere
+is continued by the same command: what is in the log is skipped, what is not is recognised. With a
+journal the attempt is recorded before the line is written; the journal knows a recording by its
+digest, so doing that again after a kill between the two changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from recognizer.base.errors import ContactError
+from recognizer.batch.file_names import CallFacts
+from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
+from recognizer.batch.results import ResultLog
+from recognizer.batch.workers import Finished, Job
+from recognizer.model import CallReport
+from recognizer.model.report_json import decision_to_dict, report_to_dict
+
+__all__ = [
+    "Attempts",
+    "Summary",
+    "Todo",
+    "WorkerSource",
+    "job_of",
+    "keep_report",
+    "line_of",
+    "pending",
+    "run_batch",
+]
+
+_N_TOGETHER = 16  # recordings given to a worker together; see benchmarks/README.md
+# Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
+# the journal would keep such an attempt for ever.
+_NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal"})
+
+
+class WorkerSource(Protocol):
+    """What is needed of `recognizer.batch.workers.WorkerPool`."""
+
+    @property
+    def n_workers(self) -> int:
+        """How many recordings are recognised at one time."""
+
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = ...
+    ) -> list[Future[Finished]]:
+        """Queue recordings for one worker; a future for each, of which `on_done` is told."""
+
+
+class Attempts(Protocol):
+    """What is needed of `recognizer.crm.journal.journal.Journal`."""
+
+    def record_attempt(
+        self,
+        report: CallReport,
+        *,
+        contact: str | None = None,
+        number: str | None = None,
+        digest: str | None = None,
+        called_at: dt.datetime | None = None,
+    ) -> Any:
+        """Record an attempt and decide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """A recording that has no result yet, and what file it is now."""
+
+    recording: Recording
+    identity: FileIdentity
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run did.
+
+    Attributes
+    ----------
+    n_before : int
+        Recordings found that earlier runs had done.
+    counts : Counter
+        Recordings of this run by outcome, or ``error:<kind>``.
+    failed : list of (name, message)
+        The first of those without an outcome.
+    """
+
+    n_before: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def n_done(self) -> int:
+        """Recordings of this run."""
+        return self.counts.total()
+
+    @property
+    def n_failed(self) -> int:
+        """Recordings of this run without an outcome."""
+        return sum(n for name, n in self.counts.items() if name.startswith("error:"))
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Count one result."""
+        error = line["error"]
+        self.counts[line["outcome"] if error is None else f"error:{error['kind']}"] += 1
+        if error is not None and len(self.failed) < 50:
+            self.failed.append((line["recording"], error["message"]))
+
+
+def pending(recordings: Iterable[Recording], log: ResultLog, summary: Summary) -> list[Todo]:
+    """Return the recordings the log does not hold, each once, however often it was named."""
+    todo: list[Todo] = []
+    named: set[bytes] = set()
+    for recording in recordings:
+        identity = _identity(recording.path)
+        if identity.key in named:
+            continue
+        named.add(identity.key)
+        if log.has(identity):
+            summary.n_before += 1
+        else:
+            todo.append(Todo(recording, identity))
+    return todo
+
+
+def _identity(path: Path) -> FileIdentity:
+    try:
+        return identify(path)
+    except OSError:  # it becomes a result that says so, and is looked for again when it appears
+        return FileIdentity(written_path(path.absolute()), 0, 0)
+
+
+def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None = None) -> Job:
+    """Return what a worker is asked; `attempt` and `channel` where the recording says nothing."""
+    facts = recording.facts
+    return Job(
+        path=str(recording.path),
+        name=recording.name,
+        attempt=facts.attempt or attempt,
+        channel=recording.channel if recording.channel is not None else channel,
+        called_on=None if facts.called_at is None else _aware(facts.called_at).date(),
+        codes=facts.codes,
+    )
+
+
+def run_batch(
+    todo: Sequence[Todo],
+    pool: WorkerSource,
+    log: ResultLog,
+    summary: Summary,
+    *,
+    journal: Attempts | None = None,
+    attempt: int = 1,
+    channel: str | int | None = None,
+    on_result: Callable[[dict[str, Any]], object] = lambda _: None,
+) -> None:
+    """Recognise `todo` and log every result as it comes.
+
+    Parameters
+    ----------
+    on_result : callable
+        Told every line once it is on the disk.
+
+    Raises
+    ------
+    RecognizerError
+        If no worker can be started, or the log or the journal cannot be written. What is logged
+        stays.
+    """
+    for future, item in _submitted(todo, pool, attempt, channel):
+        line = line_of(item, future.result(), journal)
+        log.append(line)
+        summary.add(line)
+        on_result(line)
+
+
+def _submitted(
+    todo: Sequence[Todo],
+    pool: WorkerSource,
+    attempt: int,
+    channel: str | int | None,
+) -> Iterator[tuple[Future[Finished], Todo]]:
+    """Keep the workers busy; yield what is finished."""
+    running: dict[Future[Finished], Todo] = {}
+    ended: queue.SimpleQueue[Future[Finished]] = queue.SimpleQueue()
+    for group in _groups(todo, pool.n_workers):
+        # One waiting for each that runs: no worker idles, and little is queued in vain.
+        while len(running) >= 2 * pool.n_workers * len(group):
+            future = ended.get()
+            yield future, running.pop(future)
+        jobs = [job_of(item.recording, attempt=attempt, channel=channel) for item in group]
+        running.update(zip(pool.submit_together(jobs, ended.put), group, strict=True))
+    while running:
+        future = ended.get()
+        yield future, running.pop(future)
+
+
+def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:
+    """Yield what to give to a worker together: less towards the end, that all end together."""
+    first = 0
+    while first < len(todo):
+        n_together = min(_N_TOGETHER, max(1, (len(todo) - first) // (2 * n_workers)))
+        yield todo[first : first + n_together]
+        first += n_together
+
+
+def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[str, Any]:
+    """Return the line of the log: the classification, the file it is of, the call, the journal."""
+    recording, identity = item.recording, item.identity
+    error = finished.report.error
+    if error is not None and error.kind in _NO_CALL:
+        journal = None
+    facts = recording.facts
+    line = keep_report(
+        journal,
+        finished,
+        contact=recording.contact,
+        number=facts.number,
+        called_at=facts.called_at,
+    )
+    line["file"] = {
+        "path": identity.path,
+        "size_bytes": identity.size_bytes,
+        "modified_ns": identity.modified_ns,
+        "sha256": finished.sha256,
+    }
+    line["call"] = _call(facts, recording.contact)
+    return line
+
+
+def keep_report(
+    journal: Attempts | None,
+    finished: Finished,
+    *,
+    contact: str | None = None,
+    number: str | None = None,
+    called_at: dt.datetime | None = None,
+) -> dict[str, Any]:
+    """Record a report in the journal and return it as JSON with the journal's decision.
+
+    A contact the journal does not know costs nothing but the record: the reason stands in
+    ``journal.error``.
+
+    Raises
+    ------
+    JournalError
+        If the journal cannot be written.
+    """
+    line = report_to_dict(finished.report)
+    if journal is None:
+        return line
+    try:
+        kept = journal.record_attempt(
+            finished.report,
+            contact=contact,
+            number=number,
+            digest=finished.sha256,
+            called_at=None if called_at is None else _aware(called_at),
+        )
+    except ContactError as problem:
+        line["journal"] = {"attempt_id": None, "error": str(problem)}
+        return line
+    line["journal"] = {"attempt_id": kept.id, "is_new": kept.is_new, "error": None}
+    if kept.decision is not None:
+        line["decision"] = decision_to_dict(kept.decision.decision)
+    return line
+
+
+def _call(facts: CallFacts, contact: str | None) -> dict[str, Any]:
+    return {
+        "number": facts.number,
+        "called_at": None if facts.called_at is None else facts.called_at.isoformat(),
+        "call_id": facts.call_id,
+        "contact": contact,
+    }
+
+
+def _aware(moment: dt.datetime) -> dt.datetime:
+    """Return a wall-clock time as this machine's zone has it: that is what wrote the name."""
+    return moment.astimezone() if moment.tzinfo is None else moment

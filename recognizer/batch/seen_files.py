@@ -1,0 +1,102 @@
+"""Which files a watcher is done with: a small SQLite index over the result log.
+
+The log is the truth. The index remembers how far it has read it, in the same transaction as what
+it read; so whatever is killed between the two, the next start reads on from there. Memory does
+not grow with the number of files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from recognizer.base.errors import RecognizerError
+from recognizer.batch.recordings import FileIdentity
+
+__all__ = ["SeenFiles"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY CHECK (id = 1), read_bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO log VALUES (1, 0);
+"""
+
+
+class _File(msgspec.Struct):
+    path: str
+    size_bytes: int
+    modified_ns: int
+
+
+class _Line(msgspec.Struct):
+    file: _File
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+class SeenFiles:
+    """The index of one log; used from one thread.
+
+    Parameters
+    ----------
+    path : Path
+        Created if missing; may be deleted, it is made anew from the log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error as problem:
+            raise RecognizerError(
+                f"{path}: cannot be used: {problem}; it may be removed, it is made anew"
+            ) from problem
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._database.close()
+
+    def has(self, identity: FileIdentity) -> bool:
+        """Tell whether this very file is done."""
+        row = self._database.execute("SELECT 1 FROM seen WHERE key = ?", (identity.key,)).fetchone()
+        return row is not None
+
+    def catch_up(self, log: Path) -> None:
+        """Read what was added to the log since the last time; a log begun anew is read whole.
+
+        What an earlier log said stays known.
+        """
+        (read_bytes,) = self._database.execute("SELECT read_bytes FROM log").fetchone()
+        with log.open("rb") as file:
+            if read_bytes > file.seek(0, 2):
+                read_bytes = 0
+            file.seek(read_bytes)
+            self._database.execute("BEGIN")
+            try:
+                for line in file:
+                    self._add(_DECODER.decode(line).file)
+                    read_bytes += len(line)
+                self._database.execute("UPDATE log SET read_bytes = ?", (read_bytes,))
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def _add(self, file: _File) -> None:
+        key = FileIdentity(file.path, file.size_bytes, file.modified_ns).key
+        self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,))
+
+    def note(self, line: dict[str, Any], log_bytes: int) -> None:
+        """Take over a line that was just appended; the log now has `log_bytes`."""
+        self._database.execute("BEGIN")
+        self._add(msgspec.convert(line["file"], _File))
+        self._database.execute("UPDATE log SET read_bytes = ?", (log_bytes,))
+        self._database.execute("COMMIT")

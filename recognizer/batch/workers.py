@@ -1,0 +1,604 @@
+"""Recognisers in processes of their own, so that a decoder that crashes or hangs costs one file.
+
+A `Worker` is one child process that loaded the models once and is given recordings over a pipe, one
+or a few together; the children share nothing. Whoever calls `Worker.run` always gets a `CallReport`
+back: where the process died or took too long it is replaced, and the report says why. What was
+given together and lost with its process is done again one by one. Used by `batch`, `watch`, the
+HTTP API and the actors of `cluster`.
+
+What this does not guard against: a machine that is out of disk or memory for everybody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+from recognizer.base.errors import AudioError, EngineError, RecognizerError
+from recognizer.base.settings import Settings
+from recognizer.model import CallError, CallReport, RecordedCall
+from recognizer.regulation.signalling import SignallingCode, SignallingTable, load_signalling
+
+__all__ = [
+    "Finished",
+    "Job",
+    "RecognizerLike",
+    "TimeLimits",
+    "Worker",
+    "WorkerPool",
+    "failed_report",
+    "load_recognizer",
+    "run_jobs",
+]
+
+
+class RecognizerLike(Protocol):
+    """What a worker needs of `recognizer.pipeline.Recognizer`."""
+
+    def recognize(
+        self,
+        source: Any,
+        *,
+        attempt: int = 1,
+        channel: str | int | None = None,
+        called_on: date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        """Return the report on one recording; never raises for a bad one."""
+
+    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[CallReport]:
+        """Yield the report on each of several calls, in their order."""
+        for call in calls:
+            yield self.recognize(
+                call.source,
+                attempt=call.attempt,
+                channel=call.channel,
+                called_on=call.called_on,
+                name=call.name,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One recording to recognise.
+
+    Attributes
+    ----------
+    path : str
+        A file this machine can open.
+    name : str
+        What the report calls it (`recording`).
+    max_duration_s : float or None
+        A longer recording is refused with error kind `too_long`.
+    """
+
+    path: str
+    name: str
+    attempt: int = 1
+    channel: str | int | None = None
+    called_on: date | None = None
+    codes: tuple[SignallingCode, ...] = ()
+    max_duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a job.
+
+    Attributes
+    ----------
+    sha256 : str or None
+        Of the file's content; None if it could not be read.
+    """
+
+    report: CallReport
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """How long a worker may be silent, seconds, before it is taken for hung.
+
+    The limit of one recording is `base_s` + `per_audio_s` for each of its seconds, that of several
+    given together `base_s` + `per_audio_s` for all of their seconds; `base_s` for each that does
+    not say how long it is.
+    """
+
+    start_s: float = 300.0
+    base_s: float = 60.0
+    per_audio_s: float = 4.0
+
+    def of(self, duration_s: float, *, n_undeclared: int = 0) -> float:
+        """Return the limit for recordings of so many seconds together, seconds."""
+        return self.base_s * max(1, n_undeclared) + self.per_audio_s * duration_s
+
+
+def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:
+    """Return the real recogniser; `functools.partial` of this is what a pool is given."""
+    from recognizer.pipeline import Recognizer  # noqa: PLC0415  loads the speech libraries
+
+    return Recognizer.load(settings, engine=engine)
+
+
+def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) -> CallReport:
+    """Return the report on a recording that could not be recognised."""
+    return CallReport(
+        recording=name,
+        evidence=None,
+        outcome=None,
+        decision=None,
+        elapsed_s=elapsed_s,
+        error=CallError(kind, message),
+    )
+
+
+def run_jobs(
+    recognizer: RecognizerLike,
+    jobs: Sequence[Job],
+    table: SignallingTable,
+    say_duration: Callable[[float], object] = lambda _: None,
+) -> Iterator[Finished]:
+    """Recognise recordings in this process; yield the result of each, in their order.
+
+    `say_duration` is told the length of each in seconds, if it says one, before the first is heard.
+    """
+    refusals = [_refusal(job, say_duration) for job in jobs]
+    reports = recognizer.recognize_together(
+        [
+            RecordedCall(
+                source=Path(job.path),
+                attempt=job.attempt,
+                channel=job.channel,
+                called_on=job.called_on,
+                name=job.name,
+            )
+            for job, refusal in zip(jobs, refusals, strict=True)
+            if refusal is None
+        ]
+    )
+    for job, refusal in zip(jobs, refusals, strict=True):
+        if refusal is not None:
+            yield Finished(refusal)
+            continue
+        report = next(reports)
+        if job.codes:
+            regulation = getattr(recognizer, "regulation", None)
+            report = table.join(
+                report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
+            )
+        yield Finished(report, _digest(job.path))
+
+
+def _refusal(job: Job, say_duration: Callable[[float], object]) -> CallReport | None:
+    """Return the report on a recording that is longer than accepted; None if it is not."""
+    from recognizer.audio import probe_audio  # noqa: PLC0415
+
+    try:
+        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
+        duration_s = probe_audio(Path(job.path), channel="mix").duration_s
+    except AudioError:
+        return None  # the recogniser says what is wrong with it
+    if duration_s is None:
+        return None
+    say_duration(duration_s)
+    if job.max_duration_s is None or duration_s <= job.max_duration_s:
+        return None
+    message = (
+        f"{job.name}: lasts {duration_s:.0f} s, at most {job.max_duration_s:.0f} s are "
+        "accepted; send the part that holds the announcement"
+    )
+    return failed_report(job.name, "too_long", message)
+
+
+def _digest(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
+    """Body of a worker process: load once, then answer jobs until the pipe closes."""
+    # Ctrl-C and SIGTERM reach the whole group; only the parent decides when a worker stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Out of memory: let the kernel choose a worker (one file) before the parent (the run).
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    try:
+        recognizer = load()
+        table = load_signalling()
+    except RecognizerError as problem:
+        connection.send(("failed", str(problem)))
+        return
+    connection.send(("ready", None))
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            jobs: tuple[Job, ...] = connection.recv()
+            for answer in _answers(recognizer, jobs, table, connection):
+                connection.send(("done", answer))
+
+
+def _answers(
+    recognizer: RecognizerLike, jobs: Sequence[Job], table: SignallingTable, connection: Connection
+) -> Iterator[Finished]:
+    def say_duration(duration_s: float) -> None:
+        connection.send(("duration", duration_s))
+
+    n_done = 0
+    try:
+        for finished in run_jobs(recognizer, jobs, table, say_duration):
+            n_done += 1
+            yield finished
+    except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
+        if len(jobs) == 1:
+            message = f"{jobs[0].name}: {type(problem).__name__}: {problem}"
+            yield Finished(failed_report(jobs[0].name, "internal", message))
+            return
+        for job in jobs[n_done:]:  # whose bug it is shows when each is alone
+            yield from _answers(recognizer, [job], table, connection)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+class _LostError(Exception):
+    """The process died or hung."""
+
+    def __init__(self, kind: Literal["worker_crashed", "time_limit"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class WorkerClosedError(RecognizerError):
+    """The worker was closed while it recognised something."""
+
+    kind = "interrupted"
+
+
+class Worker:
+    """One child process with a loaded recogniser; started when first needed.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the recogniser; must be picklable (`functools.partial` of a module's function).
+    limits : TimeLimits
+    """
+
+    def __init__(
+        self, load: Callable[[], RecognizerLike], *, limits: TimeLimits | None = None
+    ) -> None:
+        self._load = load
+        self._limits = limits or TimeLimits()
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self.is_loaded = False
+        self._closed = False
+        self._lock = threading.Lock()  # guards the change of process and `_closed`
+        self._running = threading.RLock()  # held while something waits for the process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None while there is no process."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the process and wait until its models are loaded.
+
+        Raises
+        ------
+        EngineError
+            If the recogniser cannot be loaded, with its own words.
+        """
+        with self._running:
+            for n_tries_left in (2, 1, 0):
+                if not self._spawn():
+                    return
+                try:
+                    kind, value = self._receive(time.monotonic() + self._limits.start_s)
+                except _LostError as lost:
+                    self._discard()
+                    # Killed while it loaded, by chance or for memory: that may pass.
+                    if lost.kind == "time_limit" or n_tries_left == 0:
+                        message = f"a recognition worker did not start: it {lost}"
+                        raise EngineError(message) from lost
+                    continue
+                if kind == "failed":
+                    self._discard()
+                    raise EngineError(str(value))
+                self.is_loaded = True
+                return
+
+    def run(self, job: Job) -> Finished:
+        """Recognise one recording; a worker that dies of it is replaced and asked once more.
+
+        A recording that runs into its time limit is not asked again: it would hang again.
+
+        Raises
+        ------
+        EngineError
+            If no worker can be started at all.
+        WorkerClosedError
+            If `close` was called meanwhile.
+        """
+        with self._running:
+            began = time.monotonic()
+            for repeated in (False, True):
+                self.start()
+                try:
+                    (finished,) = self._ask([job])
+                except _LostError as lost:
+                    self._discard()
+                    if repeated or lost.kind == "time_limit":
+                        return self._give_up(job, lost, time.monotonic() - began)
+                else:
+                    return finished
+            raise AssertionError("unreachable")
+
+    def run_together(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
+        """Recognise recordings together; yield the result of each, in their order.
+
+        Those that a dying or hanging process leaves unfinished are asked again one by one.
+
+        Raises
+        ------
+        EngineError
+            If no worker can be started at all.
+        WorkerClosedError
+            If `close` was called meanwhile.
+        """
+        n_done = 0
+        with self._running:
+            if len(jobs) > 1:
+                self.start()
+                try:
+                    with contextlib.closing(self._ask(jobs)) as answers:
+                        for finished in answers:
+                            n_done += 1
+                            yield finished
+                except _LostError:
+                    self._discard()
+            for job in jobs[n_done:]:
+                yield self.run(job)
+
+    def close(self) -> None:
+        """Kill the process, whatever it does; safe to call from another thread."""
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+        with self._running:
+            self._drop()
+
+    def _spawn(self) -> bool:
+        """Start a process unless there is one; True if it was started."""
+        with self._lock:
+            if self._closed:
+                raise WorkerClosedError("the worker is closed")
+            if self._process is not None:
+                return False
+            context = multiprocessing.get_context("spawn")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_child, args=(theirs, self._load), daemon=True, name="recognizer-worker"
+            )
+            self._process.start()
+            theirs.close()
+            return True
+
+    def _give_up(self, job: Job, lost: _LostError, elapsed_s: float) -> Finished:
+        twice = "" if lost.kind == "time_limit" else ", twice"
+        message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
+        return Finished(failed_report(job.name, lost.kind, message, elapsed_s), _digest(job.path))
+
+    def _ask(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
+        assert self._pipe is not None
+        duration_s, n_declared, n_left = 0.0, 0, len(jobs)
+        try:
+            self._pipe.send(tuple(jobs))
+        except OSError:
+            raise self._death() from None
+        last_heard = time.monotonic()
+        try:
+            while n_left:
+                # Of recordings given together the first is done when all were listened to.
+                limit_s = self._limits.of(duration_s, n_undeclared=len(jobs) - n_declared)
+                kind, value = self._receive(last_heard + limit_s)
+                if kind == "done":
+                    n_left -= 1
+                    last_heard = time.monotonic()
+                    finished: Finished = value
+                    yield finished
+                else:
+                    duration_s += value
+                    n_declared += 1
+        finally:
+            if n_left:  # answers that nobody waits for would be taken for those of the next job
+                self._drop()
+
+    def _receive(self, deadline: float) -> tuple[str, Any]:
+        pipe, process = self._pipe, self._process
+        assert pipe is not None
+        assert process is not None
+        while True:
+            ready = wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic()))
+            if pipe in ready:
+                try:
+                    message: tuple[str, Any] = pipe.recv()
+                except (EOFError, OSError):
+                    raise self._death() from None
+                return message
+            if ready:
+                raise self._death()
+            if time.monotonic() >= deadline:
+                raise _LostError("time_limit", "did not answer within its time limit")
+
+    def _death(self) -> _LostError:
+        process = self._process
+        assert process is not None
+        process.join(5)
+        code = process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return _LostError("worker_crashed", f"was killed by {name}{hint}")
+        return _LostError("worker_crashed", f"ended with status {code}")
+
+    def _discard(self) -> None:
+        """Forget a process that died or failed; WorkerClosedError if that was our doing."""
+        self._drop()
+        if self._closed:
+            raise WorkerClosedError("the worker was closed")
+
+    def _drop(self) -> None:
+        with self._lock:
+            process, pipe = self._process, self._pipe
+            self._process = self._pipe = None
+            self.is_loaded = False
+        if process is not None:
+            process.kill()
+            process.join()
+            process.close()
+        if pipe is not None:
+            pipe.close()
+
+
+class WorkerPool:
+    """Several workers behind one `submit`; each is driven by a thread of the parent."""
+
+    def __init__(
+        self,
+        load: Callable[[], RecognizerLike],
+        n_workers: int,
+        *,
+        limits: TimeLimits | None = None,
+    ) -> None:
+        if n_workers < 1:
+            raise ValueError(f"expected at least one worker, got {n_workers}")
+        self.n_workers = n_workers
+        self._workers = [Worker(load, limits=limits) for _ in range(n_workers)]
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="recognizer-worker")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that run."""
+        return tuple(pid for worker in self._workers if (pid := worker.pid) is not None)
+
+    def start(self) -> None:
+        """Load one worker now, so that a missing model is said before any recording is taken."""
+        self._workers[0].start()
+
+    def start_in_background(self) -> None:
+        """Load every worker in its thread; what is submitted meanwhile waits for one."""
+        for worker in self._workers:
+            self._threads.submit(worker.start)
+
+    @property
+    def is_loaded(self) -> bool:
+        """True while a worker has its models loaded."""
+        return any(worker.is_loaded for worker in self._workers)
+
+    @property
+    def are_all_loaded(self) -> bool:
+        """True while every worker has its models loaded."""
+        return all(worker.is_loaded for worker in self._workers)
+
+    def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
+        """Queue a job; the future raises only what `Worker.run` raises.
+
+        `on_start` is called, in another thread, when a worker takes the job.
+        """
+        return self._threads.submit(self._run, job, on_start)
+
+    def submit_together(
+        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = lambda _: None
+    ) -> list[Future[Finished]]:
+        """Queue jobs for one worker; each future raises only what `Worker.run_together` raises.
+
+        `on_done` is called with each future, in another thread. Who may be interrupted by Ctrl-C
+        should rather be told so than wait for many futures at once: interrupted while it takes
+        their locks, `concurrent.futures.wait` keeps some for ever, and the worker's thread with
+        them.
+        """
+        futures: list[Future[Finished]] = [Future() for _ in jobs]
+        for future in futures:
+            future.add_done_callback(on_done)
+
+        def forget(running: Future[None]) -> None:
+            if running.cancelled():
+                for future in futures:
+                    future.cancel()
+
+        self._threads.submit(self._run_together, jobs, futures).add_done_callback(forget)
+        return futures
+
+    def close(self) -> None:
+        """Kill the workers and forget what is queued; what is finished stays finished."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
+        self._threads.shutdown(wait=True)
+
+    def _run(self, job: Job, on_start: Callable[[], object]) -> Finished:
+        worker = self._idle.get()
+        try:
+            on_start()
+            return worker.run(job)
+        finally:
+            self._idle.put(worker)
+
+    def _run_together(self, jobs: Sequence[Job], futures: Sequence[Future[Finished]]) -> None:
+        wanted = [future.set_running_or_notify_cancel() for future in futures]
+        worker = self._idle.get()
+        try:
+            answers = zip(futures, wanted, worker.run_together(jobs), strict=True)
+            for future, is_wanted, finished in answers:
+                if is_wanted:
+                    future.set_result(finished)
+        except BaseException as problem:  # noqa: BLE001  whoever waits must learn of it
+            for future in futures:
+                if not future.done():
+                    future.set_exception(problem)
+        finally:
+            self._idle.put(worker)
+
+
+def named(finished: Finished, name: str) -> Finished:
+    """Return the same result under another name (a temporary file's report must not show it)."""
+    return replace(finished, report=replace(finished.report, recording=name))

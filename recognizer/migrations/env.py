@@ -1,7 +1,0 @@
-"""Run by Alembic inside the transaction `recognizer.journal_database` opened."""
-
-from alembic import context
-
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
-with context.begin_transaction():
-    context.run_migrations()

@@ -1,0 +1,65 @@
+"""The types that pass between the stages, split by subject.
+
+Nothing here computes, and nothing imports a stage: every stage imports this.
+
+Conventions: seconds count from the start of the recording; intervals are half-open
+``[start_s, end_s)``; a *score* is 0-100 (RapidFuzz), a *confidence* is a probability 0-1, and
+the two never share a field; ``None`` means "not measured", never zero; collections are tuples.
+"""
+
+from recognizer.model.outcomes import CallOutcome, NextStep, PhraseListName, phrase_list_of
+from recognizer.model.reports import (
+    CallError,
+    CallReport,
+    Decision,
+    Evidence,
+    Outcome,
+    SignallingEvidence,
+)
+from recognizer.model.requests import AudioSource, RecordedCall
+from recognizer.model.signals import (
+    Cadence,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    total_duration_s,
+)
+from recognizer.model.sound import Audio, Samples
+from recognizer.model.text import (
+    AcousticScore,
+    NormalizedText,
+    Phrase,
+    PhraseMatch,
+    Transcript,
+    Word,
+)
+
+__all__ = [
+    "AcousticScore",
+    "Audio",
+    "AudioSource",
+    "Cadence",
+    "CallError",
+    "CallOutcome",
+    "CallReport",
+    "Decision",
+    "Evidence",
+    "NextStep",
+    "NormalizedText",
+    "Outcome",
+    "Phrase",
+    "PhraseListName",
+    "PhraseMatch",
+    "RecordedCall",
+    "Samples",
+    "Segment",
+    "SegmentKind",
+    "SignallingEvidence",
+    "ToneEvent",
+    "ToneKind",
+    "Transcript",
+    "Word",
+    "phrase_list_of",
+    "total_duration_s",
+]

@@ -1,0 +1,95 @@
+"""What the signal stages find: call-progress tones and segments of one kind of sound."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recognizer.model._checks import check_interval
+
+__all__ = ["Cadence", "Segment", "SegmentKind", "ToneEvent", "ToneKind", "total_duration_s"]
+
+
+class ToneKind(enum.StrEnum):
+    """Call-progress and in-band signals."""
+
+    RINGBACK = "ringback"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    SIT = "sit"
+    DIAL = "dial"
+    FAX = "fax"
+    BEEP = "beep"
+    DTMF = "dtmf"
+
+
+class SegmentKind(enum.StrEnum):
+    """What fills a stretch of the recording."""
+
+    SPEECH = "speech"
+    TONE = "tone"
+    MUSIC = "music"
+    NOISE = "noise"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """Alternating on and off times in milliseconds, beginning with on; empty: continuous."""
+
+    on_off_ms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToneEvent:
+    """One call-progress signal: a whole ringing or busy stretch, not a single beep of it.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        From the first beep's start to the last beep's end.
+    frequencies_hz : tuple of float
+        As measured.
+    cadence : Cadence or None
+        As measured (medians); None for a signal without periods.
+    n_periods : int
+        How many beeps were heard.
+    level_dbfs : float
+        RMS of the beeps.
+    """
+
+    kind: ToneKind
+    start_s: float
+    end_s: float
+    frequencies_hz: tuple[float, ...]
+    cadence: Cadence | None
+    n_periods: int
+    level_dbfs: float
+
+    def __post_init__(self) -> None:
+        check_interval(f"tone {self.kind}", self.start_s, self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one kind of sound; `level_dbfs` is its RMS."""
+
+    kind: SegmentKind
+    start_s: float
+    end_s: float
+    level_dbfs: float
+
+    def __post_init__(self) -> None:
+        check_interval(f"segment {self.kind}", self.start_s, self.end_s)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+
+def total_duration_s(segments: Iterable[Segment], kind: SegmentKind) -> float:
+    """Return how many seconds of `segments` are of `kind`."""
+    return math.fsum(s.duration_s for s in segments if s.kind is kind)

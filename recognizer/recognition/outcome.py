@@ -1,0 +1,145 @@
+"""From what was heard to the one outcome of the call.
+
+Everything in the recording is weighed together: a live person anywhere outranks every announcement,
+an announcement outranks the tones around it, and where two lists of the regulation contradict each
+other, or more was said than the announcement that would mark the contact, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recognizer.model import (
+    CallOutcome,
+    Outcome,
+    PhraseListName,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    phrase_list_of,
+    total_duration_s,
+)
+from recognizer.recognition.utterance_classifier import PRECEDENCE, SpokenVerdict
+
+__all__ = ["decide_call"]
+
+_DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
+_MUCH = 0.3  # share of the recording from which music or noise is what it is about
+_PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
+_RINGS_BEFORE_BUSY = 3  # so many rings before short beeps: it rang and nobody answered
+
+
+def decide_call(
+    duration_s: float,
+    tones: Sequence[ToneEvent],
+    segments: Sequence[Segment],
+    verdicts: Sequence[SpokenVerdict],
+) -> tuple[Outcome, SpokenVerdict | None]:
+    """Return the outcome of the call, and the stretch of speech that decided it, if one did."""
+    people = [v for v in verdicts if v.outcome is CallOutcome.LIVE_PERSON]
+    if people:
+        return _spoken(max(people, key=lambda v: v.confidence))
+    announced = [v for v in verdicts if v.outcome in PRECEDENCE]
+    if announced:
+        deciding = _reconciled(announced)
+        return _spoken(_with_doubt(deciding, verdicts))
+    if verdicts:
+        return _spoken(max(verdicts, key=lambda v: v.confidence))
+    return _without_speech(duration_s, tones, segments), None
+
+
+def _spoken(verdict: SpokenVerdict) -> tuple[Outcome, SpokenVerdict]:
+    return (
+        Outcome(verdict.outcome, round(verdict.confidence, 4), verdict.match, verdict.reason),
+        verdict,
+    )
+
+
+def _with_doubt(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> SpokenVerdict:
+    """Return the verdict, undetermined if it would mark a call in which more was said.
+
+    What was not understood beside the announcement may be a person.
+    """
+    if phrase_list_of(deciding.outcome) is not PhraseListName.INVALID_NUMBER:
+        return deciding
+    for other in verdicts:
+        agrees = other.match is not None and other.match.outcome is deciding.outcome
+        if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):
+            return replace(
+                deciding,
+                outcome=CallOutcome.UNDETERMINED,
+                alternatives=((deciding.outcome, deciding.confidence), *deciding.alternatives),
+                confidence=0.5,
+                reason=f"{deciding.reason}, and more was said that was not understood",
+            )
+    return deciding
+
+
+def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:
+    """Return the announcement that decides: of two lists that contradict, the one without mark."""
+    first = min(announced, key=lambda v: (PRECEDENCE.index(v.outcome), -v.confidence))
+    agreeing = [v for v in announced if v.outcome is first.outcome]
+    return max(agreeing, key=lambda v: v.confidence)
+
+
+def _without_speech(
+    duration_s: float, tones: Sequence[ToneEvent], segments: Sequence[Segment]
+) -> Outcome:
+    if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
+        return Outcome(
+            CallOutcome.UNDETERMINED,
+            0.5,
+            reason="something is heard after the tones, not understood",
+        )
+    return _from_tones(tones) or _from_sounds(duration_s, segments)
+
+
+def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> float:
+    """Return how many seconds of noise or music follow the last tone."""
+    last_s = max(t.end_s for t in tones)
+    unexplained = (SegmentKind.NOISE, SegmentKind.MUSIC)
+    return math.fsum(
+        s.end_s - max(s.start_s, last_s)
+        for s in segments
+        if s.kind in unexplained and s.end_s > last_s
+    )
+
+
+def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
+    by_kind = {kind: [t for t in tones if t.kind is kind] for kind in ToneKind}
+    rings = by_kind[ToneKind.RINGBACK]
+    n_rings = sum(t.n_periods for t in rings)
+    busy = by_kind[ToneKind.BUSY] + by_kind[ToneKind.CONGESTION]
+    if by_kind[ToneKind.FAX]:
+        return Outcome(CallOutcome.FAX, 0.97, reason="a fax or modem answers")
+    if busy and n_rings < _RINGS_BEFORE_BUSY:
+        return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
+    if rings:
+        return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
+    if tones:  # special information tone, beep, keys, dial tone: none of them ends a call
+        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="a signal without an announcement")
+    return None
+
+
+def _from_sounds(duration_s: float, segments: Sequence[Segment]) -> Outcome:
+    music_s = total_duration_s(segments, SegmentKind.MUSIC)
+    noise_s = total_duration_s(segments, SegmentKind.NOISE)
+    if music_s > _MUCH * duration_s:
+        return Outcome(CallOutcome.MUSIC, 0.9, reason=f"{music_s:.0f} s of music, no speech")
+    if noise_s + music_s > _MUCH * duration_s:
+        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
+    if duration_s < _DISCONNECTED_MAX_S:
+        return Outcome(
+            CallOutcome.DISCONNECTED, 0.8, reason=f"ends after {duration_s:.1f} s of nothing"
+        )
+    return Outcome(CallOutcome.SILENCE, 0.95, reason="nothing is heard")
+
+
+def _by_periods(kind: CallOutcome, tones: Sequence[ToneEvent], what: str) -> Outcome:
+    """Return an outcome that is surer when the cadence was heard to repeat."""
+    n_periods = sum(t.n_periods for t in tones)
+    confidence = 0.75 if n_periods < 2 else 0.97
+    return Outcome(kind, confidence, reason=f"{what} ({n_periods} periods)")

@@ -1,0 +1,298 @@
+"""What goes over the wire, for the OpenAPI document; the classification is docs' JSON contract."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from recognizer.model import CallOutcome, NextStep, PhraseListName
+from recognizer.web.jobs.queue import JobState
+
+__all__ = [
+    "CLASSIFICATION_EXAMPLE",
+    "Ask",
+    "AttemptList",
+    "AttemptOut",
+    "Classification",
+    "ContactList",
+    "ContactOut",
+    "ErrorOut",
+    "Health",
+    "JobList",
+    "JobOut",
+    "Moment",
+    "OverviewOut",
+]
+
+
+class _Open(BaseModel):
+    """An answer; fields may be added to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ErrorDetail(_Open):
+    kind: str = Field(description="Stable name of the problem.", examples=["too_large"])
+    message: str = Field(
+        description="What was expected, what was found, what to do.",
+        examples=["the recording is larger than 67108864 bytes, the most this server takes"],
+    )
+
+
+class ErrorOut(_Open):
+    """A request that was not carried out."""
+
+    error: ErrorDetail
+
+
+class Phrase(_Open):
+    id: str
+    text: str
+    score: float = Field(ge=0, le=100)
+    start_s: float | None
+    end_s: float | None
+
+
+class Word(_Open):
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None
+
+
+class TranscriptOut(_Open):
+    text: str
+    engine: str
+    model: str
+    words: list[Word]
+
+
+class Interval(_Open):
+    kind: str
+    start_s: float
+    end_s: float
+
+
+class DecisionOut(_Open):
+    status: str | None = Field(description="Call status, null where no rule applies.")
+    incorrect_contact: bool | None = Field(description="The mark «Некорректный контакт».")
+    rule: str | None
+    by_analogy: bool
+    attempt: int = Field(ge=1)
+    after_attempt: Literal[1, 3] | None
+    final: bool = Field(description="True if the status is set now.")
+    next: NextStep
+    comment: str | None = Field(description="The line to append to the card's comments.")
+
+
+class Signalling(_Open):
+    agreement: Literal["agrees", "disagrees", "says_nothing", "decides"]
+    heard: CallOutcome = Field(description="Outcome of the sound alone.")
+    note: str
+
+
+CLASSIFICATION_EXAMPLE: dict[str, Any] = {
+    "recording": "call-0001.wav",
+    "duration_s": 5.96,
+    "outcome": "temporarily_blocked",
+    "phrase_list": "temporarily_unavailable",
+    "confidence": 0.98,
+    "phrase": {
+        "id": "nomer-vremenno-zablokirovan",
+        "text": "номер временно заблокирован",
+        "score": 100.0,
+        "start_s": 1.2,
+        "end_s": 3.9,
+    },
+    "transcript": {
+        "text": "номер временно заблокирован",
+        "engine": "whisper",
+        "model": "whisper-base",
+        "words": [{"text": "номер", "start_s": 1.2, "end_s": 1.6, "confidence": 0.97}],
+    },
+    "tones": [{"kind": "ringback", "start_s": 0.0, "end_s": 1.0}],
+    "segments": [{"kind": "speech", "start_s": 1.1, "end_s": 4.0}],
+    "decision": {
+        "status": "Недоступен",
+        "incorrect_contact": False,
+        "rule": "temporarily-blocked",
+        "by_analogy": False,
+        "attempt": 1,
+        "after_attempt": 3,
+        "final": False,
+        "next": "retry",
+        "comment": "22/11 Номер временно заблокирован (автоответчик)",
+    },
+    "elapsed_s": 0.4,
+    "error": None,
+}
+
+
+class Classification(_Open):
+    """What was heard in one recording and what follows; `error` if it could not be read."""
+
+    recording: str
+    duration_s: float | None = Field(ge=0)
+    outcome: CallOutcome | None
+    phrase_list: PhraseListName | None
+    confidence: float | None = Field(ge=0, le=1)
+    phrase: Phrase | None
+    transcript: TranscriptOut | None
+    tones: list[Interval]
+    segments: list[Interval]
+    decision: DecisionOut | None
+    elapsed_s: float = Field(ge=0)
+    error: ErrorDetail | None
+    signalling: Signalling | None = None
+
+
+class JobOut(_Open):
+    """A recording on its way."""
+
+    id: str = Field(examples=["k3nZ0v8Jq1yM2l4Fh6Tt9A"])
+    state: JobState
+    recording: str
+    submitted_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    position: int | None = Field(description="How many wait before it; null once it runs.")
+    result: Classification | None = Field(description="Once the state is `done`.")
+
+
+class JobList(_Open):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
+
+
+def _iso_only(value: Any) -> Any:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("expected ISO 8601, such as 2026-11-22 or 2026-11-22T09:30:15+03:00")
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(_iso_only)]
+Moment = Annotated[dt.datetime, BeforeValidator(_iso_only)]
+
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+
+class Ask(BaseModel):
+    """What may be said about a recording: form fields beside `file`, or query parameters."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: Annotated[
+        str | None,
+        Field(
+            max_length=300,
+            pattern=_LINE,
+            description="What to call the recording in the answer; the file's name if left out.",
+        ),
+    ] = None
+    contact: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=64,
+            pattern=_LINE,
+            description="Number of a contact card: the journal then counts its attempts and "
+            "records this one. Needs an API key.",
+        ),
+    ] = None
+    number: Annotated[
+        str | None,
+        Field(
+            min_length=2,
+            max_length=40,
+            pattern=r"^\+?[0-9][0-9 ()\-]*$",
+            description="Number called, any spelling, where the card is not known. Needs an API "
+            "key.",
+        ),
+    ] = None
+    attempt: Annotated[
+        int,
+        Field(ge=1, le=1000, description="Which attempt this was, where the journal is not asked."),
+    ] = 1
+    channel: Annotated[
+        str | None,
+        Field(pattern=r"^(auto|mix|[0-9]{1,2})$", description="`auto`, `mix`, or a number from 0."),
+    ] = None
+    called_on: Annotated[
+        Day | None, Field(description="Day of the call, for the comment; today if left out.")
+    ] = None
+    sip_code: Annotated[
+        int | None, Field(ge=100, le=699, description="Final SIP status of the call.")
+    ] = None
+    q850: Annotated[int | None, Field(ge=1, le=127, description="Q.850 cause of the call.")] = None
+
+
+class AttemptOut(_Open):
+    """One attempt of the journal, with the decision in force."""
+
+    id: int
+    contact: str | None
+    number: str | None
+    recording: str | None
+    called_at: dt.datetime
+    recorded_at: dt.datetime
+    outcome: CallOutcome | None
+    confidence: float | None
+    transcript: str | None
+    duration_s: float | None
+    decision: DecisionOut | None
+    n_corrections: int
+    error: ErrorDetail | None
+
+
+class AttemptList(_Open):
+    """Attempts, the last recorded first."""
+
+    attempts: list[AttemptOut]
+    next_before_id: int | None = Field(
+        description="Ask with `before_id` for the following page; null on the last."
+    )
+
+
+class ContactOut(_Open):
+    """A contact card and what stands for it now."""
+
+    ref: str
+    phones: list[str]
+    owner: str
+    comments: str
+    status: str
+    incorrect_contact: bool
+    n_counted: int = Field(description="Attempts that count towards «after attempt 3».")
+    updated_at: dt.datetime
+
+
+class ContactList(_Open):
+    """Contact cards."""
+
+    contacts: list[ContactOut]
+
+
+class OverviewOut(_Open):
+    """Counts of the calls of a period."""
+
+    n_attempts: int
+    n_errors: int
+    n_corrected: int
+    n_final: int
+    n_marked: int
+    n_waiting: int
+    by_outcome: dict[str, int]
+    by_rule: dict[str, int]
+    by_next: dict[str, int]
+    by_day: dict[str, int]
+
+
+class Health(_Open):
+    """How the server is."""
+
+    status: Literal["ok", "unavailable"]

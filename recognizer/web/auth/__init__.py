@@ -1,0 +1,4 @@
+"""Who may do what: users, sessions, passwords, API keys, the audit log.
+
+Knows nothing of calls.
+"""

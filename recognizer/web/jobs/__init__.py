@@ -1,0 +1,4 @@
+"""Uploads waiting for a worker, and what became of them.
+
+Serves the API and the page alike.
+"""

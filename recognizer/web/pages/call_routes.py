@@ -1,0 +1,505 @@
+"""Uploads and their results, one call, the review queue."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
+
+from recognizer.base.errors import ContactError, JournalError
+from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind, read_numbers
+from recognizer.crm.journal.records import AttemptFilter, AttemptRecord
+from recognizer.model import CallOutcome
+from recognizer.regulation.rules import RuleSource
+from recognizer.web.auth.access import Session
+from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError, UploadError
+from recognizer.web.jobs.queue import Request as JobRequest
+from recognizer.web.pages import wording
+from recognizer.web.pages.calls import ShownCall, is_person_call
+from recognizer.web.pages.page import (
+    Operator,
+    Page,
+    PageProblemError,
+    SendingOperator,
+    ThePage,
+    note,
+    render,
+    see,
+)
+from recognizer.web.pages.review import candidates, doubts
+from recognizer.web.receiving import patient, pieces, shown_name
+
+__all__ = ["router"]
+
+router = APIRouter()
+_Text = Annotated[str, Form(max_length=4096)]
+_Attempt = Annotated[int | None, Query(ge=1, le=99)]
+_N_RECENT = 30
+
+
+# -- uploads -----------------------------------------------------------------------------------
+
+
+@router.get("/")
+def home(request: Request, page: ThePage, session: Operator) -> Response:
+    """Show the place to drop recordings and the latest results of this operator."""
+    jobs = _jobs(request).recent(owner=_owner(session), limit=_N_RECENT)
+    return render(
+        request,
+        "home.html",
+        here="home",
+        max_bytes=page.settings.server.max_upload_bytes,
+        jobs=[(job, _line_of(page, job) if job.state is JobState.DONE else None) for job in jobs],
+    )
+
+
+@router.put("/uploads")
+async def upload(
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    name: Annotated[str, Query(max_length=1000)] = "",
+    whose: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Take one recording as the body and queue it."""
+    job = await _take(request, page, session, request.stream(), name=name, whose=whose)
+    return JSONResponse({"address": f"/uploads/{job.id}"})
+
+
+@router.post("/uploads")
+async def upload_form(request: Request, page: ThePage, session: SendingOperator) -> Response:
+    """Take recordings of an ordinary form: for browsers without scripts.
+
+    The form is no parameter: FastAPI would read the recordings of anybody, to ask who sends them
+    afterwards.
+    """
+    async with request.form() as form:
+        files = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
+        if not files:
+            raise PageProblemError(422, "Нет записи", "Выберите файл и отправьте ещё раз.")
+        whose = str(form.get("whose", ""))[:200]
+        for one in files:
+            await _take(request, page, session, pieces(one), name=one.filename or "", whose=whose)
+    return see("/")
+
+
+async def _take(
+    request: Request,
+    page: Page,
+    session: Session,
+    body: AsyncIterator[bytes],
+    *,
+    name: str,
+    whose: str,
+) -> JobRecord:
+    """Receive, keep and queue one recording."""
+    jobs, name = _jobs(request), shown_name(name, unnamed="запись")
+    contact, number = await run_in_threadpool(_find_contact, page, whose.strip())
+    try:
+        path = await jobs.receive(patient(body, page.settings.server.upload_timeout_s))
+        digest = await run_in_threadpool(page.recordings.keep, path, name)
+        asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
+        try:
+            job = await run_in_threadpool(jobs.submit, path, asked, owner=_owner(session))
+        except QueueFullError:
+            engine = page.journal.database.engine
+            await run_in_threadpool(page.recordings.forget_unknown, engine, digest)
+            raise
+    except UploadError as problem:
+        status = 413 if problem.kind == "too_large" else 400
+        raise PageProblemError(status, *_advice(problem.kind)) from problem
+    except (TimeoutError, ClientDisconnect) as problem:
+        raise PageProblemError(408, "Загрузка прервалась", "Отправьте файл ещё раз.") from problem
+    except QueueFullError as problem:
+        raise PageProblemError(
+            503, "Сервер занят", "В очереди слишком много записей. Попробуйте через минуту."
+        ) from problem
+    await run_in_threadpool(note, request, session, "upload", target=name, detail=digest[:16])
+    return job
+
+
+def _find_contact(page: Page, whose: str) -> tuple[str | None, str | None]:
+    """Return the card's ref or the number that an operator typed."""
+    if not whose:
+        return None, None
+    with contextlib.suppress(ContactError):
+        return page.journal.contact(whose).card.ref, None
+    numbers = [number for number in read_numbers(whose) if number.problem is None]
+    if len(numbers) != 1:
+        raise PageProblemError(
+            422,
+            "Номер или карточка не найдены",
+            "Проверьте, что набрано в поле «Чей звонок», или оставьте его пустым.",
+        )
+    return None, whose
+
+
+def _advice(kind: str) -> tuple[str, str]:
+    return wording.ERROR_ADVICE.get(kind, wording.UNKNOWN_ERROR)
+
+
+@router.get("/uploads/{job_id}")
+def upload_state(request: Request, page: ThePage, session: Operator, job_id: str) -> Response:
+    """Answer with how far a recording is (202), or its finished line (200)."""
+    job = _jobs(request).get(job_id, owner=_owner(session))
+    if job is None:
+        raise PageProblemError(404, "Результат не найден", "Загрузите запись ещё раз.")
+    if job.state is JobState.QUEUED:
+        ahead = job.position or 0
+        detail = f"Впереди: {wording.counted(ahead, 'запись', 'записи', 'записей')}"
+        return _progress("Ждёт очереди", detail if ahead else "")
+    if job.state is JobState.RUNNING:
+        return _progress("Слушаем запись", "")
+    return render(request, "_result.html", line=_line_of(page, job), job=job)
+
+
+def _progress(title: str, detail: str) -> Response:
+    return JSONResponse({"title": title, "detail": detail}, status_code=202)
+
+
+def _line_of(page: Page, job: JobRecord) -> Any:
+    """Return the finished line of a job; of one the journal does not hold, from its result."""
+    result = job.result or {}
+    attempt_id = (result.get("journal") or {}).get("attempt_id")
+    if attempt_id is not None:
+        with contextlib.suppress(JournalError):
+            return page.calls.line(page.journal.attempt(attempt_id))
+    return page.calls.loose_line(job.request.name, result, job.submitted_at_s)
+
+
+def _jobs(request: Request) -> Jobs:
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+def _owner(session: Session) -> str:
+    return f"page:{session.user.login}"
+
+
+# -- one call ----------------------------------------------------------------------------------
+
+
+@router.get("/calls/{call_id}")
+def call_page(
+    request: Request, page: ThePage, session: Operator, call_id: int, attempt: _Attempt = None
+) -> Response:
+    """Show one call."""
+    del session
+    call = _call(page, call_id)
+    if attempt is not None and call.contact is None:
+        call = page.calls.as_attempt(call, attempt)
+    return render(
+        request, "call.html", here="calls", asked_attempt=attempt, **_call_values(page, call)
+    )
+
+
+def _call(page: Page, call_id: int) -> ShownCall:
+    try:
+        return page.calls.call(call_id)
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
+
+
+def _call_values(page: Page, call: ShownCall) -> dict[str, Any]:
+    """Return what the templates of one call need."""
+    next_step = None if call.report.decision is None else call.report.decision.next
+    is_reviewed = bool(call.corrections)
+    operators_rules = [r for r in page.regulation.rules if r.source is RuleSource.OPERATOR]
+    return {
+        "call": call,
+        "doubts": () if is_reviewed else doubts(call.report, next_step),
+        "candidates": candidates(call.report),
+        "outcome_groups": wording.OUTCOME_GROUPS,
+        "statements": [
+            (entry.id, wording.STATED_NAMES.get(entry.id, entry.reason), "{name}" in entry.comment)
+            for entry in page.regulation.stated
+        ]
+        + [
+            (rule.id, wording.STATED_NAMES.get(rule.id, rule.wording), "{name}" in rule.comment)
+            for rule in operators_rules
+        ],
+        "stated_names": wording.STATED_NAMES,
+        "is_person": is_person_call(call),
+        "owner_kinds": OWNER_KINDS,
+        "contact_kinds": CONTACT_KINDS,
+        "entered": {},
+        "problem": "",
+    }
+
+
+OWNER_KINDS: Mapping[OwnerKind, str] = {
+    OwnerKind.PERSON: "Физическое лицо",
+    OwnerKind.ORGANISATION: "Организация",
+}
+CONTACT_KINDS: Mapping[ContactKind, str] = {
+    ContactKind.AFTER_SERVICE: "После сервиса",
+    ContactKind.AFTER_SALE: "После продажи",
+}
+
+
+@router.get("/calls/{call_id}/audio.wav")
+def audio(page: ThePage, session: Operator, call_id: int) -> Response:
+    """Send the playable copy; ranges are answered, so a browser can play from any point."""
+    del session
+    call = _call(page, call_id)
+    if call.listening is None:
+        raise PageProblemError(404, "Записи нет", "Она удалена с сервера по сроку хранения.")
+    return FileResponse(
+        call.listening.wav, media_type="audio/wav", headers={"Cache-Control": "private, no-cache"}
+    )
+
+
+@router.post("/calls/{call_id}/number")
+def open_number(
+    request: Request, page: ThePage, session: SendingOperator, call_id: int
+) -> Response:
+    """Show a number in full; the log keeps who opened it."""
+    call = _call(page, call_id)
+    note(request, session, "open_number", target=f"звонок {call_id}")
+    call = replace(call, number=page.calls.full_number(call_id))
+    return render(
+        request,
+        "call.html",
+        here="calls",
+        asked_attempt=None,
+        **{**_call_values(page, call), "number_is_open": True},
+    )
+
+
+# -- review ------------------------------------------------------------------------------------
+
+
+@router.get("/queue")
+def queue(request: Request, page: ThePage, session: Operator) -> Response:
+    """Go to the call that waits longest, or say that none does."""
+    del session
+    first = page.reviews.first()
+    if first is None:
+        return render(request, "queue_empty.html", here="queue")
+    done = request.query_params.get("done", "")
+    return see(f"/queue/{first}", done)
+
+
+@router.get("/queue/{call_id}")
+def queue_call(request: Request, page: ThePage, session: Operator, call_id: int) -> Response:
+    """Show one waiting call with the keys to decide it."""
+    del session
+    call = _call(page, call_id)
+    return render(
+        request,
+        "queue.html",
+        here="queue",
+        next_id=page.reviews.after(call_id),
+        previous_id=page.reviews.before(call_id),
+        is_waiting=page.reviews.is_waiting(call_id),
+        **_call_values(page, call),
+    )
+
+
+def _after_review(page: Page, call_id: int, place: str, done: str) -> Response:
+    """Return to where the operator was: the next waiting call, or the call itself."""
+    if place != "queue":
+        return see(f"/calls/{call_id}", done)
+    following = page.reviews.after(call_id)
+    return see("/queue" if following is None else f"/queue/{following}", done)
+
+
+def _attempt(page: Page, call_id: int) -> AttemptRecord:
+    try:
+        return page.journal.attempt(call_id)
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
+
+
+@router.post("/calls/{call_id}/accept")
+def accept(
+    request: Request, page: ThePage, session: SendingOperator, call_id: int, place: _Text = ""
+) -> Response:
+    """Keep that the machine was right."""
+    attempt = _attempt(page, call_id)
+    recording = page.recordings.find(attempt)
+    page.reviews.accept(attempt, made_by=session.user.name, recording=recording)
+    note(request, session, "accept", target=f"звонок {call_id}", detail=str(attempt.outcome or ""))
+    return _after_review(page, call_id, place, "accepted")
+
+
+@router.post("/calls/{call_id}/correct")
+def correct(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    outcome: Annotated[CallOutcome, Form()],
+    place: _Text = "",
+) -> Response:
+    """Keep what was really heard."""
+    attempt = _attempt(page, call_id)
+    recording = page.recordings.find(attempt)
+    page.reviews.correct(attempt, outcome, made_by=session.user.name, recording=recording)
+    note(
+        request,
+        session,
+        "correct",
+        target=f"звонок {call_id}",
+        detail=f"{attempt.outcome or 'нет результата'} → {outcome}",
+    )
+    if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
+        query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
+        return see(f"/phrases/new?{query}")
+    return _after_review(page, call_id, place, "corrected")
+
+
+@router.post("/calls/{call_id}/state")
+def state(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    reason: _Text,
+    name: _Text = "",
+    words: _Text = "",
+    place: _Text = "",
+) -> Response:
+    """Keep what the operator says of the conversation."""
+    attempt = _attempt(page, call_id)
+    try:
+        page.reviews.state(
+            attempt, reason, made_by=session.user.name, name=name.strip(), words=words.strip()
+        )
+    except ContactError as refusal:
+        values = _call_values(page, _call(page, call_id))
+        entered = {"reason": reason, "name": name, "words": words}
+        return render(
+            request,
+            "call.html",
+            here="calls",
+            status=400,
+            asked_attempt=None,
+            **{**values, "problem": str(refusal), "entered": entered},
+        )
+    note(request, session, "stated", target=f"звонок {call_id}", detail=reason)
+    return _after_review(page, call_id, place, "stated")
+
+
+@router.post("/calls/{call_id}/card")
+def save_card(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    number: _Text,
+    owner: _Text = "",
+    owner_kind: _Text = "",
+    kind: _Text = "",
+    trusted_person: _Text = "",
+    plate: _Text = "",
+    ref: _Text = "",
+) -> Response:
+    """Fill in the card of a call that has none; the journal then counts its attempts."""
+    card = ContactCard(
+        ref=ref.strip()[:100] or f"page-{call_id}",
+        trusted_phone=number.strip(),
+        trusted_person=trusted_person.strip(),
+        owner=owner.strip(),
+        owner_kind=OwnerKind(owner_kind) if owner_kind in set(OwnerKind) else None,
+        plate=plate.strip(),
+        kind=ContactKind(kind) if kind in set(ContactKind) else None,
+    )
+    try:
+        known = _known_card(page, card)
+        contact = known or page.journal.upsert_contact(card, source=f"page:{session.user.login}")
+        page.journal.assign_contact(call_id, contact.card.ref)
+    except (ContactError, JournalError) as problem:
+        raise PageProblemError(409, "Карточка не сохранена", str(problem)) from problem
+    note(request, session, "save_card", target=f"звонок {call_id}", detail=contact.card.ref)
+    return see(f"/calls/{call_id}", "card")
+
+
+def _known_card(page: Page, card: ContactCard) -> Any:
+    """Return the card that has this number or ref already, None if none or several have."""
+    with contextlib.suppress(ContactError):
+        return page.journal.contact(card.ref)
+    if not read_numbers(card.trusted_phone):
+        return None
+    found = page.journal.find_contacts(card.trusted_phone, limit=2)
+    return found[0] if len(found) == 1 else None
+
+
+# -- the list ----------------------------------------------------------------------------------
+
+
+@router.get("/calls")
+def calls_page(
+    *,
+    request: Request,
+    page: ThePage,
+    session: Operator,
+    text: Annotated[str, Query(max_length=200)] = "",
+    outcome: Annotated[str, Query(max_length=40)] = "",
+    since: Annotated[str, Query(max_length=10)] = "",
+    until: Annotated[str, Query(max_length=10)] = "",
+    show: Annotated[str, Query(max_length=20)] = "",
+    before: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """Show calls, the latest first, a page at a time."""
+    del session
+    which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
+    found = page.journal.attempts(which, limit=50, before_id=before)
+    query = {"text": text, "outcome": outcome, "since": since, "until": until, "show": show}
+    return render(
+        request,
+        "calls.html",
+        here="calls",
+        lines=[page.calls.line(attempt) for attempt in found.items],
+        next_before=found.next_before_id,
+        before=before,
+        entered=query,
+        query=urlencode({name: value for name, value in query.items() if value}),
+        outcome_groups=wording.OUTCOME_GROUPS,
+        shows=SHOWS,
+    )
+
+
+SHOWS: Mapping[str, str] = {
+    "marked": "С признаком",
+    "corrected": "Проверенные людьми",
+    "errors": "Не прочитанные",
+}
+
+
+def read_filter(
+    page: Page, *, text: str, outcome: str, since: str, until: str, show: str
+) -> AttemptFilter:
+    """Return the filter that a form asks for; what cannot be read asks for nothing."""
+    zone = page.office.timezone
+    number = [found for found in read_numbers(text) if found.problem is None]
+    return AttemptFilter(
+        number=text if number else None,
+        text=None if number or not text.strip() else text.strip(),
+        outcomes=(CallOutcome(outcome),) if outcome in set(CallOutcome) else (),
+        since=_midnight(since, zone, 0),
+        until=_midnight(until, zone, 1),
+        incorrect_contact=True if show == "marked" else None,
+        is_corrected=True if show == "corrected" else None,
+        has_error=True if show == "errors" else None,
+    )
+
+
+def _midnight(text: str, zone: dt.tzinfo, days: int) -> dt.datetime | None:
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+    return dt.datetime.combine(day + dt.timedelta(days=days), dt.time(), zone)

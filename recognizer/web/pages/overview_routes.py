@@ -1,0 +1,175 @@
+"""The overview of a period, and tables to take away."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import tempfile
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from recognizer.crm.journal.records import AttemptFilter, AttemptRecord
+from recognizer.web.pages import wording
+from recognizer.web.pages.call_routes import read_filter
+from recognizer.web.pages.calls import short_name
+from recognizer.web.pages.page import Page, SendingSupervisor, Supervisor, ThePage, note, render
+from recognizer.web.pages.statistics import GROUP_NAMES, read_period
+
+__all__ = ["router"]
+
+router = APIRouter()
+_Word = Annotated[str, Query(max_length=200)]
+_BATCH = 500
+_HEADINGS = (
+    "Звонок",
+    "Время",
+    "Запись",
+    "Карточка",
+    "Номер",
+    "Услышано программой",
+    "Результат",
+    "Уверенность",
+    "Статус",
+    "Некорректный контакт",
+    "Попытка",
+    "Правило",
+    "Дальше",
+    "Комментарий",
+    "Сказано",
+)
+
+
+@router.get("/overview")
+def overview(
+    *,
+    request: Request,
+    page: ThePage,
+    session: Supervisor,
+    period: _Word = "week",
+    first: _Word = "",
+    last: _Word = "",
+) -> Response:
+    """Show the counts of a period."""
+    del session
+    zone = page.office.timezone
+    today = dt.datetime.now(zone).date()
+    asked = read_period(period, first, last, today=today, zone=zone)
+    summary = page.statistics.summary(asked)
+    return render(
+        request,
+        "overview.html",
+        here="overview",
+        period=asked,
+        today=today,
+        summary=summary,
+        groups=GROUP_NAMES,
+        slowest=[page.calls.line(page.journal.attempt(call)) for call in summary.slowest],
+        most_doubtful=[
+            page.calls.line(page.journal.attempt(call)) for call in summary.most_doubtful
+        ],
+        period_query=urlencode({"since": asked.first.isoformat(), "until": asked.last.isoformat()}),
+    )
+
+
+@router.post("/export.{kind}")
+def export(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingSupervisor,
+    kind: str,
+    text: _Word = "",
+    outcome: _Word = "",
+    since: _Word = "",
+    until: _Word = "",
+    show: _Word = "",
+    numbers: Annotated[bool, Query()] = False,
+) -> Response:
+    """Send the calls of a filter as CSV or XLSX; numbers are masked unless asked for."""
+    which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
+    note(
+        request, session, "export", target=kind, detail="с номерами" if numbers else "номера скрыты"
+    )
+    rows = _rows(page, which, numbers=numbers)
+    name = f"calls-{dt.datetime.now(page.office.timezone):%Y-%m-%d}"
+    if kind == "xlsx":
+        return Response(
+            _xlsx(rows),
+            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'},
+        )
+    return StreamingResponse(
+        _csv(rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+def _rows(page: Page, which: AttemptFilter, *, numbers: bool) -> Iterator[tuple[str, ...]]:
+    yield _HEADINGS
+    before: int | None = None
+    while True:
+        found = page.journal.attempts(which, limit=_BATCH, before_id=before)
+        for attempt in found.items:
+            yield _row(page, attempt, numbers=numbers)
+        before = found.next_before_id
+        if before is None:
+            return
+
+
+def _row(page: Page, attempt: AttemptRecord, *, numbers: bool) -> tuple[str, ...]:
+    view = page.calls.line(attempt).view
+    decision = None if attempt.decision is None else attempt.decision.decision
+    number = attempt.number or ""
+    heard = "" if attempt.outcome is None else wording.OUTCOME_NAMES[attempt.outcome]
+    confidence = "" if attempt.confidence is None else f"{attempt.confidence:.2f}".replace(".", ",")
+    return (
+        str(attempt.id),
+        attempt.called_at.astimezone(page.office.timezone).strftime("%d.%m.%Y %H:%M:%S"),
+        short_name(attempt.recording),
+        attempt.contact_ref or "",
+        number if numbers or not number else wording.mask_number(number),
+        heard,
+        view.heard,
+        confidence,
+        (decision.status or "") if decision else "",
+        ("да" if decision.incorrect_contact else "нет") if decision else "",
+        str(decision.attempt) if decision else "",
+        (decision.rule_id or "") if decision else "",
+        view.next_words,
+        (decision.comment or "") if decision else "",
+        attempt.transcript or "",
+    )
+
+
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: what callers say is data."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+
+
+def _csv(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    yield "\ufeff"  # Excel knows UTF-8 by this mark only
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line, delimiter=";", lineterminator="\r\n").writerow(map(harmless, row))
+        yield line.getvalue()
+
+
+def _xlsx(rows: Iterator[tuple[str, ...]]) -> bytes:
+    import openpyxl  # noqa: PLC0415 - only who asks for it waits for it
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Звонки")
+    sheet.freeze_panes = "A2"
+    for row in rows:
+        sheet.append([harmless(ILLEGAL_CHARACTERS_RE.sub("", cell)) for cell in row])
+    with tempfile.TemporaryFile() as file:
+        book.save(file)
+        file.seek(0)
+        return file.read()

@@ -1,0 +1,434 @@
+"""What every route of the page stands on: its parts, who asks, how answers are rendered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import inspect
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+import jinja2
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recognizer.base.errors import RecognizerError
+from recognizer.base.settings import Settings
+from recognizer.crm.journal.journal import Journal
+from recognizer.web.auth.access import Access, Role, Session
+from recognizer.web.limits import FormLimits
+from recognizer.web.pages import wording
+from recognizer.web.pages.calls import Calls, Recordings
+from recognizer.web.pages.proposals import Proposals
+from recognizer.web.pages.review import LabelledClips, Reviews
+from recognizer.web.pages.statistics import Statistics
+
+__all__ = [
+    "SESSION_COOKIE",
+    "Administrator",
+    "NotSignedInError",
+    "Operator",
+    "Page",
+    "PageProblemError",
+    "SendingAdministrator",
+    "SendingOperator",
+    "SendingSupervisor",
+    "Supervisor",
+    "ThePage",
+    "add_handlers",
+    "address_of",
+    "note",
+    "render",
+    "safe_path",
+    "see",
+]
+
+SESSION_COOKIE = "recognizer_session"
+_HERE = Path(__file__).resolve().parent
+_log = logging.getLogger(__name__)
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+PLACES = (
+    ("home", "/", "upload", "Записи", Role.OPERATOR),
+    ("queue", "/queue", "inbox", "Очередь", Role.OPERATOR),
+    ("calls", "/calls", "list", "Звонки", Role.OPERATOR),
+    ("overview", "/overview", "chart", "Обзор", Role.SUPERVISOR),
+    ("phrases", "/phrases", "book", "Фразы", Role.OPERATOR),
+)
+
+FLASHES: Mapping[str, tuple[str, str]] = {
+    "accepted": ("good", "Результат подтверждён, запись стала образцом для проверок."),
+    "corrected": ("good", "Исправлено. Решение пересчитано, прежнее осталось в журнале."),
+    "stated": ("good", "Внесено со слов оператора, решение пересчитано."),
+    "card": ("good", "Карточка сохранена, решение пересчитано."),
+    "phrase-saved": ("good", "Фраза внесена в список. Новые записи распознаются уже с ней."),
+    "phrase-proposed": ("good", "Предложение отправлено старшему смены."),
+    "phrase-undone": ("good", "Изменение отменено, список прежний."),
+    "phrase-rejected": ("info", "Предложение отклонено."),
+    "user-created": ("good", "Пользователь создан."),
+    "user-changed": ("good", "Изменения сохранены."),
+    "password-changed": ("good", "Пароль изменён. Войдите с новым."),
+    "password-set": ("good", "Новый пароль назначен, прежние сеансы этого сотрудника завершены."),
+    "setup": ("good", "Администратор создан. Войдите."),
+    "signed-out": ("info", "Вы вышли."),
+}
+
+
+class NotSignedInError(Exception):
+    """The browser has no session, or it is over."""
+
+
+class PageProblemError(Exception):
+    """Something the person asked for cannot be done; shown as a page, or as JSON to a script."""
+
+    def __init__(self, status: int, title: str, advice: str) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.advice = advice
+
+
+class Page:
+    """The parts of the page, made when the first request comes and the journal is open.
+
+    Attributes
+    ----------
+    regulation, office : the journal's.
+    access, recordings, calls, reviews, statistics, proposals : the parts.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.regulation = journal.regulation
+        self.office = journal.office
+        engine = journal.database.engine
+        folder = settings.server.state_folder
+        self.access = Access(engine)
+        self.recordings = Recordings(folder / "recordings", settings.server.max_upload_bytes)
+        self.recordings.forget_purged(engine)
+        self.calls = Calls(journal, self.recordings, self.regulation)
+        self.clips = LabelledClips(folder / "labelled")
+        self.reviews = Reviews(engine, journal, self.clips)
+        self.statistics = Statistics(engine)
+        self.proposals = Proposals(engine, settings.phrases, self.clips)
+
+
+_making = threading.Lock()
+
+
+def page_of(app: FastAPI) -> Page:
+    """Return the page of an application, making it at first."""
+    with _making:
+        page: Page | None = getattr(app.state, "page", None)
+        if page is None:
+            journal = app.state.journal
+            if journal is None:
+                raise PageProblemError(
+                    503, "Журнал не открыт", "Сообщите администратору: recognizer doctor."
+                )
+            page = app.state.page = Page(app.state.settings, journal)
+        return page
+
+
+def the_page(request: Request) -> Page:
+    """Return the page a request is for."""
+    return page_of(request.app)
+
+
+ThePage = Annotated[Page, Depends(the_page)]
+
+
+# -- who asks ----------------------------------------------------------------------------------
+
+
+def address_of(request: Request) -> str:
+    """Return the network address a request comes from."""
+    return request.client.host if request.client else ""
+
+
+def _session(request: Request, page: Page, needed: Role) -> Session:
+    session = page.access.session(request.cookies.get(SESSION_COOKIE))
+    if session is None:
+        raise NotSignedInError
+    if not session.user.role.includes(needed):
+        raise PageProblemError(
+            403,
+            "Недостаточно прав",
+            f"Это доступно роли «{wording.ROLE_NAMES[needed]}». Обратитесь к администратору.",
+        )
+    request.state.session = session
+    return session
+
+
+def _reading(needed: Role) -> Callable[[Request, Page], Session]:
+    def dependency(request: Request, page: ThePage) -> Session:
+        return _session(request, page, needed)
+
+    return dependency
+
+
+def _sending(needed: Role) -> Callable[[Request, Page], Awaitable[Session]]:
+    async def dependency(request: Request, page: ThePage) -> Session:
+        session = await run_in_threadpool(_session, request, page, needed)
+        token = request.headers.get("X-CSRF-Token")
+        if token is None and _is_form(request):
+            token = str((await request.form()).get("csrf", ""))
+        if not session.accepts(token or ""):
+            await request.close()  # the files of the form
+            raise PageProblemError(
+                403, "Страница устарела", "Вернитесь назад, обновите страницу и повторите."
+            )
+        return session
+
+    return dependency
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("Content-Type", "")
+    return kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
+
+
+Operator = Annotated[Session, Depends(_reading(Role.OPERATOR))]
+Supervisor = Annotated[Session, Depends(_reading(Role.SUPERVISOR))]
+Administrator = Annotated[Session, Depends(_reading(Role.ADMINISTRATOR))]
+SendingOperator = Annotated[Session, Depends(_sending(Role.OPERATOR))]
+SendingSupervisor = Annotated[Session, Depends(_sending(Role.SUPERVISOR))]
+SendingAdministrator = Annotated[Session, Depends(_sending(Role.ADMINISTRATOR))]
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form that another site sent: for forms that come before there is a session."""
+    origin = request.headers.get("Origin")
+    if origin and origin != "null" and urlsplit(origin).netloc == request.headers.get("Host"):
+        return
+    if origin is None and request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}:
+        return
+    raise PageProblemError(403, "Запрос с другого сайта", "Откройте эту страницу заново и войдите.")
+
+
+def note(
+    request: Request, session: Session, action: str, *, target: str = "", detail: str = ""
+) -> None:
+    """Add to the audit log what a person did. No phone number may stand in it."""
+    page_of(request.app).access.record(
+        session.user.login, action, target=target, detail=detail, address=address_of(request)
+    )
+
+
+def safe_path(path: str) -> str:
+    """Return `path` if it is a path of this site, else the home page."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_ours else "/"
+
+
+# -- how pages are rendered --------------------------------------------------------------------
+
+
+@cache
+def _static_address(name: str) -> str:
+    """Return the address of a static file with a digest: a new version is fetched at once."""
+    digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={digest}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _moment(value: dt.datetime) -> str:
+    return wording.moment(value, dt.datetime.now(dt.UTC))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=wording.percent,
+        seconds=wording.seconds,
+        timecode=wording.timecode,
+        grouped=wording.grouped,
+        sentence=_sentence,
+        moment=_moment,
+        moment_s=lambda value: _moment(dt.datetime.fromtimestamp(value, dt.UTC)),
+    )
+    environment.globals.update(
+        static=_static_address,
+        nbsp=wording.NBSP,
+        roles=Role,
+        role_names=wording.ROLE_NAMES,
+        outcome_names=wording.OUTCOME_NAMES,
+        counted=wording.counted,
+    )
+    return environment
+
+
+_templates = Jinja2Templates(env=_environment())
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A word on what was just done."""
+
+    kind: str
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+def _flash(request: Request) -> Flash | None:
+    """Return the message a redirect named; only our own texts can be named."""
+    found = FLASHES.get(request.query_params.get("done", ""))
+    return None if found is None else Flash(*found)
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    here: str = "",
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """Return a page made of `template`; `here` is the section it belongs to."""
+    session: Session | None = getattr(request.state, "session", None)
+    n_waiting = 0
+    if session is not None and not template.startswith("_"):
+        n_waiting = page_of(request.app).reviews.n_waiting()
+    values.setdefault("flash", _flash(request))
+    context = {
+        "session": session,
+        "here": here,
+        "n_waiting": n_waiting,
+        "places": [
+            place[:4] for place in PLACES if session and session.user.role.includes(place[4])
+        ],
+        "csrf": lambda: Markup('<input type="hidden" name="csrf" value="{}">').format(
+            session.csrf_token if session else ""
+        ),
+        **values,
+    }
+    return _templates.TemplateResponse(
+        request, template, context, status_code=status, headers=dict(headers or {})
+    )
+
+
+def see(path: str, done: str = "") -> RedirectResponse:
+    """Return «see other»: after a form was taken, so that a reload does not send it again."""
+    if done:
+        path += ("&" if "?" in path else "?") + f"done={done}"
+    return RedirectResponse(path, status_code=303)
+
+
+# -- when something is wrong -------------------------------------------------------------------
+
+
+def _wants_page(request: Request) -> bool:
+    return request.method in {"GET", "POST"} and "text/html" in request.headers.get("Accept", "")
+
+
+def _on_not_signed_in(request: Request, _problem: Exception) -> Response:
+    is_script = request.headers.get("Sec-Fetch-Mode") in {"cors", "same-origin"}
+    if is_script or not _wants_page(request):
+        return JSONResponse(
+            {"title": "Сеанс закончился", "advice": "Войдите снова и повторите."}, status_code=401
+        )
+    then = request.url.path if request.method == "GET" else "/"
+    if request.method == "GET" and request.url.query:
+        then += f"?{request.url.query}"
+    return RedirectResponse(f"/sign-in?then={quote(then, safe='')}", status_code=303)
+
+
+def _on_page_problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, PageProblemError)
+    if _wants_page(request):
+        return render(
+            request,
+            "message.html",
+            status=problem.status,
+            title=problem.title,
+            text=problem.advice,
+        )
+    return JSONResponse(
+        {"title": problem.title, "advice": problem.advice}, status_code=problem.status
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Join headers and error pages to an application."""
+    answer_program = app.exception_handlers.get(RecognizerError)
+
+    async def on_error(request: Request, problem: Exception) -> Response:
+        """Answer people with a page, and programs as the API does."""
+        if answer_program is not None and not _wants_page(request):
+            answer = answer_program(request, problem)
+            return await answer if inspect.isawaitable(answer) else answer
+        _log.error("%s %s: %s", request.method, request.url.path, problem)
+        return render(
+            request,
+            "message.html",
+            status=500,
+            title="Не получилось",
+            text=f"Попробуйте ещё раз; если повторится, сообщите администратору: {problem}",
+        )
+
+    app.add_exception_handler(RecognizerError, on_error)
+    app.add_exception_handler(NotSignedInError, _on_not_signed_in)
+    app.add_exception_handler(PageProblemError, _on_page_problem)
+
+    app.add_middleware(FormLimits, timeout_s=app.state.settings.server.upload_timeout_s)
+    app.add_middleware(SecurityHeaders)
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer; plain ASGI, so that uploads are streamed as they come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                is_static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", _FOREVER if is_static else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+_FOREVER = "public, max-age=31536000, immutable"

@@ -1,0 +1,227 @@
+"""Signing in and out, the first administrator, users, the audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from recognizer.web.auth.access import AccessError, Role, SignInRefused
+from recognizer.web.pages import wording
+from recognizer.web.pages.page import (
+    SESSION_COOKIE,
+    Administrator,
+    Operator,
+    Page,
+    SendingAdministrator,
+    SendingOperator,
+    ThePage,
+    address_of,
+    check_origin,
+    note,
+    render,
+    safe_path,
+    see,
+)
+
+__all__ = ["router"]
+
+router = APIRouter()
+_Text = Annotated[str, Form(max_length=1024)]
+_AUDIT_PAGE = 100
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request, page: ThePage, then: str = "/") -> Response:
+    """Show the sign-in form, or the way to the first administrator."""
+    if not page.access.has_users():
+        return see("/setup")
+    return render(request, "sign_in.html", then=safe_path(then), problem="", login="")
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request, page: ThePage, login: _Text, password: _Text, then: _Text = "/"
+) -> Response:
+    """Begin a session."""
+    check_origin(request)
+    try:
+        token = page.access.sign_in(login, password, address_of(request))
+    except SignInRefused as refused:
+        return render(
+            request,
+            "sign_in.html",
+            status=429 if refused.retry_after_s else 401,
+            headers={"Retry-After": str(refused.retry_after_s)} if refused.retry_after_s else None,
+            then=safe_path(then),
+            problem=str(refused),
+            login=login,
+        )
+    answer = see(safe_path(then))
+    _give_session(request, answer, token)
+    return answer
+
+
+def _give_session(request: Request, answer: RedirectResponse, token: str) -> None:
+    answer.set_cookie(
+        SESSION_COOKIE,
+        token,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+        path="/",
+    )
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, page: ThePage, session: SendingOperator) -> Response:
+    """End the session."""
+    page.access.sign_out(request.cookies.get(SESSION_COOKIE))
+    note(request, session, "sign_out")
+    answer = see("/sign-in", "signed-out")
+    answer.delete_cookie(SESSION_COOKIE, path="/")
+    return answer
+
+
+@router.get("/setup")
+def setup_page(request: Request, page: ThePage, token: str = "") -> Response:
+    """Show the form for the first administrator to who has the token."""
+    if page.access.has_users():
+        return see("/sign-in")
+    return render(request, "setup.html", token=token, problem="", login="", name="")
+
+
+@router.post("/setup")
+def set_up(
+    *, request: Request, page: ThePage, token: _Text, login: _Text, name: _Text, password: _Text
+) -> Response:
+    """Make the first administrator."""
+    check_origin(request)
+    try:
+        page.access.set_up(token, login, name, password, address_of(request))
+    except AccessError as problem:
+        return render(
+            request,
+            "setup.html",
+            status=400,
+            token=token,
+            problem=str(problem),
+            login=login,
+            name=name,
+        )
+    return see("/sign-in", "setup")
+
+
+@router.get("/account")
+def account_page(request: Request, session: Operator) -> Response:
+    """Show the form for one's own password."""
+    return render(request, "account.html", problem="", user=session.user)
+
+
+@router.post("/account")
+def change_password(
+    request: Request, page: ThePage, session: SendingOperator, old: _Text, new: _Text
+) -> Response:
+    """Change one's own password; every session ends."""
+    user, address = session.user, address_of(request)
+    try:
+        page.access.sign_out(page.access.sign_in(user.login, old, address))
+        page.access.set_password(user.id, new)
+    except AccessError as problem:
+        text = "Нынешний пароль не подходит." if _is_wrong(problem) else str(problem)
+        return render(request, "account.html", status=400, problem=text, user=user)
+    page.access.record(user.login, "change_password", address=address)
+    return see("/sign-in", "password-changed")
+
+
+def _is_wrong(problem: AccessError) -> bool:
+    return isinstance(problem, SignInRefused) and not problem.retry_after_s
+
+
+@router.get("/users")
+def users_page(request: Request, page: ThePage, session: Administrator) -> Response:
+    """Show everybody who may sign in."""
+    del session
+    return _users(request, page)
+
+
+def _users(request: Request, page: Page, problem: str = "", **entered: str) -> Response:
+    """Show everybody; after a `problem` with what was typed."""
+    return render(
+        request,
+        "users.html",
+        status=400 if problem else 200,
+        users=page.access.users(),
+        problem=problem,
+        entered=entered,
+    )
+
+
+@router.post("/users")
+def create_user(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingAdministrator,
+    login: _Text,
+    name: _Text,
+    password: _Text,
+    role: Annotated[Role, Form()],
+) -> Response:
+    """Make a user."""
+    try:
+        user = page.access.create_user(login, name, role, password)
+    except AccessError as problem:
+        return _users(request, page, str(problem), login=login, name=name, role=role)
+    note(request, session, "create_user", target=user.login, detail=wording.ROLE_NAMES[role])
+    return see("/users", "user-created")
+
+
+@router.post("/users/{user_id}")
+def change_user(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingAdministrator,
+    user_id: int,
+    role: Annotated[Role, Form()],
+    is_active: Annotated[bool, Form()] = False,
+    password: _Text = "",
+) -> Response:
+    """Change a user's role, close or reopen the account, give a new password."""
+    try:
+        user = page.access.change_user(user_id, role=role, is_active=is_active)
+        if password:
+            page.access.set_password(user_id, password)
+    except AccessError as problem:
+        return _users(request, page, str(problem))
+    note(
+        request,
+        session,
+        "reset_password" if password else "change_user",
+        target=user.login,
+        detail=f"{wording.ROLE_NAMES[role]}, {'открыт' if is_active else 'закрыт'}",
+    )
+    return see("/users", "password-set" if password else "user-changed")
+
+
+@router.get("/audit")
+def audit_page(
+    request: Request,
+    page: ThePage,
+    session: Administrator,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Response:
+    """Show who did what."""
+    del session
+    entries = page.access.audit(limit=_AUDIT_PAGE + 1, offset=offset)
+    return render(
+        request,
+        "audit.html",
+        entries=entries[:_AUDIT_PAGE],
+        offset=offset,
+        next_offset=offset + _AUDIT_PAGE if len(entries) > _AUDIT_PAGE else None,
+        page_size=_AUDIT_PAGE,
+        action_names=wording.ACTION_NAMES,
+    )

@@ -1,0 +1,33 @@
+"""The operators' page joined to the application: `include` is all that the server calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from recognizer.web.pages import call_routes, overview_routes, people_routes, phrase_routes
+from recognizer.web.pages.page import add_handlers, page_of
+
+__all__ = ["include", "setup_path"]
+
+_STATIC = Path(__file__).resolve().parent / "static"
+
+
+def include(app: FastAPI) -> None:
+    """Add the page's routes, static files, headers and error pages; it reads ``app.state``."""
+    add_handlers(app)
+    for routes in (people_routes, call_routes, overview_routes, phrase_routes):
+        app.include_router(routes.router, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+
+
+def setup_path(app: FastAPI) -> str | None:
+    """Return the one-time path that makes the first administrator; None once there are users.
+
+    For the server's console: who can read that becomes the administrator. Call it when the
+    application runs (`app.state.journal` is open).
+    """
+    token = page_of(app).access.new_setup_token()
+    return None if token is None else f"/setup?token={token}"

@@ -1,0 +1,347 @@
+"""From the JSON contract of a classification to what an operator sees of it.
+
+The page reads the same object as every other program (design: ``report_to_dict``), so a result
+looks the same whether it came from an upload, from a batch or through the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from recognizer.model import CallOutcome, NextStep
+from recognizer.regulation.rules import Regulation
+from recognizer.web.pages import wording
+from recognizer.web.pages.waveform import Stretch
+
+__all__ = ["Alternative", "CallView", "Problem", "ShownWord", "read_report", "view_call"]
+
+_SPOKEN_BY_PEOPLE = CallOutcome.LIVE_PERSON
+_NOT_SPOKEN = frozenset(
+    {
+        CallOutcome.UNDETERMINED,
+        CallOutcome.BUSY_TONE,
+        CallOutcome.RINGBACK_ONLY,
+        CallOutcome.SILENCE,
+        CallOutcome.DISCONNECTED,
+        CallOutcome.FAX,
+        CallOutcome.MUSIC,
+    }
+)
+_DOUBTFUL_WORD = 0.5
+
+
+class _Interval(msgspec.Struct, frozen=True):
+    kind: str
+    start_s: float
+    end_s: float
+
+
+class _Word(msgspec.Struct, frozen=True):
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+class _Transcript(msgspec.Struct, frozen=True):
+    text: str
+    engine: str
+    model: str
+    words: tuple[_Word, ...] = ()
+
+
+class _Phrase(msgspec.Struct, frozen=True):
+    id: str
+    text: str
+    score: float
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class _Decision(msgspec.Struct, frozen=True):
+    status: str | None
+    incorrect_contact: bool | None
+    rule: str | None
+    by_analogy: bool
+    attempt: int
+    after_attempt: int | None
+    final: bool
+    next: NextStep
+    comment: str | None
+    explanation: tuple[str, ...] = ()
+
+
+class _Error(msgspec.Struct, frozen=True):
+    kind: str
+    message: str
+
+
+class _Considered(msgspec.Struct, frozen=True):
+    outcome: CallOutcome
+    probability: float
+
+
+class _Signalling(msgspec.Struct, frozen=True):
+    agreement: str
+    note: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The JSON contract, read leniently: unknown fields are other people's business."""
+
+    recording: str
+    outcome: CallOutcome | None = None
+    duration_s: float | None = None
+    confidence: float | None = None
+    phrase: _Phrase | None = None
+    transcript: _Transcript | None = None
+    tones: tuple[_Interval, ...] = ()
+    segments: tuple[_Interval, ...] = ()
+    alternatives: tuple[_Considered, ...] = ()
+    decision: _Decision | None = None
+    signalling: _Signalling | None = None
+    elapsed_s: float = 0.0
+    error: _Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWord:
+    """One word of the transcript: `decides` is highlighted, `doubtful` underlined."""
+
+    text: str
+    start_s: float
+    decides: bool
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another outcome the machine considered."""
+
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no result: what happened, what to do, and the program's own words."""
+
+    title: str
+    advice: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """Everything the templates say about one call.
+
+    Attributes
+    ----------
+    tint : str
+        `mark`, `retry`, `final`, `operator`, `person`, `line` or `error`: colour and icon.
+    """
+
+    recording: str
+    outcome: CallOutcome | None
+    heard: str
+    verdict: str
+    tint: str
+    decision: _Decision | None
+    mark_words: str
+    next_words: str
+    attempt_words: str
+    rule_wording: str
+    result_words: str
+    confidence: float | None
+    confidence_words: str
+    phrase: _Phrase | None
+    words: tuple[ShownWord, ...]
+    transcript: _Transcript | None
+    stretches: tuple[Stretch, ...]
+    alternatives: tuple[Alternative, ...]
+    duration_s: float | None
+    elapsed_s: float
+    problem: Problem | None
+
+
+# msgspec learns a type when it is first used, and crashes if two threads do that at once: so it
+# learns this one here, before any request.
+msgspec.json.Decoder(Report)
+
+
+def read_report(data: Mapping[str, Any]) -> Report:
+    """Return the report behind a classification's JSON object."""
+    return msgspec.convert(data, Report)
+
+
+def view_call(report: Report, regulation: Regulation, *, stated: str | None = None) -> CallView:
+    """Return what the page shows of `report`; `stated`: the operator's reason, if one decided."""
+    decision = report.decision
+    # A person who listened and said what it is outranks a program that could not read the file.
+    settled = stated is not None or report.outcome is not None
+    problem = None if report.error is None or settled else _problem(report.error)
+    heard = wording.OUTCOME_NAMES[report.outcome] if report.outcome else "Нет результата"
+    if stated is not None:
+        heard = wording.STATED_NAMES.get(stated, stated)
+    mark, attempt, then = _decision_words(decision)
+    return CallView(
+        recording=report.recording,
+        outcome=report.outcome,
+        heard=problem.title if problem else heard,
+        verdict=verdict(heard, mark, attempt, then, decision) if not problem else problem.title,
+        tint="error" if problem else _tint(report, stated),
+        decision=decision,
+        mark_words=mark,
+        next_words=then,
+        attempt_words=attempt,
+        rule_wording=_rule_wording(decision, regulation),
+        result_words=_result_words(decision, regulation),
+        confidence=report.confidence,
+        confidence_words=(
+            "" if report.confidence is None else wording.confidence_words(report.confidence)
+        ),
+        phrase=report.phrase,
+        words=_words(report),
+        transcript=report.transcript,
+        stretches=stretches(report),
+        alternatives=_alternatives(report.alternatives, report.outcome),
+        duration_s=report.duration_s,
+        elapsed_s=report.elapsed_s,
+        problem=problem,
+    )
+
+
+def verdict(heard: str, mark: str, attempt: str, then: str, decision: _Decision | None) -> str:
+    """Return the verdict as one sentence: heard → status, mark; attempt, next step."""
+    if decision is None:
+        return heard
+    if decision.status is None:
+        return f"{heard} → {then}"
+    return f"{heard} → {decision.status}, {mark}; {attempt}, {then}"
+
+
+def _decision_words(decision: _Decision | None) -> tuple[str, str, str]:
+    """Return the mark, the attempt and the next step in words; empty where there is none."""
+    if decision is None:
+        return "", "", ""
+    mark = {
+        True: "с признаком «Некорректный контакт»",
+        False: "без признака",
+        None: "",
+    }[decision.incorrect_contact]
+    attempt = f"попытка{wording.NBSP}{decision.attempt}"
+    if decision.after_attempt is not None:
+        attempt += f" из{wording.NBSP}{decision.after_attempt}"
+    return mark, attempt, wording.NEXT_NAMES[decision.next]
+
+
+def _tint(report: Report, stated: str | None) -> str:
+    if report.outcome is CallOutcome.LIVE_PERSON and stated in {None, "conversation"}:
+        return "person"
+    decision = report.decision
+    if decision is None or decision.next is NextStep.OPERATOR:
+        return "operator"
+    if decision.next is NextStep.CHECK_LINE:
+        return "line"
+    if decision.next is NextStep.RETRY:
+        return "retry"
+    return "mark" if decision.incorrect_contact else "final"
+
+
+def _rule_wording(decision: _Decision | None, regulation: Regulation) -> str:
+    if decision is None or decision.rule is None:
+        return ""
+    return next((rule.wording for rule in regulation.rules if rule.id == decision.rule), "")
+
+
+def _result_words(decision: _Decision | None, regulation: Regulation) -> str:
+    """Return what the rule leads to: «Недоступен» после 3-й попытки, без признака."""
+    if decision is None or decision.rule is None:
+        return ""
+    rule = next((rule for rule in regulation.rules if rule.id == decision.rule), None)
+    if rule is None:
+        return ""
+    result = rule.result
+    mark = f"с признаком «{regulation.mark}»" if result.incorrect_contact else "без признака"
+    return f"→ «{result.status}» после{wording.NBSP}{result.after_attempt}-й попытки, {mark}."
+
+
+def _problem(error: _Error) -> Problem:
+    title, advice = wording.ERROR_ADVICE.get(error.kind, wording.UNKNOWN_ERROR)
+    return Problem(title, advice, error.message)
+
+
+def _words(report: Report) -> tuple[ShownWord, ...]:
+    if report.transcript is None:
+        return ()
+    phrase = report.phrase
+    first = phrase.start_s if phrase else None
+    last = phrase.end_s if phrase else None
+    return tuple(
+        ShownWord(
+            word.text,
+            word.start_s,
+            decides=first is not None
+            and last is not None
+            and first <= (word.start_s + word.end_s) / 2 <= last,
+            doubtful=word.confidence is not None and word.confidence < _DOUBTFUL_WORD,
+        )
+        for word in report.transcript.words
+    )
+
+
+def _alternatives(
+    considered: Iterable[_Considered], chosen: CallOutcome | None
+) -> tuple[Alternative, ...]:
+    return tuple(
+        Alternative(wording.OUTCOME_NAMES[item.outcome], item.probability)
+        for item in considered
+        if item.outcome is not chosen
+    )
+
+
+def stretches(report: Report) -> tuple[Stretch, ...]:
+    """Return what was on the line, stretch by stretch, without overlaps, in order of time.
+
+    A tone is named by what it is rather than «tone»; speech is an announcement where a spoken
+    outcome decided, a person where that was the outcome, and plain speech where it is not known.
+    """
+    tones = [
+        Stretch(
+            "ringing" if tone.kind == "ringback" else "tone",
+            wording.TONE_NAMES.get(tone.kind, wording.STRETCH_NAMES["tone"]),
+            tone.start_s,
+            tone.end_s,
+        )
+        for tone in report.tones
+    ]
+    speech = "speech"
+    if report.outcome is _SPOKEN_BY_PEOPLE:
+        speech = "person"
+    elif report.outcome is not None and report.outcome not in _NOT_SPOKEN:
+        speech = "announcement"
+    found = sorted(tones, key=lambda stretch: stretch.start_s)
+    for segment in report.segments:
+        kind = speech if segment.kind == "speech" else segment.kind
+        if kind not in wording.STRETCH_NAMES:
+            continue
+        whole = Stretch(kind, wording.STRETCH_NAMES[kind], segment.start_s, segment.end_s)
+        found.extend(_without(whole, tones))
+    return tuple(sorted(found, key=lambda stretch: stretch.start_s))
+
+
+def _without(stretch: Stretch, taken: Iterable[Stretch]) -> Iterable[Stretch]:
+    """Yield the parts of `stretch` that none of `taken` covers; slivers are left out."""
+    start_s = stretch.start_s
+    for other in sorted(taken, key=lambda item: item.start_s):
+        if other.end_s <= start_s or other.start_s >= stretch.end_s:
+            continue
+        if other.start_s - start_s > 0.05:
+            yield Stretch(stretch.kind, stretch.label, start_s, other.start_s)
+        start_s = max(start_s, other.end_s)
+    if stretch.end_s - start_s > 0.05:
+        yield Stretch(stretch.kind, stretch.label, start_s, stretch.end_s)

@@ -1,0 +1,262 @@
+"""What the page calls things, in Russian, and how it writes numbers and moments.
+
+Typography: «ёлочки», a dash with spaces, a no-break space between a number and its unit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from recognizer.model import CallOutcome, NextStep
+from recognizer.model.outcome_names import OUTCOME_NAMES
+from recognizer.web.auth.access import Role
+
+__all__ = [
+    "ACTION_NAMES",
+    "ERROR_ADVICE",
+    "NBSP",
+    "NEXT_NAMES",
+    "OUTCOME_GROUPS",
+    "OUTCOME_NAMES",
+    "ROLE_NAMES",
+    "STATED_NAMES",
+    "STRETCH_NAMES",
+    "TONE_NAMES",
+    "confidence_words",
+    "counted",
+    "day",
+    "mask_number",
+    "moment",
+    "percent",
+    "seconds",
+    "timecode",
+]
+
+NBSP = "\u00a0"
+
+_C = CallOutcome
+OUTCOME_GROUPS: tuple[tuple[str, tuple[CallOutcome, ...]], ...] = (
+    ("Человек", (_C.LIVE_PERSON,)),
+    (
+        "Временно недоступен",
+        (
+            _C.TEMPORARILY_UNAVAILABLE,
+            _C.TEMPORARILY_BLOCKED,
+            _C.SERVICE_SUSPENDED,
+            _C.NOT_REGISTERED,
+            _C.SERVICE_TYPE_UNAVAILABLE,
+            _C.SWITCHED_OFF_OR_OUT_OF_COVERAGE,
+            _C.CONNECTION_IMPOSSIBLE,
+            _C.LINE_BUSY,
+        ),
+    ),
+    (
+        "Неправильный номер",
+        (
+            _C.NOT_IN_SERVICE,
+            _C.BLOCKED,
+            _C.MISDIALLED,
+            _C.DOES_NOT_EXIST,
+            _C.AVAILABLE_FOR_PURCHASE,
+        ),
+    ),
+    (
+        "Гудки и тишина",
+        (_C.RINGBACK_ONLY, _C.BUSY_TONE, _C.SILENCE, _C.DISCONNECTED, _C.FAX, _C.MUSIC),
+    ),
+    (
+        "Другие объявления",
+        (
+            _C.NO_ANSWER,
+            _C.VOICEMAIL,
+            _C.CALL_ASSISTANT,
+            _C.COMPANY_IVR,
+            _C.CALL_PROGRESS,
+            _C.NETWORK_CONGESTION,
+            _C.CALLER_RESTRICTED,
+        ),
+    ),
+    ("Неясно", (_C.UNDETERMINED,)),
+)
+"""Every outcome once, in the order a person looks for it."""
+
+STRETCH_NAMES: Mapping[str, str] = {
+    "ringing": "Гудки вызова",
+    "tone": "Сигнал",
+    "announcement": "Объявление",
+    "person": "Человек",
+    "speech": "Речь",
+    "music": "Музыка",
+    "noise": "Шум",
+    "silence": "Тишина",
+}
+
+TONE_NAMES: Mapping[str, str] = {
+    "ringback": "Гудки вызова",
+    "busy": "Короткие гудки",
+    "congestion": "Частые гудки (перегрузка)",
+    "sit": "Сигнал перед объявлением",
+    "dial": "Ответ станции",
+    "fax": "Факс или модем",
+    "beep": "Сигнал записи",
+    "dtmf": "Тональный набор",
+}
+
+STATED_NAMES: Mapping[str, str] = {
+    "conversation": "Разговор состоялся",
+    "no-dialogue": "Взял трубку, в диалог не вступает",
+    "cannot-hear": "Взял трубку, нас не слышит",
+    "stranger-service": "Посторонний: к обслуживанию а/м не имеет отношения",
+    "stranger-sales": "Посторонний: к покупке а/м не имеет отношения",
+    "not-responsible-employee": "Сотрудник организации, за а/м не отвечает",
+    "employee-answered": "Ответил сотрудник компании вместо клиента",
+}
+"""By the operator's reason (rules on statements and `[[stated]]` of the regulation)."""
+
+NEXT_NAMES: Mapping[NextStep, str] = {
+    NextStep.SET_STATUS: "поставить статус",
+    NextStep.RETRY: "повторить",
+    NextStep.OPERATOR: "решает оператор",
+    NextStep.CHECK_LINE: "проверить нашу линию",
+}
+
+ROLE_NAMES: Mapping[Role, str] = {
+    Role.OPERATOR: "Оператор",
+    Role.SUPERVISOR: "Старший смены",
+    Role.ADMINISTRATOR: "Администратор",
+}
+
+ACTION_NAMES: Mapping[str, str] = {
+    "setup": "Первый вход, создан администратор",
+    "sign_in": "Вход",
+    "sign_in_failed": "Неудачный вход",
+    "sign_out": "Выход",
+    "upload": "Загружена запись",
+    "open_number": "Открыт номер",
+    "accept": "Подтверждён результат",
+    "correct": "Исправлен результат",
+    "save_card": "Заполнена карточка",
+    "stated": "Внесено со слов оператора",
+    "propose_phrase": "Предложена фраза",
+    "save_phrase": "Фраза внесена в список",
+    "undo_phrase": "Изменение списка отменено",
+    "reject_phrase": "Предложение отклонено",
+    "create_user": "Создан пользователь",
+    "change_user": "Изменён пользователь",
+    "reset_password": "Назначен новый пароль",
+    "change_password": "Сменён свой пароль",
+    "export": "Выгрузка таблицы",
+}
+
+ERROR_ADVICE: Mapping[str, tuple[str, str]] = {
+    "not_found": ("Запись не найдена", "Файл удалён или перемещён. Загрузите его ещё раз."),
+    "empty": (
+        "Файл пустой",
+        "В нём нет звука. Проверьте, что запись закончилась, и загрузите ещё раз.",
+    ),
+    "unreadable_audio": (
+        "Файл не удалось прочитать",
+        (
+            "Он повреждён или это не звук. Если на вашем компьютере он звучит, сохраните его в WAV "
+            "или MP3 и загрузите ещё раз."
+        ),
+    ),
+    "too_long": ("Запись слишком длинная", "Загрузите ту часть, где слышен ответ сети."),
+    "too_large": ("Файл слишком большой", "Сохраните запись в MP3 или OGG и загрузите ещё раз."),
+    "timeout": (
+        "Распознавание не уложилось во время",
+        "Запись сохранена. Попробуйте ещё раз или прослушайте её и укажите результат сами.",
+    ),
+    "engine": (
+        "Распознаватель остановился с ошибкой",
+        "Запись сохранена. Попробуйте ещё раз; если повторится, сообщите администратору.",
+    ),
+    "model": (
+        "Речевая модель не установлена",
+        "Сообщите администратору: на сервере нужно выполнить recognizer doctor.",
+    ),
+}
+"""By `error.kind` of a classification: what happened, and what to do."""
+
+UNKNOWN_ERROR = (
+    "Запись не обработана",
+    "Попробуйте ещё раз; если повторится, сообщите администратору.",
+)
+
+_CONFIDENCE = ((0.95, "Уверенно"), (0.8, "Скорее всего"), (0.6, "Сомнительно"), (0.0, "Ненадёжно"))
+_MONTHS = "янв фев мар апр мая июн июл авг сен окт ноя дек".split()
+
+
+def confidence_words(confidence: float) -> str:
+    """Return how sure the machine is, in a word or two."""
+    return next(words for least, words in _CONFIDENCE if confidence >= least)
+
+
+def percent(share: float) -> str:
+    """Return 0-1 as whole per cent; never a rounded-up «100 %» or a rounded-down «0 %»."""
+    value = round(share * 100)
+    if value == 100 and share < 1:
+        value = 99
+    if value == 0 and share > 0:
+        return f"<{NBSP}1{NBSP}%"
+    return f"{value}{NBSP}%"
+
+
+def counted(number: int, one: str, few: str, many: str) -> str:
+    """Return a number with its noun: 1 запись, 2 записи, 5 записей."""
+    tens, ones = number % 100, number % 10
+    if ones == 1 and tens != 11:
+        noun = one
+    elif ones in (2, 3, 4) and tens not in (12, 13, 14):
+        noun = few
+    else:
+        noun = many
+    return f"{grouped(number)}{NBSP}{noun}"
+
+
+def grouped(number: int) -> str:
+    """Return 12345 as «12 345»."""
+    return f"{number:,}".replace(",", NBSP)
+
+
+def seconds(value: float) -> str:
+    """Return a duration as «5,9 с» or «2 мин 05 с»."""
+    if value < 60:
+        return f"{value:.1f}".replace(".", ",") + f"{NBSP}с"
+    return f"{int(value // 60)}{NBSP}мин {int(value % 60):02d}{NBSP}с"
+
+
+def timecode(value: float) -> str:
+    """Return a moment of a recording as 0:05."""
+    whole = int(value)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def moment(value: dt.datetime, now: dt.datetime) -> str:
+    """Return a moment in local time: «14:05» today, «21 ноя, 14:05» before."""
+    local, today = value.astimezone(), now.astimezone()
+    clock = f"{local:%H:%M}"
+    if local.date() == today.date():
+        return clock
+    return f"{day(local.date(), today.year)}, {clock}"
+
+
+def day(value: dt.date, this_year: int) -> str:
+    """Return «21 ноя», or «21 ноя 2025» in another year."""
+    text = f"{value.day}{NBSP}{_MONTHS[value.month - 1]}"
+    return text if value.year == this_year else f"{text} {value.year}"
+
+
+def mask_number(number: str) -> str:
+    """Return a phone number with only its head and last two digits: «+7 916 •••-••-30».
+
+    Anything that is not a number of 7 to 15 digits is hidden altogether.
+    """
+    digits = [char for char in number if char.isdigit()]
+    if not 7 <= len(digits) <= 15:
+        return "•••"
+    if len(digits) == 11 and digits[0] in "78":
+        code, tail = "".join(digits[1:4]), "".join(digits[-2:])
+        return f"+7{NBSP}{code}{NBSP}•••-••-{tail}"
+    return f"••• {''.join(digits[-2:])}"

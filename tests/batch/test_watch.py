@@ -1,0 +1,336 @@
+"""New recordings are taken when they are complete, once, and left as they were."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_recognizer import FakeRecognizer, InProcess
+
+from recognizer.batch.file_stability import Candidates, files_being_written
+from recognizer.batch.recordings import FactFinder, identify
+from recognizer.batch.results import ResultLog, read_results
+from recognizer.batch.seen_files import SeenFiles
+from recognizer.batch.watch import Watcher, WatchOptions
+
+TESTS = Path(__file__).parents[1]
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def touch_old(path: Path, content: str = "silence") -> Path:
+    """Write a file as a writer that has just begun: written and changed at one moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def names(taken: list[tuple[Path, Any]]) -> list[str]:
+    return [path.name for path, _ in taken]
+
+
+# -- complete or not ---------------------------------------------------------------------------
+
+
+def test_a_file_is_complete_once_it_has_stayed_the_same(tmp_path: Path) -> None:
+    clock = Clock()
+    candidates = Candidates(5.0, 100, clock=clock)
+    path = touch_old(tmp_path / "a.wav")
+    candidates.add(path)
+    assert candidates.take_complete(9) == []
+    clock.now_s += 4.9
+    assert candidates.take_complete(9) == []
+    clock.now_s += 0.2
+    assert candidates.take_complete(9) == [(path, identify(path))]
+    assert len(candidates) == 0
+
+
+def test_a_file_that_grows_is_waited_for_however_old_it_says_it_is(tmp_path: Path) -> None:
+    clock = Clock()
+    candidates = Candidates(5.0, 100, clock=clock)
+    path = touch_old(tmp_path / "a.wav")
+    candidates.add(path)
+    for _ in range(5):
+        clock.now_s += 4.0
+        with path.open("a") as file:
+            file.write("more")
+        assert candidates.take_complete(9) == []
+    clock.now_s += 5.0
+    assert names(candidates.take_complete(9)) == ["a.wav"]
+
+
+def test_a_file_open_for_writing_is_not_complete_however_quiet(tmp_path: Path) -> None:
+    if not Path("/proc/self/fdinfo").exists():
+        pytest.skip("no /proc")
+    clock = Clock()
+    candidates = Candidates(5.0, 100, clock=clock)
+    path = touch_old(tmp_path / "a.wav")
+    with path.open("a"):
+        candidates.add(path)
+        clock.now_s += 60.0
+        assert candidates.take_complete(9) == []
+        inode = (path.stat().st_dev, path.stat().st_ino)
+        assert files_being_written({inode}) == {inode}
+    with path.open():  # a reader is no writer
+        assert names(candidates.take_complete(9)) == ["a.wav"]
+
+
+def test_a_file_renamed_into_place_is_complete_at_once(tmp_path: Path) -> None:
+    written = touch_old(tmp_path / "a.wav.part")
+    time.sleep(0.02)  # times of files tick every few milliseconds
+    path = written.rename(tmp_path / "a.wav")
+    candidates = Candidates(3600.0, 100)
+    candidates.add(path)
+    assert names(candidates.take_complete(9)) == ["a.wav"]
+
+
+def test_an_empty_file_renamed_into_place_is_waited_for(tmp_path: Path) -> None:
+    written = touch_old(tmp_path / "a.wav.part", "")
+    time.sleep(0.02)
+    candidates = Candidates(3600.0, 100)
+    candidates.add(written.rename(tmp_path / "a.wav"))
+    assert candidates.take_complete(9) == []
+
+
+def test_what_disappears_or_is_no_file_is_forgotten(tmp_path: Path) -> None:
+    candidates = Candidates(0.0, 100)
+    path = touch_old(tmp_path / "a.wav")
+    candidates.add(path)
+    path.unlink()
+    assert candidates.take_complete(9) == []
+    assert len(candidates) == 0
+    candidates.add(tmp_path)
+    os.mkfifo(tmp_path / "b.wav")
+    candidates.add(tmp_path / "b.wav")
+    assert len(candidates) == 0
+
+
+def test_no_more_is_remembered_than_allowed_nor_taken_than_asked(tmp_path: Path) -> None:
+    candidates = Candidates(0.0, 3)
+    for index in range(5):
+        candidates.add(touch_old(tmp_path / f"{index}.wav"))
+    assert len(candidates) == 3
+    assert candidates.is_full
+    assert names(candidates.take_complete(2)) == ["0.wav", "1.wav"]
+    assert not candidates.is_full
+
+
+# -- watching ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def watching(folder: Path, results: Path, **options: Any) -> Iterator[Watcher]:
+    """Watch in a thread of this process until the block ends."""
+    options = {"settle_s": 0.2, "rescan_s": 0.3, "use_events": False} | options
+    ready = threading.Event()
+    holder: list[Watcher] = []
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        pool = InProcess(FakeRecognizer())
+        try:
+            with (
+                ResultLog(results, remember=False) as log,
+                SeenFiles(results.with_suffix(".seen")) as seen,
+            ):
+                seen.catch_up(results)
+                watcher = Watcher(
+                    [folder], pool, log, seen, finder=FactFinder(), options=WatchOptions(**options)
+                )
+                holder.append(watcher)
+                ready.set()
+                watcher.run()
+        except BaseException as problem:  # noqa: BLE001  the test must see it
+            problems.append(problem)
+            ready.set()
+        finally:
+            pool.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield holder[0]
+    finally:
+        holder[0].stop()
+        thread.join(30)
+    assert problems == []
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float = 20.0) -> None:
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.05)
+
+
+def done(results: Path) -> Counter[str]:
+    return Counter(Path(line["recording"]).name for line in read_results(results))
+
+
+def test_recordings_are_found_without_any_event_in_folders_old_and_new(tmp_path: Path) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "before.wav")
+    with watching(folder, results):
+        wait_until(lambda: done(results)["before.wav"] == 1)
+        touch_old(folder / "2026" / "11" / "new.wav")
+        touch_old(folder / "notes.txt")
+        wait_until(lambda: done(results)["new.wav"] == 1)
+    assert done(results) == {"before.wav": 1, "new.wav": 1}
+
+
+def test_events_bring_recordings_long_before_the_next_search(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "first.wav")
+    with watching(folder, results, use_events=True, rescan_s=3600.0):
+        wait_until(lambda: done(results)["first.wav"] == 1)
+        time.sleep(0.5)
+        touch_old(folder / "sub" / "folder" / "second.wav")
+        wait_until(lambda: done(results)["second.wav"] == 1)
+
+
+def test_a_thousand_at_once_are_all_done_once(tmp_path: Path) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    folder.mkdir()
+    with watching(folder, results) as watcher:
+        watcher._candidates = Candidates(0.2, 50)  # fewer are remembered than there are
+        for index in range(1000):
+            touch_old(folder / f"{index % 7}" / f"{index}.wav", "damaged")
+        wait_until(lambda: len(done(results)) == 1000, 60.0)
+    assert set(done(results).values()) == {1}
+
+
+def test_recordings_are_left_as_they_were(tmp_path: Path) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    path = touch_old(folder / "a.wav")
+    before = path.stat()
+    with watching(folder, results):
+        wait_until(lambda: done(results)["a.wav"] == 1)
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_size,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
+
+
+def test_nothing_is_done_twice_after_a_restart_even_if_the_index_is_lost(tmp_path: Path) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "a.wav")
+    with watching(folder, results):
+        wait_until(lambda: done(results)["a.wav"] == 1)
+    (tmp_path / "r.seen").unlink()
+    touch_old(folder / "b.wav")
+    with watching(folder, results):
+        wait_until(lambda: done(results)["b.wav"] == 1)
+    assert done(results) == {"a.wav": 1, "b.wav": 1}
+
+
+def test_the_index_catches_up_with_a_log_it_did_not_see_written(tmp_path: Path) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    paths = [touch_old(folder / f"{name}.wav") for name in "abc"]
+    with watching(folder, results):
+        wait_until(lambda: len(done(results)) == 3)
+    lines = results.read_bytes().splitlines(keepends=True)
+    with SeenFiles(tmp_path / "other.seen") as seen:
+        results.write_bytes(lines[0])
+        seen.catch_up(results)
+        results.write_bytes(b"".join(lines))
+        seen.catch_up(results)
+        assert all(seen.has(identify(path)) for path in paths)
+        results.write_bytes(lines[2])  # rotated away and begun anew
+        seen.catch_up(results)
+        assert all(seen.has(identify(path)) for path in paths)
+
+
+def test_finished_recordings_are_moved_when_asked_and_replace_nothing(tmp_path: Path) -> None:
+    folder, results, finished = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "done"
+    touch_old(folder / "sub" / "a.wav")
+    touch_old(finished / "sub" / "a.wav", "of yesterday")
+    with watching(folder, results, move_to=finished):
+        wait_until(lambda: not (folder / "sub" / "a.wav").exists())
+    assert (finished / "sub" / "a.wav").read_text() == "of yesterday"
+    assert (finished / "sub" / "a.2.wav").read_text() == "silence"
+
+
+def test_a_recording_finished_but_not_yet_moved_is_moved_after_the_restart(tmp_path: Path) -> None:
+    folder, results, finished = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "done"
+    touch_old(folder / "a.wav")
+    with watching(folder, results):
+        wait_until(lambda: done(results)["a.wav"] == 1)
+    with watching(folder, results, move_to=finished):
+        wait_until((finished / "a.wav").exists)
+    assert done(results) == {"a.wav": 1}
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from fake_recognizer import loader
+from recognizer.batch import workers
+from recognizer.cli import watch
+
+
+class Pool(workers.WorkerPool):
+    def __init__(self, load, n_workers, **more):
+        super().__init__(loader(), n_workers, **more)
+
+
+workers.WorkerPool = Pool
+if __name__ == "__main__":
+    watch.watch([Path({folder!r})], results=Path({results!r}), settle=0.1, rescan=1.0, workers=1,
+                events=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_program_finishes_what_is_in_work_and_loses_nothing_when_killed(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "79990000000-a.wav", "slow 1")
+    script = tmp_path / "program.py"
+    script.write_text(
+        textwrap.dedent(PROGRAM).format(tests=str(TESTS), folder=str(folder), results=str(results))
+    )
+    environment = {**os.environ, "HOME": str(tmp_path)}
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    program = start()
+    assert program.stdout is not None
+    assert "watching" in program.stdout.readline()
+    time.sleep(1.2)  # the recording is in work
+    program.send_signal(number)
+    said = program.stdout.read()
+    assert program.wait(30) == (0 if number == signal.SIGTERM else -9)
+    program.stdout.close()
+    if number == signal.SIGTERM:
+        assert "silence" in said
+        assert "79990000000" not in said
+    else:
+        again = start()
+        wait_until(lambda: results.exists() and len(done(results)) == 1)
+        again.terminate()
+        again.communicate(timeout=30)
+    assert done(results) == {"79990000000-a.wav": 1}

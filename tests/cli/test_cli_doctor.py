@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from recognizer.base.settings import load_settings
+from recognizer.cli import app
+from recognizer.engines.models.install import ensure_model
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for variable in ("VOSK_MODEL_PATH", "RECOGNIZER_SETTINGS", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def _doctor() -> Result:
+    return CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
+
+
+def _line(output: str, what: str) -> str:
+    [line] = [line for line in output.splitlines() if line[9:].startswith(what)]
+    return line
+
+
+def test_a_fresh_machine_with_the_packages_can_classify(home: Path) -> None:
+    result = _doctor()
+    assert result.exit_code == 0, result.output
+    assert "recordings can be classified" in result.stdout
+    assert _line(result.stdout, "engine").startswith("ok")
+    assert "auto: whisper" in _line(result.stdout, "engine")
+    for what in ("python", "library numpy", "phrase lists", "regulation", "tone plan", "journal"):
+        assert _line(result.stdout, what).startswith("ok")
+
+
+def test_the_doctor_changes_nothing(home: Path) -> None:
+    _doctor()
+    assert list(home.iterdir()) == []
+
+
+def test_what_is_missing_comes_with_what_to_type(home: Path) -> None:
+    line = _line(_doctor().stdout, "model vosk-model-small-ru-0.22")
+    assert line.startswith("missing")
+    assert "recognizer models install vosk-model-small-ru-0.22" in line
+
+
+def test_an_engine_without_a_model_means_exit_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_ENGINE", "vosk")
+    result = _doctor()
+    assert result.exit_code == 1
+    assert _line(result.stdout, "engine").startswith("missing")
+    assert "cannot be classified" in result.stdout
+
+
+def test_a_wrong_vosk_model_path_means_exit_1(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOSK_MODEL_PATH", str(home / "nowhere"))
+    result = _doctor()
+    assert result.exit_code == 1
+    assert "VOSK_MODEL_PATH" in _line(result.stdout, "engine")
+
+
+def test_a_library_that_does_not_load_means_exit_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    result = _doctor()
+    assert result.exit_code == 1
+    assert "pip install" in _line(result.stdout, "library ctranslate2")
+
+
+def test_a_wrong_settings_file_is_named_and_the_rest_still_looked_at(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = home / "recognizer.toml"
+    settings.write_text("[recognition]\nthreads = 'many'\n", encoding="utf-8")
+    monkeypatch.setenv("RECOGNIZER_SETTINGS", str(settings))
+    result = _doctor()
+    assert result.exit_code == 1
+    assert f"{settings}, line 2" in _line(result.stdout, "settings")
+    assert _line(result.stdout, "engine").startswith("ok")
+
+
+def test_the_settings_file_in_force_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = home / "recognizer.toml"
+    settings.write_text("[recognition]\nthreads = 2\n", encoding="utf-8")
+    monkeypatch.setenv("RECOGNIZER_SETTINGS", str(settings))
+    assert str(settings) in _line(_doctor().stdout, "settings")
+
+
+def test_wrong_phrase_lists_mean_exit_1(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "own").mkdir()
+    (home / "own/broken.toml").write_text("outcome = ", encoding="utf-8")
+    monkeypatch.setenv("RECOGNIZER_PHRASES_FOLDERS", str(home / "own"))
+    result = _doctor()
+    assert result.exit_code == 1
+    assert "broken.toml" in _line(result.stdout, "phrase lists")
+
+
+def test_a_journal_elsewhere_does_not_show_its_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", "postgresql+psycopg://user:secret@host/base")
+    result = _doctor()
+    assert "secret" not in result.stdout
+    assert "not contacted" in _line(result.stdout, "journal")
+
+
+def test_a_model_that_changed_since_its_check_is_doubted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = home / "models"
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_MODELS_DIR", str(models))
+    folder = ensure_model("whisper-base", load_settings())
+    assert "verify" not in _line(_doctor().stdout, "model whisper-base")
+    config = folder / "config.json"
+    config.write_bytes(b"?" * config.stat().st_size)
+    line = _line(_doctor().stdout, "model whisper-base")
+    assert "type: recognizer models verify whisper-base" in line

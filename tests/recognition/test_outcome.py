@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
+
+from recognizer.base.settings import PhraseSettings
+from recognizer.model import (
+    Audio,
+    Cadence,
+    CallOutcome,
+    PhraseListName,
+    Segment,
+    SegmentKind,
+    ToneEvent,
+    ToneKind,
+    phrase_list_of,
+)
+from recognizer.phrases.book import load_phrases
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.outcome import decide_call
+from recognizer.recognition.utterance_classifier import SpeechJudge, SpokenVerdict
+from recognizer.recognition.verification import Verifier
+
+
+@pytest.fixture(scope="module")
+def judge() -> SpeechJudge:
+    return SpeechJudge(Matcher(load_phrases(PhraseSettings())), load_calibration())
+
+
+# Regulation, section G, and the two sentences of a live person under it.
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("абонент временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("абонент заблокирован", CallOutcome.BLOCKED),
+        ("номер временно заблокирован", CallOutcome.TEMPORARILY_BLOCKED),
+        ("обслуживание номера временно приостановлено", CallOutcome.SERVICE_SUSPENDED),
+        ("номер не обслуживается", CallOutcome.NOT_IN_SERVICE),
+        ("номер временно недоступен", CallOutcome.TEMPORARILY_UNAVAILABLE),
+        ("номер не существует", CallOutcome.DOES_NOT_EXIST),
+        ("номер не зарегистрирован в сети", CallOutcome.NOT_REGISTERED),
+        ("номер не используется", CallOutcome.NOT_IN_SERVICE),
+        ("номер телефона доступен для приобретения", CallOutcome.AVAILABLE_FOR_PURCHASE),
+        ("данный вид связи недоступен", CallOutcome.SERVICE_TYPE_UNAVAILABLE),
+        ("ваш номер заблокирован", CallOutcome.CALLER_RESTRICTED),
+        ("карту временно заблокировали", CallOutcome.LIVE_PERSON),
+        ("этот номер больше не используется мужем", CallOutcome.LIVE_PERSON),
+    ],
+)
+def test_fixed_pair_of_the_regulation(judge: SpeechJudge, text: str, outcome: CallOutcome) -> None:
+    assert judge.judge_text(text).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Уважаемый абонент вашу номер заблокирован не сеты оплату.",
+        "уважаемый абонент вашь номер заблокирован",
+        "дременно номер заблокирован",
+    ],
+)
+def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
+    judge: SpeechJudge, text: str
+) -> None:
+    assert phrase_list_of(judge.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER
+    sure = ScriptedSpeech(text, scores={})
+    heard = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
+        ScriptedEngine(default=sure).listen(Audio(np.zeros(48_000, np.float32), 16_000))
+    )
+    assert phrase_list_of(judge.judge(heard).outcome) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "алло номер заблокирован говорите",
+        "у меня номер был заблокирован в банке",
+        "да вы неправильно набрали номер девушка",
+        "мой старый номер не существует уже год",
+        "я говорю абонент заблокирован мне так сказали",
+        "такого человека тут не существует",
+        "номер машины заблокирован в базе",
+        "пустые конференции не существует",
+        "других аналогичных записей не существует",
+        "конференция заблокирована",
+        "такого номера не существует у нас в компании вы что-то путаете",
+        "номер не обслуживается у них в сервисе уже давно",
+        "абонент заблокирован так мне ответили вчера",
+        "жена сменила телефон этот номер больше не обслуживается она сказала",
+        "вы неправильно набрали номер это не автосервис",
+        "вы неправильно набрали номер",
+        "неправильно набран номер это не автосервис",
+        "такого номера не существует это не контора",
+        "номер набран неправильно тут не офис",
+    ],
+)
+def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: str) -> None:
+    outcome = judge.judge_text(text).outcome
+    assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "номер набрали неправильно наверное",
+        "у него телефон отключен мы сами дозвониться не можем",
+        "абонент занят шучу это я",
+        "доступ временно заблокирован пишет",
+        "занят перезвоните",
+        "муж сейчас вне зоны доступа на рыбалке",
+        "перезваниваю а мне говорят номер не обслуживается",
+    ],
+)
+def test_person_with_the_words_of_an_announcement_gets_no_status(
+    judge: SpeechJudge, text: str
+) -> None:
+    assert judge.judge_text(text).outcome in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
+
+
+@pytest.mark.parametrize(
+    "text", ["Продолжение следует...", "Субтитры сделал Имярек", "ПЕСНЯ", "Спасибо за просмотр!"]
+)
+def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str) -> None:
+    assert judge.judge_text(text).outcome is CallOutcome.UNDETERMINED
+    spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split(maxsplit=1)[0]}")
+    assert spoken.outcome is CallOutcome.LIVE_PERSON
+
+
+def test_hello_after_a_menu_is_a_person(judge: SpeechJudge) -> None:
+    menu = "для связи с отделом продаж нажмите два"
+    assert judge.judge_text(menu).outcome is CallOutcome.COMPANY_IVR
+    assert judge.judge_text(f"{menu} алло").outcome is CallOutcome.LIVE_PERSON
+
+
+def test_advice_that_denies_what_carriers_deny_leaves_the_mark(judge: SpeechJudge) -> None:
+    advised = "номер не существует пожалуйста уточните номер абонент не обслуживается"
+    assert phrase_list_of(judge.judge_text(advised).outcome) is PhraseListName.INVALID_NUMBER
+
+
+def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: SpeechJudge) -> None:
+    assert judge.judge_text("номер набран неправильно").outcome is CallOutcome.MISDIALLED
+    beside = judge.judge_text("номер набран неправильно наверное")
+    assert beside.outcome is CallOutcome.LIVE_PERSON
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (
+            "абонент временно недоступен the subscriber is temporarily unavailable",
+            CallOutcome.TEMPORARILY_UNAVAILABLE,
+        ),
+        (
+            "здравствуйте вы позвонили в компанию нажмите один соединяю алло да слушаю вас",
+            CallOutcome.LIVE_PERSON,
+        ),
+        (
+            "абонент не отвечает оставьте сообщение после сигнала",
+            CallOutcome.VOICEMAIL,
+        ),
+        (
+            "продолжаем дозваниваться до абонента телефон абонента выключен",
+            CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE,
+        ),
+    ],
+)
+def test_transcript_with_several_things_gives_the_one_that_decides(
+    judge: SpeechJudge, text: str, outcome: CallOutcome
+) -> None:
+    assert judge.judge_text(text).outcome is outcome
+
+
+@pytest.mark.parametrize("text", ["", "   ", "э", "...", "42", "hello there"])
+def test_text_that_says_nothing_gets_no_announcement(judge: SpeechJudge, text: str) -> None:
+    assert judge.judge_text(text).outcome in {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}
+
+
+def verdict(outcome: CallOutcome, confidence: float = 0.95) -> SpokenVerdict:
+    return SpokenVerdict(outcome, confidence, None, None)
+
+
+@pytest.mark.parametrize(
+    ("heard", "outcome"),
+    [
+        ([CallOutcome.COMPANY_IVR, CallOutcome.LIVE_PERSON], CallOutcome.LIVE_PERSON),
+        ([CallOutcome.LIVE_PERSON, CallOutcome.BLOCKED], CallOutcome.LIVE_PERSON),
+        ([CallOutcome.CALL_PROGRESS, CallOutcome.DOES_NOT_EXIST], CallOutcome.DOES_NOT_EXIST),
+        ([CallOutcome.BLOCKED, CallOutcome.TEMPORARILY_BLOCKED], CallOutcome.TEMPORARILY_BLOCKED),
+        ([CallOutcome.BLOCKED, CallOutcome.CALLER_RESTRICTED], CallOutcome.CALLER_RESTRICTED),
+        ([CallOutcome.UNDETERMINED, CallOutcome.NO_ANSWER], CallOutcome.NO_ANSWER),
+    ],
+)
+def test_what_decides_among_several_stretches(
+    heard: list[CallOutcome], outcome: CallOutcome
+) -> None:
+    found, deciding = decide_call(20.0, (), (), [verdict(kind) for kind in heard])
+    assert found.kind is outcome
+    assert deciding is not None
+
+
+def test_no_mark_where_more_was_said_that_was_not_understood() -> None:
+    heard = [verdict(CallOutcome.BLOCKED), verdict(CallOutcome.UNDETERMINED)]
+    assert decide_call(20.0, (), (), heard)[0].kind is CallOutcome.UNDETERMINED
+
+
+def test_a_foreign_half_does_not_take_the_mark_away() -> None:
+    english = replace(verdict(CallOutcome.UNDETERMINED), is_foreign=True)
+    found, _ = decide_call(20.0, (), (), [verdict(CallOutcome.BLOCKED), english])
+    assert found.kind is CallOutcome.BLOCKED
+
+
+def tone(kind: ToneKind, start_s: float, end_s: float, n_periods: int) -> ToneEvent:
+    return ToneEvent(kind, start_s, end_s, (425.0,), Cadence((1000, 4000)), n_periods, -20.0)
+
+
+def sound(kind: SegmentKind, start_s: float, end_s: float) -> Segment:
+    return Segment(kind, start_s, end_s, -20.0)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "tones", "segments", "outcome"),
+    [
+        (30.0, [tone(ToneKind.RINGBACK, 0, 26, 6)], [], CallOutcome.RINGBACK_ONLY),
+        (6.0, [tone(ToneKind.BUSY, 0, 6, 8)], [], CallOutcome.BUSY_TONE),
+        (6.0, [tone(ToneKind.CONGESTION, 0, 6, 15)], [], CallOutcome.BUSY_TONE),
+        (
+            14.0,
+            [tone(ToneKind.RINGBACK, 0, 6, 2), tone(ToneKind.BUSY, 8, 14, 8)],
+            [],
+            CallOutcome.BUSY_TONE,
+        ),
+        (
+            40.0,
+            [tone(ToneKind.RINGBACK, 0, 31, 7), tone(ToneKind.BUSY, 34, 40, 8)],
+            [],
+            CallOutcome.RINGBACK_ONLY,
+        ),
+        (9.0, [tone(ToneKind.FAX, 1, 5, 2)], [], CallOutcome.FAX),
+        (20.0, [], [sound(SegmentKind.MUSIC, 1, 19)], CallOutcome.MUSIC),
+        (20.0, [], [sound(SegmentKind.SILENCE, 0, 20)], CallOutcome.SILENCE),
+        (1.0, [], [sound(SegmentKind.SILENCE, 0, 1)], CallOutcome.DISCONNECTED),
+        (20.0, [], [sound(SegmentKind.NOISE, 0, 20)], CallOutcome.UNDETERMINED),
+        (
+            20.0,
+            [tone(ToneKind.RINGBACK, 0, 11, 3)],
+            [sound(SegmentKind.NOISE, 11, 20)],
+            CallOutcome.UNDETERMINED,
+        ),
+        (0.0, [], [], CallOutcome.DISCONNECTED),
+    ],
+)
+def test_call_without_speech_is_what_its_sounds_say(
+    duration_s: float, tones: list[ToneEvent], segments: list[Segment], outcome: CallOutcome
+) -> None:
+    found, deciding = decide_call(duration_s, tones, segments, [])
+    assert found.kind is outcome
+    assert deciding is None
+
+
+def test_one_beep_is_less_certain_than_a_cadence() -> None:
+    one, _ = decide_call(3.0, [tone(ToneKind.RINGBACK, 0, 1, 1)], [], [])
+    many, _ = decide_call(30.0, [tone(ToneKind.RINGBACK, 0, 26, 6)], [], [])
+    assert one.confidence < many.confidence
+
+
+# ---- speech whose wordings were compared with the sound -----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    return Verifier(Matcher(load_phrases(PhraseSettings())))
+
+
+@pytest.fixture(scope="module")
+def listening_judge() -> SpeechJudge:
+    """Believe the scripted engine as Whisper is believed."""
+    calibration = load_calibration()
+    return SpeechJudge(
+        Matcher(load_phrases(PhraseSettings())),
+        msgspec.structs.replace(calibration, vosk=calibration.whisper),
+    )
+
+
+def judged(
+    judge: SpeechJudge, verifier: Verifier, text: str, scores: Mapping[str, float]
+) -> SpokenVerdict:
+    audio = Audio(np.zeros(64_000, np.float32), 16_000)
+    engine = ScriptedEngine(default=ScriptedSpeech(text, scores))
+    return judge.judge(verifier.hear(engine.listen(audio)))
+
+
+def test_wording_that_the_sound_bears_out_is_believed(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    scores = {"Номер не существует.": -1.0}
+    verdict = judged(listening_judge, verifier, "Номер не существует.", scores)
+    assert verdict.outcome is CallOutcome.DOES_NOT_EXIST
+    assert verdict.match is not None
+    assert (verdict.match.start_s, verdict.match.end_s) == (0.0, 4.0)
+
+
+def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text, spoken = "Абонен визирегистрирован в сети.", "Абонент не зарегистрирован в сети."
+    verdict = judged(listening_judge, verifier, text, {text: -5.0, spoken: -4.0})
+    assert verdict.outcome is CallOutcome.NOT_REGISTERED
+
+
+def test_wording_far_behind_what_was_heard_is_not_believed(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Записей не существует."
+    verdict = judged(listening_judge, verifier, text, {text: -1.0, "Номер не существует.": -25.0})
+    assert verdict.outcome not in {CallOutcome.DOES_NOT_EXIST, CallOutcome.LIVE_PERSON}
+    assert phrase_list_of(verdict.outcome) is None
+
+
+@pytest.mark.parametrize(
+    ("rest", "outcome"),
+    [
+        ("Проверьте номеры, попробуйте еще раз.", CallOutcome.MISDIALLED),
+        ("Это не автосервис.", CallOutcome.UNDETERMINED),
+        ("", CallOutcome.UNDETERMINED),
+    ],
+)
+def test_what_people_say_too_is_an_announcement_only_with_its_advice(
+    listening_judge: SpeechJudge, verifier: Verifier, rest: str, outcome: CallOutcome
+) -> None:
+    text = f"Вы неправильно набрали номер. {rest}".strip()
+    advised = "Вы неправильно набрали номер, проверьте номер и попробуйте ещё раз."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0, advised: -6.0})
+    assert verdict.outcome is outcome
+
+
+def test_likeness_of_words_alone_decides_nothing(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    # A prompt of a voicemail system, which begins as «вы не можете позвонить на этот номер» does.
+    text = "Вы не можете ответить на это сообщение, так как отправитель не имеет почты."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0})
+    assert verdict.outcome is not CallOutcome.CALLER_RESTRICTED
+
+
+@pytest.mark.parametrize(
+    ("confidence", "is_believed"),
+    [pytest.param(0.9, False, id="clear"), pytest.param(0.4, True, id="garbled")],
+)
+def test_clear_words_that_no_carrier_uses_take_the_status_away(
+    listening_judge: SpeechJudge, verifier: Verifier, confidence: float, is_believed: bool
+) -> None:
+    text = "Абонент временно недоступен. Возьму ручку, запишу."
+    audio = Audio(np.zeros(64_000, np.float32), 16_000)
+    speech = ScriptedSpeech(text, {text: -2.0}, confidence=confidence)
+    verdict = listening_judge.judge(verifier.hear(ScriptedEngine(default=speech).listen(audio)))
+    assert (verdict.outcome is CallOutcome.TEMPORARILY_UNAVAILABLE) is is_believed
+
+
+def test_no_mark_where_a_person_may_speak_beside_the_wording(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Такого номера не существует у нас в компании, вы что-то путаете."
+    verdict = judged(listening_judge, verifier, text, {text: -2.0})
+    assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
+
+
+def test_sound_that_prefers_the_rival_takes_the_mark_away(
+    listening_judge: SpeechJudge, verifier: Verifier
+) -> None:
+    text = "Номер заблокирован."
+    verdict = judged(
+        listening_judge, verifier, text, {text: -3.0, "Номер временно заблокирован.": -1.0}
+    )
+    assert verdict.outcome is CallOutcome.TEMPORARILY_BLOCKED

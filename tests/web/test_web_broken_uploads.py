@@ -1,0 +1,159 @@
+"""Requests cut half-way, standing still or far too large, to a real server over a real socket."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from page_calls import PASSWORD, page_app, recording
+from real_server import serving
+
+from recognizer.web.pages.page import page_of
+
+BOUNDARY = "cut"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+FORM_HEAD = (
+    f"--{BOUNDARY}\r\nContent-Disposition: form-data; "
+    'name="file"; filename="silence--cut.wav"\r\n\r\n'
+).encode()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    app = page_app(tmp_path, upload_timeout_s=2.0)
+    yield app
+    app.state.journal.close()
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[httpx2.Client]:
+    """A browser of an operator who has signed in."""
+    with (
+        serving(app) as port,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        form = {"login": "operator", "password": PASSWORD}
+        page = client.post("/sign-in", data=form, follow_redirects=True).text
+        token = re.search(r'name="csrf-token" content="([^"]+)"', page)
+        assert token is not None
+        client.headers["X-CSRF-Token"] = token.group(1)
+        yield client
+
+
+def connected(client: httpx2.Client) -> socket.socket:
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=20)
+
+
+def head(client: httpx2.Client, route: str, length: int, kind: str, *, who: bool = True) -> bytes:
+    """Return the head of a request; of nobody in particular unless `who`."""
+    lines = [f"{route} HTTP/1.1", f"Host: {client.base_url.netloc.decode()}"]
+    if who:
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        lines += [f"Cookie: {cookies}", f"X-CSRF-Token: {client.headers['X-CSRF-Token']}"]
+    lines += [f"Content-Type: {kind}", f"Content-Length: {length}", "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def status_of(line: socket.socket) -> int:
+    """Return the status that is answered."""
+    return int(line.recv(100).split()[1])
+
+
+def eventually(is_so: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.01)
+
+
+def leftovers(app: FastAPI) -> list[str]:
+    """Name the files of uploads and of kept recordings."""
+    folder = page_of(app).settings.server.state_folder
+    files = [path for name in ("uploads", "recordings") for path in (folder / name).rglob("*")]
+    return sorted(path.name for path in files if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "PUT /uploads?name=silence--cut.wav",
+        "POST /uploads",
+        "POST /api/v1/jobs?name=silence--cut.wav",
+        "POST /api/v1/classifications",
+    ],
+)
+def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
+    app: FastAPI, client: httpx2.Client, caplog: pytest.LogCaptureFixture, route: str
+) -> None:
+    is_form = "?name" not in route
+    other = client.post("/api/v1/jobs?name=silence--slow.wav", content=recording(seed=2))
+    assert other.status_code == 202
+    eventually(lambda: app.state.jobs.counts() == (0, 1), "the other recording is listened to")
+    (waiting,) = leftovers(app)
+
+    body = (FORM_HEAD if is_form else b"") + recording(seconds=60.0)
+    with connected(client) as line:
+        line.sendall(head(client, route, len(body), FORM if is_form else "audio/wav"))
+        line.sendall(body[: len(body) // 2])
+        if not is_form:  # a form is gathered elsewhere before it becomes an upload
+            eventually(lambda: len(leftovers(app)) == 2, "half of the upload is on the disk")
+    assert client.get("/health/live").status_code == 200
+    eventually(lambda: leftovers(app) in ([waiting], []), "half an upload is removed")
+
+    name = "busy_tone--next.wav"
+    after = client.post(f"/api/v1/classifications?name={name}", content=recording()).json()
+    assert after["outcome"] == "busy_tone"
+    job = client.get(other.headers["Location"]).json()
+    assert job["state"] == "done"  # there is one worker: it was listened to before
+    assert job["result"]["outcome"] == "silence"
+    assert leftovers(app) == []
+    names = {job.request.name for job in app.state.jobs.recent()}
+    assert names == {"silence--slow.wav", name}
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "PUT /uploads?name=silence--cut.wav",
+        "POST /uploads",
+        "POST /sign-in",
+        "POST /api/v1/jobs?name=silence--cut.wav",
+        "POST /api/v1/classifications",
+    ],
+)
+def test_an_upload_that_stands_still_is_given_up(
+    app: FastAPI, client: httpx2.Client, route: str
+) -> None:
+    is_form = "?name" not in route
+    with connected(client) as line:
+        line.sendall(head(client, route, 1_000_000, FORM if is_form else "audio/wav"))
+        line.sendall(FORM_HEAD + b"x" * 1000)
+        assert status_of(line) == 408
+    eventually(lambda: leftovers(app) == [], "what came of it is removed")
+
+
+def test_the_upload_of_somebody_unknown_is_refused_before_it_is_read(
+    client: httpx2.Client,
+) -> None:
+    with connected(client) as line:
+        line.sendall(head(client, "POST /uploads", 1_000_000, FORM, who=False) + FORM_HEAD)
+        assert status_of(line) == 401
+
+
+@pytest.mark.parametrize("kind", [FORM, "application/x-www-form-urlencoded"])
+def test_a_form_far_too_large_is_refused_before_all_of_it_is_read(
+    client: httpx2.Client, kind: str
+) -> None:
+    with connected(client) as line:
+        line.sendall(head(client, "POST /sign-in", 1_000_000_000, kind, who=False))
+        line.sendall(FORM_HEAD + b"x" * 1_500_000)
+        assert status_of(line) == 413
