@@ -27,9 +27,9 @@ from benchmarks.recognition.build import read_calls
 from benchmarks.recognition.measures import expected_calibration_error
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.pipeline import Recognizer
-from recognizer.recognition.calibration import Coefficients, Figures, limited
-from recognizer.recognition.utterance_classifier import SpeechJudge
-from recognizer.recognition.verification import Hearing
+from recognizer.recognition.calibration import Coefficients, Features, clipped
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verification import VerifiedTranscript
 
 __all__ = ["Example", "examples_of", "fit"]
 
@@ -56,7 +56,7 @@ class Example(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    figures : Figures
+    features : Features
     outcome : CallOutcome
         Of the wording.
     is_right : bool
@@ -65,7 +65,7 @@ class Example(msgspec.Struct, frozen=True):
         Considered as if the right outcome had no wordings.
     """
 
-    figures: Figures
+    features: Features
     outcome: CallOutcome
     is_right: bool
     is_unlisted: bool = False
@@ -74,7 +74,7 @@ class Example(msgspec.Struct, frozen=True):
 def fit(examples: Iterable[Example]) -> Coefficients:
     """Return the coefficients of highest likelihood, with a small ridge against extremes."""
     told = list(examples)
-    matrix = np.array([_row(e.figures) for e in told])
+    matrix = np.array([_row(e.features) for e in told])
     right = np.array([e.is_right for e in told], np.float64)
     counts = np.array([_UNLISTED_WEIGHT if e.is_unlisted else 1.0 for e in told])
     kept = list(range(len(_NAMES)))
@@ -93,8 +93,8 @@ def _sign(index: int) -> int:
     return _SIGNS.get(_NAMES[index], -1)
 
 
-def _row(figures: Figures) -> list[float]:
-    told = limited(figures)
+def _row(features: Features) -> list[float]:
+    told = clipped(features)
     return [1.0, *(told[name] for name in _NAMES)]
 
 
@@ -122,14 +122,14 @@ def _newton(
 
 
 def examples_of(
-    hearing: Hearing, expected: Collection[CallOutcome], judge: SpeechJudge
+    verified: VerifiedTranscript, expected: Collection[CallOutcome], judge: UtteranceClassifier
 ) -> Iterator[Example]:
-    """Yield what one stretch of speech teaches: as it is, and as if nothing right were listed."""
+    """Yield what one utterance teaches: as it is, and as if nothing right were listed."""
     for barred in ((), expected):
-        found = judge.consider(hearing, barred=barred)
+        found = judge.consider(verified, barred=barred)
         if found is not None:
-            match, figures = found
-            yield Example(figures, match.outcome, match.outcome in expected, bool(barred))
+            match, features = found
+            yield Example(features, match.outcome, match.outcome in expected, bool(barred))
 
 
 def _listen(folder: Path) -> Iterator[Example]:
@@ -138,8 +138,8 @@ def _listen(folder: Path) -> Iterator[Example]:
     for number, call in enumerate(calls, start=1):
         print(f"\r{number}/{len(calls)} calls", end="", file=sys.stderr)
         expected = {CallOutcome(name) for name in call.expected.split("|")}
-        for hearing in recognizer.hearings(folder / call.path):
-            yield from examples_of(hearing, expected, recognizer.judge)
+        for verified in recognizer.verified_transcripts(folder / call.path):
+            yield from examples_of(verified, expected, recognizer.judge)
     print(file=sys.stderr)
 
 
@@ -168,11 +168,11 @@ def report(examples: list[Example]) -> Coefficients:
         print(f"{name} = {getattr(model, name)}")
     listed = [e for e in examples if not e.is_unlisted]
     right = np.array([e.is_right for e in listed], np.float64)
-    probabilities = np.array([model.probability(e.figures) for e in listed])
+    probabilities = np.array([model.probability(e.features) for e in listed])
     print(f"# {len(listed)} wordings considered, {right.mean():.0%} right; calibration error")
     print(f"# on these calls {expected_calibration_error(probabilities, right):.3f}")
     marks = [e for e in examples if phrase_list_of(e.outcome) is PhraseListName.INVALID_NUMBER]
-    wrong = sorted((-model.probability(e.figures), e.is_unlisted) for e in marks if not e.is_right)
+    wrong = sorted((-model.probability(e.features), e.is_unlisted) for e in marks if not e.is_right)
     print(f"# surest wrong marks (of {len(wrong)}):")
     for probability, is_unlisted in wrong[:_N_WRONG_MARKS]:
         print(f"#   {-probability:.3f}{' as if unlisted' if is_unlisted else ''}")

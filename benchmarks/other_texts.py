@@ -30,7 +30,7 @@ from recognizer.phrases.book import WordLists, load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 _DEFAULT = (Path("/usr/share/games/fortunes/ru"), Path("/usr/share/locale/ru/LC_MESSAGES"))
 _NO_TEXT = {".dat", ".u8"}  # of fortunes: an index, and the same text under another name
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--at-most", type=int, default=6000, help="sentences judged, drawn by lot")
     options = parser.parse_args()
     book = load_phrases(Settings().phrases)
-    judge = SpeechJudge(Matcher(book), load_calibration())
+    judge = UtteranceClassifier(Matcher(book), load_calibration())
     texts = sorted({t for t in _sentences(options.paths or _DEFAULT) if _resembles(t, book.words)})
     if not texts:
         sys.exit("no Russian sentences there: give files, or install Debian's fortunes-ru")

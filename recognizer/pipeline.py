@@ -1,8 +1,8 @@
 """One recording from sound to decision: the only place where the stages meet.
 
 The recording is read twice at most. The first reading, block by block, finds tones and segments;
-the second fetches only the stretches of speech, which alone reach the speech engine. Memory holds
-one block and one stretch, never the whole call. Several calls go through side by side
+the second fetches only the utterances, which alone reach the speech engine. Memory holds
+one block and one utterance, never the whole call. Several calls go through side by side
 (`Recognizer.recognize_together`), because an engine may decode their speech cheaper together.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from recognizer.audio import open_audio
 from recognizer.audio.reader import AudioReader
-from recognizer.audio.resampling import played_slower
+from recognizer.audio.resampling import stretch_time
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines import load_engine
@@ -38,13 +38,13 @@ from recognizer.phrases.book import OfficePhrases, PhraseBook, load_phrases
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call
-from recognizer.recognition.slow_retry import SLOWER, bears_out, in_real_time
+from recognizer.recognition.slow_retry import SLOWER, confirms, rescale_times
 from recognizer.recognition.utterance_classifier import (
     GREETS_AS_A_PERSON,
-    SpeechJudge,
     SpokenVerdict,
+    UtteranceClassifier,
 )
-from recognizer.recognition.verification import Hearing, Verifier
+from recognizer.recognition.verification import VerifiedTranscript, Verifier
 from recognizer.regulation.explanation import explained
 from recognizer.regulation.rules import Regulation, load_regulation
 from recognizer.signals.segments import Scan, Scanner
@@ -57,7 +57,7 @@ _JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
 _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
 # before we stop and hand the call to an operator.
-_MAX_STRETCHES = 40
+_MAX_UTTERANCES = 40
 
 
 class Recognizer:
@@ -99,7 +99,7 @@ class Recognizer:
         self.phrases = phrases
         matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
-        self.judge = SpeechJudge(matcher, self._calibration)
+        self.judge = UtteranceClassifier(matcher, self._calibration)
 
     @classmethod
     def load(cls, settings: Settings | None = None, *, engine: str | None = None) -> Recognizer:
@@ -161,7 +161,7 @@ class Recognizer:
         """Classify several recordings; yield the report on each, in their order.
 
         Their speech is decoded together where the engine gains from it; the reports are those of
-        `recognize`. All the recordings are open at once, and the next stretch of speech of each is
+        `recognize`. All the recordings are open at once, and the next utterance of each is
         held encoded: 0.1 MB a second of speech.
         """
         if self._office is not None and (changed := self._office.changed()) is not None:
@@ -180,7 +180,7 @@ class Recognizer:
                 progress.close()
 
     def _transcribe(self, listening: Sequence[_Progress]) -> None:
-        """Work out what the stretches that are listened to now say, their cost shared."""
+        """Work out what the utterances that are listened to now say, their cost shared."""
         if len(listening) < 2:
             return
         started = time.perf_counter()
@@ -192,8 +192,8 @@ class Recognizer:
             progress.stages.add("listen", share_s)
             progress.elapsed_s += share_s
 
-    def hearings(self, source: AudioSource) -> tuple[Hearing, ...]:
-        """Return what was heard at first in each stretch of speech; for calibration.
+    def verified_transcripts(self, source: AudioSource) -> tuple[VerifiedTranscript, ...]:
+        """Return what was heard at first in each utterance; for calibration.
 
         Raises
         ------
@@ -201,16 +201,16 @@ class Recognizer:
             If the recording cannot be read or the engine fails.
         """
         with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
-            stretches = _stretches(self._scan(reader).segments)
+            utterances = _utterance_intervals(self._scan(reader).segments)
             return tuple(
                 self._verifier.hear(self.engine.listen(reader.read(start_s, end_s)))
-                for start_s, end_s in stretches
+                for start_s, end_s in utterances
             )
 
     def steps(
         self, call: RecordedCall, stages: _Stopwatch
     ) -> Generator[Utterance, None, CallReport]:
-        """Classify a recording, pausing at each stretch of speech before its words are needed."""
+        """Classify a recording, pausing at each utterance before its words are needed."""
         label = call.name or (str(call.source) if isinstance(call.source, str | Path) else _UNNAMED)
         try:
             report = yield from self._classify(call, label, stages)
@@ -255,23 +255,23 @@ class Recognizer:
 
     def _listen(
         self, reader: AudioReader, segments: Sequence[Segment], stages: _Stopwatch
-    ) -> Generator[Utterance, None, list[tuple[SpokenVerdict, Hearing]]]:
-        """Judge each stretch of speech, until a person is heard for certain.
+    ) -> Generator[Utterance, None, list[tuple[SpokenVerdict, VerifiedTranscript]]]:
+        """Judge each utterance, until a person is heard for certain.
 
-        Yields each stretch before its words are needed, and returns the verdicts.
+        Yields each utterance before its words are needed, and returns the verdicts.
         """
-        heard: list[tuple[SpokenVerdict, Hearing]] = []
-        for start_s, end_s in _stretches(segments):
+        heard: list[tuple[SpokenVerdict, VerifiedTranscript]] = []
+        for start_s, end_s in _utterance_intervals(segments):
             with stages.timed("read"):
                 audio = reader.read(start_s, end_s)
-            verdict, hearing = yield from self._understand(audio, stages)
-            heard.append((verdict, hearing))
+            verdict, verified = yield from self._understand(audio, stages)
+            heard.append((verdict, verified))
             if _is_person(verdict):
                 break
             if verdict.outcome in GREETS_AS_A_PERSON:  # and so would the rest of it
                 continue
-            passed_over = _without_words(segments, audio, hearing.transcript)
-            for first_s, last_s in _stretches(passed_over):
+            passed_over = _without_words(segments, audio, verified.transcript)
+            for first_s, last_s in _utterance_intervals(passed_over):
                 part = audio.slice(first_s, last_s)
                 heard.append((yield from self._understand(part, stages)))
             if any(_is_person(verdict) for verdict, _ in heard):
@@ -280,35 +280,35 @@ class Recognizer:
 
     def _understand(
         self, audio: Audio, stages: _Stopwatch
-    ) -> Generator[Utterance, None, tuple[SpokenVerdict, Hearing]]:
-        """Judge one stretch of speech, and hear it again where that may bear out a doubtful one."""
-        verdict, hearing = yield from self._hear(audio, stages)
-        # Also what was taken for another language: garbled Russian often is. Where nothing listed
-        # is near there is nothing to bear out.
-        is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(hearing.candidates)
+    ) -> Generator[Utterance, None, tuple[SpokenVerdict, VerifiedTranscript]]:
+        """Judge one utterance, and hear it again where that may bear out a doubtful one."""
+        verdict, verified = yield from self._hear(audio, stages)
+        # Also what was taken for another language: misrecognized Russian often is. Where nothing
+        # listed is near there is nothing to bear out.
+        is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(verified.candidates)
         if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
-            # The second hearing is a chance, no condition: if it fails the first stands.
+            # The slow retry is a chance, no condition: if it fails the first stands.
             with suppress(EngineError):
                 again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
-                if bears_out(again.outcome, hearing, has_more=verdict.has_more):
+                if confirms(again.outcome, verified, has_more=verdict.has_more):
                     reason = f"{again.reason}, understood when played slower"
                     return replace(again, reason=reason), slowed
-        return verdict, hearing
+        return verdict, verified
 
     def _hear(
         self, audio: Audio, stages: _Stopwatch, *, slower: float = 1.0
-    ) -> Generator[Utterance, None, tuple[SpokenVerdict, Hearing]]:
-        """Recognise, verify and judge one stretch of speech, played slower if so asked."""
+    ) -> Generator[Utterance, None, tuple[SpokenVerdict, VerifiedTranscript]]:
+        """Recognise, verify and judge one utterance, played slower if so asked."""
         with stages.timed("listen"):
             is_slowed = slower != 1.0
-            utterance = self.engine.listen(played_slower(audio, slower) if is_slowed else audio)
+            utterance = self.engine.listen(stretch_time(audio, slower) if is_slowed else audio)
         yield utterance
         with stages.timed("listen"):
-            hearing = self._verifier.hear(utterance)
+            verified = self._verifier.hear(utterance)
             if is_slowed:
-                hearing = in_real_time(hearing, audio.start_s, slower)
+                verified = rescale_times(verified, audio.start_s, slower)
         with stages.timed("judge"):
-            verdict = self.judge.judge(hearing)
+            verdict = self.judge.judge(verified)
             if verdict.outcome is CallOutcome.UNDETERMINED:
                 russian = utterance.language_probability("ru")
                 is_foreign = (
@@ -317,14 +317,14 @@ class Recognizer:
                     and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
                 )
                 verdict = replace(verdict, is_foreign=is_foreign)
-        return verdict, hearing
+        return verdict, verified
 
 
 _SURE = 0.9
 _MIN_FOREIGN_S = 2.0  # of speech: of an «алло» no language can be told
 _MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
 _WORD_EARLY_S = 0.15  # a word may be placed a little before its segment
-_RUSSIAN = 0.5  # probability below which a stretch that was not understood is another language
+_RUSSIAN = 0.5  # probability below which an utterance that was not understood is another language
 
 
 class _Stopwatch:
@@ -356,7 +356,7 @@ class _Progress:
         self._steps = recognizer.steps(call, self.stages)
 
     def advance(self) -> None:
-        """Go on to the next stretch of speech, `utterance`, or to the `report` if there is none."""
+        """Go on to the next utterance, `utterance`, or to the `report` if there is none."""
         if self.report is not None:
             return
         started = time.perf_counter()
@@ -403,8 +403,8 @@ def recognize(
     return recognizer.recognize(source, attempt=attempt, channel=channel, called_on=called_on)
 
 
-def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
-    """Return the stretches of speech worth hearing, in seconds, with a little around them.
+def _utterance_intervals(segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """Return the utterances worth hearing, in seconds, with a little around them.
 
     Segments with short pauses between them are joined, as long as an engine can hear them at once.
     """
@@ -424,27 +424,27 @@ def _stretches(segments: Sequence[Segment]) -> list[tuple[float, float]]:
             start_s += longest_s
         joined.append((start_s, segment.end_s))
     return [
-        (max(0.0, start_s - _PAD_S), end_s + _PAD_S) for start_s, end_s in joined[:_MAX_STRETCHES]
+        (max(0.0, start_s - _PAD_S), end_s + _PAD_S) for start_s, end_s in joined[:_MAX_UTTERANCES]
     ]
 
 
 def _without_words(
-    segments: Sequence[Segment], stretch: Audio, transcript: Transcript
+    segments: Sequence[Segment], utterance: Audio, transcript: Transcript
 ) -> list[Segment]:
-    """Return the segments of a stretch that a recogniser passed over while it heard others.
+    """Return the segments of an utterance that a recogniser passed over while it heard others.
 
     Whisper leaves out what is said twice, and now and then a short answer after an announcement.
-    Where it heard nothing at all, hearing a part would tell no more.
+    Where it heard nothing at all, verified a part would tell no more.
     """
     begins_s = [word.start_s for word in transcript.words]
     if not begins_s:
         return []
-    stretch_end_s = stretch.start_s + stretch.duration_s
+    stretch_end_s = utterance.start_s + utterance.duration_s
     return [
         segment
         for segment in segments
         if segment.kind is SegmentKind.SPEECH
-        and stretch.start_s <= segment.start_s
+        and utterance.start_s <= segment.start_s
         and segment.end_s <= stretch_end_s
         and segment.end_s - segment.start_s >= _MIN_PASSED_OVER_S
         and not any(
@@ -460,7 +460,7 @@ def _is_person(verdict: SpokenVerdict) -> bool:
 
 def _evidence(
     scan: Scan,
-    verdicts: Sequence[tuple[SpokenVerdict, Hearing]],
+    verdicts: Sequence[tuple[SpokenVerdict, VerifiedTranscript]],
     deciding: SpokenVerdict | None,
     reading_notes: tuple[str, ...],
 ) -> Evidence:

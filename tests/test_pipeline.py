@@ -25,7 +25,7 @@ from recognizer.phrases.book import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.slow_retry import bears_out
+from recognizer.recognition.slow_retry import confirms
 from recognizer.recognition.verification import Verifier
 from recognizer.regulation.rules import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
@@ -268,10 +268,10 @@ def test_second_hearing_never_contradicts_the_first(
     first: ScriptedSpeech, again: CallOutcome, stands: bool
 ) -> None:
     sound = Audio(np.zeros(48_000, np.float32), 16_000)
-    hearing = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
+    verified = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
         ScriptedEngine(default=first).listen(sound)
     )
-    assert bears_out(again, hearing) is stands
+    assert confirms(again, verified) is stands
 
 
 def test_words_of_a_person_heard_plainly_are_not_unheard_by_hearing_again() -> None:

@@ -1,4 +1,4 @@
-"""Figures of merit of confidences.
+"""Features of merit of confidences.
 
 Conventions: `confidence` and `right` are float64, shape (n_answers,), `right` 0 or 1.
 

@@ -6,7 +6,7 @@ there. Out comes float32 mono at the rate asked for.
 
 from __future__ import annotations
 
-from recognizer.audio.channels import ChannelWish
+from recognizer.audio.channels import RequestedChannel
 from recognizer.audio.reader import AudioInfo, AudioReader, open_audio, probe_audio, read_audio
 from recognizer.model import AudioSource
 
@@ -14,7 +14,7 @@ __all__ = [
     "AudioInfo",
     "AudioReader",
     "AudioSource",
-    "ChannelWish",
+    "RequestedChannel",
     "open_audio",
     "probe_audio",
     "read_audio",

@@ -33,11 +33,11 @@ __all__ = [
     "SURVEY_S",
     "ChannelChoice",
     "ChannelSurvey",
-    "ChannelWish",
-    "wished_choice",
+    "RequestedChannel",
+    "requested_choice",
 ]
 
-ChannelWish = int | str
+RequestedChannel = int | str
 """`auto`, `mix`, or a channel number from 0."""
 
 SURVEY_S = 120.0
@@ -203,7 +203,7 @@ def _mix_of(n_channels: int, channels: Sequence[int], reason: str) -> ChannelCho
     return ChannelChoice(weights, "mix", reason)
 
 
-def wished_choice(channel: ChannelWish, n_channels: int, name: str) -> ChannelChoice | None:
+def requested_choice(channel: RequestedChannel, n_channels: int, name: str) -> ChannelChoice | None:
     """Return the choice that needs no listening, None for `auto` among several channels.
 
     Raises

@@ -23,8 +23,8 @@ from recognizer.audio.channels import (
     SURVEY_S,
     ChannelChoice,
     ChannelSurvey,
-    ChannelWish,
-    wished_choice,
+    RequestedChannel,
+    requested_choice,
 )
 from recognizer.audio.decoders import Frames
 from recognizer.audio.opening import OpenRecording, open_decoder
@@ -107,7 +107,7 @@ class AudioReader:
         recording: OpenRecording,
         *,
         sample_rate: int,
-        channel: ChannelWish,
+        channel: RequestedChannel,
         block_s: float,
     ) -> None:
         self._source = source
@@ -205,10 +205,10 @@ class AudioReader:
             samples[first - begin : last - begin], rate_out, self.info.name, first / rate_out
         )
 
-    def _survey(self, channel: ChannelWish) -> tuple[ChannelChoice, float]:
+    def _survey(self, channel: RequestedChannel) -> tuple[ChannelChoice, float]:
         """Listen to the beginning: is there sound, which channel, what offset."""
         decoder = self._decoder
-        fixed = wished_choice(channel, decoder.n_channels, self._source.name)
+        fixed = requested_choice(channel, decoder.n_channels, self._source.name)
         survey = ChannelSurvey(decoder.n_channels, decoder.sample_rate)
         limit_s = _DC_S if fixed else SURVEY_S
         n_frames = n_wrong = 0
@@ -297,7 +297,7 @@ def open_audio(
     source: AudioSource,
     *,
     sample_rate: int = 16_000,
-    channel: ChannelWish = "auto",
+    channel: RequestedChannel = "auto",
     block_s: float = 30.0,
     name: str | None = None,
     format_hint: str | None = None,
@@ -355,7 +355,7 @@ def read_audio(
     source: AudioSource,
     *,
     sample_rate: int = 16_000,
-    channel: ChannelWish = "auto",
+    channel: RequestedChannel = "auto",
     max_duration_s: float | None = None,
     name: str | None = None,
     format_hint: str | None = None,
@@ -382,7 +382,7 @@ def read_audio(
 def probe_audio(
     source: AudioSource,
     *,
-    channel: ChannelWish = "auto",
+    channel: RequestedChannel = "auto",
     name: str | None = None,
     format_hint: str | None = None,
 ) -> AudioInfo:

@@ -10,7 +10,7 @@ import soxr
 
 from recognizer.model import Audio, Samples
 
-__all__ = ["played_slower", "resampled"]
+__all__ = ["resampled", "stretch_time"]
 
 
 def resampled(chunks: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[Samples]:
@@ -24,7 +24,7 @@ def resampled(chunks: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[S
     yield np.clip(stream.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
 
 
-def played_slower(audio: Audio, times: float) -> Audio:
+def stretch_time(audio: Audio, times: float) -> Audio:
     """Return a sound so many times longer, and as much lower, as a tape played slower is."""
     rate = audio.sample_rate
     slowed = soxr.resample(audio.samples, rate, rate * times)

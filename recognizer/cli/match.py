@@ -38,10 +38,10 @@ def match(
     from recognizer.phrases.book import load_phrases
     from recognizer.recognition.calibration import load_calibration
     from recognizer.recognition.matching import Matcher
-    from recognizer.recognition.utterance_classifier import SpeechJudge
+    from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
     book = load_phrases(settings_with(phrases).phrases)
-    judge = SpeechJudge(Matcher(book), load_calibration())
+    judge = UtteranceClassifier(Matcher(book), load_calibration())
     lines: Iterable[str] = [" ".join(text)] if text else (line.strip() for line in sys.stdin)
     for line in lines:
         verdict = _verdict_to_dict(line, judge.judge_text(line))

@@ -49,7 +49,7 @@ _UNKNOWN = "[unk]"
 _UNKNOWN_WORDS = ("[unk]", "<unk>", "<UNK>")
 _EDIT_COST = 8.0  # nats a word; from benchmarks/vosk_scoring.py, flat from 2 to 8
 _N_PATHS = 100
-_HOPELESS = -1000.0
+_UNKNOWN_WORDS_LOGPROB = -1000.0
 _QUIET = -2  # Kaldi's level below warnings
 _WORD = re.compile(r"\[unk\]|[^\W_]+(?:-[^\W_]+)*")
 
@@ -185,13 +185,13 @@ class VoskUtterance:
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return how well each wording explains the stretch, relative to the transcript, in nats.
 
-        A wording of which the model knows no word gets `_HOPELESS`; see
+        A wording of which the model knows no word gets `_UNKNOWN_WORDS_LOGPROB`; see
         `VoskEngine.missing_words`.
         """
         reference = self._score(self.transcript.text) or 0.0
         scores = ((wording, self._score(wording)) for wording in wordings)
         return tuple(
-            AcousticScore(wording, _HOPELESS if score is None else score - reference)
+            AcousticScore(wording, _UNKNOWN_WORDS_LOGPROB if score is None else score - reference)
             for wording, score in scores
         )
 

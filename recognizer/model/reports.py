@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from recognizer.model._checks import check_range
 from recognizer.model.outcomes import CallOutcome, NextStep
-from recognizer.model.signals import Segment, ToneEvent
+from recognizer.model.signals import Segment, SoundGap, ToneEvent
 from recognizer.model.text import AcousticScore, PhraseMatch, Transcript
 
-__all__ = ["CallError", "CallReport", "Decision", "Evidence", "Outcome", "SignallingEvidence"]
+__all__ = [
+    "Basis",
+    "CallError",
+    "CallReport",
+    "Decision",
+    "Evidence",
+    "Outcome",
+    "SignallingEvidence",
+    "Veto",
+    "VetoEffect",
+]
+
+Basis: TypeAlias = Literal["announcement", "speech", "signals"]
+"""What an outcome rests on: a learned recording, recognised speech, or tones and silence."""
+
+
+class VetoEffect(enum.StrEnum):
+    """What a veto does; it only ever lowers."""
+
+    NO_MARK = "no_mark"
+    UNDETERMINED = "undetermined"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """A reason that took something away from what was recognised.
+
+    Attributes
+    ----------
+    id : str
+        Lower-case kebab-case Latin.
+    effect : VetoEffect
+    reason : str
+        One English sentence.
+    reason_ru : str
+        The same for operators.
+    """
+
+    id: str
+    effect: VetoEffect
+    reason: str
+    reason_ru: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +62,8 @@ class Evidence:
     """All that was heard in one recording, whatever it led to.
 
     `alternatives` holds the other outcomes considered with their confidence, best first;
-    `notes` says in plain English what a stage refused or could not do.
+    `notes` says in plain English what a stage refused or could not do; `vetoes` lowered the
+    verdict; `gaps` are places where sound was lost; `basis` is what the outcome rests on.
     """
 
     duration_s: float
@@ -30,6 +74,9 @@ class Evidence:
     acoustic_scores: tuple[AcousticScore, ...] = ()
     alternatives: tuple[tuple[CallOutcome, float], ...] = ()
     notes: tuple[str, ...] = ()
+    vetoes: tuple[Veto, ...] = ()
+    gaps: tuple[SoundGap, ...] = ()
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)

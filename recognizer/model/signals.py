@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from recognizer.model._checks import check_interval
 
-__all__ = ["Cadence", "Segment", "SegmentKind", "ToneEvent", "ToneKind", "total_duration_s"]
+__all__ = [
+    "Cadence",
+    "GapKind",
+    "Segment",
+    "SegmentKind",
+    "SoundGap",
+    "ToneEvent",
+    "ToneKind",
+    "total_duration_s",
+]
 
 
 class ToneKind(enum.StrEnum):
@@ -88,6 +97,29 @@ class Segment:
     def duration_s(self) -> float:
         """Seconds."""
         return self.end_s - self.start_s
+
+
+class GapKind(enum.StrEnum):
+    """How sound that was lost on the way shows in the samples."""
+
+    ZEROS = "zeros"
+    REPEATED = "repeated"
+    COMFORT_NOISE = "comfort_noise"
+    FADED = "faded"
+    CUT = "cut"
+    CLIPPED = "clipped"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundGap:
+    """Where the sound is not whole: what was said there cannot be known."""
+
+    kind: GapKind
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        check_interval(f"gap {self.kind}", self.start_s, self.end_s)
 
 
 def total_duration_s(segments: Iterable[Segment], kind: SegmentKind) -> float:

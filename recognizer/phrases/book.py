@@ -127,11 +127,11 @@ class WordLists:
         What machines on the line talk of («абонент», «номер»).
     live : WordSet
         What only a person says («алло», «мне», «муж»).
-    asides : tuple of str
+    parentheticals : tuple of str
         Clauses that may follow any noun and change nothing («на который вы звоните»), normalised.
-    aside_sounds : tuple of str
+    parenthetical_sounds : tuple of str
         The same as they sound.
-    inventions : tuple of str
+    hallucinations : tuple of str
         What recognisers write of what they do not understand («субтитры сделал»), normalised.
     """
 
@@ -139,15 +139,15 @@ class WordLists:
     filler: WordSet
     announcement: WordSet
     live: WordSet
-    asides: tuple[str, ...] = ()
-    inventions: tuple[str, ...] = ()
-    aside_sounds: tuple[str, ...] = field(init=False)
+    parentheticals: tuple[str, ...] = ()
+    hallucinations: tuple[str, ...] = ()
+    parenthetical_sounds: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        sounds = tuple(sound_alike(NormalizedText(aside)) for aside in self.asides)
-        object.__setattr__(self, "aside_sounds", sounds)
+        sounds = tuple(sound_alike(NormalizedText(aside)) for aside in self.parentheticals)
+        object.__setattr__(self, "parenthetical_sounds", sounds)
 
-    def is_invented(self, words: Sequence[str]) -> bool:
+    def is_hallucinated(self, words: Sequence[str]) -> bool:
         """Return whether a transcript, normalised, is what a recogniser made up.
 
         One word is so only if it is all there is: «музыка» may be a person's.
@@ -155,7 +155,7 @@ class WordLists:
         text = " ".join(words)
         return any(
             phrase == text or (" " in phrase and f" {phrase} " in f" {text} ")
-            for phrase in self.inventions
+            for phrase in self.hallucinations
         )
 
     def weight(self, word: str) -> float:
@@ -288,7 +288,7 @@ def _digest(book: PhraseBook) -> str:
         for group in (book.words.filler, book.words.announcement, book.words.live)
     ]
     pairs = sorted((p.text, p.outcome, sorted(p.never)) for p in book.forbidden_pairs)
-    clauses = [sorted(book.words.asides), sorted(book.words.inventions)]
+    clauses = [sorted(book.words.parentheticals), sorted(book.words.hallucinations)]
     content = msgspec.json.encode([phrases, words, others, clauses, pairs])
     return hashlib.sha256(content).hexdigest()[:12]
 
@@ -588,8 +588,8 @@ def _distinct(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
 
 def _read_words(files: Iterable[TomlFile]) -> WordLists:
     deciding: list[DecidingWords] = []
-    asides: list[str] = []
-    inventions: list[str] = []
+    parentheticals: list[str] = []
+    hallucinations: list[str] = []
     groups: dict[str, list[WordSet]] = {"filler": [], "announcement": [], "live": []}
     for file in files:
         found = _convert(file, _WordsFile)
@@ -603,17 +603,17 @@ def _read_words(files: Iterable[TomlFile]) -> WordLists:
         for name, sets in groups.items():
             group: _WordGroup = getattr(found, name)
             sets.append(_word_set(group.words, file.place(name)))
-        asides += _asides(found.aside.phrases, file.place("aside"))
-        inventions += _clauses(found.invented.phrases, file.place("invented"), 1, "words")
+        parentheticals += _parentheticals(found.aside.phrases, file.place("aside"))
+        hallucinations += _clauses(found.invented.phrases, file.place("invented"), 1, "words")
     return WordLists(
         tuple(deciding),
         **{name: _union(sets) for name, sets in groups.items()},
-        asides=tuple(dict.fromkeys(asides)),
-        inventions=tuple(dict.fromkeys(inventions)),
+        parentheticals=tuple(dict.fromkeys(parentheticals)),
+        hallucinations=tuple(dict.fromkeys(hallucinations)),
     )
 
 
-def _asides(phrases: Sequence[str], place: str) -> list[str]:
+def _parentheticals(phrases: Sequence[str], place: str) -> list[str]:
     expected = f"clauses of {_MIN_ASIDE_WORDS} words or more"
     return _clauses(phrases, place, _MIN_ASIDE_WORDS, expected)
 

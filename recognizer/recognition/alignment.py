@@ -22,19 +22,29 @@ from recognizer.model import PhraseMatch
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize_words, sound_alike_word
 
-__all__ = ["REVERSING_WEIGHT", "Alignment", "HeardWords", "ListedWords", "TranscriptWords"]
+__all__ = [
+    "KNOWN_WORD_RATIO",
+    "REVERSING_WEIGHT",
+    "Alignment",
+    "HeardWords",
+    "ListedWords",
+    "TranscriptWords",
+]
+
+KNOWN_WORD_RATIO = 80.0
+"""Similarity from which a word heard counts as one that is listed, 0-100 (RapidFuzz ratio)."""
 
 _FILLER_WEIGHT = 0.3
 _INSERTION_COST = 0.35  # an ordinary word where the wording has none
 _FILLER_COST = 0.05
 _LIVE_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
-_DECIDING_COST = 0.9  # of a deciding word's weight, inside the wording
+_DECIDING_COST = 0.9  # of a keyword's weight, inside the wording
 _NEIGHBOUR_COST = 0.6  # of a reversing word's weight, right beside the wording
 REVERSING_WEIGHT = (
     4.0  # from this weight on («временно», «не», «ваш») a word reverses its neighbour
 )
 _EXPLAINED = 0.5  # similarity from which a word heard is one of the wording's
-_SHORT = 2  # letters; «за», «на» between words are crumbs of their neighbours
+_SHORT = 2  # letters; «за», «на» between words are what is left of the words beside them
 # RapidFuzz ratios of two words that share nothing but letters reach 50; from 95 it is one word.
 _RATIO_NONE, _RATIO_SAME = 50.0, 95.0
 _NEGATION_FACTOR = 0.6  # «доступен» for «недоступен»: alike, and the opposite
@@ -42,7 +52,7 @@ _ANY = 0.05  # similarity below which nothing is alike
 _JOINED = 0.75  # two words stand for one only if together they sound like it
 # «На который вызваните» reaches 95; «с которого вы звоните», our own number, 86 of «которому вы
 # звоните».
-_ASIDE_RATIO = 90.0
+_PARENTHETICAL_RATIO = 90.0
 _DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
@@ -54,50 +64,60 @@ class TranscriptWords:
 
     Attributes
     ----------
-    words : normalised words, without asides.
+    words : normalised words, without parentheticals.
     sounds : as they sound.
     places : for each, the index of the word of the transcript it came from.
-    asides : places of the words of each aside («на который вы звоните»), which no wording has.
+    parentheticals : places of the words of each parenthetical («на который вы звоните»), which no
+    wording has.
     """
 
     words: tuple[str, ...]
     sounds: tuple[str, ...]
     places: tuple[int, ...]
-    asides: tuple[range, ...] = ()
+    parentheticals: tuple[range, ...] = ()
 
     @classmethod
     def of(cls, words: Iterable[str], lists: WordLists | None = None) -> TranscriptWords:
-        """Normalise the words of a transcript, and set apart the asides of `lists` inside it."""
+        """Normalise the words of a transcript; set apart what `lists` has as parenthetical."""
         pairs = normalize_words(words)
         sounds = [sound_alike_word(word) for word, _ in pairs]
         spoken = [word for word, _ in pairs]
         left_out = [] if lists is None else list(_asides_in(spoken, sounds, lists))
-        kept = [i for i in range(len(pairs)) if not any(i in aside for aside in left_out)]
+        kept = [
+            i
+            for i in range(len(pairs))
+            if not any(i in parenthetical for parenthetical in left_out)
+        ]
         places = [place for _, place in pairs]
         return cls(
             tuple(pairs[i][0] for i in kept),
             tuple(sounds[i] for i in kept),
             tuple(places[i] for i in kept),
-            tuple(range(places[aside.start], places[aside.stop]) for aside in left_out),
+            tuple(
+                range(places[parenthetical.start], places[parenthetical.stop])
+                for parenthetical in left_out
+            ),
         )
 
-    def n_aside(self, match: PhraseMatch) -> int:
-        """Return how many words of asides were heard inside a match."""
-        return sum(len(aside) for aside in self._asides_inside(match))
+    def n_parenthetical(self, match: PhraseMatch) -> int:
+        """Return how many words of parentheticals were heard inside a match."""
+        return sum(len(parenthetical) for parenthetical in self._asides_inside(match))
 
-    def with_asides(self, text: str, match: PhraseMatch, transcript: Sequence[str]) -> str:
-        """Return a wording with the asides heard in its place, each after the noun it followed."""
+    def with_parentheticals(self, text: str, match: PhraseMatch, transcript: Sequence[str]) -> str:
+        """Return a wording with the parentheticals heard in it, each after the noun it followed."""
         words = text.split()
-        for aside in self._asides_inside(match):
-            spoken = transcript[aside.start - 1]
+        for parenthetical in self._asides_inside(match):
+            spoken = transcript[parenthetical.start - 1]
             noun = _sound_of(spoken)
             near = max(range(len(words)), key=lambda i: similarity.ratio(_sound_of(words[i]), noun))
             words[near] = words[near].rstrip(",") + ("," if spoken.endswith(",") else "")
-            words[near + 1 : near + 1] = transcript[aside.start : aside.stop]
+            words[near + 1 : near + 1] = transcript[parenthetical.start : parenthetical.stop]
         return " ".join(words)
 
     def _asides_inside(self, match: PhraseMatch) -> list[range]:
-        return [a for a in self.asides if match.first_word < a.start and a.stop < match.end_word]
+        return [
+            a for a in self.parentheticals if match.first_word < a.start and a.stop < match.end_word
+        ]
 
     def beside(self, match: PhraseMatch) -> list[str]:
         """Return the words heard outside a match."""
@@ -117,24 +137,29 @@ def _sound_of(text: str) -> str:
 
 
 def _asides_in(words: Sequence[str], sounds: Sequence[str], lists: WordLists) -> Iterator[range]:
-    """Yield where asides are, by their sound; each between two other words.
+    """Yield where parentheticals are, by their sound; each between two other words.
 
-    Two words of an aside may have been written as one, but no word more is taken for it, and none
-    that decides: it must never hide a «временно».
+    Two words of an parenthetical may have been written as one, but no word more is taken for it,
+    and none that decides: it must never hide a «временно».
     """
     decides = [lists.weight(word) > 1.0 for word in words]
     first = 1
     while first < len(sounds) - 1:
         best_ratio, n_words = max(
             (
-                (similarity.ratio("".join(sounds[first : first + n]), aside.replace(" ", "")), n)
-                for aside in lists.aside_sounds
-                for n in (aside.count(" "), aside.count(" ") + 1)
+                (
+                    similarity.ratio(
+                        "".join(sounds[first : first + n]), parenthetical.replace(" ", "")
+                    ),
+                    n,
+                )
+                for parenthetical in lists.parenthetical_sounds
+                for n in (parenthetical.count(" "), parenthetical.count(" ") + 1)
                 if first + n < len(sounds) and not any(decides[first : first + n])
             ),
             default=(0.0, 1),
         )
-        if best_ratio >= _ASIDE_RATIO:
+        if best_ratio >= _PARENTHETICAL_RATIO:
             yield range(first, first + n_words)
             first += n_words
         else:
@@ -192,16 +217,16 @@ class ListedWords:
             least=_JOINED,
         )
         deciding = [i for i, weight in enumerate(decides) if weight > 1.0]
-        self._deciding_sounds = [sounds[i] for i in deciding]
+        self._keyword_sounds = [sounds[i] for i in deciding]
         self._deciding_weights = [decides[i] for i in deciding]
 
     def deciding_weight(self, word: str, sound: str) -> float:
         """Return the weight of a word heard, 1 where it decides nothing.
 
-        A garbled deciding word counts as the one it sounds like.
+        A misrecognized keyword counts as the one it sounds like.
         """
         weight = self.lists.weight(word)
-        near = similarity.nearest(sound, self._deciding_sounds, score_cutoff=_DECIDING_RATIO)
+        near = similarity.nearest(sound, self._keyword_sounds, score_cutoff=_DECIDING_RATIO)
         return max(weight, self._deciding_weights[near[0].place]) if near else weight
 
 
@@ -253,7 +278,7 @@ class HeardWords:
         self.before = [0.0, *beside]
         self.after = [*beside, 0.0]
         self.may_stand = [word in lists.filler or len(word) <= _SHORT for word in heard.words]
-        # What a deciding word heard is taken for, and is not, costs as if it had been left over:
+        # What a keyword heard is taken for, and is not, costs as if it had been left over:
         # «ваш» must not pass for «наш».
         missed = [w * _DECIDING_COST if w > 1.0 else 0.0 for w in weights]
         self.alike: dict[int, Gains] = {}

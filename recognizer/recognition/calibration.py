@@ -1,6 +1,6 @@
 """Turn what was measured of a wording into the probability that it was spoken.
 
-A logistic model (Platt scaling over several figures). Its coefficients lie in
+A logistic model (Platt scaling over several features). Its coefficients lie in
 data/calibration.toml and are fitted on one half of the benchmark and judged on the other; see
 benchmarks/README.md.
 """
@@ -15,9 +15,9 @@ import msgspec
 from recognizer.base.data_files import data_folder, read_toml
 from recognizer.base.errors import DataFileError
 
-__all__ = ["Calibration", "Coefficients", "Figures", "limited", "load_calibration"]
+__all__ = ["Calibration", "Coefficients", "Features", "clipped", "load_calibration"]
 
-# Figures beyond these say no more.
+# Features beyond these say no more.
 _MAX_LENGTH = 20  # letters: so many do not agree by chance
 _MAX_MARGIN_NATS = 20.0
 _MAX_GAP_NATS = 4.0  # per token
@@ -25,24 +25,25 @@ _MIN_HEARD_LOGPROB = -1.5  # hardly any call of `fit` was heard less clearly
 _MIN_WORST_WORD_NATS = -20.0
 
 
-class Figures(msgspec.Struct, frozen=True):
+class Features(msgspec.Struct, frozen=True):
     """What is known of one candidate wording.
 
     Attributes
     ----------
     score : 0-100, how well the text matches, word by word.
     letters : 0-100, how much of the wording is among the letters that were heard; 0 without sound.
-    length : letters of the wording: a short one is like what was garbled by chance; 0 without
+    length : letters of the wording: a short one is like what was misrecognized by chance; 0 without
         sound.
     share : 0-1, the wording's letters as a share of all that were heard: how much of what was said
         it explains; 0 without sound.
     gap : nats a token by which the listed wording, put in place, explains the sound better than
         the best hypothesis; <= 0 as a rule; 0 without sound.
     margin : nats ahead of the best other outcome; 0 without sound.
-    heard_logprob : natural logarithm, mean over the tokens of the best hypothesis; 0 without sound.
+    baseline_logprob : natural logarithm, mean over the tokens of the best hypothesis; 0 without
+    sound.
         The clearer the speech was, the more a gap says.
     worst_word_logprob : natural logarithm of the wording's least probable word; 0 without sound.
-    n_live_words : words outside the wording that only a person says.
+    n_person_words : words outside the wording that only a person says.
     unknown_share : 0-1, share of the words outside the wording that no announcement uses.
     """
 
@@ -52,14 +53,14 @@ class Figures(msgspec.Struct, frozen=True):
     share: float = 0.0
     gap: float = 0.0
     margin: float = 0.0
-    heard_logprob: float = 0.0
+    baseline_logprob: float = 0.0
     worst_word_logprob: float = 0.0
-    n_live_words: int = 0
+    n_person_words: int = 0
     unknown_share: float = 0.0
 
 
 class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One logistic model; the names are those of `Figures`."""
+    """One logistic model; the names are those of `Features`."""
 
     intercept: float
     score: float
@@ -68,32 +69,32 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: float
     gap: float
     margin: float
-    heard_logprob: float
+    baseline_logprob: float
     worst_word_logprob: float
-    n_live_words: float
+    n_person_words: float
     unknown_share: float
 
-    def probability(self, figures: Figures) -> float:
+    def probability(self, features: Features) -> float:
         """Return the probability, 0-1, that the wording was spoken."""
         total = self.intercept + sum(
-            getattr(self, name) * value for name, value in limited(figures).items()
+            getattr(self, name) * value for name, value in clipped(features).items()
         )
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(total, 60.0))))
 
 
-def limited(figures: Figures) -> dict[str, float]:
+def clipped(features: Features) -> dict[str, float]:
     """Return the figures by name, each kept within the range in which it still says something."""
     return {
-        "score": figures.score,
-        "letters": figures.letters,
-        "length": float(min(figures.length, _MAX_LENGTH)),
-        "share": figures.share,
-        "gap": max(-_MAX_GAP_NATS, min(figures.gap, _MAX_GAP_NATS)),
-        "margin": max(-_MAX_MARGIN_NATS, min(figures.margin, _MAX_MARGIN_NATS)),
-        "heard_logprob": max(_MIN_HEARD_LOGPROB, figures.heard_logprob),
-        "worst_word_logprob": max(_MIN_WORST_WORD_NATS, figures.worst_word_logprob),
-        "n_live_words": float(figures.n_live_words),
-        "unknown_share": figures.unknown_share,
+        "score": features.score,
+        "letters": features.letters,
+        "length": float(min(features.length, _MAX_LENGTH)),
+        "share": features.share,
+        "gap": max(-_MAX_GAP_NATS, min(features.gap, _MAX_GAP_NATS)),
+        "margin": max(-_MAX_MARGIN_NATS, min(features.margin, _MAX_MARGIN_NATS)),
+        "baseline_logprob": max(_MIN_HEARD_LOGPROB, features.baseline_logprob),
+        "worst_word_logprob": max(_MIN_WORST_WORD_NATS, features.worst_word_logprob),
+        "n_person_words": float(features.n_person_words),
+        "unknown_share": features.unknown_share,
     }
 
 
@@ -103,9 +104,10 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     mark_cutoff : probability from which the mark may be set.
-    mark_min_letters : 0-100, likeness of the letters (`Figures.letters`) below which it never is.
+    mark_min_letters : 0-100, likeness of the letters (`Features.letters`) below which it never is.
     announcement_cutoff : probability from which any other announcement is reported.
-    min_heard_logprob : `Figures.heard_logprob` below which speech counts as not understood; only
+    min_heard_logprob : `Features.baseline_logprob` below which speech counts as not understood;
+    only
         where sound is weighed.
     unclear_probability : what the probability of speech that was not understood is at most.
     """
@@ -127,21 +129,21 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
 
-    def probability(self, figures: Figures, engine: str) -> float:
+    def probability(self, features: Features, engine: str) -> float:
         """Return the probability, 0-1, that the wording was spoken.
 
         The model says nothing of what was not among the calls it was fitted on: noise that the
         recogniser made words of fits any wording no worse than those words.
         """
-        fitted = self.of_engine(engine).probability(figures)
-        is_clear = figures.heard_logprob >= self.min_heard_logprob
+        fitted = self.of_engine(engine).probability(features)
+        is_clear = features.baseline_logprob >= self.min_heard_logprob
         if is_clear or not self.weighs_sound(engine):
             return fitted
         return min(fitted, self.unclear_probability)
 
-    def may_mark(self, figures: Figures) -> bool:
+    def may_mark(self, features: Features) -> bool:
         """Return whether the letters are as like as those of any right mark that was fitted."""
-        return figures.letters >= self.mark_min_letters
+        return features.letters >= self.mark_min_letters
 
 
 def load_calibration(path: Path | None = None) -> Calibration:

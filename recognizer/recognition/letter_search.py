@@ -1,4 +1,4 @@
-"""Find the listed wordings that a garbled hypothesis sounds like, letter by letter.
+"""Find the listed wordings that a misrecognized hypothesis sounds like, letter by letter.
 
 Where a recogniser understood little, words are glued and split anew («номернице счастливой» for
 «номер не существует»), so comparing word with word finds nothing. The letters as they sound,
@@ -21,9 +21,11 @@ from recognizer.recognition.matching import Matcher
 __all__ = ["LettersCompared", "NearestWordings", "compare_letters", "letters_ratio"]
 
 _CHANCE = 55.0  # partial ratio that unrelated Russian letters reach
-_MIN_LETTERS = 12  # anything shorter is found in whatever was garbled
+_MIN_LETTERS = 12  # anything shorter is found in whatever was misrecognized
 _MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no likeness
-_HOPELESS = 0.3  # share of the best one's evidence below which a wording is not worth comparing
+_MIN_SHARE_OF_BEST = (
+    0.3  # share of the best one's evidence below which a wording is not worth comparing
+)
 _N_OUTCOMES = 4
 _N_IN_DETAIL = 2  # of them with two wordings
 _COVERS = 0.85  # of the letters heard: a wording this long stands for all of them
@@ -77,7 +79,7 @@ class NearestWordings:
             (ratio - _CHANCE) * min(len(listed), n_letters)
             for ratio, listed in zip(ratios, self._letters, strict=True)
         ]
-        least = max(_MIN_EVIDENCE, _HOPELESS * max(evidence))
+        least = max(_MIN_EVIDENCE, _MIN_SHARE_OF_BEST * max(evidence))
         near_enough = [row for row, value in enumerate(evidence) if value >= least]
         by_outcome: dict[CallOutcome, list[int]] = {}
         for row in sorted(near_enough, key=lambda row: -evidence[row]):

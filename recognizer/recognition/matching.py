@@ -1,7 +1,7 @@
 """Find listed phrases in a transcript, however the recogniser spelt them.
 
-Every phrase is aligned with the best stretch of the transcript (see `alignment`); here the places
-found are ranked and cut off.
+Every phrase is aligned with the best run of words of the transcript (see `alignment`); here the
+places found are ranked and cut off.
 
 Conventions
 -----------

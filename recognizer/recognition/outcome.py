@@ -38,7 +38,7 @@ def decide_call(
     segments: Sequence[Segment],
     verdicts: Sequence[SpokenVerdict],
 ) -> tuple[Outcome, SpokenVerdict | None]:
-    """Return the outcome of the call, and the stretch of speech that decided it, if one did."""
+    """Return the outcome of the call, and the utterance that decided it, if one did."""
     people = [v for v in verdicts if v.outcome is CallOutcome.LIVE_PERSON]
     if people:
         return _spoken(max(people, key=lambda v: v.confidence))

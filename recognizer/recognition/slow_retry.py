@@ -1,7 +1,7 @@
 """What was not understood is heard once more, slower, and believed where it bears the first out.
 
 Part of what a recogniser garbles comes out right when the same sound is played a little slower and
-lower, as a tape is; benchmarks/README.md has the figures, and why the second hearing alone is not
+lower, as a tape is; benchmarks/README.md has the figures, and why the slow retry alone is not
 believed.
 """
 
@@ -10,51 +10,51 @@ from __future__ import annotations
 from dataclasses import replace
 
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.recognition.verification import Hearing
+from recognizer.recognition.verification import VerifiedTranscript
 
-__all__ = ["SLOWER", "bears_out", "in_real_time"]
+__all__ = ["SLOWER", "confirms", "rescale_times"]
 
 SLOWER = 1.07
-"""How much longer the second hearing is."""
+"""How much longer the slow retry is."""
 # Natural logarithm, mean over the tokens; from here on a transcript is taken for plainly heard, as
 # in verification.
 _CLEAR_MEAN_LOGPROB = -0.5
 
 
-def bears_out(again: CallOutcome, first: Hearing, *, has_more: bool = False) -> bool:
-    """Return whether a second hearing says what the first one held likeliest, only surer.
+def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = False) -> bool:
+    """Return whether a slow retry says what the first one held likeliest, only surer.
 
     The same outcome, or for a mark another one of the same list. So a person is never found by
-    this: garbled speech is full of words that no announcement uses.
+    this: misrecognized speech is full of words that no announcement uses.
 
     Parameters
     ----------
     again : CallOutcome
-        What the second hearing says.
-    first : Hearing
+        What the slow retry says.
+    first : VerifiedTranscript
     has_more : bool
-        The first hearing had words beside the wording that no carrier uses. Where they were clear,
-        they may be a person's, and no second hearing that missed them sets the mark.
+        The first verified had words beside the wording that no carrier uses. Where they were clear,
+        they may be a person's, and no slow retry that missed them sets the mark.
     """
     if again is CallOutcome.UNDETERMINED or not first.candidates:
         return False
     nearest = first.candidates[0].outcome
     if phrase_list_of(again) is PhraseListName.INVALID_NUMBER:
-        was_clear = first.heard.mean_logprob >= _CLEAR_MEAN_LOGPROB
+        was_clear = first.baseline_score.mean_logprob >= _CLEAR_MEAN_LOGPROB
         is_mark = phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
         return is_mark and not (has_more and was_clear)
     return nearest is again
 
 
-def in_real_time(hearing: Hearing, start_s: float, times: float) -> Hearing:
-    """Tell of a stretch that was played slower when its words were spoken.
+def rescale_times(verified: VerifiedTranscript, start_s: float, times: float) -> VerifiedTranscript:
+    """Tell of an utterance that was played slower when its words were spoken.
 
     Parameters
     ----------
-    hearing : Hearing
-        Of the slowed stretch.
+    verified : VerifiedTranscript
+        Of the slowed utterance.
     start_s : float
-        Where the stretch begins in the recording.
+        Where the utterance begins in the recording.
     times : float
         How much longer it was made.
     """
@@ -64,6 +64,6 @@ def in_real_time(hearing: Hearing, start_s: float, times: float) -> Hearing:
             start_s=round(start_s + (word.start_s - start_s) / times, 2),
             end_s=round(start_s + (word.end_s - start_s) / times, 2),
         )
-        for word in hearing.transcript.words
+        for word in verified.transcript.words
     )
-    return replace(hearing, transcript=replace(hearing.transcript, words=words))
+    return replace(verified, transcript=replace(verified.transcript, words=words))

@@ -1,9 +1,9 @@
-"""Judge one stretch of speech, or one transcript: an announcement, a person, or not understood.
+"""Judge one utterance, or one transcript: an announcement, a person, or not understood.
 
-`SpeechJudge` weighs the wordings that were compared with the sound (`verification`) or found in a
-bare transcript (`matching`) by the calibration, and looks at what stands beside them: a person's
-words, a denial, what no carrier says. What would mark the contact has to pass more of these than a
-retry. `outcome.decide_call` puts the verdicts of a recording together.
+`UtteranceClassifier` weighs the wordings that were compared with the sound (`verification`) or
+found in a bare transcript (`matching`) by the calibration, and looks at what stands beside them: a
+person's words, a denial, what no carrier says. What would mark the contact has to pass more of
+these than a retry. `outcome.decide_call` puts the verdicts of a recording together.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from recognizer.model import (
     Transcript,
     phrase_list_of,
 )
-from recognizer.recognition.alignment import TranscriptWords
-from recognizer.recognition.calibration import Calibration, Figures
+from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
+from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.matching import Matcher, cutoff_of
 
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
-    from recognizer.recognition.verification import Candidate, Hearing
+    from recognizer.recognition.verification import Candidate, VerifiedTranscript
 
-__all__ = ["GREETS_AS_A_PERSON", "PRECEDENCE", "SpeechJudge", "SpokenVerdict"]
+__all__ = ["GREETS_AS_A_PERSON", "PRECEDENCE", "SpokenVerdict", "UtteranceClassifier"]
 
-_KNOWN_WORD_RATIO = 80.0
 # Which announcement decides where several are heard; earlier wins.
 PRECEDENCE = (
     CallOutcome.CALLER_RESTRICTED,
@@ -69,8 +68,8 @@ _PERSON_WORDS_OF_MARK = 1
 _NOT = "не"
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
 _MANY_UNKNOWN = 2  # so many words beside it that no carrier uses may be a person's
-# So many words, each as probable as this, are a person's: what is garbled is less probable. On
-# `fit` that takes one right retry in 560, and one person in ten that had been given a status.
+# So many words, each as probable as this, are a person's: what is misrecognized is less probable.
+# On `fit` that takes one right retry in 560, and one person in ten that had been given a status.
 _MANY_CLEAR = 3
 _CLEAR_WORD = 0.7
 _NOT_ALONE = 0.4  # at most so sure beside them: never enough for a status
@@ -85,7 +84,7 @@ _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a pe
 
 @dataclass(frozen=True, slots=True)
 class SpokenVerdict:
-    """What one stretch of speech, or one transcript, says.
+    """What one utterance, or one transcript, says.
 
     Attributes
     ----------
@@ -99,7 +98,7 @@ class SpokenVerdict:
     alternatives : tuple of (CallOutcome, float)
         Other outcomes considered, with probabilities.
     reason : str
-    figures : Figures or None
+    features : Features or None
         What the confidence was made of.
     is_foreign : bool
         Another language was spoken: it speaks neither for nor against what the rest says.
@@ -113,13 +112,13 @@ class SpokenVerdict:
     transcript: Transcript | None
     alternatives: tuple[tuple[CallOutcome, float], ...] = ()
     reason: str = ""
-    figures: Figures | None = None
+    features: Features | None = None
     is_foreign: bool = False
     has_more: bool = False
 
 
-class SpeechJudge:
-    """Judges stretches of speech by the phrase lists and the calibration."""
+class UtteranceClassifier:
+    """Judges utterances by the phrase lists and the calibration."""
 
     def __init__(self, matcher: Matcher, calibration: Calibration) -> None:
         self._matcher = matcher
@@ -137,23 +136,23 @@ class SpeechJudge:
         best = _deciding(_separate(matches))
         if best is None:
             return self._without_announcement(heard, live, confident=True)
-        figures = self._figures(heard, best)
-        probability = self._calibration.text.probability(figures)
+        features = self._features(heard, best)
+        probability = self._calibration.text.probability(features)
         marks = phrase_list_of(best.outcome) is PhraseListName.INVALID_NUMBER
         if self._has_hole(heard, best) or (marks and self._is_strange(heard, best)):
             probability = min(probability, _WITH_A_HOLE)
-        return self._accept(best, probability, figures, live=live, alternatives=())
+        return self._accept(best, probability, features, live=live, alternatives=())
 
-    def judge(self, hearing: Hearing) -> SpokenVerdict:
-        """Judge a stretch of speech whose wordings were compared with the sound."""
-        transcript = hearing.transcript
+    def judge(self, verified: VerifiedTranscript) -> SpokenVerdict:
+        """Judge an utterance whose wordings were compared with the sound."""
+        transcript = verified.transcript
         heard = self._matcher.heard(w.text for w in transcript.words)
         live = _live_match(self._matcher.find(heard))
-        considered = self.consider(hearing)
+        considered = self.consider(verified)
         if considered is None:
             return self._unlisted(transcript, heard, live)
-        match, figures = considered
-        probability = self._calibration.probability(figures, transcript.engine)
+        match, features = considered
+        probability = self._calibration.probability(features, transcript.engine)
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live)
         unknown = self._unknown_beside(heard, match)
@@ -161,7 +160,7 @@ class SpeechJudge:
         rests_on_text = not self._calibration.weighs_sound(transcript.engine)
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
         is_strange = marks and (
-            has_more or not self._calibration.may_mark(figures) or self._is_strange(heard, match)
+            has_more or not self._calibration.may_mark(features) or self._is_strange(heard, match)
         )
         if is_strange or (rests_on_text and self._has_hole(heard, match)):
             probability = min(probability, _WITH_A_HOLE)
@@ -172,51 +171,55 @@ class SpeechJudge:
         if match.outcome in _CARRIERS and n_clear >= _MANY_CLEAR:
             probability = min(probability, _NOT_ALONE)
         verdict = self._accept(
-            match, probability, figures, live=live, alternatives=_alternatives(hearing, match)
+            match, probability, features, live=live, alternatives=_alternatives(verified, match)
         )
         return replace(_with_transcript(verdict, transcript), has_more=has_more)
 
     def consider(
-        self, hearing: Hearing, *, barred: Collection[CallOutcome] = ()
-    ) -> tuple[PhraseMatch, Figures] | None:
-        """Return the wording that decides a stretch, and its figures.
+        self, verified: VerifiedTranscript, *, barred: Collection[CallOutcome] = ()
+    ) -> tuple[PhraseMatch, Features] | None:
+        """Return the wording that decides an utterance, and its features.
 
         None if nothing listed is near what was heard.
 
         Parameters
         ----------
-        hearing : Hearing
+        verified : VerifiedTranscript
         barred : collection of CallOutcome
             Outcomes to leave out, as if their wordings were not listed; for calibration.
         """
-        candidates = [c for c in hearing.candidates if c.outcome not in barred]
+        candidates = [c for c in verified.candidates if c.outcome not in barred]
         if not candidates:
             return None
-        heard = self._matcher.heard(w.text for w in hearing.transcript.words)
+        heard = self._matcher.heard(w.text for w in verified.transcript.words)
         plain = [m for m in self._matcher.find(heard, floor=_AS_HEARD) if m.outcome not in barred]
         deciding = _deciding(_separate(plain, _longest(candidates)))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
-        others = [c.told_logprob for c in candidates if c.outcome is not chosen.outcome]
+        others = [c.penalized_logprob for c in candidates if c.outcome is not chosen.outcome]
         stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
-        told, end = hearing.heard, deciding.end_word
-        if chosen.match is deciding and _is_better(chosen, hearing, stands_as_heard):
+        told, end = verified.baseline_score, deciding.end_word
+        if chosen.match is deciding and _is_better(chosen, verified, stands_as_heard):
             told = chosen.score
-            end = deciding.first_word + len(deciding.phrase.text.split()) + heard.n_aside(deciding)
-        text = self._figures(heard, deciding)
+            end = (
+                deciding.first_word
+                + len(deciding.phrase.text.split())
+                + heard.n_parenthetical(deciding)
+            )
+        text = self._features(heard, deciding)
         alike = compare_letters(deciding.phrase.text, heard)
-        lead = told.total_logprob - hearing.heard.total_logprob
-        return deciding, Figures(
+        lead = told.total_logprob - verified.baseline_score.total_logprob
+        return deciding, Features(
             score=text.score,
             letters=alike.ratio,
             length=alike.length,
             share=alike.share,
             gap=lead / max(1, len(told.token_logprobs)),
-            margin=chosen.told_logprob - max(others) if others else math.inf,
-            heard_logprob=hearing.heard.mean_logprob,
+            margin=chosen.penalized_logprob - max(others) if others else math.inf,
+            baseline_logprob=verified.baseline_score.mean_logprob,
             worst_word_logprob=min(told.word_logprobs[deciding.first_word : end], default=0.0),
-            n_live_words=text.n_live_words,
+            n_person_words=text.n_person_words,
             unknown_share=text.unknown_share,
         )
 
@@ -229,12 +232,12 @@ class SpeechJudge:
 
     # ---- the parts of a judgement ---------------------------------------------------------
 
-    def _figures(self, heard: TranscriptWords, match: PhraseMatch) -> Figures:
+    def _features(self, heard: TranscriptWords, match: PhraseMatch) -> Features:
         outside = heard.beside(match)
         is_machine = match.outcome in _MACHINES
-        return Figures(
+        return Features(
             score=match.score,
-            n_live_words=0 if is_machine else sum(w in self._lists.live for w in outside),
+            n_person_words=0 if is_machine else sum(w in self._lists.live for w in outside),
             unknown_share=0.0 if is_machine else self._unknown_share(outside),
         )
 
@@ -249,7 +252,7 @@ class SpeechJudge:
             for word in words
             if word not in self._lists.filler
             and word not in self._lists.announcement
-            and similarity.best_ratio(word, vocabulary) < _KNOWN_WORD_RATIO
+            and similarity.best_ratio(word, vocabulary) < KNOWN_WORD_RATIO
         ]
 
     def _unknown_beside(self, heard: TranscriptWords, match: PhraseMatch) -> list[str]:
@@ -266,7 +269,7 @@ class SpeechJudge:
         «Неправильно набран номер, это не автосервис» is a person.
         """
         return any(
-            word == _NOT and similarity.best_ratio(after, self._denied) < _KNOWN_WORD_RATIO
+            word == _NOT and similarity.best_ratio(after, self._denied) < KNOWN_WORD_RATIO
             for word, after in pairwise(_russian(heard.beside(match)))
         )
 
@@ -310,7 +313,7 @@ class SpeechJudge:
             return SpokenVerdict(
                 CallOutcome.UNDETERMINED, 0.5, None, None, reason="speech that was not understood"
             )
-        if self._lists.is_invented(heard.words):
+        if self._lists.is_hallucinated(heard.words):
             return SpokenVerdict(
                 CallOutcome.UNDETERMINED, 0.5, None, None, reason="words that recognisers make up"
             )
@@ -340,7 +343,7 @@ class SpeechJudge:
         self,
         match: PhraseMatch,
         probability: float,
-        figures: Figures,
+        features: Features,
         *,
         live: PhraseMatch | None,
         alternatives: tuple[tuple[CallOutcome, float], ...],
@@ -353,14 +356,14 @@ class SpeechJudge:
                 None,
                 alternatives=((match.outcome, round(probability, 4)), *alternatives),
                 reason=f"a person speaks: «{live.phrase.text}»",
-                figures=figures,
+                features=features,
             )
         marks = phrase_list_of(match.outcome) is PhraseListName.INVALID_NUMBER
         calibration = self._calibration
         cutoff = calibration.mark_cutoff if marks else calibration.announcement_cutoff
-        is_person = figures.n_live_words >= (_PERSON_WORDS_OF_MARK if marks else _PERSON_WORDS)
+        is_person = features.n_person_words >= (_PERSON_WORDS_OF_MARK if marks else _PERSON_WORDS)
         if probability < cutoff or is_person:
-            if figures.n_live_words:
+            if features.n_person_words:
                 return SpokenVerdict(
                     CallOutcome.LIVE_PERSON,
                     0.6,
@@ -368,7 +371,7 @@ class SpeechJudge:
                     None,
                     alternatives=((match.outcome, round(probability, 4)), *alternatives),
                     reason=f"«{match.phrase.text}» among words only a person says",
-                    figures=figures,
+                    features=features,
                 )
             return SpokenVerdict(
                 CallOutcome.UNDETERMINED,
@@ -377,7 +380,7 @@ class SpeechJudge:
                 None,
                 alternatives=((match.outcome, round(probability, 4)), *alternatives),
                 reason=f"«{match.phrase.text}» is too uncertain ({probability:.2f} < {cutoff:.2f})",
-                figures=figures,
+                features=features,
             )
         return SpokenVerdict(
             match.outcome,
@@ -386,24 +389,24 @@ class SpeechJudge:
             None,
             alternatives=alternatives,
             reason=f"«{match.phrase.text}»",
-            figures=figures,
+            features=features,
         )
 
 
-def _is_better(chosen: Candidate, hearing: Hearing, stands_as_heard: bool) -> bool:
+def _is_better(chosen: Candidate, verified: VerifiedTranscript, stands_as_heard: bool) -> bool:
     """Return whether the listed wording is to be scored, not what was heard in its place.
 
     A wording that was heard, but is not listed letter by letter, stands as it was heard.
     """
-    explains_more = chosen.score.total_logprob > hearing.heard.total_logprob
+    explains_more = chosen.score.total_logprob > verified.baseline_score.total_logprob
     return explains_more or not stands_as_heard
 
 
 def _longest(candidates: Sequence[Candidate]) -> PhraseMatch:
     """Return the match that explains the sound best, or one whose wording begins with it.
 
-    Words garbled after a counter-phrase never explain the sound worse than the advice that only an
-    announcement goes on with: «вы неправильно набрали номер, проверьте номер …».
+    Words misrecognized after a counter-phrase never explain the sound worse than the advice that
+    only an announcement goes on with: «вы неправильно набрали номер, проверьте номер …».
     """
     best = candidates[0].match
     if best.outcome in PRECEDENCE:
@@ -460,10 +463,12 @@ def _deciding(matches: Iterable[PhraseMatch]) -> PhraseMatch | None:
     return min(ranked, key=lambda m: PRECEDENCE.index(m.outcome), default=None)
 
 
-def _alternatives(hearing: Hearing, match: PhraseMatch) -> tuple[tuple[CallOutcome, float], ...]:
+def _alternatives(
+    verified: VerifiedTranscript, match: PhraseMatch
+) -> tuple[tuple[CallOutcome, float], ...]:
     """Return the other candidates' share of the probability, from their totals."""
-    top = hearing.candidates[0].score.total_logprob
-    weights = {c.outcome: math.exp(c.score.total_logprob - top) for c in hearing.candidates}
+    top = verified.candidates[0].score.total_logprob
+    weights = {c.outcome: math.exp(c.score.total_logprob - top) for c in verified.candidates}
     total = sum(weights.values())
     return tuple(
         (outcome, round(weight / total, 4))

@@ -1,6 +1,7 @@
 """Hold what a transcript seems to say against the sound itself.
 
-A transcript of telephone speech is often garbled, and its garbles cross the border that matters:
+A transcript of telephone speech is often misrecognized, and such errors cross the border that
+matters:
 «временно заблокирован» comes out as «заблокирован». So whatever resembles a listed wording, word by
 word or letter by letter, is compared with its rivals *in place*: the words of the transcript are
 replaced by each wording and every version is scored whole against the same encoded sound. Totals
@@ -25,19 +26,20 @@ from recognizer.base import similarity
 from recognizer.engines.base import Utterance
 from recognizer.model import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
 from recognizer.phrases.normalization import normalize, sound_alike_word
-from recognizer.recognition.alignment import TranscriptWords
+from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
 from recognizer.recognition.matching import Matcher, floor_of
 
-__all__ = ["Candidate", "Hearing", "Verifier"]
+__all__ = ["Candidate", "VerifiedTranscript", "Verifier"]
 
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
-_HOPELESS = 30.0  # so far behind the best match of a hypothesis another is not worth comparing
+_MAX_BEHIND_SCORE = (
+    30.0  # further behind the best match of a hypothesis another is not worth comparing
+)
 _N_OUTCOMES = 3  # outcomes found word by word that are compared
-_KNOWN_WORD_RATIO = 80.0
-# What a word costs that no announcement has: a version that leaves garbled words beside its wording
-# fits the sound by them, for the decoder chose them freely. On the `fit` calls the right outcome
-# comes first most often from 4 nats on.
+# What a word costs that no announcement has: a version that leaves misrecognized words beside its
+# wording fits the sound by them, for the decoder chose them freely. On the `fit` calls the right
+# outcome comes first most often from 4 nats on.
 _UNEXPLAINED_NATS = 4.0
 _N_COMPLETED = 3  # versions in front that are looked at for more being said
 # Where all three hold, letters are not looked at.
@@ -70,27 +72,27 @@ class Candidate:
         return self.match.outcome
 
     @property
-    def told_logprob(self) -> float:
+    def penalized_logprob(self) -> float:
         """Log-probability of the whole version, unexplained words paid for; ranks candidates."""
         return self.score.total_logprob - _UNEXPLAINED_NATS * self.n_unexplained
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """One stretch of speech, recognised and verified.
+class VerifiedTranscript:
+    """One utterance, recognised and verified.
 
     Attributes
     ----------
     transcript : Transcript
         What was heard.
-    heard : AcousticScore
+    baseline_score : AcousticScore
         Of the transcript as it stands: the garbage model.
     candidates : tuple of Candidate
         The best version of every outcome compared, best first; empty if nothing listed is near.
     """
 
     transcript: Transcript
-    heard: AcousticScore
+    baseline_score: AcousticScore
     candidates: tuple[Candidate, ...] = ()
 
     @property
@@ -99,7 +101,7 @@ class Hearing:
         if len(self.candidates) < 2:
             return math.inf
         first, second = self.candidates[:2]
-        return first.told_logprob - second.told_logprob
+        return first.penalized_logprob - second.penalized_logprob
 
 
 class Verifier:
@@ -124,27 +126,27 @@ class Verifier:
         self._partners = _partners(matcher)
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
 
-    def hear(self, utterance: Utterance) -> Hearing:
-        """Recognise one stretch of speech and compare what it seems to say with its rivals.
+    def hear(self, utterance: Utterance) -> VerifiedTranscript:
+        """Recognise one utterance and compare what it seems to say with its rivals.
 
         Wordings whose letters were heard are compared only where the words leave a doubt.
         """
         transcript = utterance.transcript
         if not transcript.text:
-            return Hearing(transcript, AcousticScore("", -math.inf))
+            return VerifiedTranscript(transcript, AcousticScore("", -math.inf))
         heard = utterance.score([transcript.text])[0]
         words = self._matcher.heard(w.text for w in transcript.words)
         candidates = self._scored(utterance, words, self._by_words(words))
-        hearing = Hearing(transcript, heard, _best_of_each(candidates))
-        if _is_plain(hearing):
-            return hearing
+        verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
+        if _is_plain(verified):
+            return verified
         candidates += self._scored(utterance, words, self._nearest.find(words))
         if candidates:
-            best = max(candidates, key=lambda c: c.told_logprob)
+            best = max(candidates, key=lambda c: c.penalized_logprob)
             rivals = self._rivals_in_place(best.match, words)
             candidates += self._scored(utterance, words, rivals)
             self._complete(candidates, utterance)
-        return Hearing(transcript, heard, _best_of_each(candidates))
+        return VerifiedTranscript(transcript, heard, _best_of_each(candidates))
 
     def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
         for rank, match in enumerate(self._likely(heard)):
@@ -163,7 +165,7 @@ class Verifier:
         """Return the transcript with each wording in its place, held against the sound."""
         versions: dict[str, PhraseMatch] = {}
         for match in matches:
-            versions.setdefault(_told_with(utterance.transcript, match, heard), match)
+            versions.setdefault(substitute_wording(utterance.transcript, match, heard), match)
         scores = utterance.score(list(versions))
         return [
             Candidate(match, score, self._n_unknown(heard.beside(match)))
@@ -177,7 +179,7 @@ class Verifier:
         """
         done: set[str] = set()
         while len(done) < _N_COMPLETED:
-            candidates.sort(key=lambda c: -c.told_logprob)
+            candidates.sort(key=lambda c: -c.penalized_logprob)
             first = candidates[0]
             text = first.score.text
             if text in done or first.match.end_word < len(utterance.transcript.words):
@@ -194,7 +196,7 @@ class Verifier:
         """Return how many Russian words no announcement has."""
         sounds = [sound_alike_word(word) for word in words if not word.isascii()]
         return sum(
-            similarity.best_ratio(sound, self._known_sounds) < _KNOWN_WORD_RATIO for sound in sounds
+            similarity.best_ratio(sound, self._known_sounds) < KNOWN_WORD_RATIO for sound in sounds
         )
 
     def _likely(self, heard: TranscriptWords) -> list[PhraseMatch]:
@@ -205,7 +207,7 @@ class Verifier:
             if is_announcement and match.score >= floor_of(match.phrase):
                 best.setdefault(match.outcome, match)
         likely = list(best.values())[:_N_OUTCOMES]
-        return [m for m in likely if m.score >= likely[0].score - _HOPELESS]
+        return [m for m in likely if m.score >= likely[0].score - _MAX_BEHIND_SCORE]
 
     def _rivals_of(self, phrase: Phrase) -> tuple[Phrase, ...]:
         """Return the nearest wording of every outcome `phrase` must not be confused with."""
@@ -223,20 +225,20 @@ class Verifier:
 def _best_of_each(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Return the best version of every outcome, best first."""
     best: dict[CallOutcome, Candidate] = {}
-    for candidate in sorted(candidates, key=lambda c: -c.told_logprob):
+    for candidate in sorted(candidates, key=lambda c: -c.penalized_logprob):
         best.setdefault(candidate.outcome, candidate)
     return tuple(best.values())
 
 
-def _is_plain(hearing: Hearing) -> bool:
+def _is_plain(verified: VerifiedTranscript) -> bool:
     """Return whether the words heard and the sound agree so well that no doubt is left."""
-    if not hearing.candidates:
+    if not verified.candidates:
         return False
-    best = hearing.candidates[0]
+    best = verified.candidates[0]
     return (
         best.match.score >= _PLAIN_SCORE
         and best.score.mean_logprob >= _PLAIN_MEAN_LOGPROB
-        and hearing.margin >= _PLAIN_MARGIN_NATS
+        and verified.margin >= _PLAIN_MARGIN_NATS
     )
 
 
@@ -250,10 +252,10 @@ def _partners(matcher: Matcher) -> dict[CallOutcome, list[CallOutcome]]:
     return partners
 
 
-def _told_with(base: Transcript, match: PhraseMatch, heard: TranscriptWords) -> str:
-    """Return the hypothesis with the matched words replaced by the phrase, asides kept."""
+def substitute_wording(base: Transcript, match: PhraseMatch, heard: TranscriptWords) -> str:
+    """Return the hypothesis with the matched words replaced by the phrase, parentheticals kept."""
     words = [w.text for w in base.words]
-    phrase = heard.with_asides(match.phrase.text, match, words)
+    phrase = heard.with_parentheticals(match.phrase.text, match, words)
     if match.first_word == 0 or words[match.first_word][:1].isupper():
         phrase = phrase[:1].upper() + phrase[1:]
     ending = _ending(words[match.end_word - 1])

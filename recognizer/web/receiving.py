@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.datastructures import UploadFile
 
-__all__ = ["patient", "pieces", "shown_name"]
+__all__ = ["chunks", "shown_name", "with_timeout"]
 
 
-async def patient(body: AsyncIterator[bytes], limit_s: float) -> AsyncGenerator[bytes, None]:
+async def with_timeout(body: AsyncIterator[bytes], limit_s: float) -> AsyncGenerator[bytes, None]:
     """Yield the body, waiting for each piece no longer than `limit_s`.
 
     Raises
@@ -26,7 +26,7 @@ async def patient(body: AsyncIterator[bytes], limit_s: float) -> AsyncGenerator[
             return
 
 
-async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
+async def chunks(file: UploadFile) -> AsyncIterator[bytes]:
     """Yield a file of a form."""
     while chunk := await file.read(1 << 16):
         yield chunk

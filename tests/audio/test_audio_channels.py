@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from audio_encoding import by_soundfile
 
-from recognizer.audio import AudioInfo, ChannelWish, probe_audio, read_audio
+from recognizer.audio import AudioInfo, RequestedChannel, probe_audio, read_audio
 from recognizer.base.errors import AudioError
 
 RATE = 8_000
@@ -166,7 +166,7 @@ def test_a_voice_is_no_tone() -> None:
 @pytest.mark.parametrize(
     ("channel", "expected"), [(0, 0.1), (1, -0.2), ("1", -0.2), ("mix", -0.05)]
 )
-def test_a_channel_that_is_asked_for_is_given(channel: ChannelWish, expected: float) -> None:
+def test_a_channel_that_is_asked_for_is_given(channel: RequestedChannel, expected: float) -> None:
     wave = np.sin(2 * np.pi * 300 * seconds(1))
     samples = read_audio(record(0.1 * wave, -0.2 * wave), sample_rate=RATE, channel=channel).samples
     np.testing.assert_allclose(samples, expected * wave, atol=1e-4)
@@ -181,7 +181,7 @@ def test_a_channel_that_is_not_there_is_told() -> None:
 
 
 @pytest.mark.parametrize("channel", ["left", "-1", -1, "", "1.5"])
-def test_a_channel_that_is_none_is_wrong_usage(channel: ChannelWish) -> None:
+def test_a_channel_that_is_none_is_wrong_usage(channel: RequestedChannel) -> None:
     with pytest.raises(ValueError, match="expected auto, mix, or a number from 0") as caught:
         read_audio(record(voice(1, 1)), channel=channel)
     assert not isinstance(caught.value, AudioError)

@@ -198,9 +198,9 @@ def test_own_words_add_to_ours(folder: Path) -> None:
     assert words.weight("стол") == 1
     assert "чао" in words.live
     assert "алло" in words.live
-    assert words.is_invented(["тихий", "гул"])
-    assert words.is_invented(["музыка"])
-    assert not words.is_invented(["музыка", "играет", "громко"])
+    assert words.is_hallucinated(["тихий", "гул"])
+    assert words.is_hallucinated(["музыка"])
+    assert not words.is_hallucinated(["музыка", "играет", "громко"])
 
 
 def test_a_pair_that_forbids_its_own_outcome_is_an_error(folder: Path) -> None:

@@ -14,7 +14,7 @@ from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases
 from recognizer.recognition.matching import Matcher, find_matches
-from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 LISTS = sorted(data_folder("phrases").rglob("*.toml"))
 # Every wording of the regulation, sections A and B, each «номер/абонент» written out.
@@ -191,12 +191,12 @@ def test_what_is_not_about_the_number_is_no_invalid_number(matcher: Matcher, tex
 
 
 @pytest.fixture(scope="module")
-def judge(matcher: Matcher) -> SpeechJudge:
-    return SpeechJudge(matcher, load_calibration())
+def judge(matcher: Matcher) -> UtteranceClassifier:
+    return UtteranceClassifier(matcher, load_calibration())
 
 
 @pytest.mark.parametrize("text", PEOPLE.strip().splitlines())
-def test_a_person_is_never_marked(judge: SpeechJudge, text: str) -> None:
+def test_a_person_is_never_marked(judge: UtteranceClassifier, text: str) -> None:
     outcome = judge.judge_text(text).outcome
     assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
 
@@ -213,7 +213,7 @@ GARBLED = (
     ["абонент {} заблокирован", "набранный вами номер {} заблокирован", "номер {} не используется"],
 )
 def test_no_mark_stands_over_what_is_left_of_temporarily(
-    judge: SpeechJudge, announcement: str, garbled: str
+    judge: UtteranceClassifier, announcement: str, garbled: str
 ) -> None:
     outcome = judge.judge_text(announcement.format(garbled)).outcome
     assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
@@ -233,7 +233,7 @@ def test_no_mark_stands_over_what_is_left_of_temporarily(
     ],
 )
 def test_two_languages_and_garbles_come_out_right(
-    judge: SpeechJudge, text: str, outcome: str
+    judge: UtteranceClassifier, text: str, outcome: str
 ) -> None:
     assert judge.judge_text(text).outcome == outcome
 

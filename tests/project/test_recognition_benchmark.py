@@ -18,9 +18,9 @@ from benchmarks.recognition import build, channel, measures, report, sounds, voi
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
 from recognizer.phrases.book import load_phrases
-from recognizer.recognition.calibration import Figures, load_calibration
+from recognizer.recognition.calibration import Features, load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verification import Verifier
 
 HERE = Path(build.__file__).parent
@@ -138,8 +138,8 @@ def test_the_report_counts_wrong_marks_and_abstentions() -> None:
 
 
 def test_fitted_confidence_follows_what_was_right() -> None:
-    near = Figures(score=90.0, letters=95.0, length=20, share=1.0, gap=-0.1, margin=20.0)
-    far = Figures(score=60.0, letters=55.0, length=13, share=0.5, gap=-2.0, margin=2.0)
+    near = Features(score=90.0, letters=95.0, length=20, share=1.0, gap=-0.1, margin=20.0)
+    far = Features(score=60.0, letters=55.0, length=13, share=0.5, gap=-2.0, margin=2.0)
     blocked = CallOutcome.BLOCKED
     examples = [Example(near, blocked, is_right=True)] * 45 + [Example(near, blocked, False)] * 5
     examples += [Example(far, blocked, is_right=True)] * 5 + [Example(far, blocked, False)] * 45
@@ -150,14 +150,14 @@ def test_fitted_confidence_follows_what_was_right() -> None:
 
 def test_what_speaks_for_a_wording_is_never_fitted_to_speak_against_it() -> None:
     examples = [
-        Example(Figures(score=50.0, letters=letters), CallOutcome.BLOCKED, is_right=letters < 50)
+        Example(Features(score=50.0, letters=letters), CallOutcome.BLOCKED, is_right=letters < 50)
         for letters in range(100)
     ]
     assert fit(examples).letters == 0.0
 
 
 def test_examples_as_if_unlisted_weigh_less() -> None:
-    near = Figures(score=90.0, letters=95.0)
+    near = Features(score=90.0, letters=95.0)
     right = [Example(near, CallOutcome.BLOCKED, is_right=True)] * 50
     wrong = [Example(near, CallOutcome.LINE_BUSY, is_right=False)] * 50
     unlisted = [msgspec.structs.replace(e, is_unlisted=True) for e in wrong]
@@ -169,9 +169,9 @@ def test_call_teaches_what_it_is_and_what_it_would_be_taken_for_unlisted() -> No
     scores = {"Номер заблокирован.": -3.0, "Номер временно заблокирован.": -8.0}
     speech = ScriptedSpeech("Номер заблокирован.", scores)
     sound = Audio(np.zeros(32_000, np.float32), 16_000)
-    hearing = Verifier(matcher).hear(ScriptedEngine(default=speech).listen(sound))
-    judge = SpeechJudge(matcher, load_calibration())
-    listed, unlisted = examples_of(hearing, {CallOutcome.BLOCKED}, judge)
+    verified = Verifier(matcher).hear(ScriptedEngine(default=speech).listen(sound))
+    judge = UtteranceClassifier(matcher, load_calibration())
+    listed, unlisted = examples_of(verified, {CallOutcome.BLOCKED}, judge)
     assert (listed.outcome, listed.is_right, listed.is_unlisted) == (
         CallOutcome.BLOCKED,
         True,
@@ -180,4 +180,4 @@ def test_call_teaches_what_it_is_and_what_it_would_be_taken_for_unlisted() -> No
     assert unlisted.outcome is CallOutcome.TEMPORARILY_BLOCKED
     assert not unlisted.is_right
     assert unlisted.is_unlisted
-    assert unlisted.figures.gap < listed.figures.gap
+    assert unlisted.features.gap < listed.features.gap

@@ -9,43 +9,43 @@ from hypothesis import strategies as st
 
 from recognizer.base.data_files import data_folder
 from recognizer.base.errors import DataFileError
-from recognizer.recognition.calibration import Figures, load_calibration
+from recognizer.recognition.calibration import Features, load_calibration
 
 FIGURES = st.builds(
-    Figures,
+    Features,
     score=st.floats(0, 100),
     letters=st.floats(0, 100),
     length=st.integers(0, 200),
     share=st.floats(0, 1),
     gap=st.floats(-500, 500) | st.just(-math.inf),
     margin=st.floats(-500, 500) | st.just(math.inf),
-    heard_logprob=st.floats(-50, 0) | st.just(-math.inf),
+    baseline_logprob=st.floats(-50, 0) | st.just(-math.inf),
     worst_word_logprob=st.floats(-100, 0),
-    n_live_words=st.integers(0, 50),
+    n_person_words=st.integers(0, 50),
     unknown_share=st.floats(0, 1),
 )
 
 
 @given(FIGURES)
-def test_confidence_is_a_probability_whatever_was_measured(figures: Figures) -> None:
+def test_confidence_is_a_probability_whatever_was_measured(features: Features) -> None:
     calibration = load_calibration()
     for model in (calibration.whisper, calibration.vosk, calibration.text):
-        assert 0.0 <= model.probability(figures) <= 1.0
+        assert 0.0 <= model.probability(features) <= 1.0
 
 
 @given(FIGURES, st.floats(0, 50))
-def test_more_likeness_never_lowers_the_confidence(figures: Figures, more: float) -> None:
+def test_more_likeness_never_lowers_the_confidence(features: Features, more: float) -> None:
     model = load_calibration().whisper
-    better = Figures(
+    better = Features(
         **{
-            **{f: getattr(figures, f) for f in figures.__struct_fields__},
-            "letters": min(100.0, figures.letters + more),
-            "length": figures.length + round(more),
-            "share": min(1.0, figures.share + more),
-            "worst_word_logprob": min(0.0, figures.worst_word_logprob + more),
+            **{f: getattr(features, f) for f in features.__struct_fields__},
+            "letters": min(100.0, features.letters + more),
+            "length": features.length + round(more),
+            "share": min(1.0, features.share + more),
+            "worst_word_logprob": min(0.0, features.worst_word_logprob + more),
         }
     )
-    assert model.probability(better) >= model.probability(figures)
+    assert model.probability(better) >= model.probability(features)
 
 
 def test_the_mark_needs_more_confidence_than_any_other_announcement() -> None:
@@ -79,43 +79,43 @@ def test_a_wording_with_a_hole_in_it_can_never_reach_the_mark() -> None:
 # Babble taken for «Верный лимон, и он же в виде полиарного», and a formant voice not understood:
 # the nearest wording of the mark explains both sounds better than the garbage does.
 NOT_UNDERSTOOD = (
-    Figures(
-        score=64, letters=64, length=25, share=0.83, gap=0.79, margin=2.6, heard_logprob=-2.53,
+    Features(
+        score=64, letters=64, length=25, share=0.83, gap=0.79, margin=2.6, baseline_logprob=-2.53,
         worst_word_logprob=-13.3,
     ),
-    Figures(
-        score=62, letters=62, length=32, share=1.0, gap=0.58, margin=21.8, heard_logprob=-1.98,
+    Features(
+        score=62, letters=62, length=32, share=1.0, gap=0.58, margin=21.8, baseline_logprob=-1.98,
         worst_word_logprob=-10.4,
     ),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("figures", NOT_UNDERSTOOD)
+@pytest.mark.parametrize("features", NOT_UNDERSTOOD)
 def test_what_is_unlike_all_that_was_fitted_says_nothing_however_probable(
-    figures: Figures,
+    features: Features,
 ) -> None:
     calibration = load_calibration()
-    assert calibration.whisper.probability(figures) > calibration.mark_cutoff
-    assert calibration.probability(figures, "whisper") < calibration.announcement_cutoff
-    assert not calibration.may_mark(figures)
+    assert calibration.whisper.probability(features) > calibration.mark_cutoff
+    assert calibration.probability(features, "whisper") < calibration.announcement_cutoff
+    assert not calibration.may_mark(features)
 
 
 @pytest.mark.parametrize(
-    ("heard_logprob", "engine", "is_believed"),
+    ("baseline_logprob", "engine", "is_believed"),
     [(-0.5, "whisper", True), (-2.0, "whisper", False), (-2.0, "vosk", True)],
 )
 def test_where_sound_is_weighed_unclear_speech_is_never_believed(
-    heard_logprob: float, engine: str, is_believed: bool
+    baseline_logprob: float, engine: str, is_believed: bool
 ) -> None:
     calibration = load_calibration()
-    figures = Figures(
-        score=99, letters=99, length=30, share=1.0, margin=20, heard_logprob=heard_logprob
+    features = Features(
+        score=99, letters=99, length=30, share=1.0, margin=20, baseline_logprob=baseline_logprob
     )
-    probability = calibration.probability(figures, engine)
+    probability = calibration.probability(features, engine)
     assert (probability >= calibration.announcement_cutoff) is is_believed
 
 
 def test_a_mark_asks_for_like_letters() -> None:
     calibration = load_calibration()
-    assert calibration.may_mark(Figures(score=60, letters=90))
-    assert not calibration.may_mark(Figures(score=90, letters=60))
+    assert calibration.may_mark(Features(score=60, letters=90))
+    assert not calibration.may_mark(Features(score=90, letters=60))

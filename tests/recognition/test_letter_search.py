@@ -23,7 +23,7 @@ def words(text: str) -> TranscriptWords:
 
 # As Whisper base wrote synthetic announcements down, through codecs at 15 dB.
 @pytest.mark.parametrize(
-    ("garbled", "outcome"),
+    ("misrecognized", "outcome"),
     [
         ("Обанент везерегистрирован степени.", CallOutcome.NOT_REGISTERED),
         ("Дам мы висть влезли до сутим грабанненте.", CallOutcome.SERVICE_TYPE_UNAVAILABLE),
@@ -33,9 +33,9 @@ def words(text: str) -> TranscriptWords:
     ],
 )
 def test_wording_is_found_where_no_word_was_understood(
-    nearest: NearestWordings, garbled: str, outcome: CallOutcome
+    nearest: NearestWordings, misrecognized: str, outcome: CallOutcome
 ) -> None:
-    assert nearest.find(words(garbled))[0].outcome is outcome
+    assert nearest.find(words(misrecognized))[0].outcome is outcome
 
 
 def test_wording_stands_for_the_words_it_resembles_only(nearest: NearestWordings) -> None:

@@ -12,7 +12,7 @@ from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import ListedWords, TranscriptWords
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher, find_matches
-from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_an_aside_changes_nothing_but_our_own_number_is_none(
 )
 @pytest.mark.parametrize("state", ["заблокирован", "отключен", "не обслуживается"])
 def test_our_own_number_never_marks_the_contact(matcher: Matcher, clause: str, state: str) -> None:
-    judge = SpeechJudge(matcher, load_calibration())
+    judge = UtteranceClassifier(matcher, load_calibration())
     verdict = judge.judge_text(f"номер {clause} {state}")
     assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
 
@@ -219,11 +219,11 @@ def test_a_match_covers_the_aside_inside_it(book: PhraseBook) -> None:
     spoken = "извините номер на который вы звоните не существует".split()
     heard = TranscriptWords.of(spoken, book.words)
     assert heard.words == ("извините", "номер", "не", "существует")
-    assert heard.asides == (range(2, 6),)
+    assert heard.parentheticals == (range(2, 6),)
     match = next(m for m in Matcher(book).find(spoken) if m.phrase.text == "номер не существует")
     assert (match.first_word, match.end_word) == (1, 8)
-    assert heard.n_aside(match) == 4
-    whole = heard.with_asides("Набранный номер заблокирован", match, spoken)
+    assert heard.n_parenthetical(match) == 4
+    whole = heard.with_parentheticals("Набранный номер заблокирован", match, spoken)
     assert whole == "Набранный номер на который вы звоните заблокирован"
 
 

@@ -24,13 +24,13 @@ from recognizer.phrases.book import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call
-from recognizer.recognition.utterance_classifier import SpeechJudge, SpokenVerdict
+from recognizer.recognition.utterance_classifier import SpokenVerdict, UtteranceClassifier
 from recognizer.recognition.verification import Verifier
 
 
 @pytest.fixture(scope="module")
-def judge() -> SpeechJudge:
-    return SpeechJudge(Matcher(load_phrases(PhraseSettings())), load_calibration())
+def judge() -> UtteranceClassifier:
+    return UtteranceClassifier(Matcher(load_phrases(PhraseSettings())), load_calibration())
 
 
 # Regulation, section G, and the two sentences of a live person under it.
@@ -53,7 +53,9 @@ def judge() -> SpeechJudge:
         ("этот номер больше не используется мужем", CallOutcome.LIVE_PERSON),
     ],
 )
-def test_fixed_pair_of_the_regulation(judge: SpeechJudge, text: str, outcome: CallOutcome) -> None:
+def test_fixed_pair_of_the_regulation(
+    judge: UtteranceClassifier, text: str, outcome: CallOutcome
+) -> None:
     assert judge.judge_text(text).outcome is outcome
 
 
@@ -66,7 +68,7 @@ def test_fixed_pair_of_the_regulation(judge: SpeechJudge, text: str, outcome: Ca
     ],
 )
 def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
-    judge: SpeechJudge, text: str
+    judge: UtteranceClassifier, text: str
 ) -> None:
     assert phrase_list_of(judge.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER
     sure = ScriptedSpeech(text, scores={})
@@ -100,7 +102,7 @@ def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
         "номер набран неправильно тут не офис",
     ],
 )
-def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: str) -> None:
+def test_person_with_trigger_words_never_gets_a_mark(judge: UtteranceClassifier, text: str) -> None:
     outcome = judge.judge_text(text).outcome
     assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
 
@@ -118,7 +120,7 @@ def test_person_with_trigger_words_never_gets_a_mark(judge: SpeechJudge, text: s
     ],
 )
 def test_person_with_the_words_of_an_announcement_gets_no_status(
-    judge: SpeechJudge, text: str
+    judge: UtteranceClassifier, text: str
 ) -> None:
     assert judge.judge_text(text).outcome in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
 
@@ -126,24 +128,26 @@ def test_person_with_the_words_of_an_announcement_gets_no_status(
 @pytest.mark.parametrize(
     "text", ["Продолжение следует...", "Субтитры сделал Имярек", "ПЕСНЯ", "Спасибо за просмотр!"]
 )
-def test_what_recognisers_make_up_is_nobodys_words(judge: SpeechJudge, text: str) -> None:
+def test_what_recognisers_make_up_is_nobodys_words(judge: UtteranceClassifier, text: str) -> None:
     assert judge.judge_text(text).outcome is CallOutcome.UNDETERMINED
     spoken = judge.judge_text(f"Алло, да, слушаю вас. {text.split(maxsplit=1)[0]}")
     assert spoken.outcome is CallOutcome.LIVE_PERSON
 
 
-def test_hello_after_a_menu_is_a_person(judge: SpeechJudge) -> None:
+def test_hello_after_a_menu_is_a_person(judge: UtteranceClassifier) -> None:
     menu = "для связи с отделом продаж нажмите два"
     assert judge.judge_text(menu).outcome is CallOutcome.COMPANY_IVR
     assert judge.judge_text(f"{menu} алло").outcome is CallOutcome.LIVE_PERSON
 
 
-def test_advice_that_denies_what_carriers_deny_leaves_the_mark(judge: SpeechJudge) -> None:
+def test_advice_that_denies_what_carriers_deny_leaves_the_mark(judge: UtteranceClassifier) -> None:
     advised = "номер не существует пожалуйста уточните номер абонент не обслуживается"
     assert phrase_list_of(judge.judge_text(advised).outcome) is PhraseListName.INVALID_NUMBER
 
 
-def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: SpeechJudge) -> None:
+def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(
+    judge: UtteranceClassifier,
+) -> None:
     assert judge.judge_text("номер набран неправильно").outcome is CallOutcome.MISDIALLED
     beside = judge.judge_text("номер набран неправильно наверное")
     assert beside.outcome is CallOutcome.LIVE_PERSON
@@ -171,13 +175,13 @@ def test_one_word_of_a_person_beside_a_wording_takes_the_mark_away(judge: Speech
     ],
 )
 def test_transcript_with_several_things_gives_the_one_that_decides(
-    judge: SpeechJudge, text: str, outcome: CallOutcome
+    judge: UtteranceClassifier, text: str, outcome: CallOutcome
 ) -> None:
     assert judge.judge_text(text).outcome is outcome
 
 
 @pytest.mark.parametrize("text", ["", "   ", "э", "...", "42", "hello there"])
-def test_text_that_says_nothing_gets_no_announcement(judge: SpeechJudge, text: str) -> None:
+def test_text_that_says_nothing_gets_no_announcement(judge: UtteranceClassifier, text: str) -> None:
     assert judge.judge_text(text).outcome in {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}
 
 
@@ -278,17 +282,17 @@ def verifier() -> Verifier:
 
 
 @pytest.fixture(scope="module")
-def listening_judge() -> SpeechJudge:
+def listening_judge() -> UtteranceClassifier:
     """Believe the scripted engine as Whisper is believed."""
     calibration = load_calibration()
-    return SpeechJudge(
+    return UtteranceClassifier(
         Matcher(load_phrases(PhraseSettings())),
         msgspec.structs.replace(calibration, vosk=calibration.whisper),
     )
 
 
 def judged(
-    judge: SpeechJudge, verifier: Verifier, text: str, scores: Mapping[str, float]
+    judge: UtteranceClassifier, verifier: Verifier, text: str, scores: Mapping[str, float]
 ) -> SpokenVerdict:
     audio = Audio(np.zeros(64_000, np.float32), 16_000)
     engine = ScriptedEngine(default=ScriptedSpeech(text, scores))
@@ -296,7 +300,7 @@ def judged(
 
 
 def test_wording_that_the_sound_bears_out_is_believed(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     scores = {"Номер не существует.": -1.0}
     verdict = judged(listening_judge, verifier, "Номер не существует.", scores)
@@ -306,7 +310,7 @@ def test_wording_that_the_sound_bears_out_is_believed(
 
 
 def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     text, spoken = "Абонен визирегистрирован в сети.", "Абонент не зарегистрирован в сети."
     verdict = judged(listening_judge, verifier, text, {text: -5.0, spoken: -4.0})
@@ -314,7 +318,7 @@ def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
 
 
 def test_wording_far_behind_what_was_heard_is_not_believed(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     text = "Записей не существует."
     verdict = judged(listening_judge, verifier, text, {text: -1.0, "Номер не существует.": -25.0})
@@ -331,7 +335,7 @@ def test_wording_far_behind_what_was_heard_is_not_believed(
     ],
 )
 def test_what_people_say_too_is_an_announcement_only_with_its_advice(
-    listening_judge: SpeechJudge, verifier: Verifier, rest: str, outcome: CallOutcome
+    listening_judge: UtteranceClassifier, verifier: Verifier, rest: str, outcome: CallOutcome
 ) -> None:
     text = f"Вы неправильно набрали номер. {rest}".strip()
     advised = "Вы неправильно набрали номер, проверьте номер и попробуйте ещё раз."
@@ -340,7 +344,7 @@ def test_what_people_say_too_is_an_announcement_only_with_its_advice(
 
 
 def test_likeness_of_words_alone_decides_nothing(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     # A prompt of a voicemail system, which begins as «вы не можете позвонить на этот номер» does.
     text = "Вы не можете ответить на это сообщение, так как отправитель не имеет почты."
@@ -350,10 +354,10 @@ def test_likeness_of_words_alone_decides_nothing(
 
 @pytest.mark.parametrize(
     ("confidence", "is_believed"),
-    [pytest.param(0.9, False, id="clear"), pytest.param(0.4, True, id="garbled")],
+    [pytest.param(0.9, False, id="clear"), pytest.param(0.4, True, id="misrecognized")],
 )
 def test_clear_words_that_no_carrier_uses_take_the_status_away(
-    listening_judge: SpeechJudge, verifier: Verifier, confidence: float, is_believed: bool
+    listening_judge: UtteranceClassifier, verifier: Verifier, confidence: float, is_believed: bool
 ) -> None:
     text = "Абонент временно недоступен. Возьму ручку, запишу."
     audio = Audio(np.zeros(64_000, np.float32), 16_000)
@@ -363,7 +367,7 @@ def test_clear_words_that_no_carrier_uses_take_the_status_away(
 
 
 def test_no_mark_where_a_person_may_speak_beside_the_wording(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     text = "Такого номера не существует у нас в компании, вы что-то путаете."
     verdict = judged(listening_judge, verifier, text, {text: -2.0})
@@ -371,7 +375,7 @@ def test_no_mark_where_a_person_may_speak_beside_the_wording(
 
 
 def test_sound_that_prefers_the_rival_takes_the_mark_away(
-    listening_judge: SpeechJudge, verifier: Verifier
+    listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     text = "Номер заблокирован."
     verdict = judged(

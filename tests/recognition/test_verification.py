@@ -10,7 +10,7 @@ from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
 from recognizer.phrases.book import load_phrases
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.verification import Hearing, Verifier
+from recognizer.recognition.verification import VerifiedTranscript, Verifier
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,13 @@ def verifier() -> Verifier:
     return Verifier(Matcher(load_phrases(PhraseSettings())))
 
 
-def hear(verifier: Verifier, speech: ScriptedSpeech) -> Hearing:
+def hear(verifier: Verifier, speech: ScriptedSpeech) -> VerifiedTranscript:
     audio = Audio(np.zeros(64_000, np.float32), 16_000)
     return verifier.hear(ScriptedEngine(default=speech).listen(audio))
 
 
-def outcomes(hearing: Hearing) -> list[CallOutcome]:
-    return [c.outcome for c in hearing.candidates]
+def outcomes(verified: VerifiedTranscript) -> list[CallOutcome]:
+    return [c.outcome for c in verified.candidates]
 
 
 def test_sound_overrules_a_transcript_that_lost_temporarily(verifier: Verifier) -> None:
@@ -38,17 +38,17 @@ def test_sound_overrules_a_transcript_that_lost_temporarily(verifier: Verifier) 
 def test_forbidden_rival_is_compared_even_when_the_text_leaves_no_doubt(
     verifier: Verifier,
 ) -> None:
-    hearing = hear(verifier, ScriptedSpeech("Абонент заблокирован."))
-    assert outcomes(hearing)[0] is CallOutcome.BLOCKED
+    verified = hear(verifier, ScriptedSpeech("Абонент заблокирован."))
+    assert outcomes(verified)[0] is CallOutcome.BLOCKED
     assert {CallOutcome.TEMPORARILY_BLOCKED, CallOutcome.CALLER_RESTRICTED} <= set(
-        outcomes(hearing)
+        outcomes(verified)
     )
-    assert hearing.margin < math.inf
+    assert verified.margin < math.inf
 
 
 def test_rival_stands_in_the_place_of_the_matched_words_only(verifier: Verifier) -> None:
-    hearing = hear(verifier, ScriptedSpeech("Здравствуйте, абонент заблокирован, до свидания."))
-    rival = next(c for c in hearing.candidates if c.outcome is CallOutcome.TEMPORARILY_BLOCKED)
+    verified = hear(verifier, ScriptedSpeech("Здравствуйте, абонент заблокирован, до свидания."))
+    rival = next(c for c in verified.candidates if c.outcome is CallOutcome.TEMPORARILY_BLOCKED)
     assert rival.score.text.startswith("Здравствуйте, ")
     assert rival.score.text.endswith(", до свидания.")
     assert "временно" in rival.score.text
@@ -65,10 +65,10 @@ def test_wording_put_into_other_speech_stays_behind_it(verifier: Verifier) -> No
         "У нас такого номера теперь не существует.",
         {"У нас такого номера теперь не существует.": -4.0},
     )
-    hearing = hear(verifier, speech)
-    assert hearing.heard.total_logprob == -4.0
-    assert hearing.candidates
-    assert all(c.score.total_logprob < -4.0 for c in hearing.candidates)
+    verified = hear(verifier, speech)
+    assert verified.baseline_score.total_logprob == -4.0
+    assert verified.candidates
+    assert all(c.score.total_logprob < -4.0 for c in verified.candidates)
 
 
 def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> None:
@@ -76,9 +76,9 @@ def test_speech_far_from_every_phrase_has_no_candidates(verifier: Verifier) -> N
 
 
 def test_nothing_heard_is_a_hearing_without_candidates(verifier: Verifier) -> None:
-    hearing = hear(verifier, ScriptedSpeech(""))
-    assert hearing.candidates == ()
-    assert hearing.heard.total_logprob == -math.inf
+    verified = hear(verifier, ScriptedSpeech(""))
+    assert verified.candidates == ()
+    assert verified.baseline_score.total_logprob == -math.inf
 
 
 def test_wording_is_compared_though_no_word_of_it_was_understood(verifier: Verifier) -> None:

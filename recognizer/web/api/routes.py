@@ -47,7 +47,7 @@ from recognizer.web.api.models import (
 )
 from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError, UploadError
 from recognizer.web.jobs.queue import Request as JobRequest
-from recognizer.web.receiving import patient, pieces, shown_name
+from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["ApiError", "router"]
 
@@ -416,7 +416,7 @@ async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, 
             raise ApiError(
                 422, "no_file", "expected the recording as a file in the form's field `file`"
             )
-        path = await jobs.receive(pieces(file))
+        path = await jobs.receive(chunks(file))
     finally:
         await form.close()
     return path, file.filename, asked
@@ -441,7 +441,7 @@ def explain(errors: Any) -> str:
 
 
 def _body(request: Request) -> AsyncGenerator[bytes, None]:
-    return patient(request.stream(), request.app.state.settings.server.upload_timeout_s)
+    return with_timeout(request.stream(), request.app.state.settings.server.upload_timeout_s)
 
 
 async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:

@@ -36,7 +36,7 @@ from recognizer.web.pages.page import (
     see,
 )
 from recognizer.web.pages.review import candidates, doubts
-from recognizer.web.receiving import patient, pieces, shown_name
+from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["router"]
 
@@ -88,7 +88,7 @@ async def upload_form(request: Request, page: ThePage, session: SendingOperator)
             raise PageProblemError(422, "Нет записи", "Выберите файл и отправьте ещё раз.")
         whose = str(form.get("whose", ""))[:200]
         for one in files:
-            await _take(request, page, session, pieces(one), name=one.filename or "", whose=whose)
+            await _take(request, page, session, chunks(one), name=one.filename or "", whose=whose)
     return see("/")
 
 
@@ -105,7 +105,7 @@ async def _take(
     jobs, name = _jobs(request), shown_name(name, unnamed="запись")
     contact, number = await run_in_threadpool(_find_contact, page, whose.strip())
     try:
-        path = await jobs.receive(patient(body, page.settings.server.upload_timeout_s))
+        path = await jobs.receive(with_timeout(body, page.settings.server.upload_timeout_s))
         digest = await run_in_threadpool(page.recordings.keep, path, name)
         asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
         try:

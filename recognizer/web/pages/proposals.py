@@ -27,7 +27,7 @@ from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases
 from recognizer.recognition.matching import Matcher, cutoff_of
-from recognizer.recognition.utterance_classifier import SpeechJudge
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.web.pages.review import LabelledClips
 from recognizer.web.pages.wording import OUTCOME_NAMES, counted
 
@@ -213,7 +213,7 @@ class Proposals:
         """Return whether what was heard is a wording that the lists miss for `outcome`."""
         if _form_problem(transcript, outcome):
             return False
-        judge = SpeechJudge(Matcher(self.book()), load_calibration())
+        judge = UtteranceClassifier(Matcher(self.book()), load_calibration())
         return judge.judge_text(transcript).outcome is not outcome
 
     # -- writing -----------------------------------------------------------------------------
@@ -385,8 +385,8 @@ class _Comparison:
         self.after = after
         self.listed = Matcher(before)
         calibration = load_calibration()
-        self._old = SpeechJudge(self.listed, calibration)
-        self._new = SpeechJudge(Matcher(after), calibration)
+        self._old = UtteranceClassifier(self.listed, calibration)
+        self._new = UtteranceClassifier(Matcher(after), calibration)
         new = tuple(phrase for phrase in after.phrases if phrase.id not in before.by_id)
         self._only_new = Matcher(replace(after, phrases=new))
         self._phrases = [frozenset(normalize(phrase.text).split()) for phrase in new]
