@@ -29,7 +29,7 @@ from recognizer.batch.runner import keep_report
 from recognizer.batch.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.api.metrics import Metrics
-from recognizer.web.api.models import CLASSIFICATION_EXAMPLE
+from recognizer.web.api.models import with_parts
 from recognizer.web.api.routes import ApiError, explain, router
 from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.jobs.queue import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
@@ -223,8 +223,10 @@ async def _on_wrong_method(request: Request, problem: Exception) -> Response:
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document: who must show a key depends on whether there is any."""
-    document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+    document = with_parts(
+        get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
     )
     document["components"]["securitySchemes"] = {
         "key": {
@@ -233,8 +235,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "description": "An API key: `recognizer api-keys create NAME`.",
         }
     }
-    # FastAPI drops the nulls of an example, and with them fields that are always there.
-    document["components"]["schemas"]["Classification"]["examples"] = [CLASSIFICATION_EXAMPLE]
     needs_key = app.state.api_keys.exist()
     for path, operations in document["paths"].items():
         if path.startswith("/health/"):

@@ -1,4 +1,8 @@
-"""What goes over the wire, for the OpenAPI document; the classification is docs' JSON contract."""
+"""What goes over the wire, for the OpenAPI document and for checking what is sent.
+
+A classification and a decision are declared in `model.classification` alone; `_is` makes
+pydantic check against that declaration, and `with_parts` puts its schema into the document.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import msgspec
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from recognizer.model import CallOutcome, NextStep, PhraseListName
+from recognizer.model import CallOutcome
+from recognizer.model import classification as parts
 from recognizer.web.jobs.queue import JobState
 
 __all__ = [
-    "CLASSIFICATION_EXAMPLE",
     "Ask",
     "AttemptList",
     "AttemptOut",
@@ -25,13 +30,64 @@ __all__ = [
     "JobOut",
     "Moment",
     "OverviewOut",
+    "with_parts",
 ]
+
+_PART = "x-part"
 
 
 class _Open(BaseModel):
     """An answer; fields may be added to it."""
 
     model_config = ConfigDict(extra="allow")
+
+
+def _is(part: type[msgspec.Struct]) -> AfterValidator:
+    """Return a check that a JSON object is a `part`; fields may be added to it."""
+
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            msgspec.convert(value, part)
+        except msgspec.ValidationError as problem:
+            raise ValueError(str(problem)) from problem
+        return value
+
+    return AfterValidator(check)
+
+
+Classification = Annotated[
+    dict[str, Any], _is(parts.Classification), WithJsonSchema({_PART: "Classification"})
+]
+DecisionOut = Annotated[
+    dict[str, Any], _is(parts.DecisionTaken), WithJsonSchema({_PART: "DecisionTaken"})
+]
+
+
+def _example() -> dict[str, Any]:
+    """Return the example with the fields it leaves to their defaults."""
+    whole = msgspec.convert(_EXAMPLE, parts.Classification)
+    example: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(whole))
+    return example
+
+
+def with_parts(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an OpenAPI document with the parts of a classification in its components."""
+    template = "#/components/schemas/{name}"
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolved(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if _PART in node:
+            return {"$ref": template.format(name=node[_PART])}
+        return {key: resolved(value) for key, value in node.items()}
+
+    done: dict[str, Any] = resolved(document)
+    done["components"]["schemas"] |= parts.schema_components(template)
+    # FastAPI drops the nulls of an example, and with them fields that are always there.
+    done["components"]["schemas"]["Classification"]["examples"] = [_example()]
+    return done
 
 
 class ErrorDetail(_Open):
@@ -48,53 +104,7 @@ class ErrorOut(_Open):
     error: ErrorDetail
 
 
-class Phrase(_Open):
-    id: str
-    text: str
-    score: float = Field(ge=0, le=100)
-    start_s: float | None
-    end_s: float | None
-
-
-class Word(_Open):
-    text: str
-    start_s: float
-    end_s: float
-    confidence: float | None
-
-
-class TranscriptOut(_Open):
-    text: str
-    engine: str
-    model: str
-    words: list[Word]
-
-
-class Interval(_Open):
-    kind: str
-    start_s: float
-    end_s: float
-
-
-class DecisionOut(_Open):
-    status: str | None = Field(description="Call status, null where no rule applies.")
-    incorrect_contact: bool | None = Field(description="The mark «Некорректный контакт».")
-    rule: str | None
-    by_analogy: bool
-    attempt: int = Field(ge=1)
-    after_attempt: Literal[1, 3] | None
-    final: bool = Field(description="True if the status is set now.")
-    next: NextStep
-    comment: str | None = Field(description="The line to append to the card's comments.")
-
-
-class Signalling(_Open):
-    agreement: Literal["agrees", "disagrees", "says_nothing", "decides"]
-    heard: CallOutcome = Field(description="Outcome of the sound alone.")
-    note: str
-
-
-CLASSIFICATION_EXAMPLE: dict[str, Any] = {
+_EXAMPLE: dict[str, Any] = {
     "recording": "call-0001.wav",
     "duration_s": 5.96,
     "outcome": "temporarily_blocked",
@@ -129,24 +139,6 @@ CLASSIFICATION_EXAMPLE: dict[str, Any] = {
     "elapsed_s": 0.4,
     "error": None,
 }
-
-
-class Classification(_Open):
-    """What was heard in one recording and what follows; `error` if it could not be read."""
-
-    recording: str
-    duration_s: float | None = Field(ge=0)
-    outcome: CallOutcome | None
-    phrase_list: PhraseListName | None
-    confidence: float | None = Field(ge=0, le=1)
-    phrase: Phrase | None
-    transcript: TranscriptOut | None
-    tones: list[Interval]
-    segments: list[Interval]
-    decision: DecisionOut | None
-    elapsed_s: float = Field(ge=0)
-    error: ErrorDetail | None
-    signalling: Signalling | None = None
 
 
 class JobOut(_Open):

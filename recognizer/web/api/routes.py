@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -242,7 +242,7 @@ async def classify(request: Request, owner: Owner, asked: Annotated[Ask, Query()
         await asyncio.wait_for(asyncio.shield(waiting), request.app.state.settings.server.wait_s)
     done = await run_in_threadpool(jobs.get, job.id)
     if done is not None and done.state is JobState.DONE:
-        return JSONResponse(done.result)
+        return _checked(Classification, done.result)
     return _job_accepted(done or job)
 
 
@@ -272,7 +272,7 @@ def list_jobs(
 ) -> Response:
     """Return the jobs of whoever asks, newest first."""
     found = _jobs(request).recent(owner=owner, limit=limit)
-    return JSONResponse({"jobs": [_job_out(job) for job in found]})
+    return _checked(JobList, {"jobs": [_job_out(job) for job in found]})
 
 
 JobId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_\-]{1,64}$")]
@@ -290,7 +290,7 @@ def read_job(request: Request, owner: Owner, job_id: JobId) -> Response:
     job = _jobs(request).get(job_id, owner=owner)
     if job is None:
         raise ApiError(404, "not_found", f"there is no job {job_id} of yours")
-    return JSONResponse(_job_out(job))
+    return _checked(JobOut, _job_out(job))
 
 
 @router.delete(
@@ -337,9 +337,17 @@ def _moment(seconds: float | None) -> str | None:
     return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
 
 
+def _checked(
+    declared: Any, data: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return `data` as JSON once it is what the OpenAPI document declares."""
+    TypeAdapter(declared).validate_python(data)
+    return JSONResponse(data, status, headers)
+
+
 def _job_accepted(job: JobRecord) -> Response:
     headers = {"Location": f"/api/v1/jobs/{job.id}", "Retry-After": "2"}
-    return JSONResponse(_job_out(job), 202, headers)
+    return _checked(JobOut, _job_out(job), 202, headers)
 
 
 # -- receiving ---------------------------------------------------------------------------------
@@ -506,7 +514,7 @@ def list_contacts(
 ) -> Response:
     """Return the cards that fit."""
     found = journal.find_contacts(query, limit=limit, offset=offset)
-    return JSONResponse({"contacts": [_contact_out(contact) for contact in found]})
+    return _checked(ContactList, {"contacts": [_contact_out(contact) for contact in found]})
 
 
 @router.get(
@@ -519,7 +527,7 @@ def list_contacts(
 def read_contact(journal: TheJournal, ref: Annotated[str, Path(max_length=64)]) -> Response:
     """Return a card by its number in the CRM, with status, mark and comments in force."""
     try:
-        return JSONResponse(_contact_out(journal.contact(ref)))
+        return _checked(ContactOut, _contact_out(journal.contact(ref)))
     except ContactError as problem:
         raise ApiError(404, problem.kind, str(problem)) from problem
 
@@ -557,12 +565,8 @@ def list_attempts(
         text=text,
     )
     page = journal.attempts(which, limit=limit, before_id=before_id)
-    return JSONResponse(
-        {
-            "attempts": [_attempt_out(attempt) for attempt in page.items],
-            "next_before_id": page.next_before_id,
-        }
-    )
+    shown = [_attempt_out(attempt) for attempt in page.items]
+    return _checked(AttemptList, {"attempts": shown, "next_before_id": page.next_before_id})
 
 
 @router.get(
@@ -577,7 +581,7 @@ def read_attempt(
 ) -> Response:
     """Return an attempt with the decision in force."""
     try:
-        return JSONResponse(_attempt_out(journal.attempt(attempt_id)))
+        return _checked(AttemptOut, _attempt_out(journal.attempt(attempt_id)))
     except JournalError as problem:
         raise ApiError(404, "not_found", str(problem)) from problem
 
@@ -597,7 +601,7 @@ def read_overview(
     """Return how many calls came to what, by the decisions in force."""
     found = journal.overview(since=_zoned("since", since), until=_zoned("until", until))
     names = OverviewOut.model_fields
-    return JSONResponse({name: _plain(getattr(found, name)) for name in names})
+    return _checked(OverviewOut, {name: _plain(getattr(found, name)) for name in names})
 
 
 def _plain(value: Any) -> Any:

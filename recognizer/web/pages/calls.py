@@ -24,10 +24,11 @@ from recognizer.crm.journal.records import (
 )
 from recognizer.crm.journal.tables import AttemptRow
 from recognizer.model import CallOutcome
+from recognizer.model.classification import Classification
 from recognizer.model.report_json import decision_to_dict
 from recognizer.regulation.rules import Regulation
 from recognizer.web.pages import wording
-from recognizer.web.pages.view import CallView, Report, read_report, view_call
+from recognizer.web.pages.view import CallView, read_report, view_call
 from recognizer.web.pages.waveform import Listening, prepare, wave_paths
 
 __all__ = ["Calls", "Line", "Recordings", "ShownCall", "is_person_call", "short_name"]
@@ -161,7 +162,7 @@ class ShownCall:
 
     Attributes
     ----------
-    report : Report
+    report : Classification
         With the decision in force.
     machine_heard : str
         What the program said, where a person said otherwise; else empty.
@@ -173,7 +174,7 @@ class ShownCall:
     name: str
     called_at: dt.datetime
     attempt: AttemptRecord
-    report: Report
+    report: Classification
     view: CallView
     listening: Listening | None
     wave_paths: tuple[tuple[str, str], ...]
@@ -282,7 +283,7 @@ class Calls:
         except ContactError:
             return None
 
-    def _view(self, attempt: AttemptRecord, report: Report) -> CallView:
+    def _view(self, attempt: AttemptRecord, report: Classification) -> CallView:
         stated = None if attempt.decision is None else attempt.decision.stated
         return view_call(report, self._regulation, stated=stated)
 
@@ -316,7 +317,7 @@ def machine_heard(attempt: AttemptRecord) -> str:
     return "" if same else wording.OUTCOME_NAMES[attempt.outcome]
 
 
-def report_in_force(attempt: AttemptRecord) -> Report:
+def report_in_force(attempt: AttemptRecord) -> Classification:
     """Return the attempt's report with the decision in force and the outcome it stands for."""
     data: dict[str, Any] = dict(attempt.report or _purged(attempt))
     data["decision"] = None

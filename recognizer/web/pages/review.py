@@ -23,7 +23,7 @@ from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
 from recognizer.model import CallOutcome, NextStep
-from recognizer.web.pages.view import Report
+from recognizer.model.classification import Classification
 
 __all__ = [
     "CONFIDENT",
@@ -66,7 +66,7 @@ reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
 """Attempts that a person confirmed or corrected, as SQL."""
 
 
-def doubts(report: Report, next_step: NextStep | None) -> tuple[str, ...]:
+def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...]:
     """Return why a person should look, in Russian; the same conditions as `is_doubtful`."""
     found = []
     if report.error is not None:
@@ -104,7 +104,7 @@ _USUAL = (
 )
 
 
-def candidates(report: Report, *, limit: int = 6) -> tuple[CallOutcome, ...]:
+def candidates(report: Classification, *, limit: int = 6) -> tuple[CallOutcome, ...]:
     """Return other outcomes worth a key of their own, the likeliest first."""
     near = () if report.outcome is None else _NEIGHBOURS.get(report.outcome, ())
     heard = tuple(item.outcome for item in report.alternatives)

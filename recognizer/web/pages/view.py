@@ -13,6 +13,14 @@ from typing import Any
 import msgspec
 
 from recognizer.model import CallOutcome, NextStep
+from recognizer.model.classification import (
+    Classification,
+    Considered,
+    DecisionTaken,
+    ErrorDetail,
+    PhraseFound,
+    TranscriptHeard,
+)
 from recognizer.regulation.rules import Regulation
 from recognizer.web.pages import wording
 from recognizer.web.pages.waveform import Stretch
@@ -32,80 +40,6 @@ _NOT_SPOKEN = frozenset(
     }
 )
 _DOUBTFUL_WORD = 0.5
-
-
-class _Interval(msgspec.Struct, frozen=True):
-    kind: str
-    start_s: float
-    end_s: float
-
-
-class _Word(msgspec.Struct, frozen=True):
-    text: str
-    start_s: float
-    end_s: float
-    confidence: float | None = None
-
-
-class _Transcript(msgspec.Struct, frozen=True):
-    text: str
-    engine: str
-    model: str
-    words: tuple[_Word, ...] = ()
-
-
-class _Phrase(msgspec.Struct, frozen=True):
-    id: str
-    text: str
-    score: float
-    start_s: float | None = None
-    end_s: float | None = None
-
-
-class _Decision(msgspec.Struct, frozen=True):
-    status: str | None
-    incorrect_contact: bool | None
-    rule: str | None
-    by_analogy: bool
-    attempt: int
-    after_attempt: int | None
-    final: bool
-    next: NextStep
-    comment: str | None
-    explanation: tuple[str, ...] = ()
-
-
-class _Error(msgspec.Struct, frozen=True):
-    kind: str
-    message: str
-
-
-class _Considered(msgspec.Struct, frozen=True):
-    outcome: CallOutcome
-    probability: float
-
-
-class _Signalling(msgspec.Struct, frozen=True):
-    agreement: str
-    note: str = ""
-
-
-class Report(msgspec.Struct, frozen=True):
-    """The JSON contract, read leniently: unknown fields are other people's business."""
-
-    recording: str
-    outcome: CallOutcome | None = None
-    duration_s: float | None = None
-    confidence: float | None = None
-    phrase: _Phrase | None = None
-    transcript: _Transcript | None = None
-    tones: tuple[_Interval, ...] = ()
-    segments: tuple[_Interval, ...] = ()
-    alternatives: tuple[_Considered, ...] = ()
-    decision: _Decision | None = None
-    signalling: _Signalling | None = None
-    elapsed_s: float = 0.0
-    error: _Error | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +84,7 @@ class CallView:
     heard: str
     verdict: str
     tint: str
-    decision: _Decision | None
+    decision: DecisionTaken | None
     mark_words: str
     next_words: str
     attempt_words: str
@@ -158,9 +92,9 @@ class CallView:
     result_words: str
     confidence: float | None
     confidence_words: str
-    phrase: _Phrase | None
+    phrase: PhraseFound | None
     words: tuple[ShownWord, ...]
-    transcript: _Transcript | None
+    transcript: TranscriptHeard | None
     stretches: tuple[Stretch, ...]
     alternatives: tuple[Alternative, ...]
     duration_s: float | None
@@ -168,17 +102,14 @@ class CallView:
     problem: Problem | None
 
 
-# msgspec learns a type when it is first used, and crashes if two threads do that at once: so it
-# learns this one here, before any request.
-msgspec.json.Decoder(Report)
-
-
-def read_report(data: Mapping[str, Any]) -> Report:
+def read_report(data: Mapping[str, Any]) -> Classification:
     """Return the report behind a classification's JSON object."""
-    return msgspec.convert(data, Report)
+    return msgspec.convert(data, Classification)
 
 
-def view_call(report: Report, regulation: Regulation, *, stated: str | None = None) -> CallView:
+def view_call(
+    report: Classification, regulation: Regulation, *, stated: str | None = None
+) -> CallView:
     """Return what the page shows of `report`; `stated`: the operator's reason, if one decided."""
     decision = report.decision
     # A person who listened and said what it is outranks a program that could not read the file.
@@ -215,7 +146,7 @@ def view_call(report: Report, regulation: Regulation, *, stated: str | None = No
     )
 
 
-def verdict(heard: str, mark: str, attempt: str, then: str, decision: _Decision | None) -> str:
+def verdict(heard: str, mark: str, attempt: str, then: str, decision: DecisionTaken | None) -> str:
     """Return the verdict as one sentence: heard → status, mark; attempt, next step."""
     if decision is None:
         return heard
@@ -224,7 +155,7 @@ def verdict(heard: str, mark: str, attempt: str, then: str, decision: _Decision 
     return f"{heard} → {decision.status}, {mark}; {attempt}, {then}"
 
 
-def _decision_words(decision: _Decision | None) -> tuple[str, str, str]:
+def _decision_words(decision: DecisionTaken | None) -> tuple[str, str, str]:
     """Return the mark, the attempt and the next step in words; empty where there is none."""
     if decision is None:
         return "", "", ""
@@ -239,7 +170,7 @@ def _decision_words(decision: _Decision | None) -> tuple[str, str, str]:
     return mark, attempt, wording.NEXT_NAMES[decision.next]
 
 
-def _tint(report: Report, stated: str | None) -> str:
+def _tint(report: Classification, stated: str | None) -> str:
     if report.outcome is CallOutcome.LIVE_PERSON and stated in {None, "conversation"}:
         return "person"
     decision = report.decision
@@ -252,13 +183,13 @@ def _tint(report: Report, stated: str | None) -> str:
     return "mark" if decision.incorrect_contact else "final"
 
 
-def _rule_wording(decision: _Decision | None, regulation: Regulation) -> str:
+def _rule_wording(decision: DecisionTaken | None, regulation: Regulation) -> str:
     if decision is None or decision.rule is None:
         return ""
     return next((rule.wording for rule in regulation.rules if rule.id == decision.rule), "")
 
 
-def _result_words(decision: _Decision | None, regulation: Regulation) -> str:
+def _result_words(decision: DecisionTaken | None, regulation: Regulation) -> str:
     """Return what the rule leads to: «Недоступен» после 3-й попытки, без признака."""
     if decision is None or decision.rule is None:
         return ""
@@ -270,12 +201,12 @@ def _result_words(decision: _Decision | None, regulation: Regulation) -> str:
     return f"→ «{result.status}» после{wording.NBSP}{result.after_attempt}-й попытки, {mark}."
 
 
-def _problem(error: _Error) -> Problem:
+def _problem(error: ErrorDetail) -> Problem:
     title, advice = wording.ERROR_ADVICE.get(error.kind, wording.UNKNOWN_ERROR)
     return Problem(title, advice, error.message)
 
 
-def _words(report: Report) -> tuple[ShownWord, ...]:
+def _words(report: Classification) -> tuple[ShownWord, ...]:
     if report.transcript is None:
         return ()
     phrase = report.phrase
@@ -295,7 +226,7 @@ def _words(report: Report) -> tuple[ShownWord, ...]:
 
 
 def _alternatives(
-    considered: Iterable[_Considered], chosen: CallOutcome | None
+    considered: Iterable[Considered], chosen: CallOutcome | None
 ) -> tuple[Alternative, ...]:
     return tuple(
         Alternative(wording.OUTCOME_NAMES[item.outcome], item.probability)
@@ -304,7 +235,7 @@ def _alternatives(
     )
 
 
-def stretches(report: Report) -> tuple[Stretch, ...]:
+def stretches(report: Classification) -> tuple[Stretch, ...]:
     """Return what was on the line, stretch by stretch, without overlaps, in order of time.
 
     A tone is named by what it is rather than «tone»; speech is an announcement where a spoken
