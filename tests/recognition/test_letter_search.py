@@ -72,6 +72,7 @@ def test_nothing_heard_is_near_nothing(nearest: NearestWordings) -> None:
 
 
 @settings(deadline=None, max_examples=50)
+@pytest.mark.property
 @given(st.lists(st.text(alphabet="абвгдежзиклмнопрстуфхцчшыэюя-", max_size=12), max_size=12))
 def test_whatever_was_heard_a_wording_stands_for_words_that_are_there(
     nearest: NearestWordings, spoken: list[str]

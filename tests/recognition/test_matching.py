@@ -98,6 +98,7 @@ def test_nothing_said_matches_nothing(matcher: Matcher, text: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@pytest.mark.property
 @given(
     st.lists(
         st.sampled_from(
@@ -151,6 +152,7 @@ def slow_score(
 
 
 @settings(max_examples=30, deadline=None)
+@pytest.mark.property
 @given(
     st.lists(
         st.sampled_from("номер временно заблокирован ваш пожалуйста абонент стол".split()),
@@ -177,6 +179,7 @@ WORDS_HEARD = (
 
 
 @settings(max_examples=60, deadline=None)
+@pytest.mark.property
 @given(st.lists(st.sampled_from(WORDS_HEARD), max_size=14), st.sampled_from([20.0, 40.0, 72.0]))
 def test_nothing_that_reaches_the_floor_is_left_out_unaligned(
     matcher: Matcher, words: list[str], floor: float

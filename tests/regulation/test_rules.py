@@ -300,6 +300,7 @@ def test_the_comment_of_a_stranger_says_what_the_regulation_asks_for() -> None:
     )
 
 
+@pytest.mark.property
 @given(words=st.text(min_size=1).filter(lambda text: bool(text.split())))
 def test_whatever_was_said_stands_in_one_comment_line(words: str) -> None:
     ruling = REGULATION.rule_on_statement(
@@ -327,6 +328,7 @@ def test_a_conversation_starts_the_count_anew() -> None:
 MARKING = {rule.id for rule in REGULATION.rules if rule.result.incorrect_contact}
 
 
+@pytest.mark.property
 @given(
     outcome=st.sampled_from(CallOutcome),
     facts=st.frozensets(st.sampled_from(CONDITIONS)),
@@ -346,6 +348,7 @@ def test_no_call_sets_the_mark_without_a_marking_rule(
         assert decision.status is not None
 
 
+@pytest.mark.property
 @given(facts=st.frozensets(st.sampled_from(CONDITIONS)))
 def test_no_card_sets_the_mark_without_all_that_its_rule_requires(facts: frozenset[str]) -> None:
     ruling = REGULATION.rule_on_card(facts)
@@ -356,6 +359,7 @@ def test_no_card_sets_the_mark_without_all_that_its_rule_requires(facts: frozens
         assert facts.issuperset(rule.requires)
 
 
+@pytest.mark.property
 @given(outcome=st.sampled_from(CallOutcome), before=st.integers(0, 5), attempt=st.integers(1, 6))
 def test_renumbering_gives_what_deciding_at_that_number_gives(
     outcome: CallOutcome, before: int, attempt: int

@@ -191,6 +191,7 @@ def test_segments_of_given_tones_are_those_of_a_scan() -> None:
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.property
 @given(st.lists(st.integers(0, 3 * RATE), min_size=1, max_size=12))
 def test_any_blocks_give_the_scan_of_the_whole(sizes: list[int]) -> None:
     sound = join(beeps(425, 1.0, 4.0, 1), prompt("hello"), white_noise(RATE, -30), pause(2))

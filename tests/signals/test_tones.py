@@ -276,6 +276,7 @@ MIXED = join(RINGING, CONGESTION, SPECIAL, babble(3 * RATE, -25), tone(425, 2.2)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.property
 @given(st.lists(st.integers(1, 3 * RATE), min_size=1, max_size=30))
 def test_any_pieces_give_the_answer_of_the_whole(sizes: list[int]) -> None:
     detector = ToneDetector(PLAN, RATE)

@@ -195,6 +195,7 @@ def test_speech_is_named_by_who_was_heard(outcome: str, kind: str) -> None:
 _TIMES = st.floats(0, 60, allow_nan=False)
 
 
+@pytest.mark.property
 @given(
     st.lists(st.tuples(_TIMES, st.floats(0.1, 20)), max_size=6),
     st.lists(st.tuples(_TIMES, st.floats(0.1, 20)), max_size=3),
@@ -261,6 +262,7 @@ def test_each_peak_is_drawn_once_in_the_colour_under_it() -> None:
 # -- charts, periods, words --------------------------------------------------------------------
 
 
+@pytest.mark.property
 @given(st.integers(0, 10**7))
 def test_a_scale_has_at_most_four_round_steps(highest: int) -> None:
     step = nice_step(highest)
@@ -289,6 +291,7 @@ def test_periods_are_whole_days_of_the_office() -> None:
     assert mended.last == today
 
 
+@pytest.mark.property
 @given(st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)), st.integers(0, 800))
 def test_columns_cover_a_period_without_gaps(first: dt.date, n_days: int) -> None:
     last = first + dt.timedelta(days=n_days)
@@ -323,6 +326,7 @@ def test_per_cent_is_never_rounded_to_certainty(share: float, expected: str) -> 
     assert wording.percent(share).replace(NB, " ") == expected
 
 
+@pytest.mark.property
 @given(st.text(max_size=40))
 def test_a_masked_number_shows_five_digits_at_most_beside_its_country(number: str) -> None:
     shown = wording.mask_number(number)
@@ -337,6 +341,7 @@ def test_moments_say_as_much_as_is_needed() -> None:
     assert "2025" in wording.moment(now - dt.timedelta(days=400), now)
 
 
+@pytest.mark.property
 @given(st.text(max_size=20))
 def test_no_exported_cell_starts_like_a_formula(cell: str) -> None:
     assert harmless(cell)[:1] not in {"=", "+", "-", "@", "\t", "\r"}

@@ -1,0 +1,58 @@
+"""The project's recipes: `nox -s quick`, `nox -l` lists them.
+
+`setup` makes .venv for an editor; the others make an environment of their own, kept between runs.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "quick"]
+nox.options.reuse_existing_virtualenvs = True
+
+QUICK = "not slow and not model and not browser and not postgres and not ray and not property"
+
+
+def _install(session: nox.Session) -> None:
+    session.run("python", "-m", "pip", "install", "-q", "-U", "pip")
+    session.run("python", "-m", "pip", "install", "-q", "-e", ".[all]", "--group", "test")
+
+
+@nox.session(venv_backend="none")
+def setup(session: nox.Session) -> None:
+    """Make .venv with everything a developer needs, and the commit hooks."""
+    session.run("python3", "-m", "venv", "--upgrade-deps", ".venv", external=True)
+    pip = ".venv/bin/pip"
+    session.run(pip, "install", "-q", "-e", ".[all]", "--group", "dev", external=True)
+    session.run(".venv/bin/pre-commit", "install", external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, and the direction of imports."""
+    _install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that need no model, browser, database or patience."""
+    _install(session)
+    session.run("pytest", "-n", "2", "-m", QUICK, *session.posargs)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run every test."""
+    _install(session)
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run a benchmark: `nox -s bench -- benchmarks.other_texts`."""
+    _install(session)
+    session.run("python", "-m", *session.posargs)
