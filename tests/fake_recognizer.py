@@ -51,7 +51,7 @@ class FakeRecognizer(RecognizerLike):
         except AudioError as problem:
             error = CallError(problem.kind, str(problem))
             return CallReport(shown, None, None, None, 0.0, error)
-        word, _, rest = Path(source).read_text(encoding="utf-8", errors="replace").partition(" ")
+        word, _, rest = content_of(source).decode("utf-8", "replace").partition(" ")
         if word in {kind.value for kind in CallOutcome}:
             return self._report(shown, CallOutcome(word), attempt, called_on)
         misbehave(word, rest)
@@ -77,6 +77,14 @@ class FakeRecognizer(RecognizerLike):
             elapsed_s=0.001,
             phrases_version=PHRASES_VERSION,
         )
+
+
+def content_of(source: Any) -> bytes:
+    if hasattr(source, "read"):
+        source.seek(0)
+        data: bytes = source.read()
+        return data
+    return Path(source).read_bytes()
 
 
 def misbehave(word: str, rest: str) -> None:

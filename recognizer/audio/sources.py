@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from recognizer.base.errors import AudioError
 from recognizer.model import AudioSource
 
-__all__ = ["SourceFile", "View", "display_name", "open_source"]
+__all__ = ["SourceFile", "View", "display_name", "open_regular_file", "open_source"]
 
 _SPOOL_BYTES = 16 * 2**20
 """A stream that cannot seek is kept in memory up to this size, in a temporary file beyond."""
@@ -157,7 +157,7 @@ def open_source(source: AudioSource, name: str | None = None) -> SourceFile:
         opened = SourceFile(io.BytesIO(source), name or "<bytes>", is_ours=True)
     elif isinstance(source, str | os.PathLike):
         path = os.fsdecode(source)
-        opened = SourceFile(_open_path(path), name or path, is_ours=True)
+        opened = SourceFile(open_regular_file(path), name or path, is_ours=True)
     else:
         opened = _open_object(source, name)
     if opened.size == 0:
@@ -170,8 +170,16 @@ def open_source(source: AudioSource, name: str | None = None) -> SourceFile:
     return opened
 
 
-def _open_path(path: str) -> BinaryIO:
-    shown = display_name(path)
+def open_regular_file(path: str, name: str | None = None) -> BinaryIO:
+    """Open a file for reading without ever waiting for it: nothing but a regular file is opened.
+
+    Raises
+    ------
+    AudioError
+        `not_found`, `permission`, `is_directory`, `not_a_file`, `unreadable_file`; messages call
+        it `name`, else its path.
+    """
+    shown = display_name(name or path)
     try:
         # Not Path.stat: to pathlib an empty path is the current folder.
         _refuse_special(os.stat(path).st_mode, shown)  # noqa: PTH116

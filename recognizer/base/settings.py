@@ -38,12 +38,14 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     channel : `auto`, `mix`, or a channel number from 0.
     threads : CPU threads a call may use.
     models_dir : where installed speech models lie; None: the user's data folder.
+    max_duration_s : longest recording that `batch` and `watch` hear, seconds.
     """
 
     engine: str = "auto"
     channel: str = "auto"
     threads: int = 1
     models_dir: Path | None = None
+    max_duration_s: float = 14_400.0
 
     @property
     def models_folder(self) -> Path:

@@ -22,6 +22,7 @@ import msgspec
 
 from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import Settings
+from recognizer.batch.jobs import CHANGED
 from recognizer.batch.recording_files import is_recording_name
 from recognizer.batch.runner import Summary
 from recognizer.batch.workers import (
@@ -53,15 +54,18 @@ class _Actor:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Return one row a recording."""
-        rows = [self._row(url, key) for url, key in zip(batch["url"], batch[_KEY], strict=True)]
+        pairs = zip(batch["url"], batch[_KEY], strict=True)
+        rows = [self._row(str(url), str(key)) for url, key in pairs]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _row(self, url: str, key: str) -> dict[str, Any]:
-        result = report_to_dict(self._classify(url).report)
+        finished = self._classify(url, key)
+        result = report_to_dict(finished.report)
         decision = result["decision"] or {}
         return {
             _KEY: key,
             "recording": url,
+            "sha256": finished.sha256,
             "outcome": result["outcome"],
             "confidence": result["confidence"],
             "status": decision.get("status"),
@@ -72,21 +76,35 @@ class _Actor:
             "result": msgspec.json.encode(result).decode(),
         }
 
-    def _classify(self, url: str) -> Finished:
-        import fsspec  # noqa: PLC0415
-
+    def _classify(self, url: str, key: str) -> Finished:
         try:
-            # Whatever the storage, decoders want a file they can seek in.
-            with (
-                fsspec.open(url, "rb") as source,
-                tempfile.NamedTemporaryFile(suffix=Path(url).suffix) as local,
-            ):
-                while piece := source.read(1 << 20):
-                    local.write(piece)
-                local.flush()
-                return self._worker.run(Job(path=local.name, name=url, attempt=self._attempt))
-        except OSError as problem:
-            return Finished(failed_report(url, "unreadable_file", f"{url}: {problem}"))
+            finished = self._recognize(url)
+            if _key_of(url) == key:
+                return finished
+        except FileNotFoundError:
+            return Finished(failed_report(url, "not_found", f"{url}: is no longer there"))
+        except Exception as problem:  # noqa: BLE001  storages raise what they like; it is this file's
+            message = f"{url}: {type(problem).__name__}: {str(problem)[:500]}"
+            return Finished(failed_report(url, "unreadable_file", message))
+        message = f"{url}: changed after it was listed; the next run takes what is there then"
+        return Finished(failed_report(url, CHANGED, message))
+
+    def _recognize(self, url: str) -> Finished:
+        import fsspec  # noqa: PLC0415
+        from fsspec.implementations.local import LocalFileSystem  # noqa: PLC0415
+
+        filesystem, path = fsspec.url_to_fs(url)
+        if isinstance(filesystem, LocalFileSystem):  # nothing to wait for, and one file is one file
+            return self._worker.run(Job(path=path, name=url, attempt=self._attempt))
+        # Whatever the storage, decoders want a file they can seek in.
+        with (
+            filesystem.open(path, "rb") as source,
+            tempfile.NamedTemporaryFile(suffix=Path(url).suffix[:20]) as local,
+        ):
+            while piece := source.read(1 << 20):
+                local.write(piece)
+            local.flush()
+            return self._worker.run(Job(path=local.name, name=url, attempt=self._attempt))
 
 
 def run_on_ray(
@@ -175,6 +193,15 @@ def _found(sources: Iterable[str]) -> Iterator[dict[str, str]]:
             yield {"url": url, _KEY: _key(url, info)}
 
 
+def _key_of(url: str) -> str:
+    """Return the key of a file as it is now."""
+    import fsspec  # noqa: PLC0415
+
+    filesystem, path = fsspec.url_to_fs(url)
+    filesystem.invalidate_cache(filesystem._parent(path))  # noqa: SLF001  the only way to look anew
+    return _key(url, filesystem.info(path))
+
+
 def _key(url: str, info: dict[str, Any]) -> str:
     """Return what changes when the file does: storages say it in different words."""
     changed = next((info[name] for name in ("mtime", "LastModified", "ETag", "created")
@@ -192,9 +219,9 @@ def _filesystem(output: str) -> tuple[Any, str]:
 
 
 def _done(output: str) -> Iterator[str]:
-    """Yield the keys of what earlier runs wrote."""
-    for table in _tables(output, [_KEY]):
-        yield from table.column(_KEY).to_pylist()
+    """Yield the keys of what earlier runs wrote; what changed under them was not heard."""
+    for table in _tables(output, [_KEY, "error"]):
+        yield from (row[_KEY] for row in table.to_pylist() if row["error"] != CHANGED)
 
 
 def _tables(output: str, columns: list[str]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ import filelock
 import msgspec
 
 from recognizer.base.errors import RecognizerError
+from recognizer.batch.jobs import CHANGED
 from recognizer.batch.recordings import FileIdentity
 
 __all__ = ["ResultLog", "read_results", "write_csv", "write_whole", "write_xlsx"]
@@ -152,7 +153,8 @@ class ResultLog:
     def _note(self, data: bytes) -> None:
         line = _DECODER.decode(data)
         file = line.file
-        if self._remember:
+        is_changed = line.error is not None and line.error.kind == CHANGED
+        if self._remember and not is_changed:  # what is there now was not heard
             self._done.add(FileIdentity(file.path, file.size_bytes, file.modified_ns).key)
         self.counts[line.outcome or f"error:{line.error.kind if line.error else 'unknown'}"] += 1
 

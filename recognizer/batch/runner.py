@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from recognizer.base.errors import ContactError
+from recognizer.base.errors import ContactError, RecognizerError
 from recognizer.batch.file_names import CallFacts
+from recognizer.batch.jobs import CHANGED
 from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
 from recognizer.batch.results import ResultLog
-from recognizer.batch.workers import Finished, Job
+from recognizer.batch.workers import Finished, Job, failed_report
 from recognizer.model import CallReport
 from recognizer.model.report_json import decision_to_dict, report_to_dict
 
@@ -34,13 +35,14 @@ __all__ = [
     "keep_report",
     "line_of",
     "pending",
+    "result_of",
     "run_batch",
 ]
 
 _N_TOGETHER = 16  # recordings given to a worker together; see benchmarks/README.md
 # Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
 # the journal would keep such an attempt for ever.
-_NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal"})
+_NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal", CHANGED})
 
 
 class WorkerSource(Protocol):
@@ -176,10 +178,28 @@ def run_batch(
         stays.
     """
     for future, item in _submitted(todo, pool, attempt, channel):
-        line = line_of(item, future.result(), journal)
+        line = line_of(item, result_of(future, item), journal)
         log.append(line)
         summary.add(line)
         on_result(line)
+
+
+def result_of(future: Future[Finished], item: Todo) -> Finished:
+    """Return the result; what went wrong with one file costs that file, whatever it is.
+
+    Raises
+    ------
+    RecognizerError
+        If it goes wrong for every file: no worker can be started.
+    """
+    try:
+        return future.result()
+    except RecognizerError:
+        raise
+    except Exception as problem:  # noqa: BLE001
+        name = item.recording.name
+        message = f"{name}: {type(problem).__name__}: {str(problem)[:500]}"
+        return Finished(failed_report(name, "internal", message))
 
 
 def _submitted(
@@ -215,9 +235,6 @@ def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:
 def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[str, Any]:
     """Return the line of the log: the classification, the file it is of, the call, the journal."""
     recording, identity = item.recording, item.identity
-    error = finished.report.error
-    if error is not None and error.kind in _NO_CALL:
-        journal = None
     facts = recording.facts
     line = keep_report(
         journal,
@@ -226,10 +243,11 @@ def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[st
         number=facts.number,
         called_at=facts.called_at,
     )
+    heard = finished.file or identity  # it may have changed since it was listed
     line["file"] = {
         "path": identity.path,
-        "size_bytes": identity.size_bytes,
-        "modified_ns": identity.modified_ns,
+        "size_bytes": heard.size_bytes,
+        "modified_ns": heard.modified_ns,
         "sha256": finished.sha256,
     }
     line["call"] = _call(facts, recording.contact)
@@ -247,7 +265,8 @@ def keep_report(
     """Record a report in the journal and return it as JSON with the journal's decision.
 
     A contact the journal does not know costs nothing but the record: the reason stands in
-    ``journal.error``.
+    ``journal.error``. Of what cannot be known again, having no digest, nothing is recorded: the
+    next time would count it once more.
 
     Raises
     ------
@@ -255,7 +274,8 @@ def keep_report(
         If the journal cannot be written.
     """
     line = report_to_dict(finished.report)
-    if journal is None:
+    error = finished.report.error
+    if journal is None or finished.sha256 is None or (error and error.kind in _NO_CALL):
         return line
     try:
         kept = journal.record_attempt(

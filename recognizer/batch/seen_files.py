@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from recognizer.base.errors import RecognizerError
+from recognizer.batch.jobs import CHANGED
 from recognizer.batch.recordings import FileIdentity
 
 __all__ = ["SeenFiles"]
@@ -31,8 +32,13 @@ class _File(msgspec.Struct):
     modified_ns: int
 
 
+class _Error(msgspec.Struct):
+    kind: str
+
+
 class _Line(msgspec.Struct):
     file: _File
+    error: _Error | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -82,7 +88,7 @@ class SeenFiles:
             self._database.execute("BEGIN")
             try:
                 for line in file:
-                    self._add(_DECODER.decode(line).file)
+                    self._add(_DECODER.decode(line))
                     read_bytes += len(line)
                 self._database.execute("UPDATE log SET read_bytes = ?", (read_bytes,))
             except BaseException:
@@ -90,13 +96,16 @@ class SeenFiles:
                 raise
             self._database.execute("COMMIT")
 
-    def _add(self, file: _File) -> None:
+    def _add(self, line: _Line) -> None:
+        if line.error is not None and line.error.kind == CHANGED:
+            return  # what is there now was not heard
+        file = line.file
         key = FileIdentity(file.path, file.size_bytes, file.modified_ns).key
         self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,))
 
     def note(self, line: dict[str, Any], log_bytes: int) -> None:
         """Take over a line that was just appended; the log now has `log_bytes`."""
         self._database.execute("BEGIN")
-        self._add(msgspec.convert(line["file"], _File))
+        self._add(msgspec.convert(line, _Line))
         self._database.execute("UPDATE log SET read_bytes = ?", (log_bytes,))
         self._database.execute("COMMIT")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.batch.file_stability import Candidates
+from recognizer.batch.jobs import CHANGED
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
     FactFinder,
@@ -33,7 +34,7 @@ from recognizer.batch.recordings import (
     written_path,
 )
 from recognizer.batch.results import ResultLog
-from recognizer.batch.runner import Attempts, Todo, WorkerSource, job_of, line_of
+from recognizer.batch.runner import Attempts, Todo, WorkerSource, job_of, line_of, result_of
 from recognizer.batch.seen_files import SeenFiles
 from recognizer.batch.workers import Finished
 from recognizer.crm.contacts import masked
@@ -284,17 +285,32 @@ class Watcher:
         for future in wait(self._running, timeout_s, FIRST_COMPLETED).done:
             item = self._running.pop(future)
             self._in_hand.discard(item.identity)
-            finished = future.result()
+            finished = result_of(future, item)
             error = finished.report.error
             if error is not None and error.kind == "not_found":
                 _LOG.warning("%s is gone before it was read", masked(item.recording.name))
+                continue
+            if error is not None and error.kind == CHANGED:
+                _LOG.warning(masked(error.message))
+                self._candidates.add(item.recording.path)
                 continue
             line = line_of(item, finished, self._journal)
             self._log.append(line)
             self._seen.note(line, self._log.path.stat().st_size)
             self._on_result(line)
             if self._options.move_to is not None:
-                self._move(item.recording.path)
+                self._move_if_same(item.recording.path, line)
+
+    def _move_if_same(self, path: Path, line: dict[str, Any]) -> None:
+        """Move a finished recording, unless another has taken its place: that one is new."""
+        try:
+            now = identify(path)
+        except OSError:
+            return
+        if (now.size_bytes, now.modified_ns) == (
+            line["file"]["size_bytes"], line["file"]["modified_ns"]
+        ):  # fmt: skip
+            self._move(path)
 
     def _pause(self) -> None:
         if self._running:

@@ -12,7 +12,7 @@ What this does not guard against: a machine that is out of disk or memory for ev
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import math
 import multiprocessing
 import os
 import queue
@@ -22,15 +22,15 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
-from recognizer.base.errors import AudioError, EngineError, RecognizerError
+from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings
-from recognizer.model import CallError, CallReport, RecordedCall
-from recognizer.regulation.signalling import SignallingCode, SignallingTable, load_signalling
+from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, run_jobs
+from recognizer.model import CallReport
+from recognizer.regulation.signalling import SignallingTable, load_signalling
 
 __all__ = [
     "Finished",
@@ -45,67 +45,8 @@ __all__ = [
 ]
 
 
-class RecognizerLike(Protocol):
-    """What a worker needs of `recognizer.pipeline.Recognizer`."""
-
-    def recognize(
-        self,
-        source: Any,
-        *,
-        attempt: int = 1,
-        channel: str | int | None = None,
-        called_on: date | None = None,
-        name: str | None = None,
-    ) -> CallReport:
-        """Return the report on one recording; never raises for a bad one."""
-
-    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[CallReport]:
-        """Yield the report on each of several calls, in their order."""
-        for call in calls:
-            yield self.recognize(
-                call.source,
-                attempt=call.attempt,
-                channel=call.channel,
-                called_on=call.called_on,
-                name=call.name,
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One recording to recognise.
-
-    Attributes
-    ----------
-    path : str
-        A file this machine can open.
-    name : str
-        What the report calls it (`recording`).
-    max_duration_s : float or None
-        A longer recording is refused with error kind `too_long`.
-    """
-
-    path: str
-    name: str
-    attempt: int = 1
-    channel: str | int | None = None
-    called_on: date | None = None
-    codes: tuple[SignallingCode, ...] = ()
-    max_duration_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What became of a job.
-
-    Attributes
-    ----------
-    sha256 : str or None
-        Of the file's content; None if it could not be read.
-    """
-
-    report: CallReport
-    sha256: str | None = None
+_LONGEST_WAIT_S = 3600.0  # the system takes no wait of more than 24 days at once
+_DEATH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +55,20 @@ class TimeLimits:
 
     The limit of one recording is `base_s` + `per_audio_s` for each of its seconds, that of several
     given together `base_s` + `per_audio_s` for all of their seconds; `base_s` for each that does
-    not say how long it is.
+    not say how long it is; never more than `max_s`, whatever a header says. A recording longer
+    than `max_duration_s` is refused.
     """
 
     start_s: float = 300.0
     base_s: float = 60.0
     per_audio_s: float = 4.0
+    max_s: float = 7200.0
+    max_duration_s: float = 14_400.0
 
     def of(self, duration_s: float, *, n_undeclared: int = 0) -> float:
         """Return the limit for recordings of so many seconds together, seconds."""
-        return self.base_s * max(1, n_undeclared) + self.per_audio_s * duration_s
+        limit_s = self.base_s * max(1, n_undeclared) + self.per_audio_s * max(0.0, duration_s)
+        return limit_s if limit_s < self.max_s else max(self.max_s, self.base_s)  # not a number too
 
 
 def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:
@@ -133,85 +78,9 @@ def load_recognizer(settings: Settings, engine: str | None = None) -> Recognizer
     return Recognizer.load(settings, engine=engine)
 
 
-def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) -> CallReport:
-    """Return the report on a recording that could not be recognised."""
-    return CallReport(
-        recording=name,
-        evidence=None,
-        outcome=None,
-        decision=None,
-        elapsed_s=elapsed_s,
-        error=CallError(kind, message),
-    )
-
-
-def run_jobs(
-    recognizer: RecognizerLike,
-    jobs: Sequence[Job],
-    table: SignallingTable,
-    say_duration: Callable[[float], object] = lambda _: None,
-) -> Iterator[Finished]:
-    """Recognise recordings in this process; yield the result of each, in their order.
-
-    `say_duration` is told the length of each in seconds, if it says one, before the first is heard.
-    """
-    refusals = [_refusal(job, say_duration) for job in jobs]
-    reports = recognizer.recognize_together(
-        [
-            RecordedCall(
-                source=Path(job.path),
-                attempt=job.attempt,
-                channel=job.channel,
-                called_on=job.called_on,
-                name=job.name,
-            )
-            for job, refusal in zip(jobs, refusals, strict=True)
-            if refusal is None
-        ]
-    )
-    for job, refusal in zip(jobs, refusals, strict=True):
-        if refusal is not None:
-            yield Finished(refusal)
-            continue
-        report = next(reports)
-        if job.codes:
-            regulation = getattr(recognizer, "regulation", None)
-            report = table.join(
-                report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
-            )
-        yield Finished(report, _digest(job.path))
-
-
-def _refusal(job: Job, say_duration: Callable[[float], object]) -> CallReport | None:
-    """Return the report on a recording that is longer than accepted; None if it is not."""
-    from recognizer.audio import probe_audio  # noqa: PLC0415
-
-    try:
-        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
-        duration_s = probe_audio(Path(job.path), channel="mix").duration_s
-    except AudioError:
-        return None  # the recogniser says what is wrong with it
-    if duration_s is None:
-        return None
-    say_duration(duration_s)
-    if job.max_duration_s is None or duration_s <= job.max_duration_s:
-        return None
-    message = (
-        f"{job.name}: lasts {duration_s:.0f} s, at most {job.max_duration_s:.0f} s are "
-        "accepted; send the part that holds the announcement"
-    )
-    return failed_report(job.name, "too_long", message)
-
-
-def _digest(path: str) -> str | None:
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
-def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
+def _child(
+    connection: Connection, load: Callable[[], RecognizerLike], max_duration_s: float
+) -> None:
     """Body of a worker process: load once, then answer jobs until the pipe closes."""
     # Ctrl-C and SIGTERM reach the whole group; only the parent decides when a worker stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -230,28 +99,37 @@ def _child(connection: Connection, load: Callable[[], RecognizerLike]) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             jobs: tuple[Job, ...] = connection.recv()
-            for answer in _answers(recognizer, jobs, table, connection):
+            for answer in _answers(recognizer, jobs, table, connection, max_duration_s):
                 connection.send(("done", answer))
 
 
 def _answers(
-    recognizer: RecognizerLike, jobs: Sequence[Job], table: SignallingTable, connection: Connection
+    recognizer: RecognizerLike,
+    jobs: Sequence[Job],
+    table: SignallingTable,
+    connection: Connection,
+    max_duration_s: float,
 ) -> Iterator[Finished]:
     def say_duration(duration_s: float) -> None:
         connection.send(("duration", duration_s))
 
     n_done = 0
     try:
-        for finished in run_jobs(recognizer, jobs, table, say_duration):
+        running = run_jobs(recognizer, jobs, table, say_duration, max_duration_s=max_duration_s)
+        for finished in running:
             n_done += 1
             yield finished
     except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
         if len(jobs) == 1:
-            message = f"{jobs[0].name}: {type(problem).__name__}: {problem}"
-            yield Finished(failed_report(jobs[0].name, "internal", message))
+            yield Finished(_internal(jobs[0], problem))
             return
         for job in jobs[n_done:]:  # whose bug it is shows when each is alone
-            yield from _answers(recognizer, [job], table, connection)
+            yield from _answers(recognizer, [job], table, connection, max_duration_s)
+
+
+def _internal(job: Job, problem: Exception, elapsed_s: float = 0.0) -> CallReport:
+    message = f"{job.name}: {type(problem).__name__}: {str(problem)[:500]}"
+    return failed_report(job.name, "internal", message, elapsed_s)
 
 
 def _die_with_parent() -> None:
@@ -358,6 +236,11 @@ class Worker:
                     self._discard()
                     if repeated or lost.kind == "time_limit":
                         return self._give_up(job, lost, time.monotonic() - began)
+                except RecognizerError:
+                    raise
+                except Exception as problem:  # noqa: BLE001  this file's answer, whatever it is
+                    self._discard()
+                    return Finished(_internal(job, problem, time.monotonic() - began))
                 else:
                     return finished
             raise AssertionError("unreachable")
@@ -383,7 +266,9 @@ class Worker:
                         for finished in answers:
                             n_done += 1
                             yield finished
-                except _LostError:
+                except RecognizerError:
+                    raise
+                except Exception:  # noqa: BLE001  lost, or an answer nobody can read: ask singly
                     self._discard()
             for job in jobs[n_done:]:
                 yield self.run(job)
@@ -407,7 +292,10 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
-                target=_child, args=(theirs, self._load), daemon=True, name="recognizer-worker"
+                target=_child,
+                args=(theirs, self._load, self._limits.max_duration_s),
+                daemon=True,
+                name="recognizer-worker",
             )
             self._process.start()
             theirs.close()
@@ -416,7 +304,7 @@ class Worker:
     def _give_up(self, job: Job, lost: _LostError, elapsed_s: float) -> Finished:
         twice = "" if lost.kind == "time_limit" else ", twice"
         message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
-        return Finished(failed_report(job.name, lost.kind, message, elapsed_s), _digest(job.path))
+        return Finished(failed_report(job.name, lost.kind, message, elapsed_s))
 
     def _ask(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
         assert self._pipe is not None
@@ -437,7 +325,7 @@ class Worker:
                     finished: Finished = value
                     yield finished
                 else:
-                    duration_s += value
+                    duration_s += value if math.isfinite(value) else 0.0
                     n_declared += 1
         finally:
             if n_left:  # answers that nobody waits for would be taken for those of the next job
@@ -448,7 +336,8 @@ class Worker:
         assert pipe is not None
         assert process is not None
         while True:
-            ready = wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic()))
+            left_s = min(max(0.0, deadline - time.monotonic()), _LONGEST_WAIT_S)
+            ready = wait([pipe, process.sentinel], left_s)
             if pipe in ready:
                 try:
                     message: tuple[str, Any] = pipe.recv()
@@ -484,8 +373,10 @@ class Worker:
             self.is_loaded = False
         if process is not None:
             process.kill()
-            process.join()
-            process.close()
+            # One that waits for a stalled disk dies only when that answers: nobody waits for it.
+            process.join(_DEATH_S)
+            if process.exitcode is not None:
+                process.close()
         if pipe is not None:
             pipe.close()
 

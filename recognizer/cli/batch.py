@@ -141,7 +141,7 @@ def batch(
     with ResultLog(results, retry_failed=retry_failed) as log:
         todo = pending(found, log, summary)
         load = partial(load_recognizer, settings, engine)
-        limits = TimeLimits(base_s=time_limit)
+        limits = TimeLimits(base_s=time_limit, max_duration_s=settings.recognition.max_duration_s)
         try:
             with (
                 journal_of(settings, wanted=journal) as store,

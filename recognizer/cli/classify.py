@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from recognizer.base.settings import Settings
+    from recognizer.batch.jobs import Finished
     from recognizer.model import CallReport
 
 __all__ = ["OutputFormat", "classify", "settings_with"]
@@ -93,6 +95,7 @@ def classify(
       recognizer classify --contact 12345 call.wav
     """
     from recognizer.base.progress import counted
+    from recognizer.batch.jobs import Job, run_jobs
     from recognizer.batch.recording_files import find_recordings
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
@@ -121,34 +124,33 @@ def classify(
     def reports() -> Iterator[CallReport]:
         nonlocal failed
         for path in counted(recordings):
-            report = recognizer.recognize(path, attempt=attempt, channel=channel)
-            failed = failed or report.error is not None
-            joined = table.join(report, codes, recognizer.regulation, attempt=attempt)
-            yield keep(joined, path)
+            job = Job(path=str(path), name=str(path), attempt=attempt, channel=channel, codes=codes)
+            (finished,) = run_jobs(recognizer, [job], table)
+            failed = failed or finished.report.error is not None
+            yield keep(finished)
 
     printer(reports())
     if failed:
         raise typer.Exit(1)
 
 
-def _keeper(contact: str | None, number: str | None) -> Callable[[CallReport, Path], CallReport]:
+def _keeper(contact: str | None, number: str | None) -> Callable[[Finished], CallReport]:
     """Return what gives a report the journal's decision; without a contact, nothing does."""
     if contact is None and number is None:
-        return lambda report, _: report
+        return lambda finished: finished.report
     from recognizer.cli.journal import open_journal
 
     journal = open_journal()
 
-    def keep(report: CallReport, path: Path) -> CallReport:
+    def keep(finished: Finished) -> CallReport:
+        report = finished.report
         if report.error is not None:
             return report  # an unreadable recording is no attempt; a better copy may come
-        decided, _ = journal.record_recording(
-            report,
-            path,
-            contact=contact,
-            number=number,
+        attempt = journal.record_attempt(
+            report, contact=contact, number=number, digest=finished.sha256
         )
-        return decided
+        decision = None if attempt.decision is None else attempt.decision.decision
+        return replace(report, decision=decision)
 
     return keep
 

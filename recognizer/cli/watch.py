@@ -106,7 +106,13 @@ def watch(
         ResultLog(results, remember=False) as log,
         SeenFiles(results.with_name(f"{results.name}.seen.sqlite3")) as seen,
         journal_of(settings, wanted=journal) as store,
-        WorkerPool(load, n_workers(workers), limits=TimeLimits(base_s=time_limit)) as pool,
+        WorkerPool(
+            load,
+            n_workers(workers),
+            limits=TimeLimits(
+                base_s=time_limit, max_duration_s=settings.recognition.max_duration_s
+            ),
+        ) as pool,
     ):
         seen.catch_up(log.path)
         pool.start()

@@ -10,10 +10,12 @@ A `Journal` may be shared by threads; each process opens its own.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import errno
 import hashlib
 import importlib.metadata
+import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -57,10 +59,13 @@ from recognizer.crm.journal.tables import (
     DecisionRow,
 )
 from recognizer.crm.journal.timeline import IN_FORCE, Timeline
-from recognizer.model import CallOutcome, CallReport, NextStep
+from recognizer.model import CallOutcome, CallReport, NextStep, PhraseListName, phrase_list_of
 from recognizer.regulation.rules import Regulation, load_regulation
 
-__all__ = ["Journal", "recording_digest"]
+__all__ = ["REHEARING", "Journal", "recording_digest"]
+
+REHEARING = "recognizer"
+"""Who made a correction that no person made: the same recording was heard again."""
 
 _BATCH = 1000
 _SOFTWARE_VERSION = importlib.metadata.version("recognizer")
@@ -77,7 +82,10 @@ def recording_digest(source: Path | bytes) -> str:
     """
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
-    with source.open("rb") as file:
+    # Neither a pipe nor a device may keep us waiting, nor be read for ever.
+    with os.fdopen(os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(source))
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -241,7 +249,10 @@ class Journal:
         """Record what was heard, decide it with the card and the count, add the comment line.
 
         The same digest for the same contact (or, without a card, the same number) is the same
-        attempt: the one already there is returned with `is_new` False.
+        attempt: the one already there is returned with `is_new` False. If the recording is heard
+        as something else now, that is added as a correction made by `REHEARING`, unless a person
+        has corrected the attempt: what a person says stands. No attempt that was heard as
+        something else becomes one of an invalid number in this way.
 
         Parameters
         ----------
@@ -253,7 +264,7 @@ class Journal:
         number : str or None
             Number called, any spelling; finds the card where exactly one has it.
         digest : str or None
-            `recording_digest` of the recording; None: never the same as another.
+            `recording_digest` of the very bytes that were heard; None: never the same as another.
         called_at : datetime or None
             Moment of the call, aware; None: now.
 
@@ -271,6 +282,7 @@ class Journal:
                 self.database.lock(session, key)
             there = _same_recording(session, key, digest)
             if there is not None:
+                self._hear_again(session, there, row, report)
                 return attempt_record(session, there)
             attempt = _attempt_row(report)
             attempt.contact_id = None if row is None else row.id
@@ -284,39 +296,36 @@ class Journal:
             session.flush()
             return attempt_record(session, attempt, is_new=True)
 
-    def record_recording(
-        self,
-        report: CallReport,
-        source: Path | bytes,
-        *,
-        contact: str | None = None,
-        number: str | None = None,
-        called_at: dt.datetime | None = None,
-    ) -> tuple[CallReport, AttemptRecord]:
-        """Record a classification with its recording; return it with the journal's decision.
-
-        What `recognizer classify --contact` prints: `record_attempt` with the recording's digest.
-
-        Raises
-        ------
-        ContactError
-            If there is no such card.
-        JournalError
-            If the recording can no longer be read, or nothing can be stored.
-        """
-        try:
-            digest = recording_digest(source)
-        except OSError as problem:
-            raise JournalError(f"{source!s}: {problem.strerror}; not recorded") from problem
-        attempt = self.record_attempt(
-            report,
-            contact=contact,
-            number=number,
-            digest=digest,
-            called_at=called_at,
+    def _hear_again(
+        self, session: Session, attempt: AttemptRow, row: ContactRow | None, report: CallReport
+    ) -> None:
+        """Correct an attempt whose recording is heard as something else than it was."""
+        if report.outcome is None:
+            return  # it cannot be heard now; what was heard once stands
+        corrections = session.scalars(
+            sa.select(CorrectionRow)
+            .where(CorrectionRow.attempt_id == attempt.id)
+            .order_by(CorrectionRow.id)
+        ).all()
+        if any(each.made_by != REHEARING for each in corrections):
+            return
+        was = corrections[-1].outcome if corrections else attempt.outcome
+        heard = report.outcome.kind.value
+        # What was heard as something else gets the mark from a person only.
+        marks = phrase_list_of(report.outcome.kind) is PhraseListName.INVALID_NUMBER
+        if was == heard or (marks and was is not None):
+            return
+        correction = CorrectionRow(
+            attempt_id=attempt.id,
+            made_at=_now(),
+            made_by=REHEARING,
+            outcome=heard,
+            note=f"{_SOFTWARE_VERSION}: heard again as {heard}, before as {was}",
         )
-        decision = None if attempt.decision is None else attempt.decision.decision
-        return dataclasses.replace(report, decision=decision), attempt
+        session.add(correction)
+        session.flush()
+        self._timeline(session, row).correct(attempt, correction)
+        session.flush()
 
     def record_statement(
         self,

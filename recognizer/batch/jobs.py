@@ -1,0 +1,216 @@
+"""What a worker is asked and answers, and how it does it: one recording, or a few together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, BinaryIO, Protocol, cast
+
+from recognizer.base.errors import AudioError
+from recognizer.batch.held_files import FileState, HeldFile, UnopenedFile
+from recognizer.model import CallError, CallReport, RecordedCall
+from recognizer.regulation.signalling import SignallingCode, SignallingTable
+
+__all__ = ["CHANGED", "Finished", "Job", "RecognizerLike", "failed_report", "run_jobs"]
+
+CHANGED = "changed"
+"""Error kind of a recording that was replaced, written on or removed while it was heard."""
+
+_MIN_BYTES_A_SECOND = 8.0
+"""No coding of speech needs less: FLAC of pure silence takes 28, Speex 250, Opus 60."""
+
+
+class RecognizerLike(Protocol):
+    """What a worker needs of `recognizer.pipeline.Recognizer`."""
+
+    def recognize(
+        self,
+        source: Any,
+        *,
+        attempt: int = 1,
+        channel: str | int | None = None,
+        called_on: date | None = None,
+        name: str | None = None,
+    ) -> CallReport:
+        """Return the report on one recording; never raises for a bad one."""
+
+    def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[CallReport]:
+        """Yield the report on each of several calls, in their order."""
+        for call in calls:
+            yield self.recognize(
+                call.source,
+                attempt=call.attempt,
+                channel=call.channel,
+                called_on=call.called_on,
+                name=call.name,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One recording to recognise.
+
+    Attributes
+    ----------
+    path : str
+        A file this machine can open.
+    name : str
+        What the report calls it (`recording`).
+    max_duration_s : float or None
+        A recording that says it is longer is refused with error kind `too_long`, whether or not
+        its size allows that. None: what the worker accepts, of lengths that its size allows.
+    """
+
+    path: str
+    name: str
+    attempt: int = 1
+    channel: str | int | None = None
+    called_on: date | None = None
+    codes: tuple[SignallingCode, ...] = ()
+    max_duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a job.
+
+    Attributes
+    ----------
+    sha256 : str or None
+        Of the very bytes that were heard; None if they could not be read, or are no longer
+        those of the file (error kind `changed`).
+    file : FileState or None
+        What the file was when it was opened.
+    """
+
+    report: CallReport
+    sha256: str | None = None
+    file: FileState | None = None
+
+
+def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) -> CallReport:
+    """Return the report on a recording that could not be recognised."""
+    return CallReport(
+        recording=name,
+        evidence=None,
+        outcome=None,
+        decision=None,
+        elapsed_s=elapsed_s,
+        error=CallError(kind, message),
+    )
+
+
+def run_jobs(
+    recognizer: RecognizerLike,
+    jobs: Sequence[Job],
+    table: SignallingTable,
+    say_duration: Callable[[float], object] = lambda _: None,
+    *,
+    max_duration_s: float | None = None,
+) -> Iterator[Finished]:
+    """Recognise recordings in this process; yield the result of each, in their order.
+
+    `say_duration` is told the length of each in seconds, if it says one that its size allows,
+    before the first is heard. Longer ones than `max_duration_s` are refused, where the job itself
+    does not say how long it may be.
+    """
+    with contextlib.ExitStack() as closing:
+        held = [_hold(job, closing) for job in jobs]
+        refusals = [
+            _refusal(job, file, say_duration, max_duration_s)
+            for job, file in zip(jobs, held, strict=True)
+        ]
+        sources = [_source(file, job) for job, file in zip(jobs, held, strict=True)]
+        reports = recognizer.recognize_together(
+            [
+                _call(job, source)
+                for job, source, refusal in zip(jobs, sources, refusals, strict=True)
+                if refusal is None
+            ]
+        )
+        for job, file, refusal in zip(jobs, held, refusals, strict=True):
+            report = next(reports) if refusal is None else refusal
+            if job.codes and refusal is None:
+                regulation = getattr(recognizer, "regulation", None)
+                report = table.join(
+                    report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
+                )
+            yield _finished(job, file, report)
+
+
+def _hold(job: Job, closing: contextlib.ExitStack) -> HeldFile | AudioError:
+    """Return the recording opened, or why it cannot be."""
+    try:
+        file = HeldFile(job.path, job.name)
+    except AudioError as problem:
+        return problem
+    closing.callback(file.close)
+    return file
+
+
+def _source(file: HeldFile | AudioError, job: Job) -> BinaryIO:
+    if isinstance(file, HeldFile):
+        return file.source
+    return cast("BinaryIO", UnopenedFile(file, job.name))
+
+
+def _call(job: Job, source: BinaryIO) -> RecordedCall:
+    return RecordedCall(
+        source=source,
+        attempt=job.attempt,
+        channel=job.channel,
+        called_on=job.called_on,
+        name=job.name,
+    )
+
+
+def _finished(job: Job, file: HeldFile | AudioError, report: CallReport) -> Finished:
+    """Return the result with the digest of what was heard, unless that is no longer there."""
+    if not isinstance(file, HeldFile):
+        return Finished(report)
+    if report.error is not None and report.error.kind == "too_long":
+        return Finished(report, file=file.state)  # not heard, so it need not be read through
+    changed = file.why_changed()
+    if changed is None:
+        return Finished(report, file.digest(), file.state)
+    message = (
+        f"{job.name}: was {changed} while it was heard; nothing is recorded of it, the next run "
+        "or search takes what is there then"
+    )
+    return Finished(failed_report(job.name, CHANGED, message, report.elapsed_s))
+
+
+def _refusal(
+    job: Job,
+    file: HeldFile | AudioError,
+    say_duration: Callable[[float], object],
+    max_duration_s: float | None,
+) -> CallReport | None:
+    """Return the report on a recording that is longer than accepted; None if it is not."""
+    from recognizer.audio import probe_audio  # noqa: PLC0415
+
+    if not isinstance(file, HeldFile):
+        return None  # the recogniser says what is wrong with it
+    try:
+        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
+        duration_s = probe_audio(file.source, channel="mix", name=job.name).duration_s
+    except AudioError:
+        file.digest()
+        return None
+    longest_s = file.state.size_bytes / _MIN_BYTES_A_SECOND
+    if duration_s is not None and job.max_duration_s is None and duration_s > longest_s:
+        # An own recording whose header lies is heard as one that does not say how long it is.
+        duration_s = None
+    limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
+    if duration_s is not None and limit_s is not None and duration_s > limit_s:
+        message = (
+            f"{job.name}: lasts {duration_s:.0f} s by its header, at most {limit_s:.0f} s are "
+            "accepted; send the part that holds the announcement"
+        )
+        return failed_report(job.name, "too_long", message)
+    file.digest()  # before it is heard: of these bytes, whatever becomes of the file
+    if duration_s is not None:
+        say_duration(duration_s)
+    return None
