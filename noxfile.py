@@ -41,14 +41,14 @@ def lint(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """Run the tests that need no model, browser, database or patience."""
     _install(session)
-    session.run("pytest", "-n", "2", "-m", QUICK, *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", QUICK, *session.posargs)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """Run every test."""
     _install(session)
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

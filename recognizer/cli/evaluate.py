@@ -42,6 +42,15 @@ def evaluate(
         Path | None,
         typer.Option(metavar="PNG", help="Draw the confusion matrix (extra `benchmark`)."),
     ] = None,
+    max_abstained: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Fail if more than this share of the clips turned from an answer to abstention.",
+        ),
+    ] = 0.05,
     output_format: Annotated[
         EvaluationFormat, typer.Option("--format", help="What to print.")
     ] = EvaluationFormat.TABLE,
@@ -50,7 +59,9 @@ def evaluate(
 
     The manifest needs the columns path (relative to the manifest) and expected (an outcome, or
     several right ones separated by |). A clip whose column known holds the wrong outcome it is
-    known to get counts as wrong but does not fail the run. Any wrong invalid_number does.
+    known to get counts as wrong but does not fail the run. Any wrong invalid_number does. A clip
+    of which nothing is decided any more is reported apart, and fails the run only together with
+    others (--max-abstained).
 
     Examples:
 
@@ -77,16 +88,22 @@ def evaluate(
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
     found = evaluation.evaluate(counted(clips), recognizer.recognize)
     worse = found.worse_than(earlier)
+    abstained = found.new_abstentions(earlier)
     forbidden = recognizer.phrases.forbidden_confusions()
     if output_format is EvaluationFormat.JSON:
         import json
 
-        print(json.dumps(evaluation_to_dict(found, forbidden, worse), ensure_ascii=False, indent=1))
+        print(
+            json.dumps(
+                evaluation_to_dict(found, forbidden, worse, abstained), ensure_ascii=False, indent=1
+            )
+        )
     else:
-        print_evaluation(found, forbidden, worse)
+        print_evaluation(found, forbidden, worse, abstained)
     if save is not None:
         write_outcomes(save, found.outcomes())
     if confusion_matrix is not None:
         draw_confusions(found, confusion_matrix)
-    if found.regressions or found.wrong_marks or worse:
+    too_many = len(abstained) > max_abstained * len(clips)
+    if found.regressions or found.wrong_marks or worse or too_many:
         raise typer.Exit(1)

@@ -90,8 +90,17 @@ class ClipResult:
 
     @property
     def is_regression(self) -> bool:
-        """True if it is wrong in a way the manifest does not know."""
-        return not self.is_right and (self.outcome is None or self.outcome is not self.clip.known)
+        """True if it is wrong in a way the manifest does not know; abstaining is not wrong."""
+        return (
+            not self.is_right
+            and not self.is_abstention
+            and (self.outcome is None or self.outcome is not self.clip.known)
+        )
+
+    @property
+    def is_new_abstention(self) -> bool:
+        """True if nothing was decided, and the manifest does not say so."""
+        return self.is_abstention and self.clip.known is not CallOutcome.UNDETERMINED
 
     @property
     def is_repaired(self) -> bool:
@@ -190,6 +199,18 @@ class Evaluation:
         """Clips that are wrong in a way the manifest does not know."""
         return tuple(result for result in self.results if result.is_regression)
 
+    def new_abstentions(self, baseline: Mapping[str, str]) -> tuple[ClipResult, ...]:
+        """Return the clips of which nothing is decided now, and was before.
+
+        Before: by the manifest, or by the outcomes of an earlier run.
+        """
+        return tuple(
+            result
+            for result in self.results
+            if result.is_new_abstention
+            or (result.is_abstention and baseline.get(result.clip.name) in result.clip.expected)
+        )
+
     @property
     def repaired(self) -> tuple[ClipResult, ...]:
         """Clips that are right although the manifest says otherwise."""
@@ -203,6 +224,8 @@ class Evaluation:
     def worse_than(self, baseline: Mapping[str, str]) -> tuple[ClipResult, ...]:
         """Return the clips that were right in an earlier run and are wrong now.
 
+        What turned into abstention is not among them; see `new_abstentions`.
+
         Parameters
         ----------
         baseline : mapping from clip name to outcome
@@ -211,7 +234,9 @@ class Evaluation:
         return tuple(
             result
             for result in self.results
-            if not result.is_right and baseline.get(result.clip.name) in result.clip.expected
+            if not result.is_right
+            and not result.is_abstention
+            and baseline.get(result.clip.name) in result.clip.expected
         )
 
     def outcomes(self) -> dict[str, str]:

@@ -27,7 +27,10 @@ ForbiddenPairs = frozenset[frozenset[CallOutcome]]
 
 
 def print_evaluation(
-    evaluation: Evaluation, forbidden: ForbiddenPairs, worse: Iterable[ClipResult] = ()
+    evaluation: Evaluation,
+    forbidden: ForbiddenPairs,
+    worse: Iterable[ClipResult] = (),
+    abstained: Iterable[ClipResult] = (),
 ) -> None:
     """Print accuracy, the confusion matrix and every clip that needs a look.
 
@@ -38,6 +41,8 @@ def print_evaluation(
         Pairs that must not be confused.
     worse : iterable of ClipResult
         Right in an earlier run, wrong now.
+    abstained : iterable of ClipResult
+        Right in an earlier run or by the manifest, undetermined now.
     """
     console = Console()
     console.print(_tally_table("list", {**evaluation.by_list(), "all": evaluation.total}))
@@ -51,9 +56,14 @@ def print_evaluation(
     _print_clips(console, "Forbidden confusions", confused)
     _print_clips(console, "Regressions", evaluation.regressions)
     _print_clips(console, "Right in the earlier run, wrong now", worse)
-    known = [r for r in evaluation.results if not r.is_right and not r.is_regression]
+    known = [
+        r
+        for r in evaluation.results
+        if not r.is_right and not r.is_regression and not r.is_new_abstention
+    ]
     _print_clips(console, "Known failures", known)
     _print_clips(console, "Right now: clear `known` in the manifest", evaluation.repaired)
+    _print_clips(console, "Turned from an answer to abstention", abstained)
     console.print(f"median time per call: {evaluation.median_elapsed_s:.2f} s")
 
 
@@ -98,7 +108,10 @@ def _print_clips(console: Console, title: str, results: Iterable[ClipResult]) ->
 
 
 def evaluation_to_dict(
-    evaluation: Evaluation, forbidden: ForbiddenPairs, worse: Iterable[ClipResult] = ()
+    evaluation: Evaluation,
+    forbidden: ForbiddenPairs,
+    worse: Iterable[ClipResult] = (),
+    abstained: Iterable[ClipResult] = (),
 ) -> dict[str, Any]:
     """Return the same as plain values for JSON."""
     return {
@@ -113,6 +126,7 @@ def evaluation_to_dict(
         "forbidden_confusions": [r.clip.name for r in evaluation.forbidden_confusions(forbidden)],
         "regressions": [r.clip.name for r in evaluation.regressions],
         "worse_than_baseline": [r.clip.name for r in worse],
+        "abstained": [r.clip.name for r in abstained],
         "repaired": [r.clip.name for r in evaluation.repaired],
         "median_elapsed_s": round(evaluation.median_elapsed_s, 3),
         "outcomes": evaluation.outcomes(),
