@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "AudioError",
+    "ConflictError",
     "ContactError",
     "DataFileError",
     "EngineError",
@@ -73,6 +74,12 @@ class JournalError(RecognizerError):
     """The journal cannot be opened, read or written."""
 
     kind = "journal"
+
+
+class ConflictError(JournalError):
+    """Somebody else decided the same call meanwhile; nothing was overwritten."""
+
+    kind = "conflict"
 
 
 class ContactError(RecognizerError, ValueError):

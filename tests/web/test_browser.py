@@ -299,7 +299,9 @@ def test_the_phrase_is_heard_where_it_was_said(context: BrowserContext, site: Si
     expect(page.locator(".side")).to_contain_text("+7 926 555-01-02")
 
 
-def test_the_queue_is_worked_through_without_a_mouse(context: BrowserContext, site: Site) -> None:
+def test_the_queue_is_worked_through_without_a_mouse(  # noqa: PLR0915 - a shift
+    context: BrowserContext, site: Site
+) -> None:
     app = site.app
     reviews = page_of(app).reviews
     for waiting in iter(reviews.first, None):  # what earlier tests left
@@ -320,16 +322,46 @@ def test_the_queue_is_worked_through_without_a_mouse(context: BrowserContext, si
     expect(page).to_have_url(re.compile(f"/queue/{calls[1]}$"))
     page.keyboard.press("k")
     expect(page).to_have_url(re.compile(f"/queue/{calls[0]}$"))
-    page.keyboard.press("Enter")  # the machine was right
+    # The machine was right, but that marks a contact and nobody has listened yet.
+    page.wait_for_timeout(600)
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-accept]")).to_have_class(re.compile("armed"))
+    page.keyboard.press("Enter")  # a bounce
+    page.wait_for_timeout(200)
+    assert page_of(app).journal.corrections(calls[0]) == ()
+    shoot(page, "queue-armed")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('[data-heard]').value === 'yes'")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # twice: the second is for the next call, unseen
     expect(page).to_have_url(re.compile(rf"/queue/{calls[1]}\?"))
-    expect(page.locator(".flash")).to_contain_text("подтверждён")
+    expect(page.locator(".flash").first).to_contain_text("подтверждён")
+    assert page_of(app).journal.corrections(calls[1]) == ()
+    shoot(page, "queue-undo")
+    page.keyboard.press("Control+z")
+    expect(page).to_have_url(re.compile(rf"/queue/{calls[0]}\?done=withdrawn"))
+    assert page_of(app).journal.corrections(calls[0])[0].is_withdrawn
+    page.wait_for_timeout(600)
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('[data-heard]').value === 'yes'")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/queue/{calls[1]}\?"))
+    page.keyboard.press("k")  # back to the one just decided
+    expect(page).to_have_url(re.compile(f"/queue/{calls[0]}$"))
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile(rf"/queue/{calls[1]}"))
+    page.wait_for_timeout(600)
     first = page.locator("[data-key='1']").inner_text()
     page.keyboard.press("1")
     expect(page).to_have_url(re.compile(rf"/queue/{calls[2]}\?"))
+    page.wait_for_timeout(600)
     page.keyboard.press("/")
     page.keyboard.type("голосовая")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(rf"/queue/{calls[3]}\?"))
+    page.wait_for_timeout(600)
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('[data-heard]').value === 'yes'")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Очередь пуста")
 
@@ -340,7 +372,7 @@ def test_the_queue_is_worked_through_without_a_mouse(context: BrowserContext, si
     assert first.startswith("Не зарегистрирован")
     assert said(calls[1]) is CallOutcome.NOT_REGISTERED
     assert said(calls[2]) is CallOutcome.VOICEMAIL
-    assert len({row["path"] for row in page_of(app).clips.rows()}) >= 4
+    assert len({row["path"] for row in page_of(app).clips.rows()}) >= 2
 
 
 def test_a_new_wording_is_checked_saved_and_undone(context: BrowserContext, site: Site) -> None:

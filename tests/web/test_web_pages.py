@@ -487,7 +487,7 @@ def test_a_correction_decides_anew_and_makes_a_labelled_clip(
     page = page_of(app)
     call = add_call(app, "unsure--1.wav", sound=True)
     csrf = sign_in(client)
-    form = {"csrf": csrf, "outcome": "temporarily_blocked", "place": "queue"}
+    form = {"csrf": csrf, "outcome": "temporarily_blocked", "place": "queue", "heard": "yes"}
     assert "Очередь пуста" in client.post(f"/calls/{call}/correct", data=form).text
     attempt = page.journal.attempt(call)
     assert attempt.outcome is CallOutcome.BLOCKED  # what was heard stays

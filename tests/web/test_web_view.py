@@ -334,11 +334,11 @@ def test_a_masked_number_shows_five_digits_at_most_beside_its_country(number: st
 
 
 def test_moments_say_as_much_as_is_needed() -> None:
-    now = dt.datetime(2026, 11, 22, 15, 0).astimezone()
-    assert wording.moment(now.replace(hour=9, minute=5), now) == "09:05"
-    yesterday = wording.moment(now - dt.timedelta(days=1), now)
+    now = dt.datetime(2026, 11, 22, 15, 0, tzinfo=MOSCOW)
+    assert wording.moment(now.replace(hour=9, minute=5), now, MOSCOW) == "09:05"
+    yesterday = wording.moment(now - dt.timedelta(days=1), now, MOSCOW)
     assert yesterday.replace(NB, " ") == "21 ноя, 15:00"
-    assert "2025" in wording.moment(now - dt.timedelta(days=400), now)
+    assert "2025" in wording.moment(now - dt.timedelta(days=400), now, MOSCOW)
 
 
 @pytest.mark.property

@@ -23,11 +23,22 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.errors import ConflictError, JournalError
 from recognizer.base.settings import JournalSettings
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard, Office, load_office, read_numbers
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard, Office, load_office
+from recognizer.crm.journal.assignments import Assignments, read_assignments
 from recognizer.crm.journal.cards import store_cards
 from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.identity import (
+    attempt_row,
+    card_row,
+    cards_with_number,
+    contact_key,
+    contact_row,
+    dialled_number,
+    same_recording,
+    written_number,
+)
 from recognizer.crm.journal.purge import purge_batch
 from recognizer.crm.journal.queries import (
     attempt_filters,
@@ -41,6 +52,7 @@ from recognizer.crm.journal.queries import (
     read_overview,
 )
 from recognizer.crm.journal.records import (
+    AssignmentRecord,
     AttemptFilter,
     AttemptPage,
     AttemptRecord,
@@ -53,12 +65,11 @@ from recognizer.crm.journal.records import (
 )
 from recognizer.crm.journal.tables import (
     AttemptRow,
-    ContactPhoneRow,
     ContactRow,
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.crm.journal.timeline import IN_FORCE, Timeline
+from recognizer.crm.journal.timeline import IN_FORCE, STANDING, Timeline
 from recognizer.model import CallOutcome, CallReport, NextStep, PhraseListName, phrase_list_of
 from recognizer.regulation.rules import Regulation, load_regulation
 
@@ -199,7 +210,7 @@ class Journal:
     def contact(self, ref: str) -> ContactRecord:
         """Return a card; ContactError if there is none."""
         with self.database.reading() as session:
-            return contact_record(session, _contact_row(session, ref))
+            return contact_record(session, contact_row(session, ref))
 
     def find_contacts(
         self, query: str = "", *, limit: int = 50, offset: int = 0
@@ -217,6 +228,22 @@ class Journal:
                 .offset(offset)
             )
             return tuple(contact_record(session, row) for row in session.scalars(statement))
+
+    def contacts_with_number(self, number: str) -> tuple[ContactRecord, ...]:
+        """Return the cards that have exactly this number, by `ref`; merged ones as what they are.
+
+        Part of a number finds nothing: this says whose a number is, `find_contacts` searches.
+        """
+        dialled = dialled_number(number)
+        if dialled is None:
+            return ()
+        with self.database.reading() as session:
+            statement = (
+                sa.select(ContactRow)
+                .where(ContactRow.id.in_(cards_with_number(session, dialled, limit=50)))
+                .order_by(ContactRow.ref)
+            )
+            return tuple(contact_records(session, session.scalars(statement).all()))
 
     def all_contacts(self) -> Iterator[ContactRecord]:
         """Yield every card by `ref`, a batch at a time."""
@@ -277,17 +304,17 @@ class Journal:
         """
         with self.database.writing() as session:
             row = self._find_contact(session, contact, number)
-            key = _contact_key(row, number)
+            key = contact_key(row, number)
             if row is None:
                 self.database.lock(session, key)
-            there = _same_recording(session, key, digest)
+            there = same_recording(session, key, digest)
             if there is not None:
                 self._hear_again(session, there, row, report)
                 return attempt_record(session, there)
-            attempt = _attempt_row(report)
+            attempt = _row_of(report)
             attempt.contact_id = None if row is None else row.id
             attempt.contact_key = key
-            attempt.number = _e164(number)
+            attempt.number = written_number(number)
             attempt.digest = digest
             attempt.called_at = called_at or _now()
             session.add(attempt)
@@ -304,7 +331,7 @@ class Journal:
             return  # it cannot be heard now; what was heard once stands
         corrections = session.scalars(
             sa.select(CorrectionRow)
-            .where(CorrectionRow.attempt_id == attempt.id)
+            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
             .order_by(CorrectionRow.id)
         ).all()
         if any(each.made_by != REHEARING for each in corrections):
@@ -349,9 +376,9 @@ class Journal:
         identity = "\0".join((contact, moment.astimezone(dt.UTC).isoformat(), reason))
         digest = hashlib.sha256(identity.encode()).hexdigest()
         with self.database.writing() as session:
-            row = _contact_row(session, contact, for_update=True)
-            key = _contact_key(row, None)
-            there = _same_recording(session, key, digest)
+            row = card_row(session, contact, for_update=True)
+            key = contact_key(row, None)
+            there = same_recording(session, key, digest)
             if there is not None:
                 return attempt_record(session, there)
             attempt = AttemptRow(
@@ -382,7 +409,7 @@ class Journal:
     def attempt(self, attempt_id: int) -> AttemptRecord:
         """Return an attempt; JournalError if there is none."""
         with self.database.reading() as session:
-            return attempt_record(session, _attempt(session, attempt_id))
+            return attempt_record(session, attempt_row(session, attempt_id))
 
     def attempts(
         self,
@@ -409,7 +436,7 @@ class Journal:
     def history(self, contact: str) -> tuple[AttemptRecord, ...]:
         """Return every attempt of a card in the order of the calls."""
         with self.database.reading() as session:
-            row = _contact_row(session, contact)
+            row = contact_row(session, contact)
             statement = (
                 sa.select(AttemptRow)
                 .where(AttemptRow.contact_id == row.id)
@@ -428,7 +455,7 @@ class Journal:
         unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None))
         waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
         # What a person has looked at does not wait, whatever they said of it.
-        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
+        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, STANDING)
         with self.database.reading() as session:
             return read_attempts(session, [waits, unseen], limit, before_id)
 
@@ -437,7 +464,7 @@ class Journal:
     def decide_card(self, ref: str, *, on: dt.date | None = None) -> DecisionRecord | None:
         """Decide a card before any call; None: call. Deciding twice the same is once."""
         with self.database.writing() as session:
-            row = _contact_row(session, ref, for_update=True)
+            row = contact_row(session, ref, for_update=True)
             day = on or self.office.day_of(_now())
             decided = self._timeline(session, row).decide_card(day)
             return None if decided is None else decision_record(decided)
@@ -452,28 +479,30 @@ class Journal:
         name: str = "",
         words: str = "",
         note: str = "",
+        expected: str | None = None,
     ) -> AttemptRecord:
         """Say what an attempt really was: an outcome, or a reason of the regulation.
 
         Adds a correction and the decisions that follow from it, also for later attempts whose
-        number changes; removes nothing.
+        number changes; removes nothing. `expected` is the `AttemptRecord.version` the person
+        saw: where somebody else has decided since, nothing is overwritten.
 
         Raises
         ------
         ContactError
             If the card does not bear the reason out, or the comment lacks a part.
+        ConflictError
+            If the attempt is no longer at the version `expected`.
         JournalError
             If there is no such attempt, or not exactly one of `outcome` and `stated`.
         """
         if (outcome is None) == (stated is None):
             raise JournalError("a correction: expected exactly one of outcome and stated")
         with self.database.writing() as session:
-            attempt = _attempt(session, attempt_id)
-            row = None
-            if attempt.contact_id is not None:
-                row = session.get(ContactRow, attempt.contact_id, with_for_update=True)
-            else:
-                self.database.lock(session, attempt.contact_key)
+            attempt = attempt_row(session, attempt_id)
+            row = self._hold(session, attempt)
+            if expected is not None:
+                _check_version(session, attempt, expected)
             correction = CorrectionRow(
                 attempt_id=attempt.id,
                 made_at=_now(),
@@ -490,7 +519,9 @@ class Journal:
             session.flush()
             return attempt_record(session, attempt)
 
-    def assign_contact(self, attempt_id: int, contact: str) -> AttemptRecord:
+    def assign_contact(
+        self, attempt_id: int, contact: str, *, made_by: str = "api"
+    ) -> AttemptRecord:
         """Give an attempt without a card its card, and with it the others of its number.
 
         Each is decided anew in the order of the calls: the card brings facts and earlier
@@ -501,25 +532,91 @@ class Journal:
         ContactError
             If there is no such card.
         JournalError
-            If there is no such attempt, it has another card, or the card has this recording.
+            If there is no such attempt, it has another card (`move_attempt` changes that), or
+            the card has this recording.
         """
         with self.database.writing() as session:
-            attempt = _attempt(session, attempt_id)
-            row = _contact_row(session, contact, for_update=True)
-            key = _contact_key(row, None)
-            for name in sorted({attempt.contact_key, key}):
-                self.database.lock(session, name)
-            if attempt.contact_id not in {None, row.id}:
-                raise JournalError(f"attempt {attempt_id} belongs to another card already")
-            if attempt.contact_id is None and _same_recording(session, key, attempt.digest):
-                raise JournalError(f"card {contact!r} has this recording already")
-            for each in _of_same_number(session, attempt):
-                if _same_recording(session, key, each.digest) is None:
-                    each.contact_id, each.contact_key = row.id, key
-                    session.flush()
-                    self._timeline(session, row).join(each)
+            return self._assignments(session, made_by).assign(attempt_id, contact)
+
+    def move_attempt(
+        self,
+        attempt_id: int,
+        contact: str | None,
+        *,
+        made_by: str,
+        with_same_number: bool = False,
+    ) -> AttemptRecord:
+        """Give an attempt another card, or none; what stood on the old one is decided anew.
+
+        Parameters
+        ----------
+        contact : str or None
+            `ref` of the right card; None: it is not known whose call it is.
+        with_same_number : bool
+            Take along the other attempts of the old card to the same number.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card, or it does not bear out what an operator stated.
+        JournalError
+            If there is no such attempt, or the new card has this recording.
+        """
+        with self.database.writing() as session:
+            return self._assignments(session, made_by).move(
+                attempt_id, contact, with_same_number=with_same_number
+            )
+
+    def merge_contacts(self, ref: str, into: str, *, made_by: str) -> ContactRecord:
+        """Say that two cards are one client: calls and comments of `ref` go over to `into`.
+
+        The emptied card stays, names the other, and every later call of it goes there.
+
+        Raises
+        ------
+        ContactError
+            If there is no such card, or both are the same.
+        """
+        with self.database.writing() as session:
+            self.database.lock(session, "recognizer cards")
+            return self._assignments(session, made_by).merge(ref, into)
+
+    def withdraw_correction(self, correction_id: int, *, made_by: str) -> AttemptRecord:
+        """Take a correction back: a new row; the attempt is decided as it was before.
+
+        Raises
+        ------
+        JournalError
+            If there is none, or it was taken back already.
+        """
+        with self.database.writing() as session:
+            correction = session.get(CorrectionRow, correction_id)
+            if correction is None or correction.withdraws_id is not None:
+                raise JournalError(f"correction {correction_id}: there is no such correction")
+            attempt = attempt_row(session, correction.attempt_id)
+            row = self._hold(session, attempt)
+            taken_back = sa.select(CorrectionRow.id).where(
+                CorrectionRow.withdraws_id == correction_id
+            )
+            if session.scalar(taken_back) is not None:
+                raise JournalError(f"correction {correction_id} was taken back already")
+            session.add(
+                CorrectionRow(
+                    attempt_id=attempt.id,
+                    made_at=_now(),
+                    made_by=made_by,
+                    withdraws_id=correction_id,
+                )
+            )
+            session.flush()
+            self._timeline(session, row).withdraw(attempt)
             session.flush()
             return attempt_record(session, attempt)
+
+    def assignments(self, attempt_id: int) -> tuple[AssignmentRecord, ...]:
+        """Return how an attempt came to its card, first to last; nothing if it never changed."""
+        with self.database.reading() as session:
+            return read_assignments(session, attempt_id)
 
     def corrections(self, attempt_id: int) -> tuple[CorrectionRecord, ...]:
         """Return the corrections of an attempt, first to last."""
@@ -529,7 +626,9 @@ class Journal:
                 .where(CorrectionRow.attempt_id == attempt_id)
                 .order_by(CorrectionRow.id)
             )
-            return tuple(map(correction_record, session.scalars(statement)))
+            rows = session.scalars(statement).all()
+            withdrawn = {row.withdraws_id for row in rows}
+            return tuple(correction_record(row, is_withdrawn=row.id in withdrawn) for row in rows)
 
     def decisions(self, attempt_id: int) -> tuple[DecisionRecord, ...]:
         """Return every decision ever made on an attempt, first to last."""
@@ -573,6 +672,27 @@ class Journal:
     # counting and comments never rest on what another writer is about to change. Without a card
     # there is no row, and a lock named by the number does the same.
 
+    def _hold(self, session: Session, attempt: AttemptRow) -> ContactRow | None:
+        """Hold what decides an attempt: its card's row, or the number it stands under."""
+        if attempt.contact_id is not None:
+            row: ContactRow | None = session.get(
+                ContactRow, attempt.contact_id, with_for_update=True
+            )
+        else:
+            row = None
+            self.database.lock(session, attempt.contact_key)
+        session.refresh(attempt)
+        return row
+
+    def _assignments(self, session: Session, made_by: str) -> Assignments:
+        return Assignments(
+            session,
+            timeline=lambda contact: self._timeline(session, contact),
+            lock=lambda name: self.database.lock(session, name),
+            made_by=made_by,
+            now=_now(),
+        )
+
     def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
         return Timeline(session, self.regulation, self.office, contact=contact, now=_now())
 
@@ -581,14 +701,11 @@ class Journal:
     ) -> ContactRow | None:
         """Return the card meant: by its `ref`, else the only one with this number."""
         if ref is not None:
-            return _contact_row(session, ref, for_update=True)
-        dialled = _e164(number)
+            return card_row(session, ref, for_update=True)
+        dialled = dialled_number(number)
         if dialled is None:
             return None
-        statement = (
-            sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number == dialled).limit(2)
-        )
-        found = session.scalars(statement).all()
+        found = cards_with_number(session, dialled, limit=2)
         if len(found) != 1:
             return None
         return session.get(ContactRow, found[0], with_for_update=True)
@@ -610,59 +727,16 @@ def _batches(cards: Iterable[ContactCard]) -> Iterator[list[ContactCard]]:
         yield list(batch.values())
 
 
-def _of_same_number(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
-    """Return the attempts without a card to the same number, this one too, in order."""
-    if attempt.contact_id is not None:
-        return []
-    if not attempt.contact_key:
-        return [attempt]
-    statement = (
-        sa.select(AttemptRow)
-        .where(AttemptRow.contact_key == attempt.contact_key, AttemptRow.contact_id.is_(None))
-        .order_by(AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id)
-    )
-    return list(session.scalars(statement))
+def _check_version(session: Session, attempt: AttemptRow, expected: str) -> None:
+    found = attempt_record(session, attempt).version
+    if found != expected:
+        raise ConflictError(
+            f"attempt {attempt.id}: somebody decided it meanwhile (version {found}, "
+            f"expected {expected}); read it again"
+        )
 
 
-def _contact_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:
-    statement = sa.select(ContactRow).where(ContactRow.ref == ref)
-    row = session.scalar(statement.with_for_update() if for_update else statement)
-    if row is None:
-        raise ContactError(f"contact {ref!r}: there is no such card; see: recognizer contacts show")
-    return row
-
-
-def _attempt(session: Session, attempt_id: int) -> AttemptRow:
-    row = session.get(AttemptRow, attempt_id)
-    if row is None:
-        raise JournalError(f"attempt {attempt_id}: there is no such attempt")
-    return row
-
-
-def _e164(number: str | None) -> str | None:
-    """Return a number as it is looked up by; one that is no valid number as it was written."""
-    if number is None or not number.strip():
-        return None
-    found = read_numbers(number)
-    return found[0].e164 if found and found[0].e164 else number.strip()[:40]
-
-
-def _contact_key(contact: ContactRow | None, number: str | None) -> str:
-    if contact is not None:
-        return f"contact:{contact.id}"
-    dialled = _e164(number)
-    return "" if dialled is None else f"number:{dialled}"
-
-
-def _same_recording(session: Session, key: str, digest: str | None) -> AttemptRow | None:
-    if digest is None:
-        return None
-    return session.scalar(
-        sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
-    )
-
-
-def _attempt_row(report: CallReport) -> AttemptRow:
+def _row_of(report: CallReport) -> AttemptRow:
     from recognizer.model.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages
 
     written: dict[str, Any] = {**report_to_dict(report), "decision": None}

@@ -27,7 +27,7 @@ from recognizer.crm.journal.tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.crm.journal.timeline import IN_FORCE, decision_of
+from recognizer.crm.journal.timeline import IN_FORCE, STANDING, decision_of
 from recognizer.model import CallError, CallOutcome, NextStep
 
 __all__ = [
@@ -84,7 +84,7 @@ def _is_corrected() -> Condition:
     """Return the condition that a person corrected what the program heard."""
     return sa.and_(
         sa.or_(AttemptRow.outcome.is_not(None), AttemptRow.error_kind.is_not(None)),
-        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id),
+        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, STANDING),
     )
 
 
@@ -141,7 +141,7 @@ def decision_record(row: DecisionRow) -> DecisionRecord:
     )
 
 
-def correction_record(row: CorrectionRow) -> CorrectionRecord:
+def correction_record(row: CorrectionRow, *, is_withdrawn: bool = False) -> CorrectionRecord:
     """Return the record of a correction."""
     return CorrectionRecord(
         id=row.id,
@@ -153,6 +153,8 @@ def correction_record(row: CorrectionRow) -> CorrectionRecord:
         name=row.name,
         words=row.words,
         note=row.note,
+        withdraws_id=row.withdraws_id,
+        is_withdrawn=is_withdrawn,
     )
 
 
@@ -181,7 +183,7 @@ def attempt_records(
     corrections = _by_id(
         session,
         sa.select(CorrectionRow.attempt_id, sa.func.count())
-        .where(CorrectionRow.attempt_id.in_(ids))
+        .where(CorrectionRow.attempt_id.in_(ids), STANDING)
         .group_by(CorrectionRow.attempt_id),
     )
     return [
@@ -257,6 +259,12 @@ def contact_records(session: Session, rows: Sequence[ContactRow]) -> list[Contac
         )
     }
     counted = _counted(session, [row.id for row in rows])
+    merged = {row.merged_into_id for row in rows if row.merged_into_id is not None}
+    refs = (
+        _by_id(session, sa.select(ContactRow.id, ContactRow.ref).where(ContactRow.id.in_(merged)))
+        if merged
+        else {}
+    )
     records = []
     for row in rows:
         decision = deciding.get(row.deciding_id or -1)
@@ -271,6 +279,7 @@ def contact_records(session: Session, rows: Sequence[ContactRow]) -> list[Contac
                 deciding=None if decision is None else decision_record(decision),
                 n_counted=counted.get(row.id, 0),
                 updated_at=row.updated_at,
+                merged_into=refs.get(row.merged_into_id),
             )
         )
     return records

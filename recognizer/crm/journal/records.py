@@ -11,6 +11,7 @@ from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallError, CallOutcome, Decision, NextStep
 
 __all__ = [
+    "AssignmentRecord",
     "AttemptFilter",
     "AttemptPage",
     "AttemptRecord",
@@ -61,7 +62,15 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRecord:
-    """What a person said was heard instead."""
+    """What a person said was heard instead.
+
+    Attributes
+    ----------
+    withdraws_id : int or None
+        The correction this row takes back; it then says nothing else.
+    is_withdrawn : bool
+        Whether a later row takes this one back.
+    """
 
     id: int
     attempt_id: int
@@ -72,6 +81,27 @@ class CorrectionRecord:
     name: str
     words: str
     note: str
+    withdraws_id: int | None = None
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRecord:
+    """Whose call a person said it is; refs are None where it was, or became, nobody's.
+
+    Attributes
+    ----------
+    kind : str
+        `assign`, `change`, `detach` or `merge`.
+    """
+
+    id: int
+    attempt_id: int
+    from_ref: str | None
+    ref: str | None
+    kind: str
+    made_at: dt.datetime
+    made_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +147,12 @@ class AttemptRecord:
     is_new: bool = False
 
     @property
+    def version(self) -> str:
+        """What changes whenever somebody decides this call or gives it another card."""
+        decided = 0 if self.decision is None else self.decision.id
+        return f"{decided}-{self.contact_id or 0}"
+
+    @property
     def is_corrected(self) -> bool:
         """Whether a person corrected what the program heard; a bare statement corrects nothing."""
         return self.n_corrections > 0 and (self.outcome is not None or self.error is not None)
@@ -138,6 +174,8 @@ class ContactRecord:
         The decision that set them; None: they are the CRM's.
     n_counted : int
         Attempts that count now («after attempt 3»).
+    merged_into : str or None
+        `ref` of the card this one was merged into; its calls go there.
     """
 
     id: int
@@ -147,6 +185,7 @@ class ContactRecord:
     deciding: DecisionRecord | None
     n_counted: int
     updated_at: dt.datetime
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "AssignmentRow",
     "AttemptRow",
     "Base",
     "ContactChangeRow",
@@ -116,6 +117,8 @@ class ContactRow(Base):
     search_text: Mapped[str] = mapped_column(Text, default="")
     # No foreign key: it would make a circle with decisions.contact_id.
     deciding_id: Mapped[int | None] = mapped_column(RowId)
+    # The card this one was found to be the same as; calls of either go there.
+    merged_into_id: Mapped[int | None] = mapped_column(RowId)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
@@ -188,8 +191,29 @@ class AttemptRow(Base):
     purged_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 
+class AssignmentRow(Base):
+    """Whose call it is, as a person said: `kind` is assign, change, detach or merge.
+
+    `contact_id` None: nobody's. The attempt itself names the card in force; these rows say how
+    it came to that.
+    """
+
+    __tablename__ = "assignments"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    from_contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str] = mapped_column(Text)
+
+
 class CorrectionRow(Base):
-    """What a person says was heard instead; refers to the attempt, replaces nothing."""
+    """What a person says was heard instead; refers to the attempt, replaces nothing.
+
+    A row with `withdraws_id` says nothing of the call: it takes that correction back.
+    """
 
     __tablename__ = "corrections"
 
@@ -202,6 +226,7 @@ class CorrectionRow(Base):
     name: Mapped[str] = mapped_column(Text, default="")
     words: Mapped[str] = mapped_column(Text, default="")
     note: Mapped[str] = mapped_column(Text, default="")
+    withdraws_id: Mapped[int | None] = mapped_column(RowId, index=True)
 
 
 class DecisionRow(Base):

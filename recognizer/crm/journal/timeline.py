@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,13 +20,20 @@ from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement
 
-__all__ = ["IN_FORCE", "Timeline", "decision_of"]
+__all__ = ["IN_FORCE", "STANDING", "Timeline", "decision_of"]
 
 
 _newer = aliased(DecisionRow)
 IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
 """The condition that no newer decision names this one. Built once: building it costs more than
 the database needs to answer."""
+
+_withdrawal = aliased(CorrectionRow)
+STANDING = sa.and_(
+    CorrectionRow.withdraws_id.is_(None),
+    ~sa.exists().where(_withdrawal.withdraws_id == CorrectionRow.id),
+)
+"""The condition that a correction says something and nobody took it back."""
 
 
 def decision_of(row: DecisionRow) -> Decision:
@@ -80,23 +86,47 @@ class Timeline:
         self._recount_after(attempt, decision)
 
     def join(self, attempt: AttemptRow) -> None:
-        """Decide anew an attempt that has just got its card, and those after it."""
+        """Decide anew an attempt that has just got another card or none, and those after it."""
         old = self._current(attempt)
-        if old is None or attempt.outcome is None:
+        if old is None:
             return
         if old.correction_id is not None:
             self.correct(attempt, self._session.get_one(CorrectionRow, old.correction_id))
             return
-        ruling = self._regulation.rule_on_call(
-            CallOutcome(attempt.outcome),
-            attempt=self._counted_before(attempt) + 1,
-            on=self._office.day_of(attempt.called_at),
-            facts=self._facts(),
-        )
-        decision = self._decide(
-            attempt, ruling, source="recount", outcome=attempt.outcome, supersedes=old
-        )
+        if attempt.outcome is None:
+            return
+        decision = self._decide_as_heard(attempt, old)
         self._write_comment(decision.comment)
+        self._recount_after(attempt, decision)
+
+    def leave(self, attempt: AttemptRow) -> None:
+        """Renumber the attempts after one that is about to go, and take its comment line back.
+
+        Call it while the attempt is still this contact's, and `point_at_deciding` once it is not.
+        """
+        old = self._current(attempt)
+        self._renumber(self._after(attempt), self._counted_before(attempt))
+        if old is not None and old.comment is not None:
+            self._write_withdrawal(attempt)
+
+    def withdraw(self, attempt: AttemptRow) -> None:
+        """Decide an attempt anew after a correction was taken back: by the one before, if any."""
+        standing = self._session.scalar(
+            sa.select(CorrectionRow)
+            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
+            .order_by(CorrectionRow.id.desc())
+            .limit(1)
+        )
+        old = self._current(attempt)
+        if standing is not None:
+            if old is None or old.correction_id != standing.id:
+                self.correct(attempt, standing)
+            return
+        if attempt.outcome is None:
+            decision = self._decide(attempt, _NOT_DECIDED, source="operator", supersedes=old)
+        else:
+            decision = self._decide_as_heard(attempt, old)
+        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
         self._recount_after(attempt, decision)
 
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
@@ -145,7 +175,24 @@ class Timeline:
         self._point_at_deciding()
         return row
 
+    def point_at_deciding(self) -> None:
+        """Find the decision whose status stands over the card; nothing to find without one."""
+        if self._contact is not None:
+            self._point_at_deciding()
+
     # --- the parts of it ---
+
+    def _decide_as_heard(self, attempt: AttemptRow, old: DecisionRow | None) -> DecisionRow:
+        """Decide an attempt by what the program heard, in place of an earlier decision."""
+        ruling = self._regulation.rule_on_call(
+            CallOutcome(attempt.outcome or ""),
+            attempt=self._counted_before(attempt) + 1,
+            on=self._office.day_of(attempt.called_at),
+            facts=self._facts(),
+        )
+        return self._decide(
+            attempt, ruling, source="recount", outcome=attempt.outcome, supersedes=old
+        )
 
     def _facts(self, *, answered_by: str | None = None) -> frozenset[str]:
         if self._card is None:
@@ -181,10 +228,10 @@ class Timeline:
         )
         return self._session.scalar(statement) or 0
 
-    def _after(self, attempt: AttemptRow) -> Iterator[tuple[AttemptRow, DecisionRow]]:
-        """Yield the later attempts with their decisions, in order."""
+    def _after(self, attempt: AttemptRow) -> list[tuple[AttemptRow, DecisionRow]]:
+        """Return the later attempts with their decisions, in order."""
         if not attempt.contact_key:
-            return iter(())
+            return []
         order = sa.tuple_(AttemptRow.called_at, _tie(), AttemptRow.id)
         statement = (
             sa.select(AttemptRow, DecisionRow)
@@ -197,7 +244,7 @@ class Timeline:
             )
             .order_by(AttemptRow.called_at, _tie(), AttemptRow.id)
         )
-        return iter([(row[0], row[1]) for row in self._session.execute(statement)])
+        return [(row[0], row[1]) for row in self._session.execute(statement)]
 
     def _current(self, attempt: AttemptRow) -> DecisionRow | None:
         return self._session.scalar(
@@ -216,12 +263,24 @@ class Timeline:
 
     def _recount_after(self, attempt: AttemptRow, decision: DecisionRow) -> None:
         """Renumber the later attempts, up to the first whose number stays."""
-        counted = decision.counted_after
-        is_last = True
-        for later, old in self._after(attempt):
-            is_last = False
+        later = self._after(attempt)
+        self._renumber(later, decision.counted_after)
+        if self._contact is None:
+            return
+        if not later and decision.supersedes_id is None:
+            # The usual case, a new last attempt: no need to look back.
+            if decision.final:
+                self._contact.deciding_id = decision.id
+            elif decision.resets:
+                self._contact.deciding_id = None
+            return
+        self._point_at_deciding()
+
+    def _renumber(self, later: list[tuple[AttemptRow, DecisionRow]], counted: int) -> None:
+        """Give attempts in a row their numbers anew, up to the first whose number stays."""
+        for attempt, old in later:
             if old.attempt == counted + 1:
-                break
+                return
             ruling = Ruling(
                 self._regulation.renumber(decision_of(old), counted + 1), old.counts, old.resets
             )
@@ -231,7 +290,7 @@ class Timeline:
                 else self._session.get(CorrectionRow, old.correction_id)
             )
             row = self._decide(
-                later,
+                attempt,
                 ruling,
                 source="recount",
                 outcome=old.outcome,
@@ -239,16 +298,6 @@ class Timeline:
                 supersedes=old,
             )
             counted = row.counted_after
-        if self._contact is None:
-            return
-        if is_last and decision.supersedes_id is None:
-            # The usual case, a new last attempt: no need to look back.
-            if decision.final:
-                self._contact.deciding_id = decision.id
-            elif decision.resets:
-                self._contact.deciding_id = None
-            return
-        self._point_at_deciding()
 
     def _point_at_deciding(self) -> None:
         """Find the decision whose status stands: the last final one since a conversation."""
@@ -326,6 +375,15 @@ class Timeline:
             self._contact.comments = append_line(self._contact.comments, line)
             self._contact.updated_at = self._now
 
+    def _write_withdrawal(self, attempt: AttemptRow) -> None:
+        self._write_comment(
+            self._regulation.correction_line(
+                None,
+                call_day=self._office.day_of(attempt.called_at),
+                on=self._office.day_of(self._now),
+            )
+        )
+
     def _write_correction(
         self, old: DecisionRow | None, new: DecisionRow, call_day: dt.date
     ) -> None:
@@ -338,6 +396,23 @@ class Timeline:
                 self._regulation.correction_line(new.comment, call_day=call_day, on=today)
             )
 
+
+_NOT_DECIDED = Ruling(
+    Decision(
+        status=None,
+        incorrect_contact=None,
+        rule_id=None,
+        by_analogy=False,
+        attempt=1,
+        after_attempt=None,
+        final=False,
+        next=NextStep.OPERATOR,
+        comment=None,
+    ),
+    counts=False,
+    resets=False,
+)
+"""Nothing was heard, and what a person said was taken back: a person decides."""
 
 _WITHDRAWN = Ruling(
     Decision(

@@ -24,7 +24,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError, JournalError
-from recognizer.crm.contacts import read_numbers
+from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord, ContactRecord
 from recognizer.model import CallOutcome, NextStep
@@ -474,8 +474,13 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
         journal = _journal(request, _known(owner))
         if asked.contact is not None:
             await run_in_threadpool(_check_contact, journal, asked.contact)
-        if asked.number is not None and not read_numbers(asked.number):
-            raise ApiError(422, "bad_parameter", "number: expected a telephone number")
+        if asked.number is not None and dialled_number(asked.number) is None:
+            raise ApiError(
+                422,
+                "bad_parameter",
+                "number: expected one whole telephone number, such as +7 926 555-01-02; part of "
+                "one may be anybody's",
+            )
     return JobRequest(
         name=asked.name or shown_name(name, unnamed="recording"),
         contact=asked.contact,

@@ -16,8 +16,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError, JournalError
-from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind, read_numbers
-from recognizer.crm.journal.records import AttemptFilter, AttemptRecord
+from recognizer.crm.contacts import read_numbers
+from recognizer.crm.journal.identity import dialled_number
+from recognizer.crm.journal.records import AttemptFilter
 from recognizer.model import CallOutcome
 from recognizer.regulation.rules import RuleSource
 from recognizer.web.auth.access import Session
@@ -38,7 +39,7 @@ from recognizer.web.pages.page import (
 from recognizer.web.pages.review import candidates, doubts
 from recognizer.web.receiving import chunks, shown_name, with_timeout
 
-__all__ = ["router"]
+__all__ = ["call_values", "read_filter", "router", "shown_call"]
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=4096)]
@@ -128,13 +129,22 @@ async def _take(
 
 
 def _find_contact(page: Page, whose: str) -> tuple[str | None, str | None]:
-    """Return the card's ref or the number that an operator typed."""
+    """Return the card's ref or the number that an operator typed; never what part of one finds."""
     if not whose:
         return None, None
+    dialled = dialled_number(whose)
     with contextlib.suppress(ContactError):
-        return page.journal.contact(whose).card.ref, None
-    numbers = [number for number in read_numbers(whose) if number.problem is None]
-    if len(numbers) != 1:
+        contact = page.journal.contact(whose)
+        of_others = () if dialled is None else page.journal.contacts_with_number(whose)
+        if any(other.card.ref != contact.card.ref for other in of_others):
+            raise PageProblemError(
+                409,
+                "Непонятно, чей звонок",
+                "Это и номер карточки, и телефон из другой карточки. Загрузите запись без этого "
+                "поля и выберите карточку на странице звонка.",
+            )
+        return contact.card.ref, None
+    if dialled is None:
         raise PageProblemError(
             422,
             "Номер или карточка не найдены",
@@ -194,28 +204,38 @@ def call_page(
 ) -> Response:
     """Show one call."""
     del session
-    call = _call(page, call_id)
+    call = shown_call(page, call_id)
+    said = request.query_params.get("undo", "").partition("-")[2]
+    standing = [one.id for one in call.corrections if not one.is_withdrawn]
+    undo = (call_id, int(said)) if said in {str(one) for one in standing} else None
     if attempt is not None and call.contact is None:
         call = page.calls.as_attempt(call, attempt)
     return render(
-        request, "call.html", here="calls", asked_attempt=attempt, **_call_values(page, call)
+        request,
+        "call.html",
+        here="calls",
+        asked_attempt=attempt,
+        undo=undo,
+        **call_values(page, call),
     )
 
 
-def _call(page: Page, call_id: int) -> ShownCall:
+def shown_call(page: Page, call_id: int) -> ShownCall:
+    """Return a call in full; a page that says so if there is none."""
     try:
         return page.calls.call(call_id)
     except JournalError as problem:
         raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
 
 
-def _call_values(page: Page, call: ShownCall) -> dict[str, Any]:
+def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
     """Return what the templates of one call need."""
     next_step = None if call.report.decision is None else call.report.decision.next
     is_reviewed = bool(call.corrections)
     operators_rules = [r for r in page.regulation.rules if r.source is RuleSource.OPERATOR]
     return {
         "call": call,
+        "assignments": page.journal.assignments(call.id),
         "doubts": () if is_reviewed else doubts(call.report, next_step),
         "candidates": candidates(call.report),
         "outcome_groups": wording.OUTCOME_GROUPS,
@@ -229,28 +249,19 @@ def _call_values(page: Page, call: ShownCall) -> dict[str, Any]:
         ],
         "stated_names": wording.STATED_NAMES,
         "is_person": is_person_call(call),
-        "owner_kinds": OWNER_KINDS,
-        "contact_kinds": CONTACT_KINDS,
+        "owner_kinds": wording.OWNER_KINDS,
+        "contact_kinds": wording.CONTACT_KINDS,
         "entered": {},
+        "must_confirm": "",
         "problem": "",
     }
-
-
-OWNER_KINDS: Mapping[OwnerKind, str] = {
-    OwnerKind.PERSON: "Физическое лицо",
-    OwnerKind.ORGANISATION: "Организация",
-}
-CONTACT_KINDS: Mapping[ContactKind, str] = {
-    ContactKind.AFTER_SERVICE: "После сервиса",
-    ContactKind.AFTER_SALE: "После продажи",
-}
 
 
 @router.get("/calls/{call_id}/audio.wav")
 def audio(page: ThePage, session: Operator, call_id: int) -> Response:
     """Send the playable copy; ranges are answered, so a browser can play from any point."""
     del session
-    call = _call(page, call_id)
+    call = shown_call(page, call_id)
     if call.listening is None:
         raise PageProblemError(404, "Записи нет", "Она удалена с сервера по сроку хранения.")
     return FileResponse(
@@ -263,7 +274,7 @@ def open_number(
     request: Request, page: ThePage, session: SendingOperator, call_id: int
 ) -> Response:
     """Show a number in full; the log keeps who opened it."""
-    call = _call(page, call_id)
+    call = shown_call(page, call_id)
     note(request, session, "open_number", target=f"звонок {call_id}")
     call = replace(call, number=page.calls.full_number(call_id))
     return render(
@@ -271,170 +282,8 @@ def open_number(
         "call.html",
         here="calls",
         asked_attempt=None,
-        **{**_call_values(page, call), "number_is_open": True},
+        **{**call_values(page, call), "number_is_open": True},
     )
-
-
-# -- review ------------------------------------------------------------------------------------
-
-
-@router.get("/queue")
-def queue(request: Request, page: ThePage, session: Operator) -> Response:
-    """Go to the call that waits longest, or say that none does."""
-    del session
-    first = page.reviews.first()
-    if first is None:
-        return render(request, "queue_empty.html", here="queue")
-    done = request.query_params.get("done", "")
-    return see(f"/queue/{first}", done)
-
-
-@router.get("/queue/{call_id}")
-def queue_call(request: Request, page: ThePage, session: Operator, call_id: int) -> Response:
-    """Show one waiting call with the keys to decide it."""
-    del session
-    call = _call(page, call_id)
-    return render(
-        request,
-        "queue.html",
-        here="queue",
-        next_id=page.reviews.after(call_id),
-        previous_id=page.reviews.before(call_id),
-        is_waiting=page.reviews.is_waiting(call_id),
-        **_call_values(page, call),
-    )
-
-
-def _after_review(page: Page, call_id: int, place: str, done: str) -> Response:
-    """Return to where the operator was: the next waiting call, or the call itself."""
-    if place != "queue":
-        return see(f"/calls/{call_id}", done)
-    following = page.reviews.after(call_id)
-    return see("/queue" if following is None else f"/queue/{following}", done)
-
-
-def _attempt(page: Page, call_id: int) -> AttemptRecord:
-    try:
-        return page.journal.attempt(call_id)
-    except JournalError as problem:
-        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
-
-
-@router.post("/calls/{call_id}/accept")
-def accept(
-    request: Request, page: ThePage, session: SendingOperator, call_id: int, place: _Text = ""
-) -> Response:
-    """Keep that the machine was right."""
-    attempt = _attempt(page, call_id)
-    recording = page.recordings.find(attempt)
-    page.reviews.accept(attempt, made_by=session.user.name, recording=recording)
-    note(request, session, "accept", target=f"звонок {call_id}", detail=str(attempt.outcome or ""))
-    return _after_review(page, call_id, place, "accepted")
-
-
-@router.post("/calls/{call_id}/correct")
-def correct(
-    *,
-    request: Request,
-    page: ThePage,
-    session: SendingOperator,
-    call_id: int,
-    outcome: Annotated[CallOutcome, Form()],
-    place: _Text = "",
-) -> Response:
-    """Keep what was really heard."""
-    attempt = _attempt(page, call_id)
-    recording = page.recordings.find(attempt)
-    page.reviews.correct(attempt, outcome, made_by=session.user.name, recording=recording)
-    note(
-        request,
-        session,
-        "correct",
-        target=f"звонок {call_id}",
-        detail=f"{attempt.outcome or 'нет результата'} → {outcome}",
-    )
-    if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
-        query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
-        return see(f"/phrases/new?{query}")
-    return _after_review(page, call_id, place, "corrected")
-
-
-@router.post("/calls/{call_id}/state")
-def state(
-    *,
-    request: Request,
-    page: ThePage,
-    session: SendingOperator,
-    call_id: int,
-    reason: _Text,
-    name: _Text = "",
-    words: _Text = "",
-    place: _Text = "",
-) -> Response:
-    """Keep what the operator says of the conversation."""
-    attempt = _attempt(page, call_id)
-    try:
-        page.reviews.state(
-            attempt, reason, made_by=session.user.name, name=name.strip(), words=words.strip()
-        )
-    except ContactError as refusal:
-        values = _call_values(page, _call(page, call_id))
-        entered = {"reason": reason, "name": name, "words": words}
-        return render(
-            request,
-            "call.html",
-            here="calls",
-            status=400,
-            asked_attempt=None,
-            **{**values, "problem": str(refusal), "entered": entered},
-        )
-    note(request, session, "stated", target=f"звонок {call_id}", detail=reason)
-    return _after_review(page, call_id, place, "stated")
-
-
-@router.post("/calls/{call_id}/card")
-def save_card(
-    *,
-    request: Request,
-    page: ThePage,
-    session: SendingOperator,
-    call_id: int,
-    number: _Text,
-    owner: _Text = "",
-    owner_kind: _Text = "",
-    kind: _Text = "",
-    trusted_person: _Text = "",
-    plate: _Text = "",
-    ref: _Text = "",
-) -> Response:
-    """Fill in the card of a call that has none; the journal then counts its attempts."""
-    card = ContactCard(
-        ref=ref.strip()[:100] or f"page-{call_id}",
-        trusted_phone=number.strip(),
-        trusted_person=trusted_person.strip(),
-        owner=owner.strip(),
-        owner_kind=OwnerKind(owner_kind) if owner_kind in set(OwnerKind) else None,
-        plate=plate.strip(),
-        kind=ContactKind(kind) if kind in set(ContactKind) else None,
-    )
-    try:
-        known = _known_card(page, card)
-        contact = known or page.journal.upsert_contact(card, source=f"page:{session.user.login}")
-        page.journal.assign_contact(call_id, contact.card.ref)
-    except (ContactError, JournalError) as problem:
-        raise PageProblemError(409, "Карточка не сохранена", str(problem)) from problem
-    note(request, session, "save_card", target=f"звонок {call_id}", detail=contact.card.ref)
-    return see(f"/calls/{call_id}", "card")
-
-
-def _known_card(page: Page, card: ContactCard) -> Any:
-    """Return the card that has this number or ref already, None if none or several have."""
-    with contextlib.suppress(ContactError):
-        return page.journal.contact(card.ref)
-    if not read_numbers(card.trusted_phone):
-        return None
-    found = page.journal.find_contacts(card.trusted_phone, limit=2)
-    return found[0] if len(found) == 1 else None
 
 
 # -- the list ----------------------------------------------------------------------------------

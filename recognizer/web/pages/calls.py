@@ -259,7 +259,7 @@ class Calls:
         if call.report.outcome is None:
             return call
         decision = self._regulation.decide_outcome(
-            call.report.outcome, attempt=attempt, on=call.called_at.astimezone().date()
+            call.report.outcome, attempt=attempt, on=self._journal.office.day_of(call.called_at)
         )
         report = msgspec.structs.replace(
             call.report,

@@ -82,9 +82,14 @@ PLACES = (
 
 FLASHES: Mapping[str, tuple[str, str]] = {
     "accepted": ("good", "Результат подтверждён, запись стала образцом для проверок."),
+    "accepted-unheard": ("good", "Результат подтверждён. Запись не слушали, образцом не станет."),
     "corrected": ("good", "Исправлено. Решение пересчитано, прежнее осталось в журнале."),
     "stated": ("good", "Внесено со слов оператора, решение пересчитано."),
     "card": ("good", "Карточка сохранена, решение пересчитано."),
+    "moved": ("good", "Звонок теперь в этой карточке, решения обеих пересчитаны."),
+    "detached": ("good", "Звонок откреплён от карточки, её решение пересчитано."),
+    "merged": ("good", "Карточки объединены, попытки посчитаны вместе."),
+    "withdrawn": ("good", "Отменено, решение прежнее."),
     "phrase-saved": ("good", "Фраза внесена в список. Новые записи распознаются уже с ней."),
     "phrase-proposed": ("good", "Предложение отправлено старшему смены."),
     "phrase-undone": ("good", "Изменение отменено, список прежний."),
@@ -260,8 +265,15 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _moment(value: dt.datetime) -> str:
-    return wording.moment(value, dt.datetime.now(dt.UTC))
+@jinja2.pass_context
+def _moment(context: jinja2.runtime.Context, value: dt.datetime) -> str:
+    """Return a moment by the office's clock: a server may stand anywhere."""
+    return wording.moment_in(value, page_of(context["request"].app).office.timezone)
+
+
+@jinja2.pass_context
+def _moment_s(context: jinja2.runtime.Context, value: float) -> str:
+    return _moment(context, dt.datetime.fromtimestamp(value, dt.UTC))
 
 
 def _environment() -> jinja2.Environment:
@@ -279,7 +291,7 @@ def _environment() -> jinja2.Environment:
         grouped=wording.grouped,
         sentence=_sentence,
         moment=_moment,
-        moment_s=lambda value: _moment(dt.datetime.fromtimestamp(value, dt.UTC)),
+        moment_s=_moment_s,
     )
     environment.globals.update(
         static=_static_address,
@@ -287,6 +299,9 @@ def _environment() -> jinja2.Environment:
         roles=Role,
         role_names=wording.ROLE_NAMES,
         outcome_names=wording.OUTCOME_NAMES,
+        marking=wording.MARKING,
+        assignment_names=wording.ASSIGNMENT_NAMES,
+        mask_number=wording.mask_number,
         counted=wording.counted,
     )
     return environment
@@ -329,6 +344,7 @@ def render(
     context = {
         "session": session,
         "here": here,
+        "undo": None,
         "n_waiting": n_waiting,
         "places": [
             place[:4] for place in PLACES if session and session.user.role.includes(place[4])

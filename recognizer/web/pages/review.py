@@ -13,21 +13,26 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy import Double, ForeignKey, String
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.journal import REHEARING, Journal
 from recognizer.crm.journal.records import AttemptRecord
-from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
+from recognizer.crm.journal.tables import AttemptRow, Base, CorrectionRow, DecisionRow
+from recognizer.crm.journal.timeline import STANDING
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 
 __all__ = [
     "CONFIDENT",
     "LabelledClips",
+    "Reservation",
+    "ReservationRow",
     "Reviews",
     "candidates",
     "doubts",
@@ -62,7 +67,9 @@ is_doubtful = sa.or_(
 """Attempts that need a person, as SQL: unreadable, unsure, no rule, or the network disagrees."""
 
 
-reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id)
+reviewed = sa.exists().where(
+    CorrectionRow.attempt_id == AttemptRow.id, CorrectionRow.made_by != REHEARING, STANDING
+)
 """Attempts that a person confirmed or corrected, as SQL."""
 
 
@@ -115,6 +122,30 @@ def candidates(report: Classification, *, limit: int = 6) -> tuple[CallOutcome, 
     )[:limit]
 
 
+class ReservationRow(Base):
+    """Who is deciding a call, until when (seconds since 1970)."""
+
+    __tablename__ = "page_reservations"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    login: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(128))
+    until_s: Mapped[float] = mapped_column(Double)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Who is deciding a call."""
+
+    login: str
+    name: str
+    until_s: float
+
+
+RESERVED_S = 300.0
+"""A call opened in the queue is kept for whoever opened it; opening it again prolongs that."""
+
+
 class Reviews:
     """The queue and what became of it.
 
@@ -154,13 +185,14 @@ class Reviews:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def first(self) -> int | None:
-        """Return the call that waits longest."""
-        return self._one(self._waiting(AttemptRow.id).order_by(AttemptRow.id))
+    def first(self, login: str = "") -> int | None:
+        """Return the call that waits longest and that nobody else is deciding."""
+        free = self._free(login)
+        return self._one(self._waiting(AttemptRow.id).where(free).order_by(AttemptRow.id))
 
-    def after(self, attempt_id: int) -> int | None:
-        """Return the next waiting call, from the start again after the last."""
-        waiting = self._waiting(AttemptRow.id).order_by(AttemptRow.id)
+    def after(self, attempt_id: int, login: str = "") -> int | None:
+        """Return the next waiting call nobody else decides, from the start again after the last."""
+        waiting = self._waiting(AttemptRow.id).where(self._free(login)).order_by(AttemptRow.id)
         later = self._one(waiting.where(AttemptRow.id > attempt_id))
         return later or self._one(waiting.where(AttemptRow.id < attempt_id))
 
@@ -169,10 +201,51 @@ class Reviews:
         query = self._waiting(AttemptRow.id).where(AttemptRow.id < attempt_id)
         return self._one(query.order_by(AttemptRow.id.desc()))
 
+    # -- who decides it ----------------------------------------------------------------------
+
+    def reserve(
+        self, attempt_id: int, login: str, name: str, *, takes_over: bool = False
+    ) -> Reservation:
+        """Reserve a call for a person, or return who has it until when.
+
+        `takes_over`: the person was told who has it and wants it all the same.
+        """
+        now = time.time()
+        until_s = now + RESERVED_S
+        mine = sa.or_(ReservationRow.until_s < now, ReservationRow.login == login)
+        with self._journal.database.writing() as session:
+            changed = session.execute(
+                sa.update(ReservationRow)
+                .where(ReservationRow.attempt_id == attempt_id, sa.true() if takes_over else mine)
+                .values(login=login, name=name, until_s=until_s)
+            )
+            if changed.rowcount:  # type: ignore[attr-defined]
+                return Reservation(login, name, until_s)
+            self._journal.database.lock(session, f"reservation:{attempt_id}")
+            there = session.get(ReservationRow, attempt_id)
+            if there is not None:
+                return Reservation(there.login, there.name, there.until_s)
+            session.add(
+                ReservationRow(attempt_id=attempt_id, login=login, name=name, until_s=until_s)
+            )
+        return Reservation(login, name, until_s)
+
+    def _free(self, login: str) -> sa.ColumnElement[bool]:
+        return ~sa.exists().where(
+            ReservationRow.attempt_id == AttemptRow.id,
+            ReservationRow.login != login,
+            ReservationRow.until_s > time.time(),
+        )
+
     # -- what a person says ------------------------------------------------------------------
 
     def accept(
-        self, attempt: AttemptRecord, *, made_by: str, recording: Path | None
+        self,
+        attempt: AttemptRecord,
+        *,
+        made_by: str,
+        recording: Path | None,
+        expected: str | None = None,
     ) -> AttemptRecord:
         """Keep that the machine was right: a correction that says the same.
 
@@ -182,25 +255,43 @@ class Reviews:
             As `Journal.correct`.
         """
         heard = attempt.outcome or CallOutcome.UNDETERMINED
-        return self.correct(attempt, heard, made_by=made_by, recording=recording)
+        return self.correct(attempt, heard, made_by=made_by, recording=recording, expected=expected)
 
     def correct(
-        self, attempt: AttemptRecord, outcome: CallOutcome, *, made_by: str, recording: Path | None
+        self,
+        attempt: AttemptRecord,
+        outcome: CallOutcome,
+        *,
+        made_by: str,
+        recording: Path | None,
+        expected: str | None = None,
     ) -> AttemptRecord:
         """Keep what was really heard and let the journal decide anew.
+
+        `recording` None: nobody listened, or it is gone; then it becomes no labelled clip.
+        `expected`: the version the person saw (`Journal.correct`).
 
         Raises
         ------
         JournalError, ContactError
             As `Journal.correct`.
         """
-        corrected = self._journal.correct(attempt.id, made_by=made_by, outcome=outcome)
+        corrected = self._journal.correct(
+            attempt.id, made_by=made_by, outcome=outcome, expected=expected
+        )
         self._counted = None
         self._label(attempt, outcome, recording)
         return corrected
 
     def state(
-        self, attempt: AttemptRecord, reason: str, *, made_by: str, name: str, words: str
+        self,
+        attempt: AttemptRecord,
+        reason: str,
+        *,
+        made_by: str,
+        name: str,
+        words: str,
+        expected: str | None = None,
     ) -> AttemptRecord:
         """Keep what the operator says happened in the conversation.
 
@@ -210,10 +301,34 @@ class Reviews:
             As `Journal.correct`.
         """
         corrected = self._journal.correct(
-            attempt.id, made_by=made_by, stated=reason, name=name, words=words
+            attempt.id,
+            made_by=made_by,
+            stated=reason,
+            name=name,
+            words=words,
+            expected=expected,
         )
         self._counted = None
         return corrected
+
+    def withdraw(self, correction_id: int, *, made_by: str) -> AttemptRecord:
+        """Take back what a person said; the clip is labelled as before, or no longer.
+
+        Raises
+        ------
+        JournalError
+            As `Journal.withdraw_correction`.
+        """
+        attempt = self._journal.withdraw_correction(correction_id, made_by=made_by)
+        self._counted = None
+        standing = [
+            said
+            for said in self._journal.corrections(attempt.id)
+            if said.withdraws_id is None and not said.is_withdrawn and said.outcome is not None
+        ]
+        if attempt.digest is not None:
+            self._clips.relabel(attempt.digest, standing[-1].outcome if standing else None)
+        return attempt
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -276,6 +391,22 @@ class LabelledClips:
             }
             self._write(list(rows.values()))
         return kept
+
+    def relabel(self, digest: str, outcome: CallOutcome | None) -> None:
+        """Label a kept clip anew; None: forget it, with its copy."""
+        with self._lock:
+            rows = self.rows()
+            of_this = [row for row in rows if row["path"].startswith(digest[:16])]
+            if not of_this:
+                return
+            if outcome is not None and outcome is not CallOutcome.UNDETERMINED:
+                for row in of_this:
+                    row["outcome"] = outcome.value
+                self._write(rows)
+                return
+            self._write([row for row in rows if row not in of_this])
+            for row in of_this:
+                (self.folder / row["path"]).unlink(missing_ok=True)
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of the manifest."""

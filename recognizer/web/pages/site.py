@@ -7,7 +7,14 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from recognizer.web.pages import call_routes, overview_routes, people_routes, phrase_routes
+from recognizer.web.pages import (
+    call_routes,
+    card_routes,
+    overview_routes,
+    people_routes,
+    phrase_routes,
+    review_routes,
+)
 from recognizer.web.pages.page import add_handlers, page_of
 
 __all__ = ["include", "setup_path"]
@@ -18,7 +25,14 @@ _STATIC = Path(__file__).resolve().parent / "static"
 def include(app: FastAPI) -> None:
     """Add the page's routes, static files, headers and error pages; it reads ``app.state``."""
     add_handlers(app)
-    for routes in (people_routes, call_routes, overview_routes, phrase_routes):
+    for routes in (
+        people_routes,
+        call_routes,
+        card_routes,
+        review_routes,
+        overview_routes,
+        phrase_routes,
+    ):
         app.include_router(routes.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
+from recognizer.crm.contacts import ContactKind, OwnerKind
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.outcome_names import OUTCOME_NAMES
 from recognizer.web.auth.access import Role
 
 __all__ = [
     "ACTION_NAMES",
+    "ASSIGNMENT_NAMES",
+    "CARD_FIELD_NAMES",
+    "CONTACT_KINDS",
     "ERROR_ADVICE",
+    "MARKING",
     "NBSP",
     "NEXT_NAMES",
     "OUTCOME_GROUPS",
     "OUTCOME_NAMES",
+    "OWNER_KINDS",
     "ROLE_NAMES",
     "STATED_NAMES",
     "STRETCH_NAMES",
@@ -28,7 +34,9 @@ __all__ = [
     "day",
     "mask_number",
     "moment",
+    "moment_in",
     "percent",
+    "refusal",
     "seconds",
     "timecode",
 ]
@@ -81,6 +89,9 @@ OUTCOME_GROUPS: tuple[tuple[str, tuple[CallOutcome, ...]], ...] = (
 )
 """Every outcome once, in the order a person looks for it."""
 
+MARKING: frozenset[CallOutcome] = frozenset(dict(OUTCOME_GROUPS)["Неправильный номер"])
+"""Outcomes that put the mark «Некорректный контакт» on a card."""
+
 STRETCH_NAMES: Mapping[str, str] = {
     "ringing": "Гудки вызова",
     "tone": "Сигнал",
@@ -121,6 +132,32 @@ NEXT_NAMES: Mapping[NextStep, str] = {
     NextStep.CHECK_LINE: "проверить нашу линию",
 }
 
+OWNER_KINDS: Mapping[OwnerKind, str] = {
+    OwnerKind.PERSON: "Физическое лицо",
+    OwnerKind.ORGANISATION: "Организация",
+}
+
+CONTACT_KINDS: Mapping[ContactKind, str] = {
+    ContactKind.AFTER_SERVICE: "После сервиса",
+    ContactKind.AFTER_SALE: "После продажи",
+}
+
+CARD_FIELD_NAMES: Mapping[str, str] = {
+    "trusted_phone": "Номер телефона",
+    "owner": "Имя владельца",
+    "owner_kind": "Владелец",
+    "trusted_person": "Доверенное лицо",
+    "plate": "Гос. номер а/м",
+    "kind": "Контакт",
+}
+
+ASSIGNMENT_NAMES: Mapping[str, str] = {
+    "assign": "карточка назначена",
+    "change": "карточка заменена",
+    "detach": "звонок откреплён от карточки",
+    "merge": "карточки объединены",
+}
+
 ROLE_NAMES: Mapping[Role, str] = {
     Role.OPERATOR: "Оператор",
     Role.SUPERVISOR: "Старший смены",
@@ -137,6 +174,10 @@ ACTION_NAMES: Mapping[str, str] = {
     "accept": "Подтверждён результат",
     "correct": "Исправлен результат",
     "save_card": "Заполнена карточка",
+    "move_call": "Звонок перенесён в другую карточку",
+    "detach_call": "Звонок откреплён от карточки",
+    "merge_cards": "Карточки объединены",
+    "withdraw": "Решение отменено",
     "stated": "Внесено со слов оператора",
     "propose_phrase": "Предложена фраза",
     "save_phrase": "Фраза внесена в список",
@@ -183,6 +224,28 @@ UNKNOWN_ERROR = (
     "Запись не обработана",
     "Попробуйте ещё раз; если повторится, сообщите администратору.",
 )
+
+_REFUSALS = (
+    (
+        "has this recording already",
+        "Эта запись в той карточке уже есть: звонок посчитался бы дважды.",
+    ),
+    ("another card", "Звонок уже в другой карточке. Обновите страницу."),
+    ("there is no such card", "Такой карточки нет. Нужен её номер целиком."),
+    ("into itself", "Это одна и та же карточка."),
+    ("merged into another", "Эта карточка уже объединена с другой."),
+    ("there is no such attempt", "Такого звонка нет."),
+    ("taken back already", "Это решение уже отменили."),
+    ("decided it meanwhile", "Звонок успел решить другой сотрудник."),
+)
+
+
+def refusal(problem: Exception) -> str:
+    """Return why the journal refused, for an operator; the regulation speaks Russian itself."""
+    said = str(problem)
+    known = (words for part, words in _REFUSALS if part in said)
+    return next(known, said if said[:1] > "\u0400" else "Не получилось. Обновите страницу.")
+
 
 _CONFIDENCE = ((0.95, "Уверенно"), (0.8, "Скорее всего"), (0.6, "Сомнительно"), (0.0, "Ненадёжно"))
 _MONTHS = "янв фев мар апр мая июн июл авг сен окт ноя дек".split()
@@ -233,9 +296,14 @@ def timecode(value: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def moment(value: dt.datetime, now: dt.datetime) -> str:
-    """Return a moment in local time: «14:05» today, «21 ноя, 14:05» before."""
-    local, today = value.astimezone(), now.astimezone()
+def moment_in(value: dt.datetime, zone: dt.tzinfo) -> str:
+    """Return a moment by the office's clock, whatever the server's is; see `moment`."""
+    return moment(value, dt.datetime.now(dt.UTC), zone)
+
+
+def moment(value: dt.datetime, now: dt.datetime, zone: dt.tzinfo) -> str:
+    """Return a moment by the clock of `zone`: «14:05» today, «21 ноя, 14:05» before."""
+    local, today = value.astimezone(zone), now.astimezone(zone)
     clock = f"{local:%H:%M}"
     if local.date() == today.date():
         return clock

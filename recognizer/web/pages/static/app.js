@@ -7,6 +7,10 @@ function say(text) {
   requestAnimationFrame(() => { place.textContent = text; });
 }
 
+// Private windows and full disks refuse storage: then nothing is remembered.
+function remember(name, value) { try { localStorage.setItem(name, value); } catch { /* refused */ } }
+function remembered(name) { try { return localStorage.getItem(name); } catch { return null; } }
+
 function typing(event) {
   const field = event.target.closest("input, select, textarea, [contenteditable]");
   return field !== null && !["checkbox", "radio", "button", "submit"].includes(field.type);
@@ -61,6 +65,19 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
+
+// What was just decided can be taken back: for ten seconds here, later on the call's own page.
+const undo = document.querySelector("[data-undo]");
+if (undo) {
+  const gone = setTimeout(() => undo.remove(), 10_000);
+  document.addEventListener("keydown", (event) => {
+    if (typing(event) || event.code !== "KeyZ" || !(event.ctrlKey || event.metaKey)) return;
+    if (!undo.isConnected) return;
+    event.preventDefault();
+    clearTimeout(gone);
+    undo.requestSubmit();
+  });
+}
 
 // Filters apply themselves; the button is for those without scripts.
 for (const form of document.querySelectorAll("form[data-auto]")) {

@@ -71,12 +71,21 @@ function startPlayer(card) {
     if (phrase) seek(Math.max(0, phrase.start - 0.15), { play: true, until: phrase.end + 0.2 });
   }
 
+  // What was listened to may be a sample, and may mark a contact.
+  audio.addEventListener("playing", () => {
+    for (const field of document.querySelectorAll("[data-heard]")) field.value = "yes";
+  });
   audio.addEventListener("play", () => { card.classList.add("playing"); follow(); });
   audio.addEventListener("pause", () => { card.classList.remove("playing"); show(); });
   audio.addEventListener("seeked", show);
   card.querySelector("[data-play]").addEventListener("click", toggle);
-  card.querySelector("[data-speed]").addEventListener("change", (event) => {
-    audio.playbackRate = Number(event.target.value);
+  const speed = card.querySelector("[data-speed]");
+  const kept = remembered("speed");
+  if ([...speed.options].some((option) => option.value === kept)) speed.value = kept;
+  audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value);
+  speed.addEventListener("change", () => {
+    audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value);
+    remember("speed", speed.value);
   });
 
   function seekToPointer(event) {

@@ -32,6 +32,38 @@ if (filter) {
   });
 }
 
+// The second press of a double one lands on the next call: nobody has seen that yet.
+const shownAt = performance.now();
+const SETTLE_MS = 500;
+let armedAt = -Infinity;
+
+function isHeard() { return document.querySelector("[data-heard]")?.value === "yes"; }
+
+// A mark is for ever: it needs a recording that was played, or a second press that is no bounce.
+function mayMark(button) {
+  const sure = button.form.querySelector("[data-sure]");
+  if (!button.dataset.marks || isHeard()) return true;
+  if (sure.value === button.dataset.marks) return performance.now() - armedAt > SETTLE_MS;
+  for (const other of document.querySelectorAll(".armed")) other.classList.remove("armed");
+  for (const field of document.querySelectorAll("[data-sure]")) field.value = "";
+  sure.value = button.dataset.marks;
+  armedAt = performance.now();
+  button.classList.add("armed");
+  say("Это поставит отметку «Некорректный контакт». Послушайте фразу, P, или нажмите ещё раз.");
+  return false;
+}
+
+if (document.querySelector("[data-in-queue]")) {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.querySelector("[data-heard]")) return;
+    const button = event.submitter;
+    if (performance.now() - shownAt < SETTLE_MS || (button && !mayMark(button))) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+}
+
 document.addEventListener("keydown", (event) => {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const press = (selector) => {

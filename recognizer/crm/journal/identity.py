@@ -1,0 +1,101 @@
+"""Whose a call is: by a card's own name, or by a whole number; never by part of either."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.base.errors import ContactError, JournalError
+from recognizer.crm.contacts import read_numbers
+from recognizer.crm.journal.tables import AttemptRow, ContactPhoneRow, ContactRow
+
+__all__ = [
+    "attempt_row",
+    "card_row",
+    "cards_with_number",
+    "contact_key",
+    "contact_row",
+    "dialled_number",
+    "same_recording",
+    "written_number",
+]
+
+
+def attempt_row(session: Session, attempt_id: int) -> AttemptRow:
+    """Return an attempt; JournalError if there is none."""
+    row = session.get(AttemptRow, attempt_id)
+    if row is None:
+        raise JournalError(f"attempt {attempt_id}: there is no such attempt")
+    return row
+
+
+def contact_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:
+    """Return the card of exactly this `ref`, merged or not; ContactError if there is none."""
+    statement = sa.select(ContactRow).where(ContactRow.ref == ref)
+    row = session.scalar(statement.with_for_update() if for_update else statement)
+    if row is None:
+        raise ContactError(f"contact {ref!r}: there is no such card; see: recognizer contacts show")
+    return row
+
+
+def card_row(session: Session, ref: str, *, for_update: bool = False) -> ContactRow:
+    """Return the card that calls of `ref` go to: itself, or the one it was merged into."""
+    row = contact_row(session, ref, for_update=for_update)
+    while row.merged_into_id is not None:
+        row = session.get_one(ContactRow, row.merged_into_id, with_for_update=for_update)
+    return row
+
+
+def cards_with_number(session: Session, number: str, *, limit: int) -> list[int]:
+    """Return the rows of the cards that have exactly this number (E.164), at most `limit`.
+
+    A card that was merged into another counts as that other.
+    """
+    statement = (
+        sa.select(ContactPhoneRow.contact_id, ContactRow.merged_into_id)
+        .join(ContactRow, ContactRow.id == ContactPhoneRow.contact_id)
+        .where(ContactPhoneRow.number == number)
+    )
+    found: dict[int, None] = {}
+    for contact_id, merged_into in session.execute(statement):
+        root, following = contact_id, merged_into
+        while following is not None:
+            root = following
+            following = session.get_one(ContactRow, root).merged_into_id
+        found[root] = None
+        if len(found) == limit:
+            break
+    return list(found)
+
+
+def dialled_number(number: str | None) -> str | None:
+    """Return the one valid number of a text in E.164; None for part of one, several, or none."""
+    found = [] if number is None else [one.e164 for one in read_numbers(number) if one.e164]
+    return found[0] if len(found) == 1 else None
+
+
+def written_number(number: str | None) -> str | None:
+    """Return a number as it is kept with a call: E.164, else as it was written."""
+    if number is None or not number.strip():
+        return None
+    return dialled_number(number) or number.strip()[:40]
+
+
+def contact_key(contact: ContactRow | None, number: str | None) -> str:
+    """Return what attempts are counted under; empty: by itself.
+
+    Only a whole number is somebody's: what «555-12» is part of may be two clients.
+    """
+    if contact is not None:
+        return f"contact:{contact.id}"
+    dialled = dialled_number(number)
+    return "" if dialled is None else f"number:{dialled}"
+
+
+def same_recording(session: Session, key: str, digest: str | None) -> AttemptRow | None:
+    """Return the attempt under this key with this recording."""
+    if digest is None:
+        return None
+    return session.scalar(
+        sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
+    )

@@ -1,0 +1,290 @@
+"""The review queue, and what people say of a call: right, wrong, what was said, taken back.
+
+A call opened in the queue is reserved; a form says which version of the decision it was filled in
+on, and nothing newer is overwritten. A mark needs that the recording was played, or a second press.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from recognizer.base.errors import ConflictError, ContactError, JournalError
+from recognizer.crm.journal.records import AttemptRecord
+from recognizer.model import CallOutcome
+from recognizer.web.auth.access import Session
+from recognizer.web.pages import wording
+from recognizer.web.pages.call_routes import call_values, shown_call
+from recognizer.web.pages.page import (
+    Operator,
+    Page,
+    PageProblemError,
+    SendingOperator,
+    ThePage,
+    note,
+    render,
+    see,
+)
+
+__all__ = ["router"]
+
+router = APIRouter()
+_Text = Annotated[str, Form(max_length=4096)]
+_Id = Annotated[int | None, Query(ge=1)]
+
+
+# -- the queue ---------------------------------------------------------------------------------
+
+
+@router.get("/queue")
+def queue(request: Request, page: ThePage, session: Operator) -> Response:
+    """Go to the call that waits longest, or say that none does."""
+    first = page.reviews.first(session.user.login)
+    asked = {
+        name: request.query_params[name]
+        for name in ("done", "was", "undo")
+        if name in request.query_params
+    }
+    if first is None:
+        return render(request, "queue_empty.html", here="queue", **_undo(page, request))
+    return see(f"/queue/{first}" + (f"?{urlencode(asked)}" if asked else ""))
+
+
+@router.get("/queue/{call_id}")
+def queue_call(
+    *,
+    request: Request,
+    page: ThePage,
+    session: Operator,
+    call_id: int,
+    was: _Id = None,
+    take: Annotated[str, Query(max_length=3)] = "",
+) -> Response:
+    """Show one waiting call with the keys to decide it; it is then reserved for who sees it."""
+    call = shown_call(page, call_id)
+    is_waiting = page.reviews.is_waiting(call_id)
+    user = session.user
+    held = None
+    if is_waiting:
+        held = page.reviews.reserve(call_id, user.login, user.name, takes_over=take == "yes")
+    return render(
+        request,
+        "queue.html",
+        here="queue",
+        next_id=page.reviews.after(call_id, user.login),
+        previous_id=was or page.reviews.before(call_id),
+        is_waiting=is_waiting,
+        held_by=held if held is not None and held.login != user.login else None,
+        **_undo(page, request),
+        **{**call_values(page, call), "must_confirm": _asked_outcome(request)},
+    )
+
+
+def _asked_outcome(request: Request) -> str:
+    asked = request.query_params.get("sure", "")
+    return asked if asked in set(CallOutcome) else ""
+
+
+def _undo(page: Page, request: Request) -> dict[str, Any]:
+    """Return the correction that was just made and can be taken back, with its call."""
+    text = request.query_params.get("undo", "")
+    call_id, _, correction = text.partition("-")
+    if not (call_id.isdecimal() and correction.isdecimal()) or len(text) > 40:
+        return {"undo": None}
+    said = {one.id: one for one in page.journal.corrections(int(call_id))}.get(int(correction))
+    is_standing = said is not None and not said.is_withdrawn and said.withdraws_id is None
+    return {"undo": (int(call_id), int(correction)) if is_standing else None}
+
+
+def _after_review(page: Page, session: Session, call_id: int, place: str, done: str) -> Response:
+    """Return to where the operator was: the next waiting call, or the call itself."""
+    last = page.journal.corrections(call_id)[-1].id
+    query = urlencode({"done": done, "was": call_id, "undo": f"{call_id}-{last}"})
+    if place != "queue":
+        return see(f"/calls/{call_id}?{query}")
+    following = page.reviews.after(call_id, session.user.login)
+    return see(f"/queue{'' if following is None else f'/{following}'}?{query}")
+
+
+def _attempt(page: Page, call_id: int) -> AttemptRecord:
+    try:
+        return page.journal.attempt(call_id)
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
+
+
+def _conflict(request: Request, page: Page, call_id: int) -> Response:
+    """Say who decided the call meanwhile, and what."""
+    said = [one for one in page.journal.corrections(call_id) if not one.is_withdrawn]
+    title, text = "Звонок уже изменился", "Пока страница была открыта, решение пересчитали."
+    if said:
+        last = said[-1]
+        title = "Этот звонок уже решили"
+        if last.withdraws_id is not None:
+            words = "решение отменено"
+        elif last.stated is not None:
+            words = wording.STATED_NAMES.get(last.stated, "внесено со слов оператора")
+        else:
+            words = wording.OUTCOME_NAMES[last.outcome or CallOutcome.UNDETERMINED]
+        at = wording.moment_in(last.made_at, page.office.timezone)
+        text = f"{last.made_by}, {at}: {words}. Ваш ответ не записан."
+    if "text/html" not in request.headers.get("Accept", ""):
+        return JSONResponse({"title": title, "advice": text}, 409)
+    return render(
+        request,
+        "message.html",
+        status=409,
+        title=title,
+        text=text,
+        href=f"/calls/{call_id}",
+        link="Открыть звонок",
+    )
+
+
+# -- what people say ---------------------------------------------------------------------------
+
+
+def _needs_second_look(outcome: CallOutcome | None, *, heard: str, sure: str) -> bool:
+    """Tell whether this would mark a contact though nobody listened or pressed twice."""
+    return outcome in wording.MARKING and not heard and sure != str(outcome)
+
+
+@router.post("/calls/{call_id}/accept")
+def accept(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    place: _Text = "",
+    version: _Text = "",
+    heard: _Text = "",
+    sure: _Text = "",
+) -> Response:
+    """Keep that the machine was right."""
+    attempt = _attempt(page, call_id)
+    if place == "queue" and _needs_second_look(attempt.outcome, heard=heard, sure=sure):
+        return see(f"/queue/{call_id}?sure={attempt.outcome}")
+    try:
+        page.reviews.accept(
+            attempt,
+            made_by=session.user.name,
+            recording=page.recordings.find(attempt) if heard else None,
+            expected=version or None,
+        )
+    except ConflictError:
+        return _conflict(request, page, call_id)
+    note(request, session, "accept", target=f"звонок {call_id}", detail=_outcome(attempt.outcome))
+    done = "accepted" if heard else "accepted-unheard"
+    return _after_review(page, session, call_id, place, done)
+
+
+def _outcome(outcome: CallOutcome | None) -> str:
+    return "нет результата" if outcome is None else wording.OUTCOME_NAMES[outcome]
+
+
+@router.post("/calls/{call_id}/correct")
+def correct(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    outcome: Annotated[CallOutcome, Form()],
+    place: _Text = "",
+    version: _Text = "",
+    heard: _Text = "",
+    sure: _Text = "",
+) -> Response:
+    """Keep what was really heard."""
+    attempt = _attempt(page, call_id)
+    if place == "queue" and _needs_second_look(outcome, heard=heard, sure=sure):
+        return see(f"/queue/{call_id}?sure={outcome}")
+    try:
+        page.reviews.correct(
+            attempt,
+            outcome,
+            made_by=session.user.name,
+            recording=page.recordings.find(attempt) if heard else None,
+            expected=version or None,
+        )
+    except ConflictError:
+        return _conflict(request, page, call_id)
+    note(
+        request,
+        session,
+        "correct",
+        target=f"звонок {call_id}",
+        detail=f"{_outcome(attempt.outcome)} → {_outcome(outcome)}",
+    )
+    if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
+        query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
+        return see(f"/phrases/new?{query}")
+    return _after_review(page, session, call_id, place, "corrected")
+
+
+@router.post("/calls/{call_id}/state")
+def state(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    reason: _Text,
+    name: _Text = "",
+    words: _Text = "",
+    place: _Text = "",
+    version: _Text = "",
+) -> Response:
+    """Keep what the operator says of the conversation."""
+    attempt = _attempt(page, call_id)
+    try:
+        page.reviews.state(
+            attempt,
+            reason,
+            made_by=session.user.name,
+            name=name.strip(),
+            words=words.strip(),
+            expected=version or None,
+        )
+    except ConflictError:
+        return _conflict(request, page, call_id)
+    except ContactError as refusal:
+        values = call_values(page, shown_call(page, call_id))
+        entered = {"reason": reason, "name": name, "words": words}
+        return render(
+            request,
+            "call.html",
+            here="calls",
+            status=400,
+            asked_attempt=None,
+            **{**values, "problem": str(refusal), "entered": entered},
+        )
+    detail = wording.STATED_NAMES.get(reason, reason)
+    note(request, session, "stated", target=f"звонок {call_id}", detail=detail)
+    return _after_review(page, session, call_id, place, "stated")
+
+
+@router.post("/calls/{call_id}/withdraw")
+def withdraw(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call_id: int,
+    correction: Annotated[int, Form()],
+    place: _Text = "",
+) -> Response:
+    """Take back what a person said of this call."""
+    attempt = _attempt(page, call_id)
+    if correction not in {said.id for said in page.journal.corrections(attempt.id)}:
+        raise PageProblemError(404, "Такого решения нет", "Обновите страницу.")
+    try:
+        page.reviews.withdraw(correction, made_by=session.user.name)
+    except (ContactError, JournalError) as problem:
+        raise PageProblemError(409, "Решение не отменено", wording.refusal(problem)) from problem
+    note(request, session, "withdraw", target=f"звонок {call_id}", detail=str(correction))
+    return see(f"/queue/{call_id}" if place == "queue" else f"/calls/{call_id}", "withdrawn")

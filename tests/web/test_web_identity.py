@@ -1,0 +1,218 @@
+"""A card is chosen by its name or a whole number; two people do not overwrite each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from page_calls import PASSWORD, add_call, page_app
+
+from recognizer.crm.contacts import ContactCard, OwnerKind
+from recognizer.crm.journal.journal import Journal
+from recognizer.model import CallOutcome
+from recognizer.web.auth.access import Role
+from recognizer.web.pages.page import page_of
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    app = page_app(tmp_path)
+    page_of(app).access.create_user("second", "Борис", Role.OPERATOR, PASSWORD)
+    yield app
+    app.state.journal.close()
+
+
+@pytest.fixture
+def journal(app: FastAPI) -> Journal:
+    journal = page_of(app).journal
+    journal.upsert_contact(
+        ContactCard(
+            ref="C-1", trusted_phone="+7 926 555-12-34", owner="Иван", owner_kind=OwnerKind.PERSON
+        )
+    )
+    return journal
+
+
+class Person:
+    """Somebody signed in, with a browser of their own."""
+
+    def __init__(self, app: FastAPI, login: str) -> None:
+        self.client = TestClient(app, headers=HTML, base_url="http://127.0.0.1")
+        answer = self.client.post("/sign-in", data={"login": login, "password": PASSWORD})
+        token = re.search(r'name="csrf-token" content="([^"]+)"', answer.text)
+        assert token is not None
+        self.csrf = token.group(1)
+
+    def post(self, path: str, **data: str) -> tuple[int, str]:
+        answer = self.client.post(path, data={**data, "csrf": self.csrf})
+        return answer.status_code, answer.text
+
+    def get(self, path: str) -> str:
+        return self.client.get(path).text
+
+
+@pytest.fixture
+def anna(app: FastAPI) -> Iterator[Person]:
+    with TestClient(app):
+        yield Person(app, "operator")
+
+
+@pytest.mark.parametrize("part", ["555-12", "555-12-34", "926 555-12", "5551234", "12", "нет"])
+def test_part_of_a_number_is_refused_and_marks_nobody(
+    app: FastAPI, journal: Journal, anna: Person, part: str
+) -> None:
+    call = add_call(app, "no-such-number--1.wav")
+    status, text = anna.post(f"/calls/{call}/card", number=part)
+    assert (status, "не полностью" in text) == (422, True)
+    assert journal.attempt(call).contact_ref is None
+    assert not journal.contact("C-1").incorrect_contact
+
+
+def test_the_upload_form_takes_no_part_of_a_number(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    answer = anna.client.put(
+        "/uploads",
+        params={"name": "no-such-number--1.wav", "whose": "555-12"},
+        content=b"RIFF",
+        headers={"X-CSRF-Token": anna.csrf},
+    )
+    assert answer.status_code == 422
+
+
+def test_what_was_typed_and_what_the_card_says_are_both_shown(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    call = add_call(app, "blocked-for-now--1.wav")
+    form = {"number": "89265551234", "owner": "Пётр", "plate": "А001АА77"}
+    status, text = anna.post(f"/calls/{call}/card", **form)
+    assert status == 200
+    assert journal.attempt(call).contact_ref is None
+    assert all(word in text for word in ("Иван", "Пётр", "А001АА77", "Гос. номер а/м"))
+    anna.post(f"/calls/{call}/card", **form, chosen="C-1", take="plate")
+    card = journal.contact("C-1").card
+    assert (card.owner, card.plate) == ("Иван", "А001АА77")
+    assert journal.attempt(call).contact_ref == "C-1"
+
+
+def test_a_number_of_two_cards_is_a_choice_of_a_person(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    journal.upsert_contact(ContactCard(ref="C-2", mobile_phone="+79265551234", owner="Мария"))
+    call = add_call(app, "no-such-number--1.wav")
+    _, text = anna.post(f"/calls/{call}/card", number="89265551234")
+    assert "Иван" in text
+    assert "Мария" in text
+    assert journal.attempt(call).contact_ref is None
+    status, _ = anna.post(f"/calls/{call}/card", number="89265551234", chosen="C-9")
+    assert status == 409
+    anna.post(f"/calls/{call}/card", number="89265551234", chosen="C-2")
+    assert journal.contact("C-2").incorrect_contact
+    assert not journal.contact("C-1").incorrect_contact
+
+
+def test_a_wrong_card_is_changed_and_detached_on_the_page(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    journal.upsert_contact(ContactCard(ref="C-2", trusted_phone="+79265550000"))
+    call = add_call(app, "no-such-number--1.wav", contact="C-1")
+    assert "Не та карточка?" in anna.get(f"/calls/{call}")
+    anna.post(f"/calls/{call}/card", ref="C-2")
+    assert journal.attempt(call).contact_ref == "C-2"
+    _, text = anna.post(f"/calls/{call}/detach")
+    assert journal.attempt(call).contact_ref is None
+    assert "откреплён" in text
+    assert "C-2 → без карточки" in text
+
+
+def test_a_second_card_of_a_detached_call_is_not_the_first_one(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    call = add_call(app, "blocked-for-now--1.wav")
+    anna.post(f"/calls/{call}/card", number="+79265550001")
+    anna.post(f"/calls/{call}/detach")
+    anna.post(f"/calls/{call}/card", number="+79265550002")
+    first, second = (journal.contact(f"page-{call}"), journal.contact(f"page-{call}-2"))
+    assert first.card.trusted_phone != second.card.trusted_phone
+    assert journal.attempt(call).contact_ref == f"page-{call}-2"
+
+
+def test_only_a_supervisor_merges_cards(app: FastAPI, journal: Journal, anna: Person) -> None:
+    journal.upsert_contact(ContactCard(ref="C-2", trusted_phone="+79265550000"))
+    call = add_call(app, "busy_tone--1.wav", contact="C-1")
+    assert anna.post(f"/calls/{call}/merge", into="C-2")[0] == 403
+    chief = Person(app, "supervisor")
+    assert chief.post(f"/calls/{call}/merge", into="C-")[0] == 409
+    assert chief.post(f"/calls/{call}/merge", into="C-2")[0] == 200
+    assert journal.attempt(call).contact_ref == "C-2"
+
+
+# -- two people --------------------------------------------------------------------------------
+
+
+def test_two_people_get_different_calls(app: FastAPI, anna: Person) -> None:
+    calls = [add_call(app, f"unsure--{n}.wav") for n in range(2)]
+    boris = Person(app, "second")
+    assert anna.client.get("/queue").url.path == f"/queue/{calls[0]}"
+    assert boris.client.get("/queue").url.path == f"/queue/{calls[1]}"
+    assert "сейчас решает Анна" in boris.get(f"/queue/{calls[0]}")
+    assert "сейчас решает" not in anna.get(f"/queue/{calls[0]}")
+
+
+def test_a_reservation_ends(app: FastAPI, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = add_call(app, "unsure--1.wav")
+    boris = Person(app, "second")
+    anna.get("/queue")
+    assert "Очередь пуста" in boris.get("/queue")
+    monkeypatch.setattr("recognizer.web.pages.review.RESERVED_S", -1.0)
+    anna.get(f"/queue/{call}")
+    assert boris.client.get("/queue").url.path == f"/queue/{call}"
+
+
+def test_the_later_answer_does_not_overwrite_the_earlier(app: FastAPI, anna: Person) -> None:
+    call = add_call(app, "unsure--1.wav")
+    boris = Person(app, "second")
+    version = page_of(app).journal.attempt(call).version
+    assert f'name="version" value="{version}"' in anna.get(f"/queue/{call}")
+    form = {"version": version, "place": "queue"}
+    anna.post(f"/calls/{call}/correct", outcome="voicemail", **form)
+    status, text = boris.post(f"/calls/{call}/correct", outcome="fax", **form)
+    assert status == 409
+    assert "Анна" in text
+    assert "олосовая почта" in text
+    assert [said.made_by for said in page_of(app).journal.corrections(call)] == ["Анна"]
+
+
+def test_a_mark_nobody_heard_asks_once_more(app: FastAPI, anna: Person) -> None:
+    call = add_call(app, "unsure--1.wav")
+    form = {"place": "queue", "outcome": "blocked"}
+    _, text = anna.post(f"/calls/{call}/correct", **form)
+    assert "Это поставит отметку" in text
+    assert page_of(app).journal.corrections(call) == ()
+    anna.post(f"/calls/{call}/correct", **form, sure="does_not_exist")
+    assert page_of(app).journal.corrections(call) == ()
+    anna.post(f"/calls/{call}/correct", **form, sure="blocked")
+    assert len(page_of(app).journal.corrections(call)) == 1
+
+
+def test_what_nobody_heard_is_no_sample_and_what_is_undone_is_none_either(
+    app: FastAPI, anna: Person
+) -> None:
+    page = page_of(app)
+    call = add_call(app, "blocked-for-now--1.wav", sound=True)
+    anna.post(f"/calls/{call}/accept")
+    assert page.clips.rows() == []
+    anna.post(f"/calls/{call}/correct", outcome="voicemail", heard="yes")
+    assert [row["outcome"] for row in page.clips.rows()] == ["voicemail"]
+    first, second = page.journal.corrections(call)
+    anna.post(f"/calls/{call}/withdraw", correction=str(second.id))
+    assert [row["outcome"] for row in page.clips.rows()] == [CallOutcome.TEMPORARILY_BLOCKED]
+    anna.post(f"/calls/{call}/withdraw", correction=str(first.id))
+    assert page.clips.rows() == []
+    assert list(page.clips.folder.glob("*.wav")) == []
