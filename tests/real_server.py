@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,9 +15,9 @@ __all__ = ["serving"]
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[int]:
+def serving(app: FastAPI, **options: Any) -> Iterator[int]:
     """Serve `app` on loopback and give the port; what the server logs is seen by `caplog`."""
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -23,9 +23,15 @@ _SPOOL_BYTES = 16 * 2**20
 """A stream that cannot seek is kept in memory up to this size, in a temporary file beyond."""
 
 
+_LONGEST_NAME = 300
+"""Characters of a name in a message."""
+
+
 def display_name(name: str) -> str:
     """Return a file name that can be printed anywhere, one line, whatever bytes it has."""
     readable = os.fsencode(name).decode("utf-8", "backslashreplace")
+    if len(readable) > _LONGEST_NAME:  # its end says most, and a message stays one
+        readable = f"{readable[:60]}...{readable[3 + 60 - _LONGEST_NAME :]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in readable)
 
 

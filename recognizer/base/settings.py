@@ -110,7 +110,12 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_duration_s : longest recording taken, seconds.
     max_uploads : uploads received at one time; more are refused with 503.
     max_queue : recordings waiting; more are refused with 503.
+    max_uploads_per_client : of those, by one API key or one person; more are refused with 503.
+    max_connections : open connections; one more is closed at once.
+    header_timeout_s : how long a client may take to say what it asks, seconds.
     upload_timeout_s : longest silence of a client that uploads, seconds.
+    upload_total_s : longest time an upload may take in all, seconds.
+    upload_min_bytes_per_s : slower uploads are given up, once `upload_timeout_s` has passed.
     wait_s : how long a synchronous request waits before it is answered with a job, seconds.
     requests_per_minute : of one client; more are refused with 429.
     keep_results_s : how long a finished job can be asked for, seconds.
@@ -124,7 +129,12 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_duration_s: float = 900.0
     max_uploads: int = 64
     max_queue: int = 1000
+    max_uploads_per_client: int = 16
+    max_connections: int = 1000
+    header_timeout_s: float = 20.0
     upload_timeout_s: float = 30.0
+    upload_total_s: float = 600.0
+    upload_min_bytes_per_s: float = 2000.0
     wait_s: float = 60.0
     requests_per_minute: int = 1200
     keep_results_s: float = 86_400.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, BinaryIO, Protocol, cast
 
+from recognizer.audio.sources import display_name
 from recognizer.base.errors import AudioError
 from recognizer.batch.held_files import FileState, HeldFile, UnopenedFile
 from recognizer.model import CallError, CallReport, RecordedCall
@@ -176,8 +177,8 @@ def _finished(job: Job, file: HeldFile | AudioError, report: CallReport) -> Fini
     if changed is None:
         return Finished(report, file.digest(), file.state)
     message = (
-        f"{job.name}: was {changed} while it was heard; nothing is recorded of it, the next run "
-        "or search takes what is there then"
+        f"{display_name(job.name)}: was {changed} while it was heard; nothing is "
+        "recorded of it, the next run or search takes what is there then"
     )
     return Finished(failed_report(job.name, CHANGED, message, report.elapsed_s))
 
@@ -206,8 +207,8 @@ def _refusal(
     limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
     if duration_s is not None and limit_s is not None and duration_s > limit_s:
         message = (
-            f"{job.name}: lasts {duration_s:.0f} s by its header, at most {limit_s:.0f} s are "
-            "accepted; send the part that holds the announcement"
+            f"{display_name(job.name)}: lasts {duration_s:.0f} s by its header, at most "
+            f"{limit_s:.0f} s are accepted; send the part that holds the announcement"
         )
         return failed_report(job.name, "too_long", message)
     file.digest()  # before it is heard: of these bytes, whatever becomes of the file

@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from recognizer.audio.sources import display_name
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings
 from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, run_jobs
@@ -128,7 +129,7 @@ def _answers(
 
 
 def _internal(job: Job, problem: Exception, elapsed_s: float = 0.0) -> CallReport:
-    message = f"{job.name}: {type(problem).__name__}: {str(problem)[:500]}"
+    message = f"{display_name(job.name)}: {type(problem).__name__}: {str(problem)[:500]}"
     return failed_report(job.name, "internal", message, elapsed_s)
 
 
@@ -303,7 +304,9 @@ class Worker:
 
     def _give_up(self, job: Job, lost: _LostError, elapsed_s: float) -> Finished:
         twice = "" if lost.kind == "time_limit" else ", twice"
-        message = f"{job.name}: the process that recognised it {lost}{twice}; left out"
+        message = (
+            f"{display_name(job.name)}: the process that recognised it {lost}{twice}; left out"
+        )
         return Finished(failed_report(job.name, lost.kind, message, elapsed_s))
 
     def _ask(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:

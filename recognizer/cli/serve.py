@@ -60,6 +60,8 @@ def serve(
         raise RecognizerError(
             f"serve needs the package {problem.name}; pip install 'recognizer[server,page]'"
         ) from problem
+    from recognizer.web.connections import limited_protocol
+
     settings = load_settings()
     given = {"host": host, "port": port, "workers": workers}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -86,6 +88,7 @@ def serve(
         timeout_keep_alive=20,
         timeout_graceful_shutdown=30,
         ws="none",
+        http=limited_protocol(settings.server.max_connections, settings.server.header_timeout_s),
     )
     server = Server(config)
     server.run()

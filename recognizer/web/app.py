@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,7 +24,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from recognizer.base.errors import RecognizerError
+from recognizer.base.errors import JournalError, RecognizerError
 from recognizer.base.settings import Settings
 from recognizer.batch.runner import keep_report
 from recognizer.batch.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
@@ -40,6 +41,7 @@ __all__ = ["create_app", "has_page"]
 
 _LOG = logging.getLogger(__name__)
 _PURGE_EVERY_S = 600.0
+_SETTLE_EVERY_S = 5.0
 
 
 def create_app(
@@ -75,6 +77,7 @@ def create_app(
                 runner,
                 record=partial(_record, app),
                 on_finished=app.state.metrics.count_report,
+                can_record=partial(_can_record, app),
             )
             closing.callback(jobs.close)
             purging = asyncio.create_task(_purge(jobs))
@@ -90,6 +93,7 @@ def create_app(
         "status, offline.",
         lifespan=lifespan,
         # Swagger UI and ReDoc would load scripts from another site.
+        openapi_url=None,  # served by the router: with a key, once there is one
         docs_url=None,
         redoc_url=None,
     )
@@ -98,7 +102,9 @@ def create_app(
     app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
     app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.server.requests_per_minute)
-    app.state.uploads = UploadGate(settings.server.max_uploads)
+    app.state.uploads = UploadGate(
+        settings.server.max_uploads, settings.server.max_uploads_per_client
+    )
     app.include_router(router)
     _add_handlers(app)
     _include_page(app)
@@ -129,11 +135,28 @@ def _record(app: FastAPI, request: JobRequest, finished: Finished) -> dict[str, 
     )
 
 
+def _can_record(app: FastAPI) -> bool:
+    """Tell whether the journal can be written now."""
+    journal: Journal = app.state.journal
+    try:
+        with journal.database.writing():
+            return True
+    except JournalError:
+        return False
+
+
 async def _purge(jobs: Jobs) -> None:
-    """Forget old jobs now and then."""
+    """Forget old jobs now and then, and record what could not be recorded."""
+    next_purge_s = 0.0
     while True:
-        await run_in_threadpool(jobs.purge)
-        await asyncio.sleep(_PURGE_EVERY_S)
+        try:
+            await run_in_threadpool(jobs.settle)
+            if time.monotonic() >= next_purge_s:
+                next_purge_s = time.monotonic() + _PURGE_EVERY_S
+                await run_in_threadpool(jobs.purge)
+        except Exception:  # noqa: BLE001  a full disk now is none for ever
+            _LOG.exception("jobs cannot be tidied up")
+        await asyncio.sleep(_SETTLE_EVERY_S)
 
 
 def has_page() -> bool:

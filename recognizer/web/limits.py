@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recognizer.base.settings import ServerSettings
 from recognizer.web.jobs.queue import QueueFullError
+from recognizer.web.receiving import UploadClock
 
 __all__ = ["FormLimits", "RateLimit", "RateLimitError", "UploadGate"]
 
@@ -60,21 +62,31 @@ class RateLimit:
 class UploadGate:
     """Lets so many uploads in at one time; used from one event loop only."""
 
-    def __init__(self, n_at_once: int) -> None:
+    def __init__(self, n_at_once: int, n_per_client: int | None = None) -> None:
         self._n_at_once = n_at_once
-        self.n_inside = 0
+        self._n_per_client = n_at_once if n_per_client is None else n_per_client
+        self._inside: Counter[str] = Counter()
+
+    @property
+    def n_inside(self) -> int:
+        """Uploads that are being received."""
+        return self._inside.total()
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Be inside; QueueFullError if there is no room."""
+    def entered(self, client: str = "") -> Iterator[None]:
+        """Be inside; QueueFullError if there is no room, or the client has its share already."""
         if self.n_inside >= self._n_at_once:
             message = f"{self.n_inside} uploads are being received, the most at one time"
             raise QueueFullError(message, retry_after_s=2)
-        self.n_inside += 1
+        if self._inside[client] >= self._n_per_client:
+            message = f"{self._inside[client]} uploads of yours are being received, the most of one"
+            raise QueueFullError(message, retry_after_s=2)
+        self._inside[client] += 1
         try:
             yield
         finally:
-            self.n_inside -= 1
+            self._inside[client] -= 1
+            self._inside += Counter()  # forgets whoever has none
 
 
 class _FormRefusedError(HTTPException, OSError):
@@ -91,9 +103,9 @@ class FormLimits:
     may be as long as they are; that route looks who sends one first.
     """
 
-    def __init__(self, app: ASGIApp, timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
-        self._timeout_s = timeout_s
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -103,20 +115,22 @@ class FormLimits:
             return
         left = float("inf") if scope["path"] == "/uploads" else _MAX_FORM_BYTES
         is_whole = False
+        clock = UploadClock(self._settings)
 
         async def limited() -> Message:
             nonlocal left, is_whole
             if is_whole:  # whatever comes now is no part of the form
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self._timeout_s)
+                message = await asyncio.wait_for(receive(), max(0.0, clock.left_s()))
             except TimeoutError:
-                reason = f"nothing came for {self._timeout_s:.0f} s"
+                reason = "nothing came for too long, or it took too long in all"
                 raise _FormRefusedError(408, reason) from None
             if message["type"] == "http.disconnect":
                 raise _FormRefusedError(400, "the form broke off")
             is_whole = not message.get("more_body", False)
             left -= len(message.get("body", b""))
+            clock.count(len(message.get("body", b"")))
             if left < 0:
                 raise _FormRefusedError(413, f"the form is larger than {_MAX_FORM_BYTES} bytes")
             return message

@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.datastructures import UploadFile
 
-__all__ = ["chunks", "shown_name", "with_timeout"]
+from recognizer.base.settings import ServerSettings
+
+__all__ = ["UploadClock", "chunks", "declared_too_large", "shown_name", "with_timeout"]
 
 
-async def with_timeout(body: AsyncIterator[bytes], limit_s: float) -> AsyncGenerator[bytes, None]:
-    """Yield the body, waiting for each piece no longer than `limit_s`.
+class UploadClock:
+    """Says how long the next piece of an upload may take.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+        `upload_timeout_s` of silence, `upload_total_s` in all, and `upload_min_bytes_per_s`, which
+        counts once the first `upload_timeout_s` have passed.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._began = time.monotonic()
+        self._n_bytes = 0
+
+    def count(self, n_bytes: int) -> None:
+        """Take note of a piece."""
+        self._n_bytes += n_bytes
+
+    def left_s(self) -> float:
+        """Return how long the next piece may take, seconds; 0 or less: the upload is given up."""
+        settings = self._settings
+        earned_s = self._n_bytes / settings.upload_min_bytes_per_s
+        allowed_s = min(settings.upload_total_s, settings.upload_timeout_s + earned_s)
+        return min(settings.upload_timeout_s, allowed_s - (time.monotonic() - self._began))
+
+
+async def with_timeout(
+    body: AsyncIterator[bytes], settings: ServerSettings
+) -> AsyncGenerator[bytes, None]:
+    """Yield the body, waiting for each piece and for all of it no longer than the settings say.
 
     Raises
     ------
     TimeoutError
-        If nothing came for so long.
+        If nothing came for too long, too little came, or it takes too long in all.
     """
-    chunks = aiter(body)
+    chunks, clock = aiter(body), UploadClock(settings)
     while True:
         try:
-            yield await asyncio.wait_for(anext(chunks), limit_s)
+            chunk = await asyncio.wait_for(anext(chunks), max(0.0, clock.left_s()))
         except StopAsyncIteration:
             return
+        clock.count(len(chunk))
+        yield chunk
+
+
+def declared_too_large(content_length: str | None, limit: int) -> bool:
+    """Tell whether a request says itself that its body is larger than `limit` bytes."""
+    return content_length is not None and content_length.isdigit() and int(content_length) > limit
 
 
 async def chunks(file: UploadFile) -> AsyncIterator[bytes]:

@@ -57,10 +57,36 @@ class Database:
                 f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
             ) from problem
         self._writing = self.engine.execution_options(recognizer_writes=True)
+        self._inode: tuple[int, int] | None = None
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "begin", lambda _: self.check_file())
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    def check_file(self) -> None:
+        """Refuse a journal whose file was deleted or replaced since it was opened.
+
+        SQLite would go on writing into the file that nobody can find any more.
+
+        Raises
+        ------
+        JournalError
+            Saying so.
+        """
+        if self._inode is not None and self._find_inode() != self._inode:
+            raise JournalError(
+                f"{self.name}: was deleted or replaced while it was open; nothing is recorded. "
+                "Put it back in its place, and start this program again"
+            )
+
+    def _find_inode(self) -> tuple[int, int] | None:
+        try:
+            status = Path(self.name).stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -77,6 +103,7 @@ class Database:
             session.begin(),
         ):
             yield session
+        self.check_file()  # deleted meanwhile: what was committed is nowhere
 
     def lock(self, session: Session, name: str) -> None:
         """Wait until no other transaction holds the lock `name`; keep it until the end."""
@@ -118,6 +145,8 @@ class Database:
                     f"{self.name}: its schema {current} is older than this program needs "
                     f"({wanted}); run: recognizer journal upgrade"
                 )
+        if self.is_sqlite and not self.name.startswith("sqlite:"):
+            self._inode = self._find_inode()
 
     def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
         """Bring the schema to a revision, all or nothing; return those before and after.

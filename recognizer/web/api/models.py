@@ -206,6 +206,14 @@ class Ask(BaseModel):
             "key.",
         ),
     ] = None
+    journal: Annotated[
+        Literal["later", "required"],
+        Field(
+            description="What to do where `contact` or `number` is given and the journal cannot "
+            "be written: answer with `journal_error` and record it later, or answer 503 and "
+            "record nothing (send it again)."
+        ),
+    ] = "later"
     attempt: Annotated[
         int,
         Field(ge=1, le=1000, description="Which attempt this was, where the journal is not asked."),

@@ -47,12 +47,13 @@ from recognizer.web.api.models import (
 )
 from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError, UploadError
 from recognizer.web.jobs.queue import Request as JobRequest
-from recognizer.web.receiving import chunks, shown_name, with_timeout
+from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
 
 __all__ = ["ApiError", "router"]
 
 _MAX_FORM_OVERHEAD = 1 << 20  # boundaries and the other fields of a form
 _MAX_FIELD = 1 << 16
+_JOURNAL_RETRY_S = 30
 
 
 class ApiError(Exception):
@@ -242,8 +243,17 @@ async def classify(request: Request, owner: Owner, asked: Annotated[Ask, Query()
         await asyncio.wait_for(asyncio.shield(waiting), request.app.state.settings.server.wait_s)
     done = await run_in_threadpool(jobs.get, job.id)
     if done is not None and done.state is JobState.DONE:
+        assert done.result is not None
+        _refuse_unrecorded(asked, done.result)
         return _checked(Classification, done.result)
     return _job_accepted(done or job)
+
+
+def _refuse_unrecorded(asked: Ask, result: dict[str, Any]) -> None:
+    """Answer 503 where the record was the point of asking, and could not be made."""
+    problem = result.get("journal_error")
+    if asked.journal == "required" and problem is not None:
+        raise ApiError(503, problem["kind"], problem["message"], retry_after_s=_JOURNAL_RETRY_S)
 
 
 @router.post(
@@ -365,7 +375,8 @@ async def _take(request: Request, owner: str, asked: Ask) -> JobRecord:
     """Receive one recording and queue it."""
     jobs = _jobs(request)
     try:
-        with request.app.state.uploads.entered():
+        with request.app.state.uploads.entered(owner):
+            _refuse_declared(request)
             if request.headers.get("content-type", "").startswith("multipart/form-data"):
                 path, name, asked = await _receive_form(request, jobs, asked)
             else:
@@ -379,14 +390,28 @@ async def _take(request: Request, owner: str, asked: Ask) -> JobRecord:
     except _BrokenUploadError as problem:
         raise problem.problem from problem
     except TimeoutError as problem:
-        limit_s = request.app.state.settings.server.upload_timeout_s
-        message = f"nothing of the upload came for {limit_s:.0f} s"
+        server = request.app.state.settings.server
+        message = (
+            f"the upload was too slow: expected something every {server.upload_timeout_s:.0f} s, "
+            f"{server.upload_min_bytes_per_s:.0f} bytes a second, and all of it within "
+            f"{server.upload_total_s:.0f} s"
+        )
         raise UploadError(message, "upload_timeout") from problem
     except QueueFullError:
         await _drain(request)
         raise
     except ClientDisconnect as problem:
         raise ApiError(400, "broken_off", "the upload broke off") from problem
+
+
+def _refuse_declared(request: Request) -> None:
+    """Refuse a body that says itself that it is too large, before any of it is read."""
+    limit = request.app.state.settings.server.max_upload_bytes
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    most = limit + _MAX_FORM_OVERHEAD if is_form else limit
+    if declared_too_large(request.headers.get("content-length"), most):
+        message = f"the recording is larger than {limit} bytes, the most this server takes"
+        raise UploadError(f"{message}; send the part that matters", "too_large")
 
 
 async def _receive_body(request: Request, jobs: Jobs) -> Any:
@@ -449,7 +474,7 @@ def explain(errors: Any) -> str:
 
 
 def _body(request: Request) -> AsyncGenerator[bytes, None]:
-    return with_timeout(request.stream(), request.app.state.settings.server.upload_timeout_s)
+    return with_timeout(request.stream(), request.app.state.settings.server)
 
 
 async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
@@ -472,6 +497,7 @@ async def _drain(request: Request) -> None:
 async def _request_of(request: Request, owner: str, asked: Ask, name: str | None) -> JobRequest:
     if asked.contact is not None or asked.number is not None:
         journal = _journal(request, _known(owner))
+        journal.database.check_file()
         if asked.contact is not None:
             await run_in_threadpool(_check_contact, journal, asked.contact)
         if asked.number is not None and dialled_number(asked.number) is None:
@@ -482,13 +508,14 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
                 "one may be anybody's",
             )
     return JobRequest(
-        name=asked.name or shown_name(name, unnamed="recording"),
+        name=shown_name(asked.name or name, unnamed="recording"),
         contact=asked.contact,
         number=asked.number,
         attempt=asked.attempt,
         channel=asked.channel,
         called_on=asked.called_on,
         codes=codes_of(asked.sip_code, asked.q850),
+        record_later=asked.journal != "required",
     )
 
 
@@ -670,15 +697,38 @@ async def live() -> dict[str, str]:
     tags=["server"],
     summary="Whether a recording would be taken now",
     response_model=Health,
-    responses={503: {"model": Health, "description": "The models load, or the queue is full."}},
+    responses={
+        503: {
+            "model": Health,
+            "description": "The models load, the queue is full, or the journal is gone.",
+        }
+    },
 )
 def ready(request: Request) -> Response:
-    """Answer 503 while the speech model is being loaded or nothing more can be queued."""
+    """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
     n_queued, _ = _jobs(request).counts()
     has_room = n_queued < request.app.state.settings.server.max_queue
-    if has_room and request.app.state.is_loaded():
+    if has_room and request.app.state.is_loaded() and _has_its_journal(request):
         return JSONResponse({"status": "ok"})
     return JSONResponse({"status": "unavailable"}, 503, {"Retry-After": "5"})
+
+
+def _has_its_journal(request: Request) -> bool:
+    journal: Journal | None = request.app.state.journal
+    try:
+        if journal is not None:
+            journal.database.check_file()
+    except JournalError:
+        return False
+    return True
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi_document(request: Request) -> Response:
+    """Return the OpenAPI document; once there is a key, to those only who have one."""
+    if request.app.state.api_keys.exist():
+        _owner(request)
+    return JSONResponse(request.app.openapi())
 
 
 @router.get(

@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
+import errno
 import json
+import logging
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +74,15 @@ _SELECT_RECENT = (
 )
 
 
+_SELECT_OWED = (
+    "SELECT id, file, request FROM jobs WHERE owed AND file IS NOT NULL"
+    " ORDER BY submitted_at_s LIMIT ?"
+)
+_N_OWED_AT_ONCE = 16
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_LOG = logging.getLogger(__name__)
+
+
 class JobState(enum.StrEnum):
     """Where a job is; a recording that cannot be read is `done` with an error in its result."""
 
@@ -113,6 +125,8 @@ class Request:
         Record the call even where nobody knows whose it is (the operators' page).
     keep_recording : bool
         Keep the file as long as the result, so that it can be played.
+    record_later : bool
+        Where the journal cannot be written, keep the file and do it once it can.
     """
 
     name: str
@@ -124,6 +138,7 @@ class Request:
     called_on: dt.date | None = None
     codes: tuple[SignallingCode, ...] = ()
     keep_recording: bool = False
+    record_later: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,16 @@ class JobRecord:
     finished_at_s: float | None
     position: int | None
     result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a job ended; `is_owed`: the journal could not be written and is to be."""
+
+    at_s: float
+    result: dict[str, Any]
+    file: str | None
+    is_owed: bool
 
 
 class Runner(Protocol):
@@ -196,6 +221,8 @@ class Jobs:
         See `Record`; None: the report as JSON, and no journal.
     on_finished : callable
         Told every finished report, for the metrics.
+    can_record : callable
+        Whether `record` would succeed now: asked before what waits for that is heard again.
     """
 
     def __init__(
@@ -205,17 +232,21 @@ class Jobs:
         *,
         record: Record | None = None,
         on_finished: Callable[[CallReport], object] = lambda _: None,
+        can_record: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
         self._runner = runner
         self._record: Record = record or (lambda _, finished: report_to_dict(finished.report))
         self._on_finished = on_finished
+        self._can_record = can_record
         settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = settings.state_folder / "uploads"
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
         self._lock = threading.Lock()
         self._waiters: dict[str, Future[None]] = {}
+        self._unsaved: dict[str, _Ending] = {}  # finished, and the state's disk is full
+        self._recording: set[str] = set()  # heard again, for the journal
         self._database = _open_database(settings.state_folder / "jobs.sqlite3")
         self._resume()
 
@@ -235,8 +266,10 @@ class Jobs:
                 async for chunk in chunks:
                     file.write(chunk)
                     self._check_size(file.tell())
-        except BaseException:
+        except BaseException as problem:
             path.unlink(missing_ok=True)
+            if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+                raise _no_room(problem) from problem
             raise
         if path.stat().st_size == 0:
             path.unlink()
@@ -260,6 +293,13 @@ class Jobs:
         QueueFullError
             If `max_queue` recordings wait; the file is removed.
         """
+        try:
+            return self._submit(upload, request, owner)
+        except sqlite3.Error as problem:
+            upload.unlink(missing_ok=True)
+            raise _no_room(problem) from problem
+
+    def _submit(self, upload: Path, request: Request, owner: str) -> JobRecord:
         identifier = secrets.token_urlsafe(16)
         with self._lock:
             (n_waiting,) = self._database.execute(
@@ -298,13 +338,26 @@ class Jobs:
             row = self._database.execute(_SELECT_ONE, (identifier,)).fetchone()
             if row is None or (owner is not None and row["owner"] != owner):
                 return None
-            return _record_from_row(row, self._position(row))
+            return self._record_of(row)
 
     def recent(self, *, owner: str | None = None, limit: int = 100) -> tuple[JobRecord, ...]:
         """Return the latest jobs, newest first."""
         with self._lock:
             rows = self._database.execute(_SELECT_RECENT, (owner, owner, limit)).fetchall()
-            return tuple(_record_from_row(row, self._position(row)) for row in rows)
+            return tuple(self._record_of(row) for row in rows)
+
+    def _record_of(self, row: sqlite3.Row) -> JobRecord:
+        record = _record_from_row(row, self._position(row))
+        ending = self._unsaved.get(record.id)
+        if ending is None:
+            return record
+        return replace(
+            record,
+            state=JobState.DONE,
+            finished_at_s=ending.at_s,
+            position=None,
+            result=ending.result,
+        )
 
     def recording(self, identifier: str) -> Path | None:
         """Return the file of a job if it is still kept."""
@@ -341,14 +394,16 @@ class Jobs:
         job = self.get(identifier, owner=owner)
         if job is None or job.state is not JobState.DONE:
             return False
-        self._forget("DELETE FROM jobs WHERE id = ? RETURNING file", identifier)
-        return True
+        # What the journal is still owed is not finished.
+        return self._forget("DELETE FROM jobs WHERE id = ? AND NOT owed RETURNING file", identifier)
 
     def purge(self) -> None:
         """Forget finished jobs older than `keep_results_s`, with their recordings."""
         oldest = time.time() - self._settings.keep_results_s
         self._forget(
-            "DELETE FROM jobs WHERE state = 'done' AND finished_at_s < ? RETURNING file", oldest
+            "DELETE FROM jobs WHERE state = 'done' AND NOT owed AND finished_at_s < ?"
+            " RETURNING file",
+            oldest,
         )
 
     def close(self) -> None:
@@ -359,7 +414,9 @@ class Jobs:
 
     # -- the inside -------------------------------------------------------------------------
 
-    def _start(self, identifier: str, upload: Path, request: Request) -> None:
+    def _start(
+        self, identifier: str, upload: Path, request: Request, *, is_again: bool = False
+    ) -> None:
         job = Job(
             path=str(upload),
             name=request.name,
@@ -369,11 +426,13 @@ class Jobs:
             codes=request.codes,
             max_duration_s=self._settings.max_duration_s,
         )
-        future = self._runner.submit(job, lambda: self._mark_running(identifier))
+        on_start = (lambda: None) if is_again else partial(self._mark_running, identifier)
+        future = self._runner.submit(job, on_start)
         future.add_done_callback(lambda done: self._finish(identifier, upload, request, done))
 
     def _mark_running(self, identifier: str) -> None:
-        with self._lock:
+        # Only to be seen: if the disk is full the recording is heard all the same.
+        with self._lock, contextlib.suppress(sqlite3.Error):
             self._database.execute(
                 "UPDATE jobs SET state = 'running', started_at_s = ? WHERE id = ?",
                 (time.time(), identifier),
@@ -389,23 +448,58 @@ class Jobs:
             result = self._result(request, done.result())
         else:
             result = _failure(request, problem)
-        kept = request.keep_recording
+        is_again = identifier in self._recording
+        if is_again and "journal" not in result and "journal_error" not in result:
+            self._recording.discard(identifier)  # it could not be heard this time: later
+            return
+        is_owed = "journal_error" in result and request.record_later
+        kept = request.keep_recording or is_owed
+        ending = _Ending(time.time(), result, upload.name if kept else None, is_owed)
         with self._lock:
-            self._database.execute(
-                "UPDATE jobs SET state = 'done', finished_at_s = ?, result = ?, file = ?"
-                " WHERE id = ?",
-                (
-                    time.time(),
-                    json.dumps(result, ensure_ascii=False),
-                    upload.name if kept else None,
-                    identifier,
-                ),
-            )
+            self._recording.discard(identifier)
+            try:
+                self._save(identifier, ending)
+            except sqlite3.Error as failure:
+                _LOG.error("job %s: its end cannot be kept yet: %s", identifier, failure)
+                self._unsaved[identifier] = ending
             waiter = self._waiters.pop(identifier, None)
         if not kept:
             upload.unlink(missing_ok=True)
         if waiter is not None:
             waiter.set_result(None)
+
+    def _save(self, identifier: str, ending: _Ending) -> None:
+        self._database.execute(
+            "UPDATE jobs SET state = 'done', finished_at_s = ?, result = ?, file = ?, owed = ?"
+            " WHERE id = ?",
+            (
+                ending.at_s,
+                json.dumps(ending.result, ensure_ascii=False),
+                ending.file,
+                int(ending.is_owed),
+                identifier,
+            ),
+        )
+
+    def settle(self) -> None:
+        """Keep what could not be kept, and record what could not be recorded; call now and then.
+
+        What is owed to the journal is heard again: the recording is what was kept.
+        """
+        with self._lock:
+            for identifier, ending in list(self._unsaved.items()):
+                try:
+                    self._save(identifier, ending)
+                except sqlite3.Error:
+                    break
+                del self._unsaved[identifier]
+            rows = self._database.execute(_SELECT_OWED, (_N_OWED_AT_ONCE,)).fetchall()
+        rows = [row for row in rows if row["id"] not in self._recording]
+        if rows and self._can_record():
+            for row in rows:
+                self._recording.add(row["id"])
+                request = _request_from_json(row["request"])
+                self._start(row["id"], self._folder / row["file"], request, is_again=True)
 
     def _result(self, request: Request, finished: Finished) -> dict[str, Any]:
         self._on_finished(finished.report)
@@ -417,6 +511,11 @@ class Jobs:
                 **report_to_dict(finished.report),
                 "journal_error": {"kind": problem.kind, "message": str(problem)},
             }
+        except Exception as problem:  # noqa: BLE001  the client waits for an answer
+            _LOG.exception("a report cannot be recorded")
+            message = f"{type(problem).__name__}: {str(problem)[:500]}"
+            error = {"kind": "internal", "message": message}
+            return {**report_to_dict(finished.report), "journal_error": error}
 
     def _resume(self) -> None:
         """Queue again what a stopped server left, and remove uploads nobody knows of."""
@@ -445,12 +544,13 @@ class Jobs:
         ).fetchone()
         return int(before)
 
-    def _forget(self, statement: str, value: object) -> None:
+    def _forget(self, statement: str, value: object) -> bool:
         with self._lock:
             rows = self._database.execute(statement, (value,)).fetchall()
         for row in rows:
             if row["file"] is not None:
                 (self._folder / row["file"]).unlink(missing_ok=True)
+        return bool(rows)
 
 
 def _open_database(path: Path) -> sqlite3.Connection:
@@ -459,6 +559,8 @@ def _open_database(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.executescript(_SCHEMA)
+    if "owed" not in {row["name"] for row in database.execute("PRAGMA table_info(jobs)")}:
+        database.execute("ALTER TABLE jobs ADD COLUMN owed INTEGER NOT NULL DEFAULT 0")
     with contextlib.suppress(OSError):
         path.chmod(0o600)
     return database
@@ -488,6 +590,12 @@ def _request_from_json(text: str) -> Request:
     codes = tuple(SignallingCode(**code) for code in values.pop("codes"))
     return Request(
         **values, codes=codes, called_on=None if day is None else dt.date.fromisoformat(day)
+    )
+
+
+def _no_room(problem: Exception) -> QueueFullError:
+    return QueueFullError(
+        f"the server cannot keep recordings now ({problem}); try again later", retry_after_s=60
     )
 
 

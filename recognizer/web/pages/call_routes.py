@@ -106,7 +106,7 @@ async def _take(
     jobs, name = _jobs(request), shown_name(name, unnamed="запись")
     contact, number = await run_in_threadpool(_find_contact, page, whose.strip())
     try:
-        path = await jobs.receive(with_timeout(body, page.settings.server.upload_timeout_s))
+        path = await jobs.receive(with_timeout(body, page.settings.server))
         digest = await run_in_threadpool(page.recordings.keep, path, name)
         asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
         try:

@@ -422,7 +422,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(NotSignedInError, _on_not_signed_in)
     app.add_exception_handler(PageProblemError, _on_page_problem)
 
-    app.add_middleware(FormLimits, timeout_s=app.state.settings.server.upload_timeout_s)
+    app.add_middleware(FormLimits, settings=app.state.settings.server)
     app.add_middleware(SecurityHeaders)
 
 
