@@ -129,7 +129,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_duration_s: float = 900.0
     max_uploads: int = 64
     max_queue: int = 1000
-    max_uploads_per_client: int = 16
+    max_uploads_per_client: int = 32
     max_connections: int = 1000
     header_timeout_s: float = 20.0
     upload_timeout_s: float = 30.0
