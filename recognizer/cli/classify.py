@@ -97,6 +97,7 @@ def classify(
     from recognizer.base.progress import counted
     from recognizer.batch.jobs import Job, run_jobs
     from recognizer.batch.recording_files import find_recordings
+    from recognizer.batch.recordings import written_path
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.pipeline import Recognizer
     from recognizer.regulation.signalling import codes_of, load_signalling
@@ -124,7 +125,13 @@ def classify(
     def reports() -> Iterator[CallReport]:
         nonlocal failed
         for path in counted(recordings):
-            job = Job(path=str(path), name=str(path), attempt=attempt, channel=channel, codes=codes)
+            job = Job(
+                path=str(path),
+                name=written_path(path),
+                attempt=attempt,
+                channel=channel,
+                codes=codes,
+            )
             (finished,) = run_jobs(recognizer, [job], table)
             failed = failed or finished.report.error is not None
             yield keep(finished)

@@ -477,7 +477,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path, journal: Journal, key: dict[
 
     app = app_with(tmp_path, journal, requests_per_minute=10_000_000)
     with TestClient(app):  # keeps the lifespan open
-        schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+        schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=key)
         for operation in schema.get_all_operations():
 
             @hypothesis.settings(
