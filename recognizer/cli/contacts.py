@@ -33,6 +33,13 @@ _Columns = Annotated[
 ]
 
 
+_Along = Annotated[
+    bool,
+    typer.Option("--with-same-number", help="And the card's other calls to the same number."),
+]
+_MadeBy = Annotated[str, typer.Option(help="Who says so; kept in the journal.")]
+
+
 class ListFormat(enum.StrEnum):
     """How cards are printed."""
 
@@ -253,3 +260,69 @@ def export(
         )
         n_cards = write_cards(path, cards, mapping, encoding=encoding, delimiter=delimiter)
     print(f"{path}: {n_cards} cards")
+
+
+@app.command("assign")
+def assign(
+    attempt: Annotated[int, typer.Argument(metavar="CALL", help="Number of the call.", min=1)],
+    contact: Annotated[str, typer.Argument(metavar="CARD", help="Number of the card, whole.")],
+    *,
+    with_same_number: _Along = False,
+    made_by: _MadeBy = "command line",
+) -> None:
+    """Give a call its card, or another one; both cards are decided anew.
+
+    Example:
+
+      recognizer contacts assign 1024 12345
+    """
+    from recognizer.cli.journal import open_journal
+
+    with open_journal() as journal:
+        if journal.attempt(attempt).contact_id is None:
+            moved = journal.assign_contact(attempt, contact, made_by=made_by)
+        else:
+            moved = journal.move_attempt(
+                attempt, contact, made_by=made_by, with_same_number=with_same_number
+            )
+    print(f"call {attempt}: now of card {moved.contact_ref}")
+
+
+@app.command("detach")
+def detach(
+    attempt: Annotated[int, typer.Argument(metavar="CALL", help="Number of the call.", min=1)],
+    *,
+    with_same_number: _Along = False,
+    made_by: _MadeBy = "command line",
+) -> None:
+    """Say that a call is not of its card; the card is decided anew without it.
+
+    Example:
+
+      recognizer contacts detach 1024
+    """
+    from recognizer.cli.journal import open_journal
+
+    with open_journal() as journal:
+        journal.move_attempt(attempt, None, made_by=made_by, with_same_number=with_same_number)
+    print(f"call {attempt}: of no card now")
+
+
+@app.command("merge")
+def merge(
+    contact: Annotated[str, typer.Argument(metavar="CARD", help="The card to empty.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The card that stays in use.")],
+    *,
+    made_by: _MadeBy = "command line",
+) -> None:
+    """Say that two cards are one client: calls and comments of CARD go over to INTO.
+
+    Example:
+
+      recognizer contacts merge page-7 12345
+    """
+    from recognizer.cli.journal import open_journal
+
+    with open_journal() as journal:
+        merged = journal.merge_contacts(contact, into, made_by=made_by)
+    print(f"{contact}: merged into {merged.card.ref}")

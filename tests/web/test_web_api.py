@@ -23,6 +23,7 @@ from recognizer.base.settings import ServerSettings, Settings  # noqa: E402
 from recognizer.batch.workers import WorkerPool  # noqa: E402
 from recognizer.crm.contacts import ContactCard  # noqa: E402
 from recognizer.crm.journal.journal import Journal  # noqa: E402
+from recognizer.model import CallOutcome, CallReport, Evidence, Outcome  # noqa: E402
 from recognizer.web.app import create_app  # noqa: E402
 from recognizer.web.auth.api_keys import ApiKeys  # noqa: E402
 from recognizer.web.jobs.queue import Jobs, JobState, Request  # noqa: E402
@@ -509,3 +510,34 @@ def test_the_clock_of_a_job_is_utc(client: TestClient) -> None:
     job = post(client, "silence", "jobs").json()
     submitted = dt.datetime.fromisoformat(job["submitted_at"])
     assert submitted.utcoffset() == dt.timedelta(0)
+
+
+def test_a_correction_names_the_version_it_was_made_on(
+    client: TestClient, journal: Journal, key: dict[str, str]
+) -> None:
+    report = CallReport("a.wav", Evidence(1.0), Outcome(CallOutcome.BUSY_TONE, 0.9), None, 0.1)
+    call = journal.record_attempt(report, digest="1" * 64).id
+    path = f"/api/v1/attempts/{call}"
+    read = client.get(path, headers=key)
+    assert read.headers["ETag"] == f'"{read.json()["version"]}"'
+    said = {"outcome": "voicemail", "made_by": "Анна"}
+    assert client.post(f"{path}/corrections", json=said, headers=key).status_code == 422
+    matching = {**key, "If-Match": read.headers["ETag"]}
+    first = client.post(f"{path}/corrections", json=said, headers=matching)
+    assert first.status_code == 201
+    second = client.post(
+        f"{path}/corrections", json={"outcome": "blocked", "made_by": "Борис"}, headers=matching
+    )
+    assert second.status_code == 409
+    assert [c.made_by for c in journal.corrections(call)] == ["Анна (API)"]
+    assert (
+        client.post("/api/v1/attempts/9/corrections", json=said, headers=matching).status_code
+        == 404
+    )
+
+
+def test_part_of_a_number_is_no_number(client: TestClient, key: dict[str, str]) -> None:
+    answer = client.post(
+        "/api/v1/classifications", params={"number": "555-12"}, content=b"x", headers=key
+    )
+    assert answer.status_code == 422

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import html
 import io
 import re
 import time
@@ -532,6 +533,16 @@ def test_search_finds_numbers_words_and_names(app: FastAPI, client: TestClient) 
     assert found("text=не существует") == ["xyz"]
     assert found("text=abc") == ["abc"]
     assert found("outcome=does_not_exist") == ["xyz"]
+    assert found("text=0102") == ["abc"]
+    assert found("text=01-02") == ["abc"]
+    page_of(app).journal.upsert_contact(
+        ContactCard(
+            ref="CRM-77", trusted_phone="+79265550199", owner="Иван Грозный", plate="А001АА77"
+        )
+    )
+    add_call(app, "busy_tone--card.wav", contact="CRM-77")
+    for text in ("CRM-77", "crm-7", "грозный", "а001аа77", "89265550199", "0199"):
+        assert found(f"text={text}") == ["card"], text
     assert found("show=marked") == ["xyz"]
     assert found("text=%25") == []
     assert "Ничего не найдено" in client.get("/calls?text=zzz").text
@@ -586,11 +597,16 @@ def test_exports_hold_masked_numbers_unless_asked(app: FastAPI, client: TestClie
     ]
     assert rows[1]["Статус"] == "Недоступен"
     assert "9265550102" not in text
-    assert "9265550102" in export(client, csrf, "csv", "numbers=true").decode("utf-8-sig")
+    full = client.post("/export.csv", data={"csrf": csrf, "full": "yes"})
+    assert ";8 (926) 555-01-02;" in full.text
+    assert full.headers["X-Rows"] == "2"
+    assert page_of(app).access.audit(limit=1)[0].detail == "с номерами"
     book = openpyxl.load_workbook(io.BytesIO(export(client, csrf, "xlsx")), read_only=True)
     cells = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
     assert len(cells) == 3
     assert cells[2][6] == "Номер временно заблокирован"
+    assert isinstance(cells[2][1], dt.datetime)
+    assert cells[2][7] == pytest.approx(0.97)
     book.close()
 
 
@@ -602,10 +618,71 @@ def test_no_cell_of_an_export_is_a_formula(app: FastAPI, client: TestClient) -> 
         session.execute(sa.text("UPDATE attempts SET recording = '=LINK(1)', transcript = '+1'"))
     csrf = sign_in(client, "supervisor")
     text = export(client, csrf, "csv").decode("utf-8-sig")
-    assert ";'=LINK(1);" in text
-    assert text.rstrip().endswith(";'+1")
+    assert ";\u00a0=LINK(1);" in text
+    assert text.rstrip().endswith(";\u00a0+1")
+    book = openpyxl.load_workbook(io.BytesIO(export(client, csrf, "xlsx")))
+    cells = book.worksheets[0][2]
+    assert (cells[2].value, cells[2].data_type) == ("=LINK(1)", "s")
+    assert (cells[14].value, cells[14].data_type) == ("+1", "s")
 
 
 def test_an_operator_may_not_export(client: TestClient) -> None:
     csrf = sign_in(client)
     assert client.post("/export.csv", data={"csrf": csrf}).status_code == 403
+
+
+# -- a session that is over, and words of the framework ----------------------------------------
+
+
+def test_an_answer_sent_after_the_session_ended_is_kept_and_written_once_signed_in(
+    app: FastAPI, client: TestClient
+) -> None:
+    call = add_call(app, "unsure--1.wav")
+    csrf = sign_in(client)
+    client.cookies.clear()
+    form = {"csrf": csrf, "outcome": "voicemail", "place": "queue"}
+    mine = {"Origin": "http://127.0.0.1"}
+    asked = client.post(f"/calls/{call}/correct", data=form, headers=mine)
+    assert asked.status_code == 401
+    hidden = dict(re.findall(r'name="(kept|then)" value="([^"]*)"', asked.text))
+    kept = html.unescape(hidden["kept"])
+    data = {"login": "operator", "password": PASSWORD, "then": hidden["then"], "kept": kept}
+    shown = client.post("/sign-in", data=data, headers=mine)
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown.text))
+    assert fields["outcome"] == "voicemail"
+    assert client.post(hidden["then"], data=fields).status_code == 200
+    assert page_of(app).journal.corrections(call)[0].outcome is CallOutcome.VOICEMAIL
+
+
+def test_a_form_of_another_site_is_not_kept_for_who_signs_in(
+    app: FastAPI, client: TestClient
+) -> None:
+    call = add_call(app, "unsure--1.wav")
+    answer = client.post(
+        f"/calls/{call}/correct",
+        data={"outcome": "blocked"},
+        headers={"Origin": "http://elsewhere.example"},
+        follow_redirects=False,
+    )
+    assert answer.status_code == 303
+    assert "kept" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/calls/not-a-number", "/calls?before=x"])
+def test_what_the_framework_refuses_is_said_in_russian(client: TestClient, path: str) -> None:
+    sign_in(client)
+    answer = client.get(path)
+    assert answer.status_code in {404, 422}
+    assert "text/html" in answer.headers["content-type"]
+    assert "Not Found" not in answer.text
+    assert '"detail"' not in answer.text
+
+
+def test_the_log_is_read_by_person_and_action(client: TestClient) -> None:
+    sign_in(client, "operator")
+    client.cookies.clear()
+    sign_in(client, "administrator")
+    cell = '<td class="c-result break">operator</td>'
+    assert cell in client.get("/audit?who=operator&action=sign_in").text
+    assert cell not in client.get("/audit?who=administrator").text
+    assert cell not in client.get("/audit?who=operator&action=export").text

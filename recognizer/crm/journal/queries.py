@@ -63,7 +63,12 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
         conditions.append(AttemptRow.contact_id.in_(by_ref))
     if which.number is not None:
         numbers = [found.e164 for found in read_numbers(which.number) if found.e164]
-        conditions.append(AttemptRow.number.in_(numbers or [which.number]))
+        cards = sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number.in_(numbers))
+        conditions.append(
+            sa.or_(
+                AttemptRow.number.in_(numbers or [which.number]), AttemptRow.contact_id.in_(cards)
+            )
+        )
     if which.outcomes:
         conditions.append(DecisionRow.outcome.in_([outcome.value for outcome in which.outcomes]))
     if which.since is not None:
@@ -71,13 +76,30 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
     if which.until is not None:
         conditions.append(AttemptRow.called_at < which.until)
     if which.text:
-        conditions.append(
-            sa.or_(
-                AttemptRow.recording.contains(which.text, autoescape=True),
-                AttemptRow.transcript.contains(which.text, autoescape=True),
-            )
-        )
+        conditions.append(_has_text(which.text))
     return conditions
+
+
+def _has_text(text: str) -> Condition:
+    """Return the condition that a call, or its card, has these words or digits somewhere.
+
+    To look through, not to say whose a call is: four last digits are many people's.
+    """
+    folded = text.casefold()
+    found = [
+        AttemptRow.recording.contains(text, autoescape=True),
+        AttemptRow.transcript.contains(text, autoescape=True),
+        AttemptRow.transcript.contains(folded, autoescape=True),
+        AttemptRow.contact_id.in_(
+            sa.select(ContactRow.id).where(ContactRow.search_text.contains(folded, autoescape=True))
+        ),
+    ]
+    digits = "".join(char for char in text if char.isdigit())
+    if len(digits) >= 4 and not any(char.isalpha() for char in text):
+        ends = ContactPhoneRow.number.endswith(digits, autoescape=True)
+        found.append(AttemptRow.number.endswith(digits, autoescape=True))
+        found.append(AttemptRow.contact_id.in_(sa.select(ContactPhoneRow.contact_id).where(ends)))
+    return sa.or_(*found)
 
 
 def _is_corrected() -> Condition:

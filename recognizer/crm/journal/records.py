@@ -223,7 +223,7 @@ class AttemptFilter:
     contact : str or None
         `ref` of the card.
     number : str or None
-        Any spelling of a number called.
+        Any spelling of a number called, or of one of the card.
     outcomes : tuple of CallOutcome
         Any of them (corrected where corrected); empty: all.
     rule_id, status : str or None
@@ -235,7 +235,8 @@ class AttemptFilter:
     since, until : datetime or None
         Moment of the call, `since` <= called_at < `until`, aware.
     text : str or None
-        Part of the recording's name or of the transcript.
+        Part of the recording's name, of the transcript, of the card (its ref, owner, plate …), or
+        the last four digits or more of a number.
     digest : str or None
     """
 

@@ -24,6 +24,7 @@ __all__ = [
     "Classification",
     "ContactList",
     "ContactOut",
+    "CorrectionIn",
     "ErrorOut",
     "Health",
     "JobList",
@@ -246,7 +247,19 @@ class AttemptOut(_Open):
     duration_s: float | None
     decision: DecisionOut | None
     n_corrections: int
+    version: str = Field(
+        description="Changes with every decision and card; send it back as `If-Match`."
+    )
     error: ErrorDetail | None
+
+
+class CorrectionIn(BaseModel):
+    """What somebody heard instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: CallOutcome
+    made_by: str = Field(min_length=1, max_length=100, description="Who says so.")
 
 
 class AttemptList(_Open):

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter, ValidationError
@@ -23,7 +23,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.errors import ConflictError, ContactError, JournalError
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord, ContactRecord
@@ -38,6 +38,7 @@ from recognizer.web.api.models import (
     Classification,
     ContactList,
     ContactOut,
+    CorrectionIn,
     ErrorOut,
     Health,
     JobList,
@@ -613,9 +614,50 @@ def read_attempt(
 ) -> Response:
     """Return an attempt with the decision in force."""
     try:
-        return _checked(AttemptOut, _attempt_out(journal.attempt(attempt_id)))
+        attempt = journal.attempt(attempt_id)
+        return _checked(AttemptOut, _attempt_out(attempt), 200, _etag(attempt))
     except JournalError as problem:
         raise ApiError(404, "not_found", str(problem)) from problem
+
+
+@router.post(
+    "/api/v1/attempts/{attempt_id}/corrections",
+    tags=["journal"],
+    summary="Say what an attempt really was",
+    status_code=201,
+    response_model=AttemptOut,
+    responses={
+        **_ERRORS,
+        **_NOT_FOUND,
+        409: {"model": ErrorOut, "description": "Somebody decided it meanwhile; read it again."},
+        503: _BUSY,
+    },
+)
+def correct_attempt(
+    journal: TheJournal,
+    attempt_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    asked: CorrectionIn,
+    if_match: Annotated[str, Header(max_length=100)],
+) -> Response:
+    """Add a correction; `If-Match` names the `version` (ETag) of the attempt that was read."""
+    try:
+        journal.attempt(attempt_id)
+    except JournalError as problem:
+        raise ApiError(404, "not_found", str(problem)) from problem
+    try:
+        attempt = journal.correct(
+            attempt_id,
+            made_by=f"{asked.made_by} (API)",
+            outcome=asked.outcome,
+            expected=if_match.strip().strip('"'),
+        )
+    except ConflictError as problem:
+        raise ApiError(409, problem.kind, str(problem)) from problem
+    return _checked(AttemptOut, _attempt_out(attempt), 201, _etag(attempt))
+
+
+def _etag(attempt: AttemptRecord) -> dict[str, str]:
+    return {"ETag": f'"{attempt.version}"'}
 
 
 @router.get(
@@ -677,6 +719,7 @@ def _attempt_out(attempt: AttemptRecord) -> dict[str, Any]:
         "duration_s": attempt.duration_s,
         "decision": None if decision is None else decision_to_dict(decision.decision),
         "n_corrections": attempt.n_corrections,
+        "version": attempt.version,
         "error": None if error is None else {"kind": error.kind, "message": error.message},
     }
 

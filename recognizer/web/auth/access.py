@@ -183,6 +183,11 @@ def _check_password(password: str, login: str) -> None:
             f"Пароль слишком короткий: нужно не меньше {_MIN_PASSWORD_LENGTH} знаков.",
             f"password: expected {_MIN_PASSWORD_LENGTH} characters or more, got {len(password)}",
         )
+    if len(set(password)) < 5 or password.isdecimal():
+        raise AccessError(
+            "Пароль слишком простой: одни цифры или повтор. Возьмите несколько слов.",
+            "password: expected more than digits and five different characters at least",
+        )
     if len(password) > 1024:
         raise AccessError(
             "Пароль слишком длинный: не больше 1024 знаков.",
@@ -433,9 +438,15 @@ class Access:
                 },
             )
 
-    def audit(self, *, limit: int = 100, offset: int = 0) -> tuple[AuditEntry, ...]:
-        """Return lines of the log, newest first."""
+    def audit(
+        self, *, limit: int = 100, offset: int = 0, login: str = "", action: str = ""
+    ) -> tuple[AuditEntry, ...]:
+        """Return lines of the log, newest first; of one person, of one kind, or all."""
         query = sa.select(_audit).order_by(_audit.c.id.desc()).limit(limit).offset(offset)
+        if login:
+            query = query.where(_audit.c.login == login)
+        if action:
+            query = query.where(_audit.c.action == action)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return tuple(

@@ -44,7 +44,7 @@ __all__ = ["call_values", "read_filter", "router", "shown_call"]
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=4096)]
 _Attempt = Annotated[int | None, Query(ge=1, le=99)]
-_N_RECENT = 30
+_N_RECENT = 200
 
 
 # -- uploads -----------------------------------------------------------------------------------

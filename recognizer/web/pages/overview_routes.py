@@ -7,10 +7,10 @@ import datetime as dt
 import io
 import tempfile
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord
@@ -89,28 +89,31 @@ def export(
     until: _Word = "",
     show: _Word = "",
     numbers: Annotated[bool, Query()] = False,
+    full: Annotated[str, Form(max_length=3)] = "",
 ) -> Response:
     """Send the calls of a filter as CSV or XLSX; numbers are masked unless asked for."""
     which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
+    numbers = numbers or full == "yes"
     note(
         request, session, "export", target=kind, detail="с номерами" if numbers else "номера скрыты"
     )
     rows = _rows(page, which, numbers=numbers)
+    total = {"X-Rows": str(page.journal.count_attempts(which))}
     name = f"calls-{dt.datetime.now(page.office.timezone):%Y-%m-%d}"
     if kind == "xlsx":
         return Response(
             _xlsx(rows),
             media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"'},
+            headers={"Content-Disposition": f'attachment; filename="{name}.xlsx"', **total},
         )
     return StreamingResponse(
         _csv(rows),
         media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', **total},
     )
 
 
-def _rows(page: Page, which: AttemptFilter, *, numbers: bool) -> Iterator[tuple[str, ...]]:
+def _rows(page: Page, which: AttemptFilter, *, numbers: bool) -> Iterator[tuple[Cell, ...]]:
     yield _HEADINGS
     before: int | None = None
     while True:
@@ -122,53 +125,99 @@ def _rows(page: Page, which: AttemptFilter, *, numbers: bool) -> Iterator[tuple[
             return
 
 
-def _row(page: Page, attempt: AttemptRecord, *, numbers: bool) -> tuple[str, ...]:
+Cell = str | int | float | bool | dt.datetime | None
+
+
+def _row(page: Page, attempt: AttemptRecord, *, numbers: bool) -> tuple[Cell, ...]:
     view = page.calls.line(attempt).view
     decision = None if attempt.decision is None else attempt.decision.decision
     number = attempt.number or ""
     heard = "" if attempt.outcome is None else wording.OUTCOME_NAMES[attempt.outcome]
-    confidence = "" if attempt.confidence is None else f"{attempt.confidence:.2f}".replace(".", ",")
+    # Spreadsheets know no zones: the office's clock, as on the page.
+    moment = attempt.called_at.astimezone(page.office.timezone).replace(tzinfo=None, microsecond=0)
     return (
-        str(attempt.id),
-        attempt.called_at.astimezone(page.office.timezone).strftime("%d.%m.%Y %H:%M:%S"),
+        attempt.id,
+        moment,
         short_name(attempt.recording),
         attempt.contact_ref or "",
-        number if numbers or not number else wording.mask_number(number),
+        _dialled(number) if numbers or not number else wording.mask_number(number).lstrip("+"),
         heard,
         view.heard,
-        confidence,
+        None if attempt.confidence is None else round(attempt.confidence, 4),
         (decision.status or "") if decision else "",
         ("да" if decision.incorrect_contact else "нет") if decision else "",
-        str(decision.attempt) if decision else "",
-        (decision.rule_id or "") if decision else "",
+        decision.attempt if decision else None,
+        view.rule_wording,
         view.next_words,
         (decision.comment or "") if decision else "",
         attempt.transcript or "",
     )
 
 
+def _dialled(number: str) -> str:
+    """Return +79265550102 as 8 (926) 555-01-02: text to a spreadsheet, and it can be dialled."""
+    digits = number.removeprefix("+7")
+    if number.startswith("+7") and len(digits) == 10:
+        return f"8 ({digits[:3]}) {digits[3:6]}-{digits[6:8]}-{digits[8:]}"
+    return number.lstrip("+")
+
+
+_FORMULA = frozenset("=+-@\t\r")
+
+
 def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what callers say is data."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+    """Return a cell that no spreadsheet takes for a formula: what callers say is data.
+
+    A no-break space in front is not seen, unlike an apostrophe, which CSV files show.
+    """
+    return f"{wording.NBSP}{cell}" if cell[:1] in _FORMULA else cell
 
 
-def _csv(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+def _csv_cell(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return harmless(cell)
+    if isinstance(cell, dt.datetime):
+        return f"{cell:%d.%m.%Y %H:%M:%S}"
+    if isinstance(cell, float):
+        return str(cell).replace(".", ",")
+    return "" if cell is None else str(cell)
+
+
+def _csv(rows: Iterator[tuple[Cell, ...]]) -> Iterator[str]:
     yield "\ufeff"  # Excel knows UTF-8 by this mark only
     for row in rows:
         line = io.StringIO()
-        csv.writer(line, delimiter=";", lineterminator="\r\n").writerow(map(harmless, row))
+        csv.writer(line, delimiter=";", lineterminator="\r\n").writerow(map(_csv_cell, row))
         yield line.getvalue()
 
 
-def _xlsx(rows: Iterator[tuple[str, ...]]) -> bytes:
+def _xlsx(rows: Iterator[tuple[Cell, ...]]) -> bytes:
     import openpyxl  # noqa: PLC0415 - only who asks for it waits for it
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
 
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Звонки")
     sheet.freeze_panes = "A2"
+    sheet.column_dimensions["B"].width = 20
+
+    def typed(cell: Cell) -> Any:
+        if isinstance(cell, dt.datetime):
+            dated = WriteOnlyCell(sheet, cell)
+            dated.number_format = "DD.MM.YYYY HH:MM:SS"
+            return dated
+        if isinstance(cell, float):
+            share = WriteOnlyCell(sheet, cell)
+            share.number_format = "0%"
+            return share
+        if isinstance(cell, str) and cell[:1] == "=":
+            text = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", cell))
+            text.data_type = "s"  # said in so many words: a string, no formula
+            return text
+        return ILLEGAL_CHARACTERS_RE.sub("", cell) if isinstance(cell, str) else cell
+
     for row in rows:
-        sheet.append([harmless(ILLEGAL_CHARACTERS_RE.sub("", cell)) for cell in row])
+        sheet.append([typed(cell) for cell in row])
     with tempfile.TemporaryFile() as file:
         book.save(file)
         file.seek(0)

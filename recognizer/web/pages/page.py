@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import inspect
+import json
 import logging
+import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import jinja2
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
@@ -48,6 +51,7 @@ __all__ = [
     "ThePage",
     "add_handlers",
     "address_of",
+    "is_replayed",
     "note",
     "render",
     "safe_path",
@@ -345,6 +349,7 @@ def render(
         "session": session,
         "here": here,
         "undo": None,
+        "kept": "",
         "n_waiting": n_waiting,
         "places": [
             place[:4] for place in PLACES if session and session.user.role.includes(place[4])
@@ -373,11 +378,45 @@ def _wants_page(request: Request) -> bool:
     return request.method in {"GET", "POST"} and "text/html" in request.headers.get("Accept", "")
 
 
-def _on_not_signed_in(request: Request, _problem: Exception) -> Response:
+_REPLAYED = re.compile(r"/calls/[0-9]{1,18}/(accept|correct|state|card|withdraw|detach)")
+
+
+def is_replayed(path: str) -> bool:
+    """Tell whether a form sent to `path` may be sent again after signing in."""
+    return _REPLAYED.fullmatch(path) is not None
+
+
+async def _kept_form(request: Request) -> list[tuple[str, str]] | None:
+    """Return the fields of a decision sent when the session was over; None: nothing to keep.
+
+    Only of a form of this very site: another one's must not be sent in the name of who signs in.
+    """
+    if request.method != "POST" or not is_replayed(request.url.path):
+        return None
+    try:
+        check_origin(request)
+    except PageProblemError:
+        return None
+    fields = (await request.form()).multi_items()
+    return [(name, value) for name, value in fields if isinstance(value, str) and name != "csrf"]
+
+
+async def _on_not_signed_in(request: Request, _problem: Exception) -> Response:
     is_script = request.headers.get("Sec-Fetch-Mode") in {"cors", "same-origin"}
     if is_script or not _wants_page(request):
         return JSONResponse(
             {"title": "Сеанс закончился", "advice": "Войдите снова и повторите."}, status_code=401
+        )
+    kept = await _kept_form(request)
+    if kept is not None:
+        return render(
+            request,
+            "sign_in.html",
+            status=401,
+            then=request.url.path,
+            kept=json.dumps(kept),
+            problem="Сеанс закончился. Войдите, и ваш ответ будет записан.",
+            login="",
         )
     then = request.url.path if request.method == "GET" else "/"
     if request.method == "GET" and request.url.query:
@@ -400,8 +439,41 @@ def _on_page_problem(request: Request, problem: Exception) -> Response:
     )
 
 
+_HTTP_TEXTS: Mapping[int, tuple[str, str]] = {
+    404: ("Такой страницы нет", "Проверьте адрес или начните с главной."),
+    405: ("Так сюда обратиться нельзя", "Вернитесь назад и повторите."),
+    422: ("Страница не поняла запрос", "Вернитесь назад, обновите страницу и повторите."),
+}
+
+
+def _add_http_errors(app: FastAPI) -> None:
+    """Say in Russian, to people only, what the framework says in English."""
+
+    def in_russian(kind: type[Exception] | int, status: int) -> None:
+        before = app.exception_handlers.get(kind)
+
+        async def on_problem(request: Request, problem: Exception) -> Response:
+            found = getattr(problem, "status_code", status)
+            title, text = _HTTP_TEXTS.get(found, ("Не получилось", "Попробуйте ещё раз."))
+            if _wants_page(request):
+                return render(request, "message.html", status=found, title=title, text=text)
+            if before is not None:
+                answer = before(request, problem)
+                return await answer if inspect.isawaitable(answer) else answer
+            if request.url.path.startswith(("/api/", "/health/", "/metrics")):
+                return JSONResponse({"detail": getattr(problem, "detail", title)}, found)
+            return JSONResponse({"title": title, "advice": text}, found)
+
+        app.add_exception_handler(kind, on_problem)
+
+    in_russian(404, 404)
+    in_russian(405, 405)
+    in_russian(RequestValidationError, 422)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Join headers and error pages to an application."""
+    _add_http_errors(app)
     answer_program = app.exception_handlers.get(RecognizerError)
 
     async def on_error(request: Request, problem: Exception) -> Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
+import msgspec
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from recognizer.web.auth.access import AccessError, Role, SignInRefused
 from recognizer.web.pages import wording
@@ -19,6 +21,7 @@ from recognizer.web.pages.page import (
     ThePage,
     address_of,
     check_origin,
+    is_replayed,
     note,
     render,
     safe_path,
@@ -42,9 +45,15 @@ def sign_in_page(request: Request, page: ThePage, then: str = "/") -> Response:
 
 @router.post("/sign-in")
 def sign_in(
-    request: Request, page: ThePage, login: _Text, password: _Text, then: _Text = "/"
+    *,
+    request: Request,
+    page: ThePage,
+    login: _Text,
+    password: _Text,
+    then: _Text = "/",
+    kept: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
-    """Begin a session."""
+    """Begin a session; an answer that came after the last one ended is sent again."""
     check_origin(request)
     try:
         token = page.access.sign_in(login, password, address_of(request))
@@ -57,13 +66,26 @@ def sign_in(
             then=safe_path(then),
             problem=str(refused),
             login=login,
+            kept=kept,
         )
-    answer = see(safe_path(then))
+    answer = _replay(request, page, token, then, kept) or see(safe_path(then))
     _give_session(request, answer, token)
     return answer
 
 
-def _give_session(request: Request, answer: RedirectResponse, token: str) -> None:
+def _replay(request: Request, page: Page, token: str, action: str, kept: str) -> Response | None:
+    """Return a page that sends a kept answer again; None: there is none."""
+    session = page.access.session(token)
+    if not kept or not is_replayed(action) or session is None:
+        return None
+    try:
+        fields = msgspec.json.decode(kept, type=list[tuple[str, str]])
+    except msgspec.DecodeError:
+        return None
+    return render(request, "replay.html", action=action, fields=fields, token=session.csrf_token)
+
+
+def _give_session(request: Request, answer: Response, token: str) -> None:
     answer.set_cookie(
         SESSION_COOKIE,
         token,
@@ -208,14 +230,19 @@ def change_user(
 
 @router.get("/audit")
 def audit_page(
+    *,
     request: Request,
     page: ThePage,
     session: Administrator,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    who: Annotated[str, Query(max_length=64)] = "",
+    action: Annotated[str, Query(max_length=32)] = "",
 ) -> Response:
     """Show who did what."""
     del session
-    entries = page.access.audit(limit=_AUDIT_PAGE + 1, offset=offset)
+    entries = page.access.audit(
+        limit=_AUDIT_PAGE + 1, offset=offset, login=who.strip(), action=action
+    )
     return render(
         request,
         "audit.html",
@@ -224,4 +251,6 @@ def audit_page(
         next_offset=offset + _AUDIT_PAGE if len(entries) > _AUDIT_PAGE else None,
         page_size=_AUDIT_PAGE,
         action_names=wording.ACTION_NAMES,
+        entered={"who": who, "action": action},
+        query=urlencode({"who": who, "action": action}),
     )

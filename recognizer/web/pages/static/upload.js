@@ -33,6 +33,7 @@ function failed(line, file, title, detail, { again = true, signIn = false } = {}
   line.querySelector("progress").hidden = true;
   line.querySelector("[data-cancel]").hidden = true;
   state(line, title, detail);
+  if (batch.total > batch.done + batch.failed) count({ failed: 1 });
   const repeat = line.querySelector("[data-again]");
   repeat.hidden = !again;
   repeat.onclick = () => { line.remove(); add(file); };
@@ -56,8 +57,19 @@ function add(file) {
     line.querySelector("[data-cancel]").onclick = () => cancel(item);
     state(line, "Ждёт отправки");
     waiting.push(item);
+    count({ total: 1 });
     sendNext();
   }
+}
+
+// How many of what was dropped now are done, and whose calls they were: the next drop is another's.
+const batch = { total: 0, done: 0, failed: 0 };
+function count(change) {
+  if (batch.done + batch.failed >= batch.total) Object.assign(batch, { total: 0, done: 0, failed: 0 });
+  for (const [name, n] of Object.entries(change)) batch[name] += n;
+  const place = document.querySelector("[data-count]");
+  place.hidden = batch.total < 2;
+  place.textContent = `Готово ${batch.done} из ${batch.total}` + (batch.failed ? `, не получилось: ${batch.failed}` : "");
 }
 
 function cancel(item) {
@@ -65,6 +77,7 @@ function cancel(item) {
   if (place >= 0) waiting.splice(place, 1);
   item.request?.abort();
   item.line.remove();
+  count({ total: -1 });
 }
 
 function sendNext() {
@@ -142,6 +155,7 @@ async function follow(item, since, pause) {
     holder.innerHTML = await answer.text();
     const done = holder.content.firstElementChild;
     line.replaceWith(done);
+    if (item.query) count({ done: 1 });
     say(`${file.name}: ${done.querySelector("h2").textContent}`);
   } else if (answer.status === 202) {
     const now = await answer.json();
@@ -162,6 +176,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 picker.addEventListener("change", () => {
   for (const file of picker.files) add(file);
   picker.value = "";
+  nextClient();
 });
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => { event.preventDefault(); zone.classList.add("over"); });
@@ -172,8 +187,27 @@ for (const kind of ["dragleave", "drop"]) {
     if (kind === "drop" || event.relatedTarget === null) zone.classList.remove("over");
   });
 }
-document.addEventListener("drop", (event) => {
-  for (const file of event.dataTransfer.files) add(file);
+// «Чей звонок» is said of one drop only: left there, it would take the next client's calls along.
+function nextClient() { form.querySelector("[name=whose]").value = ""; }
+
+async function addEntry(entry) {
+  if (entry.isFile) { add(await new Promise((done, failed) => entry.file(done, failed))); return; }
+  const reader = entry.createReader();
+  for (;;) {
+    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+    if (some.length === 0) return;
+    for (const one of some) await addEntry(one);
+  }
+}
+
+document.addEventListener("drop", async (event) => {
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (entries.some((entry) => entry.isDirectory)) {
+    for (const entry of entries) await addEntry(entry);
+  } else {
+    for (const file of event.dataTransfer.files) add(file);
+  }
+  nextClient();
 });
 window.addEventListener("beforeunload", (event) => {
   if (uploading > 0 || waiting.length > 0) event.preventDefault();
