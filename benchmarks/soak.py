@@ -255,11 +255,9 @@ def children_of(pid: int) -> list[int]:
     return []
 
 
-def start(*arguments: object) -> subprocess.Popen[bytes]:
+def start(*arguments: object, stderr: int | None = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start one of the programs of this file."""
-    return subprocess.Popen(
-        [sys.executable, __file__, *map(str, arguments)], stderr=subprocess.DEVNULL
-    )
+    return subprocess.Popen([sys.executable, __file__, *map(str, arguments)], stderr=stderr)
 
 
 class Uploads(threading.Thread):
@@ -302,7 +300,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def soak(args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> bool:
+def soak(  # noqa: C901  one thing after another, and each may fail
+    args: argparse.Namespace, folder: Path, postgres: Postgres | None
+) -> bool:
     """Let everything go wrong, then look; True if all is right."""
     calls, results, state = folder / "calls", folder / "results.jsonl", folder / "state"
     calls.mkdir()
@@ -350,10 +350,12 @@ def soak(args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> b
     batch.wait()
     server.terminate()
     server.wait()
-    code = start("--batch", calls, results, url).wait()
+    code = start("--batch", calls, results, url, stderr=None).wait()
+    if code:
+        print(f"the calm run at the end ended with {code}")
     print(f"{time.monotonic() - began:.0f} s, what happened:", dict(sorted(kills.items())))
     print(f"uploads: {len(uploads.truth)}, handed in again {uploads.n_repeated} times")
-    return code == 0 and is_right(chaos, uploads, results, url)
+    return is_right(chaos, uploads, results, url) and code == 0
 
 
 def kill_one(processes: list[int], chance: random.Random) -> int:

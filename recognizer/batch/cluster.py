@@ -10,6 +10,7 @@ result yet.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import tempfile
@@ -190,6 +191,9 @@ def _found(sources: Iterable[str]) -> Iterator[dict[str, str]]:
             files = {path: filesystem.info(path)}
         for name, info in sorted(files.items()):
             url = filesystem.unstrip_protocol(name)
+            if info.get("islink"):  # a listing says when the link was made, not what it leads to
+                with contextlib.suppress(OSError):
+                    info = filesystem.info(name)  # noqa: PLW2901
             yield {"url": url, _KEY: _key(url, info)}
 
 

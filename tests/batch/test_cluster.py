@@ -1,6 +1,7 @@
 """The same classification on a real Ray of this machine."""
 
 import contextlib
+import hashlib
 import logging
 import os
 import signal
@@ -103,3 +104,27 @@ def test_every_file_once_though_files_crash_and_a_node_is_lost(tmp_path: Path) -
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecognizerError, match="nowhere: no such file or folder"):
         run([str(tmp_path / "nowhere")], str(tmp_path / "out"), tmp_path / "asked")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_is_no_file_costs_itself_and_the_digest_is_of_what_was_heard(tmp_path: Path) -> None:
+    calls, output = tmp_path / "calls", tmp_path / "out"
+    write(calls, {"good": "silence", "hang": "hang", "-dash": "busy_tone", "new\nline": "silence"})
+    os.mkfifo(calls / "pipe.wav")
+    (calls / "zero.wav").symlink_to("/dev/zero")
+    (calls / "link.wav").symlink_to(calls / "good.wav")
+    os.utime(calls / "good.wav", (1, 1))  # older than the link to it
+    run([str(calls)], str(output), tmp_path / "asked")
+    said = {Path(row["recording"]).name: row["error"] or row["outcome"] for row in rows(output)}
+    assert said == {
+        "good.wav": "silence",
+        "hang.wav": "time_limit",
+        "-dash.wav": "busy_tone",
+        "new\nline.wav": "silence",
+        "pipe.wav": "not_a_file",
+        "zero.wav": "not_a_file",
+        "link.wav": "silence",
+    }
+    digests = {Path(row["recording"]).name: row["sha256"] for row in rows(output)}
+    assert digests["good.wav"] == hashlib.sha256(b"silence").hexdigest()
+    assert digests["pipe.wav"] is None
