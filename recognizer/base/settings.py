@@ -145,6 +145,21 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.state_dir or platformdirs.user_state_path("recognizer")
 
 
+class CrmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of decisions, and who may show the page inside their own.
+
+    Attributes
+    ----------
+    targets_file : webhooks and CRMs (docs/crm.md); None: nobody is told.
+    codes_file : outcomes as CRMs call them; None: the shipped ones.
+    frame_ancestors : addresses that may embed the page, separated by spaces; empty: nobody.
+    """
+
+    targets_file: Path | None = None
+    codes_file: Path | None = None
+    frame_ancestors: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, one section a struct."""
 
@@ -152,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phrases: PhraseSettings = PhraseSettings()
     journal: JournalSettings = JournalSettings()
     server: ServerSettings = ServerSettings()
+    crm: CrmSettings = CrmSettings()
 
 
 _PREFIX = "RECOGNIZER_"

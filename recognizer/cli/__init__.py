@@ -24,6 +24,7 @@ _COMMANDS = {
     "contacts": "recognizer.cli.contacts:app",
     "decide": "recognizer.cli.decide:decide",
     "journal": "recognizer.cli.journal:app",
+    "crm": "recognizer.cli.crm:app",
     "doctor": "recognizer.cli.doctor:doctor",
 }
 

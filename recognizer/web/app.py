@@ -28,7 +28,9 @@ from recognizer.base.errors import JournalError, RecognizerError
 from recognizer.base.settings import Settings
 from recognizer.batch.runner import keep_report
 from recognizer.batch.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
+from recognizer.crm.connectors import load_targets
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.outbox import Dispatcher, Outbox
 from recognizer.web.api.metrics import Metrics
 from recognizer.web.api.models import with_parts
 from recognizer.web.api.routes import ApiError, explain, router
@@ -80,6 +82,7 @@ def create_app(
                 can_record=partial(_can_record, app),
             )
             closing.callback(jobs.close)
+            _tell_others(app, closing)
             purging = asyncio.create_task(_purge(jobs))
             try:
                 yield
@@ -110,6 +113,17 @@ def create_app(
     _include_page(app)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
+
+
+def _tell_others(app: FastAPI, closing: contextlib.ExitStack) -> None:
+    """Deliver decisions to who is configured, as long as the application runs."""
+    crm = app.state.settings.crm
+    if crm.targets_file is None:
+        return
+    targets = load_targets(crm.targets_file, crm.codes_file)
+    dispatcher = Dispatcher(Outbox(app.state.journal.database), targets)
+    dispatcher.start()
+    closing.callback(dispatcher.close)
 
 
 def _runner(

@@ -213,7 +213,7 @@ def test_an_upload_becomes_a_verdict_that_can_be_played(app: FastAPI, client: Te
     csrf = sign_in(client)
     line = upload(client, csrf, "blocked-for-now--1.wav", recording())
     assert "Номер временно заблокирован" in line
-    assert "без признака; попытка\xa01 из\xa03, повторить" in line
+    assert "без отметки; попытка\xa01 из\xa03, повторить" in line
     call = re.search(r'href="(/calls/\d+)"', line)
     assert call is not None
     page = client.get(call.group(1)).text
@@ -572,7 +572,7 @@ def test_the_overview_counts_a_period(app: FastAPI, client: TestClient) -> None:
     sign_in(client, "supervisor")
     text = client.get("/overview?period=week").text
     assert re.search(r"<dt>Звонков</dt><dd>4</dd>", text)
-    assert re.search(r"<dt>С признаком</dt><dd>1</dd>", text)
+    assert re.search(r"<dt>С отметкой</dt><dd>1</dd>", text)
     assert 'class="wrong">1<' in text
     assert 'class="right"' not in text
     for period in ("today", "month", "any&first=2026-01-01&last=not-a-day", "any&first=9999-99-99"):

@@ -286,6 +286,29 @@ def open_number(
     )
 
 
+@router.get("/open")
+def deep_link(
+    page: ThePage,
+    session: Operator,
+    call: Annotated[int | None, Query(ge=1)] = None,
+    card: Annotated[str, Query(max_length=100)] = "",
+    number: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """Go from a CRM to a call, to the last call of a card, or to the calls of a whole number."""
+    del session
+    if call is not None:
+        return see(f"/calls/{call}")
+    if card:
+        with contextlib.suppress(ContactError):
+            history = page.journal.history(card)
+            if history:
+                return see(f"/calls/{history[-1].id}")
+        raise PageProblemError(404, "Звонков по карточке нет", "Проверьте номер карточки.")
+    if dialled_number(number) is None:
+        raise PageProblemError(422, "Номер набран не полностью", "Нужен один номер целиком.")
+    return see(f"/calls?{urlencode({'text': number})}")
+
+
 # -- the list ----------------------------------------------------------------------------------
 
 
@@ -322,7 +345,7 @@ def calls_page(
 
 
 SHOWS: Mapping[str, str] = {
-    "marked": "С признаком",
+    "marked": "С отметкой",
     "corrected": "Проверенные людьми",
     "errors": "Не прочитанные",
 }

@@ -26,7 +26,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recognizer.base.errors import RecognizerError
+from recognizer.base.errors import RecognizerError, SettingsError
 from recognizer.base.settings import Settings
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.auth.access import Access, Role, Session
@@ -495,14 +495,45 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PageProblemError, _on_page_problem)
 
     app.add_middleware(FormLimits, settings=app.state.settings.server)
-    app.add_middleware(SecurityHeaders)
+    frame_ancestors = app.state.settings.crm.frame_ancestors
+    app.add_middleware(SecurityHeaders, headers=security_headers(frame_ancestors))
+
+
+_FRAME_SOURCE = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
+
+
+def security_headers(frame_ancestors: str) -> Mapping[str, str]:
+    """Return the headers of every answer; `frame_ancestors` names who may embed the page.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is no address of a site.
+    """
+    sites = frame_ancestors.split()
+    for site in sites:
+        if not _FRAME_SOURCE.fullmatch(site):
+            raise SettingsError(
+                f"crm.frame_ancestors: expected addresses such as https://crm.example.ru, "
+                f"found {site!r}"
+            )
+    if not sites:
+        return SECURITY_HEADERS
+    headers = dict(SECURITY_HEADERS)
+    headers["Content-Security-Policy"] = headers["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", f"frame-ancestors 'self' {' '.join(sites)}"
+    )
+    # It knows no list of sites; browsers that know frame-ancestors do without it.
+    del headers["X-Frame-Options"]
+    return headers
 
 
 class SecurityHeaders:
     """Adds the headers to every answer; plain ASGI, so that uploads are streamed as they come."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -510,7 +541,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 is_static = scope["path"].startswith("/static/")
                 headers.setdefault("Cache-Control", _FOREVER if is_static else "no-store")

@@ -86,11 +86,14 @@ def _replay(request: Request, page: Page, token: str, action: str, kept: str) ->
 
 
 def _give_session(request: Request, answer: Response, token: str) -> None:
+    # Inside a CRM's page browsers send a cookie of another site only so, and over HTTPS only.
+    crm = request.app.state.settings.crm
+    is_embedded = bool(crm.frame_ancestors.split()) and request.url.scheme == "https"
     answer.set_cookie(
         SESSION_COOKIE,
         token,
         httponly=True,
-        samesite="lax",
+        samesite="none" if is_embedded else "lax",
         secure=request.url.scheme == "https",
         path="/",
     )

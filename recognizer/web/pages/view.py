@@ -160,12 +160,15 @@ def _decision_words(decision: DecisionTaken | None) -> tuple[str, str, str]:
     if decision is None:
         return "", "", ""
     mark = {
-        True: "с признаком «Некорректный контакт»",
-        False: "без признака",
+        True: "с отметкой «Некорректный контакт»",
+        False: "без отметки",
         None: "",
     }[decision.incorrect_contact]
     attempt = f"попытка{wording.NBSP}{decision.attempt}"
-    if decision.after_attempt is not None:
+    needed = decision.after_attempt
+    if needed is not None and decision.attempt > needed:
+        attempt += f", нужно{wording.NBSP}{needed}"
+    elif needed is not None:
         attempt += f" из{wording.NBSP}{decision.after_attempt}"
     return mark, attempt, wording.NEXT_NAMES[decision.next]
 
@@ -190,14 +193,14 @@ def _rule_wording(decision: DecisionTaken | None, regulation: Regulation) -> str
 
 
 def _result_words(decision: DecisionTaken | None, regulation: Regulation) -> str:
-    """Return what the rule leads to: «Недоступен» после 3-й попытки, без признака."""
+    """Return what the rule leads to: «Недоступен» после 3-й попытки, без отметки."""
     if decision is None or decision.rule is None:
         return ""
     rule = next((rule for rule in regulation.rules if rule.id == decision.rule), None)
     if rule is None:
         return ""
     result = rule.result
-    mark = f"с признаком «{regulation.mark}»" if result.incorrect_contact else "без признака"
+    mark = f"с отметкой «{regulation.mark}»" if result.incorrect_contact else "без отметки"
     return f"→ «{result.status}» после{wording.NBSP}{result.after_attempt}-й попытки, {mark}."
 
 

@@ -1,0 +1,286 @@
+"""Who is told of decisions: webhooks, Bitrix24 telephony, amoCRM. Off until a file names them.
+
+Thin clients of what each documents: a signed JSON object; `telephony.externalcall.register`,
+`.finish` and `crm.timeline.comment.add`; ``POST /api/v4/calls``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from recognizer.base.data_files import convert_toml, read_toml
+from recognizer.base.errors import DataFileError
+from recognizer.crm.codes import CodeTable, load_codes
+from recognizer.crm.outbox import DeliveryError, Target
+from recognizer.model import CallOutcome
+from recognizer.model.outcome_names import OUTCOME_NAMES
+
+__all__ = ["AmoCrm", "Bitrix24", "Webhook", "load_targets", "signature"]
+
+_TIMEOUT_S = 10.0
+
+
+def signature(secret: str, body: bytes, at_s: int) -> str:
+    """Return what stands in ``X-Recognizer-Signature``: HMAC-SHA256 of ``<seconds>.<body>``."""
+    digest = hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at_s},v1={digest}"
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Send and return the answer; DeliveryError says what came instead of 2xx, never the URL."""
+    request = urllib.request.Request(  # noqa: S310 - http(s) is checked on load
+        url, body, {"Content-Type": "application/json", **headers}, method="POST"
+    )
+    try:
+        with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
+            found: bytes = answer.read(1 << 20)
+            return found
+    except urllib.error.HTTPError as problem:
+        problem.close()
+        raise DeliveryError(f"expected 2xx, found {problem.code}") from problem
+    except (OSError, http.client.HTTPException) as problem:
+        raise DeliveryError(f"no answer: {type(problem).__name__}") from problem
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would take numbers and secrets to somebody nobody named."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Gets every event as one signed JSON object."""
+
+    name: str
+    url: str
+    secret: str
+    codes: CodeTable | None = None
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Tell it; DeliveryError if it did not answer 2xx."""
+        told = dict(event)
+        if self.codes is not None:
+            told["code"] = _code(self.codes, event)
+        body = json.dumps(told, ensure_ascii=False).encode()
+        headers = {
+            "X-Recognizer-Event": str(event["id"]),
+            "X-Recognizer-Signature": signature(self.secret, body, int(time.time())),
+        }
+        _post(self.url, body, headers)
+
+
+def _outcome(event: Mapping[str, Any]) -> CallOutcome | None:
+    return None if event["outcome"] is None else CallOutcome(event["outcome"])
+
+
+def _code(codes: CodeTable, event: Mapping[str, Any]) -> str:
+    return codes.code(_outcome(event), is_marked=event["incorrect_contact"])
+
+
+def _name(event: Mapping[str, Any]) -> str:
+    outcome = _outcome(event)
+    return "Запись не прочитана" if outcome is None else OUTCOME_NAMES[outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Bitrix24:
+    """An incoming webhook of Bitrix24: a call is registered and finished, later words are comments.
+
+    `url` is the webhook's address, ending in ``/rest/<user>/<code>/``.
+    """
+
+    name: str
+    url: str
+    user_id: int
+    codes: CodeTable
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Tell it; a call known only by its card, or by neither, is a comment or nothing."""
+        if event["event"] == "decision" and event["number"]:
+            self._register_call(event)
+            return
+        for card in dict.fromkeys((event["card"], event["left_card"])):
+            if card is not None and str(card).isdecimal():
+                self._comment(event, str(card))
+
+    def _register_call(self, event: Mapping[str, Any]) -> None:
+        registered = self._call(
+            "telephony.externalcall.register",
+            USER_ID=self.user_id,
+            PHONE_NUMBER=event["number"],
+            CALL_START_DATE=event["called_at"],
+            TYPE=1,
+            CRM_CREATE=0,
+            SHOW=0,
+        )
+        result = registered.get("result")
+        call_id = result.get("CALL_ID") if isinstance(result, dict) else None
+        if not call_id:
+            raise DeliveryError("telephony.externalcall.register: expected a CALL_ID, found none")
+        self._call(
+            "telephony.externalcall.finish",
+            CALL_ID=call_id,
+            USER_ID=self.user_id,
+            DURATION=round(event["duration_s"] or 0),
+            STATUS_CODE=_code(self.codes, event),
+            FAILED_REASON=_name(event),
+            ADD_TO_CHAT=0,
+        )
+
+    def _comment(self, event: Mapping[str, Any], card: str) -> None:
+        withdrawn = event["event"] == "mark_withdrawn" and (
+            event["left_card"] == card or not event["incorrect_contact"]
+        )
+        words = "Отметка «Некорректный контакт» снята." if withdrawn else event["comment"]
+        if words:
+            fields = {"ENTITY_ID": int(card), "ENTITY_TYPE": "contact", "COMMENT": words}
+            self._call("crm.timeline.comment.add", fields=fields)
+
+    def _call(self, method: str, **values: Any) -> dict[str, Any]:
+        body = json.dumps(values, ensure_ascii=False).encode()
+        return _object(_post(f"{self.url.rstrip('/')}/{method}.json", body, {}), method)
+
+
+@dataclass(frozen=True, slots=True)
+class AmoCrm:
+    """amoCRM: each decision is a call of the client with this number; `uniq` keeps it one.
+
+    `url` is the account's address, ``https://<account>.amocrm.ru``.
+    """
+
+    name: str
+    url: str
+    token: str
+    codes: CodeTable
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Tell it; without a number there is nobody to tell of."""
+        if not event["number"]:
+            return
+        moment = dt.datetime.fromisoformat(event["called_at"])
+        call = {
+            "uniq": event["id"],
+            "direction": "outbound",
+            "duration": round(event["duration_s"] or 0),
+            "source": "recognizer",
+            "phone": event["number"],
+            "call_result": event["comment"] or _name(event),
+            "call_status": int(_code(self.codes, event)),
+            "created_at": int(moment.timestamp()),
+        }
+        body = json.dumps([call], ensure_ascii=False).encode()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = _object(_post(f"{self.url.rstrip('/')}/api/v4/calls", body, headers), "calls")
+        errors = answer.get("_total_items") == 0 or answer.get("errors")
+        if errors:
+            raise DeliveryError("calls: expected the call to be taken, found it refused")
+
+
+def _object(body: bytes, method: str) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError as problem:
+        raise DeliveryError(f"{method}: expected JSON, found something else") from problem
+    if not isinstance(found, dict) or found.get("error"):
+        said = found.get("error") if isinstance(found, dict) else type(found).__name__
+        raise DeliveryError(f"{method}: expected a result, found {str(said)[:80]}")
+    return found
+
+
+# -- the file that names them ------------------------------------------------------------------
+
+
+class _WebhookEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    url: str
+    secret_file: str
+    codes: str = ""
+
+
+class _Bitrix24Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    url_file: str
+    user_id: int
+
+
+class _AmoCrmEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    url: str
+    token_file: str
+
+
+class _Targets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    webhook: list[_WebhookEntry] = []
+    bitrix24: list[_Bitrix24Entry] = []
+    amocrm: list[_AmoCrmEntry] = []
+
+
+def load_targets(path: Path, codes_file: Path | None = None) -> tuple[Target, ...]:
+    """Return who a file names.
+
+    Raises
+    ------
+    DataFileError
+        Naming file and line of what is wrong.
+    """
+    file = read_toml(path)
+    entries = convert_toml(file, _Targets)
+    codes = load_codes(codes_file)
+    targets: list[Target] = []
+    for index, hook in enumerate(entries.webhook):
+        place = file.place("webhook", index)
+        if hook.codes and hook.codes not in codes:
+            raise DataFileError(f"{place}: codes: there is no table {hook.codes!r}")
+        secret = _secret(path, hook.secret_file, place)
+        targets.append(Webhook(hook.name, _checked(hook.url, place), secret, codes.get(hook.codes)))
+    for index, entry in enumerate(entries.bitrix24):
+        place = file.place("bitrix24", index)
+        url = _checked(_secret(path, entry.url_file, place), place)
+        targets.append(Bitrix24(entry.name, url, entry.user_id, codes["bitrix24"]))
+    for index, account in enumerate(entries.amocrm):
+        place = file.place("amocrm", index)
+        token = _secret(path, account.token_file, place)
+        targets.append(AmoCrm(account.name, _checked(account.url, place), token, codes["amocrm"]))
+    names = [target.name for target in targets]
+    for name in names:
+        if names.count(name) > 1 or not 0 < len(name) <= 64:
+            raise DataFileError(f"{path}: name {name!r}: expected one of its own, 1 to 64 letters")
+    return tuple(targets)
+
+
+def _checked(url: str, place: str) -> str:
+    parts = urlsplit(url)
+    is_local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not parts.hostname or parts.scheme not in ({"http", "https"} if is_local else {"https"}):
+        raise DataFileError(f"{place}: expected an https:// address (http only on this machine)")
+    return url
+
+
+def _secret(path: Path, name: str, place: str) -> str:
+    file = path.parent / Path(name).expanduser()
+    try:
+        found = file.read_text("utf-8").strip()
+    except OSError as problem:
+        raise DataFileError(f"{place}: {file}: cannot be read: {problem.strerror}") from problem
+    if not found:
+        raise DataFileError(f"{place}: {file}: expected a secret, found an empty file")
+    return found

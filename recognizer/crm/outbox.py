@@ -1,0 +1,333 @@
+"""Telling other programs what was decided: at least once, in order of each card, across crashes.
+
+Every decision is a row of the journal, whoever made it, so the outbox is filled from there: nothing
+is lost while the server is down. A delivery is written down only after the other side has answered;
+killed in between, it is sent again under the same id.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy import Double, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+
+from recognizer.base.errors import JournalError, RecognizerError
+from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.tables import (
+    AttemptRow,
+    Base,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+    RowId,
+    UtcDateTime,
+)
+
+__all__ = [
+    "MAX_TRIES",
+    "DeliveryError",
+    "Dispatcher",
+    "Outbox",
+    "OutboxRow",
+    "Parcel",
+    "Target",
+    "TargetRow",
+]
+
+_LOG = logging.getLogger(__name__)
+MAX_TRIES = 15
+"""Some nine hours of tries; then it is a dead letter, which a person may send again."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 3600.0
+_CLAIMED_S = 60.0
+_LATE = dt.timedelta(minutes=10)
+"""Rows of other writers may become visible out of order: so far back is looked again."""
+_NAMESPACE = uuid.UUID("6f1d2f0e-5f2c-4c55-9d1c-0c7a4f6f4a55")
+
+
+class TargetRow(Base):
+    """From which decision on a target is told: nothing of before it was configured."""
+
+    __tablename__ = "outbox_targets"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    start_id: Mapped[int] = mapped_column(RowId)
+
+
+class OutboxRow(Base):
+    """One decision to tell one target; `state` is waiting, delivered or dead."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("target", "decision_id"),
+        Index("ix_outbox_target_state", "target", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    target: Mapped[str] = mapped_column(String(64))
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id"))
+    stream: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    n_tries: Mapped[int] = mapped_column(Integer)
+    next_try_s: Mapped[float] = mapped_column(Double)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    last_problem: Mapped[str] = mapped_column(Text, default="")
+
+
+class DeliveryError(RecognizerError):
+    """The other side did not take it; the message holds no number and no secret."""
+
+    kind = "delivery"
+
+
+class Target(Protocol):
+    """Somebody who is told."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the settings; keeps its place in the outbox."""
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Tell it; DeliveryError if it did not take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A row of the outbox as people see it."""
+
+    id: int
+    target: str
+    decision_id: int
+    state: str
+    n_tries: int
+    last_problem: str
+
+
+class Outbox:
+    """What is still to be told, in the journal's database."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def collect(self, names: Sequence[str]) -> int:
+        """Put decisions that are not there yet into the outbox; return how many."""
+        n_new = 0
+        with self._database.writing() as session:
+            self._database.lock(session, "recognizer outbox")
+            for name in names:
+                start = session.get(TargetRow, name)
+                if start is None:
+                    last = session.scalar(sa.select(sa.func.max(DecisionRow.id))) or 0
+                    session.add(TargetRow(name=name, start_id=last))
+                    continue
+                n_new += self._collect_for(session, name, start.start_id)
+        return n_new
+
+    def _collect_for(self, session: Session, name: str, start_id: int) -> int:
+        now = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+        newest = sa.select(sa.func.max(OutboxRow.decision_id)).where(OutboxRow.target == name)
+        last = session.scalar(newest) or start_id
+        there = sa.exists().where(OutboxRow.target == name, OutboxRow.decision_id == DecisionRow.id)
+        statement = (
+            sa.select(DecisionRow.id, DecisionRow.contact_id, DecisionRow.attempt_id)
+            .where(
+                DecisionRow.id > start_id,
+                sa.or_(DecisionRow.id > last, DecisionRow.made_at > now - _LATE),
+                ~there,
+            )
+            .order_by(DecisionRow.id)
+            .limit(1000)
+        )
+        rows = session.execute(statement).all()
+        for decision_id, contact_id, attempt_id in rows:
+            stream = f"card:{contact_id}" if contact_id is not None else f"call:{attempt_id}"
+            session.add(
+                OutboxRow(
+                    target=name,
+                    decision_id=decision_id,
+                    stream=stream,
+                    state="waiting",
+                    n_tries=0,
+                    next_try_s=0.0,
+                    created_at=now,
+                )
+            )
+        return len(rows)
+
+    def claim(self, name: str) -> tuple[int, int] | None:
+        """Take the next row of a target that is due: (row, decision); None: none is.
+
+        What was decided on a card later waits for what was decided earlier.
+        """
+        earlier = aliased(OutboxRow)
+        now = self._clock()
+        with self._database.writing() as session:
+            self._database.lock(session, f"recognizer outbox {name}")
+            row = session.scalar(
+                sa.select(OutboxRow)
+                .where(
+                    OutboxRow.target == name,
+                    OutboxRow.state == "waiting",
+                    OutboxRow.next_try_s <= now,
+                    ~sa.exists().where(
+                        earlier.target == OutboxRow.target,
+                        earlier.stream == OutboxRow.stream,
+                        earlier.state == "waiting",
+                        earlier.id < OutboxRow.id,
+                    ),
+                )
+                .order_by(OutboxRow.id)
+                .limit(1)
+            )
+            if row is None:
+                return None
+            row.n_tries += 1
+            row.next_try_s = now + _CLAIMED_S  # of who is killed now
+            return row.id, row.decision_id
+
+    def delivered(self, row_id: int) -> None:
+        """Keep that a row was taken."""
+        with self._database.writing() as session:
+            row = session.get_one(OutboxRow, row_id)
+            row.state, row.last_problem = "delivered", ""
+            row.delivered_at = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+
+    def failed(self, row_id: int, problem: str) -> None:
+        """Keep that a row was not taken: later again, in the end a dead letter."""
+        with self._database.writing() as session:
+            row = session.get_one(OutboxRow, row_id)
+            row.last_problem = problem[:500]
+            if row.n_tries >= MAX_TRIES:
+                row.state = "dead"
+            else:
+                wait_s = min(_FIRST_WAIT_S * 2 ** (row.n_tries - 1), _LONGEST_WAIT_S)
+                row.next_try_s = self._clock() + wait_s
+
+    def parcels(self, state: str, *, limit: int = 100) -> tuple[Parcel, ...]:
+        """Return rows in a state, the latest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(
+                sa.select(OutboxRow)
+                .where(OutboxRow.state == state)
+                .order_by(OutboxRow.id.desc())
+                .limit(limit)
+            )
+            return tuple(
+                Parcel(r.id, r.target, r.decision_id, r.state, r.n_tries, r.last_problem)
+                for r in rows
+            )
+
+    def retry(self, row_id: int) -> None:
+        """Send a dead letter again; JournalError if it is none."""
+        with self._database.writing() as session:
+            row = session.get(OutboxRow, row_id)
+            if row is None or row.state != "dead":
+                raise JournalError(f"outbox row {row_id}: there is no such dead letter")
+            row.state, row.n_tries, row.next_try_s = "waiting", 0, 0.0
+
+    def event(self, decision_id: int, target: str) -> dict[str, Any]:
+        """Return what is told of a decision."""
+        with self._database.reading() as session:
+            row = session.get_one(DecisionRow, decision_id)
+            return {
+                "id": str(uuid.uuid5(_NAMESPACE, f"{target}:{decision_id}")),
+                **_event(session, row),
+            }
+
+
+def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
+    attempt = None if row.attempt_id is None else session.get(AttemptRow, row.attempt_id)
+    contact = None if row.contact_id is None else session.get(ContactRow, row.contact_id)
+    said = None if row.correction_id is None else session.get(CorrectionRow, row.correction_id)
+    old = None if row.supersedes_id is None else session.get(DecisionRow, row.supersedes_id)
+    marks = bool(row.final and row.incorrect_contact)
+    # A call that went to another card took its mark from the one it left, too.
+    moved = old is not None and old.contact_id != row.contact_id
+    took_back = old is not None and bool(old.final and old.incorrect_contact)
+    left = session.get(ContactRow, old.contact_id) if old and moved and old.contact_id else None
+    if took_back and (not marks or moved):
+        kind = "mark_withdrawn"
+    elif row.source == "operator":
+        kind = "correction"
+    else:
+        kind = "decision" if old is None else "recount"
+    return {
+        "event": kind,
+        "decision": row.id,
+        "replaces": row.supersedes_id,
+        "call": row.attempt_id,
+        "card": None if contact is None else contact.ref,
+        "left_card": None if left is None else left.ref,
+        "number": None if attempt is None else attempt.number,
+        "called_at": None if attempt is None else attempt.called_at.isoformat(),
+        "duration_s": None if attempt is None else attempt.duration_s,
+        "decided_at": row.made_at.isoformat(),
+        "decided_by": None if said is None else said.made_by,
+        "outcome": row.outcome,
+        "status": row.status,
+        "incorrect_contact": marks,
+        "final": row.final,
+        "next": row.next,
+        "attempt": row.attempt,
+        "comment": row.comment,
+    }
+
+
+class Dispatcher:
+    """Delivers in a thread of its own until it is closed."""
+
+    def __init__(self, outbox: Outbox, targets: Sequence[Target], *, every_s: float = 1.0) -> None:
+        self._outbox = outbox
+        self._targets = targets
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._outbox.collect([target.name for target in self._targets])
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the delivery in hand."""
+        self._stop.set()
+        self._thread.join(15)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                n_done = self.run_once()
+            except RecognizerError as problem:
+                _LOG.error("outbox: %s", problem)
+                n_done = 0
+            if not n_done:
+                self._stop.wait(self._every_s)
+
+    def run_once(self) -> int:
+        """Collect, and try what is due of each target, once; return how many rows were tried."""
+        self._outbox.collect([target.name for target in self._targets])
+        n_tried = 0
+        for target in self._targets:
+            claimed = self._outbox.claim(target.name)
+            if claimed is None:
+                continue
+            n_tried += 1
+            row_id, decision_id = claimed
+            try:
+                target.deliver(self._outbox.event(decision_id, target.name))
+            except DeliveryError as problem:
+                _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
+                self._outbox.failed(row_id, str(problem))
+            else:
+                self._outbox.delivered(row_id)
+        return n_tried

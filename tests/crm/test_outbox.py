@@ -1,0 +1,369 @@
+"""Decisions reach a real HTTP server: signed, in order, again after failures and kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recognizer.base.errors import DataFileError, JournalError
+from recognizer.crm.codes import load_codes
+from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets, signature
+from recognizer.crm.contacts import ContactCard
+from recognizer.crm.journal.journal import Journal
+from recognizer.crm.outbox import MAX_TRIES, Dispatcher, Outbox
+from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
+
+SECRET = "a secret of the test"
+
+
+class Receiver:
+    """A real HTTP server that keeps what it was sent and answers as told."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.taken: list[tuple[str, dict[str, str], Any]] = []
+        self.statuses: list[int] = []
+        self.answers: dict[str, Any] = {}
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = receiver.statuses.pop(0) if receiver.statuses else 200
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                headers["raw"] = body.decode()
+                if status == 200:
+                    receiver.taken.append((self.path, headers, json.loads(body)))
+                name = self.path.rpartition("/")[2]
+                answer = json.dumps(receiver.answers.get(name, {"result": True})).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [body for _, _, body in self.taken]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(f"sqlite:///{tmp_path / 'j.sqlite3'}") as opened:
+        opened.upsert_contact(ContactCard(ref="501", trusted_phone="+79265550102"))
+        yield opened
+
+
+def heard(journal: Journal, outcome: CallOutcome, n: int, **whose: Any) -> int:
+    report = CallReport("a.wav", Evidence(7.6), Outcome(outcome, 0.9), None, 0.1)
+    return journal.record_attempt(report, digest=f"{n:064x}", **whose).id
+
+
+def all_of(dispatcher: Dispatcher) -> None:
+    while dispatcher.run_once():
+        pass
+
+
+def test_a_decision_a_correction_and_a_mark_taken_back_are_told_signed(
+    journal: Journal, receiver: Receiver
+) -> None:
+    heard(journal, CallOutcome.BUSY_TONE, 0, contact="501")
+    hook = Webhook("crm", f"{receiver.url}/hook", SECRET, load_codes()["vicidial"])
+    dispatcher = Dispatcher(Outbox(journal.database), [hook])
+    all_of(dispatcher)
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="89265550102")
+    journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    all_of(dispatcher)
+    events = [(body["event"], body["code"], body["incorrect_contact"]) for body in receiver.bodies]
+    assert events == [("decision", "DC", True), ("mark_withdrawn", "AA", False)]
+    assert [body["card"] for body in receiver.bodies] == ["501", "501"]
+    assert receiver.bodies[1]["decided_by"] == "Анна"
+    for _, headers, body in receiver.taken:
+        at_s = int(headers["x-recognizer-signature"].split(",")[0].removeprefix("t="))
+        raw = headers["raw"].encode()
+        assert headers["x-recognizer-signature"] == signature(SECRET, raw, at_s)
+        assert headers["x-recognizer-event"] == body["id"]
+    assert len({body["id"] for body in receiver.bodies}) == 2
+
+
+def test_a_mark_taken_along_to_another_card_is_taken_back_from_the_first(
+    journal: Journal, receiver: Receiver
+) -> None:
+    journal.upsert_contact(ContactCard(ref="502"))
+    dispatcher = Dispatcher(Outbox(journal.database), [Webhook("crm", receiver.url, SECRET)])
+    all_of(dispatcher)
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    journal.move_attempt(call, "502", made_by="Анна")
+    all_of(dispatcher)
+    last = receiver.bodies[-1]
+    assert (last["event"], last["left_card"], last["card"]) == ("mark_withdrawn", "501", "502")
+
+
+def test_nothing_is_lost_while_the_other_side_is_down_and_order_is_kept(
+    journal: Journal, receiver: Receiver, clock: Clock
+) -> None:
+    dispatcher = Dispatcher(
+        Outbox(journal.database, clock=clock), [Webhook("crm", receiver.url, SECRET)]
+    )
+    all_of(dispatcher)
+    for n in range(3):
+        heard(journal, CallOutcome.BUSY_TONE, n, contact="501")
+    receiver.statuses = [500, 503]
+    all_of(dispatcher)
+    assert receiver.taken == []
+    clock.now += 4
+    all_of(dispatcher)
+    assert receiver.taken == []
+    for _ in range(8):
+        clock.now += 11
+        all_of(dispatcher)
+    assert [body["attempt"] for body in receiver.bodies] == [1, 2, 3]
+
+
+def test_what_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again(
+    journal: Journal, receiver: Receiver, clock: Clock
+) -> None:
+    outbox = Outbox(journal.database, clock=clock)
+    dispatcher = Dispatcher(outbox, [Webhook("crm", receiver.url, SECRET)])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, contact="501")
+    receiver.statuses = [500] * MAX_TRIES
+    for _ in range(MAX_TRIES):
+        all_of(dispatcher)
+        clock.now += 3601
+    (dead,) = outbox.parcels("dead")
+    assert (dead.n_tries, dead.last_problem) == (MAX_TRIES, "expected 2xx, found 500")
+    all_of(dispatcher)
+    assert receiver.taken == []
+    outbox.retry(dead.id)
+    all_of(dispatcher)
+    assert len(receiver.taken) == 1
+    with pytest.raises(JournalError, match="no such dead letter"):
+        outbox.retry(dead.id)
+
+
+def test_a_redirect_takes_nothing_elsewhere(journal: Journal, receiver: Receiver) -> None:
+    outbox = Outbox(journal.database)
+    dispatcher = Dispatcher(outbox, [Webhook("crm", receiver.url, SECRET)])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, contact="501")
+    receiver.statuses = [302]
+    all_of(dispatcher)
+    assert receiver.taken == []
+    assert outbox.parcels("waiting")[0].last_problem == "expected 2xx, found 302"
+
+
+_SENDER = """
+import sys, time
+from recognizer.crm.connectors import Webhook
+from recognizer.crm.journal.journal import Journal
+from recognizer.crm.outbox import Dispatcher, Outbox
+with Journal.open(sys.argv[1]) as journal:
+    hook = Webhook("crm", sys.argv[2], "s")
+    dispatcher = Dispatcher(Outbox(journal.database), [hook], every_s=0.05)
+    dispatcher.start()
+    print("started", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_sender_killed_in_the_middle_and_a_receiver_restarted_lose_nothing(
+    journal: Journal, tmp_path: Path
+) -> None:
+    receiver = Receiver()
+    port = receiver.server.server_port
+    outbox = Outbox(journal.database)
+    outbox.collect(["crm"])
+    for n in range(60):
+        heard(journal, CallOutcome.BUSY_TONE, n)
+    command = [sys.executable, "-c", _SENDER, f"sqlite:///{tmp_path / 'j.sqlite3'}", receiver.url]
+    sender = subprocess.Popen(command, stdout=subprocess.PIPE, env=dict(os.environ))
+    try:
+        assert sender.stdout is not None
+        assert sender.stdout.readline() == b"started\n"
+        _wait_for(lambda: len(receiver.taken) >= 5)
+    finally:
+        sender.send_signal(signal.SIGKILL)
+        sender.wait(20)
+        assert sender.stdout is not None
+        sender.stdout.close()
+    receiver.close()
+    first = receiver.bodies
+    assert len(first) < 60
+    # What the killed sender had in hand is due again once its claim is over.
+    clock = Clock()
+    clock.now += 120
+    dispatcher = Dispatcher(
+        Outbox(journal.database, clock=clock), [Webhook("crm", receiver.url, "s")]
+    )
+    dispatcher.run_once()  # the other side is down now
+    second = Receiver(port)
+    for _ in range(70):
+        clock.now += 120
+        all_of(dispatcher)
+    second.close()
+    ids = [body["decision"] for body in first + second.bodies]
+    assert len(set(ids)) == 60
+    assert len(ids) <= 61  # at least once: what was in hand may come twice, under the same id
+    assert not outbox.parcels("waiting")
+
+
+def _wait_for(condition: Any) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("never happened")
+
+
+def test_nothing_of_before_the_target_is_told(journal: Journal, receiver: Receiver) -> None:
+    for n in range(3):
+        heard(journal, CallOutcome.BUSY_TONE, n)
+    all_of(Dispatcher(Outbox(journal.database), [Webhook("crm", receiver.url, SECRET)]))
+    assert receiver.taken == []
+
+
+# -- CRMs, against stand-ins that answer as their documentation shows --------------------------
+
+
+def test_bitrix24_gets_a_call_and_later_words_as_comments(
+    journal: Journal, receiver: Receiver
+) -> None:
+    receiver.answers["telephony.externalcall.register.json"] = {"result": {"CALL_ID": "x.1"}}
+    crm = Bitrix24("b24", f"{receiver.url}/rest/1/code/", 7, load_codes()["bitrix24"])
+    dispatcher = Dispatcher(Outbox(journal.database), [crm])
+    all_of(dispatcher)
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="+79265550102")
+    journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    all_of(dispatcher)
+    methods = [path.rpartition("/")[2] for path, _, _ in receiver.taken]
+    assert methods == [
+        "telephony.externalcall.register.json",
+        "telephony.externalcall.finish.json",
+        "crm.timeline.comment.add.json",
+    ]
+    register, finish, comment = receiver.bodies
+    assert (register["PHONE_NUMBER"], register["USER_ID"]) == ("+79265550102", 7)
+    assert (finish["CALL_ID"], finish["STATUS_CODE"], finish["DURATION"]) == ("x.1", "404", 8)
+    assert comment["fields"]["ENTITY_ID"] == 501
+    assert "снята" in comment["fields"]["COMMENT"]
+
+
+def test_bitrix24_that_answers_with_an_error_is_asked_again(
+    journal: Journal, receiver: Receiver
+) -> None:
+    receiver.answers["telephony.externalcall.register.json"] = {"error": "QUERY_LIMIT_EXCEEDED"}
+    outbox = Outbox(journal.database)
+    crm = Bitrix24("b24", receiver.url, 7, load_codes()["bitrix24"])
+    dispatcher = Dispatcher(outbox, [crm])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, number="+79265550102")
+    all_of(dispatcher)
+    (row,) = outbox.parcels("waiting")
+    assert "QUERY_LIMIT_EXCEEDED" in row.last_problem
+    assert "9265550102" not in row.last_problem
+
+
+def test_amocrm_gets_a_call_with_an_id_of_its_own(journal: Journal, receiver: Receiver) -> None:
+    crm = AmoCrm("amo", receiver.url, "token", load_codes()["amocrm"])
+    dispatcher = Dispatcher(Outbox(journal.database), [crm])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="+79265550102")
+    heard(journal, CallOutcome.BUSY_TONE, 2)  # nobody's number: nobody to tell of
+    all_of(dispatcher)
+    ((path, headers, (call,)),) = receiver.taken
+    assert path == "/api/v4/calls"
+    assert headers["authorization"] == "Bearer token"
+    assert (call["phone"], call["call_status"], call["duration"]) == ("+79265550102", 5, 8)
+    assert len(call["uniq"]) == 36
+
+
+# -- codes and settings ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bitrix24", "amocrm", "vicidial", "one_c"])
+@pytest.mark.parametrize("outcome", [None, *CallOutcome])
+def test_wrong_number_is_said_only_where_the_mark_stands(
+    name: str, outcome: CallOutcome | None
+) -> None:
+    table = load_codes()[name]
+    assert table.code(outcome, is_marked=True) == table.wrong_number
+    assert table.code(outcome, is_marked=False) != table.wrong_number
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[x]\nwrong_number = "1"\notherwise = "1"\n', 3, "wrong number"),
+        ('[x]\nwrong_number="1"\notherwise="2"\n[x.by_outcome]\nfax = "1"\n', 5, "the mark stands"),
+        ('[x]\nwrong_number="1"\notherwise="2"\n[x.by_outcome]\nblocked = "3"\n', 5, "the mark"),
+        ('[x]\nwrong_number="1"\notherwise="2"\n[x.by_outcome]\nbusy = "3"\n', 5, "no outcome"),
+        ('[x]\nwrong_number="1"\n', 1, "otherwise"),
+    ],
+)
+def test_a_wrong_table_of_codes_names_its_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    path = tmp_path / "codes.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(DataFileError, match=f"line {line}: .*{words}"):
+        load_codes(path)
+
+
+def test_targets_are_read_with_their_secrets_from_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s\n", "utf-8")
+    path = tmp_path / "crm.toml"
+    hook = '[[webhook]]\nname = "a"\nurl = "{}"\nsecret_file = "{}"\n'
+    path.write_text(hook.format("https://crm.example.ru/hook", "secret"), "utf-8")
+    (target,) = load_targets(path)
+    assert target == Webhook("a", "https://crm.example.ru/hook", "s")
+    for url, file, words in (
+        ("http://crm.example.ru/hook", "secret", "https"),
+        ("https://crm.example.ru", "nowhere", "cannot be read"),
+    ):
+        path.write_text(hook.format(url, file), "utf-8")
+        with pytest.raises(DataFileError, match=f"line 1: .*{words}"):
+            load_targets(path)
