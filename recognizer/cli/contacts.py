@@ -66,6 +66,10 @@ def import_cards(
     encoding: Annotated[
         str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
     ] = None,
+    no_phone: Annotated[
+        bool,
+        typer.Option("--no-phone", help="The file has no numbers: they are unknown, not missing."),
+    ] = False,
     full_numbers: Annotated[
         bool, typer.Option("--full-numbers", help="Do not mask phone numbers in a dry run.")
     ] = False,
@@ -90,7 +94,7 @@ def import_cards(
     rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     with (
-        open_cards(path, mapping, encoding=encoding) as reader,
+        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as reader,
         open_journal(settings) as journal,
         RejectWriter(rejected, reader.heading) as rejecter,
     ):

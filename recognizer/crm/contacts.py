@@ -1,7 +1,7 @@
 """Contact cards, the phone numbers in them, and what a card alone establishes.
 
-A number is called wrong only where no reading of the field gives a valid one: a wrong mark costs
-a client, a needless call costs a minute. Numbering plans come from the `phonenumbers` library.
+Numbers themselves are read by `recognizer.crm.numbers`. What a source does not say is unknown,
+and nothing unknown holds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import phonenumbers
-from phonenumbers import PhoneNumberType
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
+from recognizer.crm.numbers import (
+    NumberProblem,
+    NumberState,
+    PhoneKind,
+    PhoneNumber,
+    masked,
+    number_state,
+    read_numbers,
+)
 
 __all__ = [
     "CARD_FIELDS",
     "ContactCard",
     "ContactKind",
     "NumberProblem",
+    "NumberState",
     "Office",
     "OwnerKind",
     "PhoneKind",
@@ -34,6 +42,7 @@ __all__ = [
     "fold_name",
     "load_office",
     "masked",
+    "number_state",
     "read_numbers",
 ]
 
@@ -50,49 +59,6 @@ class OwnerKind(enum.StrEnum):
 
     PERSON = "person"
     ORGANISATION = "organisation"
-
-
-class PhoneKind(enum.StrEnum):
-    """What a valid number belongs to."""
-
-    MOBILE = "mobile"
-    FIXED = "fixed"
-    TOLL_FREE = "toll_free"
-    OTHER = "other"
-
-
-class NumberProblem(enum.StrEnum):
-    """Why a written number cannot be dialled."""
-
-    TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
-    WRONG_PREFIX = "wrong_prefix"
-    NOT_A_NUMBER = "not_a_number"
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneNumber:
-    """One number found in a field.
-
-    Attributes
-    ----------
-    written : str
-        As it stands in the field.
-    e164 : str or None
-        `+74957304487`; None where it cannot be dialled.
-    kind : PhoneKind or None
-        None where it cannot be dialled.
-    extension : str or None
-        Digits to dial after the connection.
-    problem : NumberProblem or None
-        None for a valid number.
-    """
-
-    written: str
-    e164: str | None
-    kind: PhoneKind | None
-    extension: str | None
-    problem: NumberProblem | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +88,8 @@ class ContactCard:
     kind : ContactKind or None
     do_not_call : bool
         The red notice «ВНИМАНИЕ НЕ ЗВОНИТЬ КЛИЕНТУ».
+    number_unknown : bool
+        The source says nothing of the number: empty phone fields are then no «no number».
     """
 
     ref: str
@@ -142,149 +110,18 @@ class ContactCard:
     comments: str = ""
     kind: ContactKind | None = None
     do_not_call: bool = False
+    number_unknown: bool = False
+
+    @property
+    def number_state(self) -> NumberState:
+        """What is known of the card's number."""
+        state = number_state(self.numbers())
+        is_silent = self.number_unknown and state is not NumberState.VALID
+        return NumberState.UNKNOWN if is_silent else state
 
     def numbers(self) -> tuple[PhoneNumber, ...]:
         """Return the numbers of both fields, the trusted person's first."""
         return read_numbers(self.trusted_phone) + read_numbers(self.mobile_phone)
-
-
-# --- phone numbers -------------------------------------------------------------------------
-
-_HOME = "RU"
-_KINDS = {
-    PhoneNumberType.MOBILE: PhoneKind.MOBILE,
-    PhoneNumberType.FIXED_LINE: PhoneKind.FIXED,
-    PhoneNumberType.TOLL_FREE: PhoneKind.TOLL_FREE,
-}
-_SEPARATORS = re.compile(r"[,;/|\n]|\s(?:и|или)\s", re.IGNORECASE)
-# A single Russian number of eleven digits, the usual content of a field: read without the
-# search for numbers in a text, which takes thirty times as long.
-_PLAIN = re.compile(r"\s*(?:\+7|7|8)[ (-]*([1-9]\d\d)[ )-]*(\d{3})[ -]?(\d\d)[ -]?(\d\d)\s*")
-# What people write for a number that nobody can dial as written: 007 and +8 for Russia's +7.
-_DOUBLE_ZERO = re.compile(r"(^|[,;/|\n])\s*00(?=[\s\-(]*[1-9])")
-_PLUS_EIGHT = re.compile(r"(?<![\d+])\+\s*8(?=[\s\-(]*[3489]\d\d(?:\D{0,3}\d){7}(?!\d))")
-
-
-def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
-    """Return the phone numbers written in a field, in order, without repetition.
-
-    Nothing is returned for a field without digits («нет»). Digits that are no valid number come
-    back with a `problem`, but only where the field holds no valid number at all.
-    """
-    if not any(char.isdigit() for char in text):
-        return ()
-    plain = _read_plain(text)
-    if plain is not None:
-        return (plain,)
-    repaired = _PLUS_EIGHT.sub("+7", _DOUBLE_ZERO.sub(r"\1+", text))
-    found: dict[str, PhoneNumber] = {}
-    for match in phonenumbers.PhoneNumberMatcher(repaired, _HOME):
-        number = _valid(match.raw_string, match.number)
-        found.setdefault(number.e164 or "", number)
-    if found:
-        return tuple(found.values())
-    pieces = [piece.strip() for piece in _SEPARATORS.split(repaired)]
-    read = [_read_one(piece) for piece in pieces if any(char.isdigit() for char in piece)]
-    valid = tuple(number for number in read if number.problem is None)
-    return valid or tuple(read)
-
-
-def _read_plain(text: str) -> PhoneNumber | None:
-    """Return the number of a field that holds nothing but one valid Russian number."""
-    plain = _PLAIN.fullmatch(text)
-    if plain is None:
-        return None
-    number = phonenumbers.PhoneNumber(7, int("".join(plain.groups())))
-    kind = phonenumbers.number_type(number)
-    if kind == PhoneNumberType.UNKNOWN:
-        return None
-    e164 = f"+7{number.national_number}"
-    return PhoneNumber(text.strip(), e164, _KINDS.get(kind, PhoneKind.OTHER), None, None)
-
-
-def _valid(written: str, number: phonenumbers.PhoneNumber) -> PhoneNumber:
-    return PhoneNumber(
-        written=written,
-        e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
-        kind=_KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER),
-        extension=number.extension,
-        problem=None,
-    )
-
-
-def _read_one(piece: str) -> PhoneNumber:
-    try:
-        number = phonenumbers.parse(piece, _HOME)
-    except phonenumbers.NumberParseException as problem:
-        return PhoneNumber(piece, None, None, None, _parse_problem(problem))
-    if phonenumbers.is_valid_number(number):
-        return _valid(piece, number)
-    if _is_russian_mobile(number):
-        e164 = f"+7{number.national_number}"
-        return PhoneNumber(piece, e164, PhoneKind.MOBILE, number.extension, None)
-    return PhoneNumber(piece, None, None, None, _length_problem(number))
-
-
-def _is_russian_mobile(number: phonenumbers.PhoneNumber) -> bool:
-    """Tell whether a number is in the range of Russian mobiles, 9xx.
-
-    The library knows which parts of the range were in use when it was made; new parts are opened
-    all the time, and a number wrongly called wrong is a lost client.
-    """
-    first, last = 9_000_000_000, 9_999_999_999
-    return number.country_code == 7 and first <= (number.national_number or 0) <= last
-
-
-def _parse_problem(problem: phonenumbers.NumberParseException) -> NumberProblem:
-    match problem.error_type:
-        case phonenumbers.NumberParseException.TOO_LONG:
-            return NumberProblem.TOO_LONG
-        case phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
-            return NumberProblem.WRONG_PREFIX
-        case phonenumbers.NumberParseException.NOT_A_NUMBER:
-            return NumberProblem.NOT_A_NUMBER
-        case _:
-            return NumberProblem.TOO_SHORT
-
-
-def _length_problem(number: phonenumbers.PhoneNumber) -> NumberProblem:
-    if number.country_code == 7:
-        # The library also knows of longer Russian numbers that no client has.
-        n_digits = len(phonenumbers.national_significant_number(number))
-        if n_digits > 10:
-            return NumberProblem.TOO_LONG
-        # Ten digits with the trunk 8 among them are nine: no area begins with 89.
-        is_trunk = str(number.national_number).startswith("89")
-        return NumberProblem.TOO_SHORT if n_digits < 10 or is_trunk else NumberProblem.WRONG_PREFIX
-    match phonenumbers.is_possible_number_with_reason(number):
-        case phonenumbers.ValidationResult.TOO_LONG:
-            return NumberProblem.TOO_LONG
-        case (
-            phonenumbers.ValidationResult.TOO_SHORT
-            | phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
-        ):
-            return NumberProblem.TOO_SHORT
-        case _:
-            return NumberProblem.WRONG_PREFIX
-
-
-_DIGIT_RUNS = re.compile(r"\+?\d(?:[\s\-().]{0,3}\d){6,}")
-
-
-def masked(text: str) -> str:
-    """Return `text` with all but the ends of every phone number hidden: `+7926*****10`.
-
-    For logs and tables. Whatever has seven digits or more counts as a number.
-    """
-
-    def hide(match: re.Match[str]) -> str:
-        written = match.group()
-        plus = "+" if written.startswith("+") else ""
-        digits = re.sub(r"\D", "", written)
-        head = 4 if len(digits) > 10 else 3 if len(digits) == 10 else 0
-        return f"{plus}{digits[:head]}{'*' * (len(digits) - head - 2)}{digits[-2:]}"
-
-    return _DIGIT_RUNS.sub(hide, text)
 
 
 # --- the office ----------------------------------------------------------------------------
@@ -453,8 +290,8 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
             number.kind in {PhoneKind.FIXED, PhoneKind.TOLL_FREE} for number in valid
         )
     return {
-        "number_missing": not numbers,
-        "number_malformed": bool(numbers) and not valid,
+        "number_missing": card.number_state is NumberState.ABSENT,
+        "number_malformed": card.number_state is NumberState.WRONG,
         # One number of somebody else's is enough to call.
         "number_is_company": bool(valid) and dialled <= office.company_numbers,
         "number_is_employee": bool(valid)

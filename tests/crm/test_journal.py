@@ -406,7 +406,7 @@ def test_an_unreadable_recording_waits_for_a_person_and_counts_for_nothing(
 
 
 def test_a_card_is_decided_once_and_again_when_it_is_mended(journal: Journal) -> None:
-    journal.upsert_contact(ContactCard(ref="5", owner="Клиент", mobile_phone="123"))
+    journal.upsert_contact(ContactCard(ref="5", owner="Клиент", mobile_phone="8 926 123"))
     first = journal.decide_card("5", on=dt.date(2026, 11, 22))
     again = journal.decide_card("5", on=dt.date(2026, 11, 23))
     assert first is not None

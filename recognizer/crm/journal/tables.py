@@ -114,6 +114,8 @@ class ContactRow(Base):
     comments: Mapped[str] = mapped_column(Text, default="")
     kind: Mapped[str | None] = mapped_column(String(20))
     do_not_call: Mapped[bool] = mapped_column(default=False)
+    # The source said nothing of the number: empty phone fields are not «no number».
+    number_unknown: Mapped[bool] = mapped_column(default=False)
     search_text: Mapped[str] = mapped_column(Text, default="")
     # No foreign key: it would make a circle with decisions.contact_id.
     deciding_id: Mapped[int | None] = mapped_column(RowId)

@@ -1,0 +1,474 @@
+"""Telephone numbers as people and spreadsheets write them.
+
+A number is called wrong only where no reading of the field gives a valid one: a wrong mark costs
+a client, a needless look of an operator costs a minute. So a field is one of five things
+(`NumberState`), and only two of them, absent and wrong, may lead to a mark. Numbering plans come
+from the `phonenumbers` library, words from ``data/phone_spellings.toml``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from recognizer.base.data_files import convert_toml, data_folder, read_toml
+
+__all__ = [
+    "NumberProblem",
+    "NumberState",
+    "PhoneKind",
+    "PhoneNumber",
+    "is_spreadsheet_error",
+    "lost_digits",
+    "masked",
+    "number_state",
+    "read_numbers",
+]
+
+
+class NumberState(enum.StrEnum):
+    """What is known of a card's number; only `ABSENT` and `WRONG` may lead to a mark."""
+
+    VALID = "valid"
+    DOUBTFUL = "doubtful"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    WRONG = "wrong"
+
+
+class PhoneKind(enum.StrEnum):
+    """What a valid number belongs to."""
+
+    MOBILE = "mobile"
+    FIXED = "fixed"
+    TOLL_FREE = "toll_free"
+    OTHER = "other"
+
+
+class NumberProblem(enum.StrEnum):
+    """Why a written number cannot be dialled; `DOUBTFUL`: only a person can say what it is."""
+
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    WRONG_PREFIX = "wrong_prefix"
+    NOT_A_NUMBER = "not_a_number"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """One number found in a field.
+
+    Attributes
+    ----------
+    written : str
+        As it stands in the field.
+    e164 : str or None
+        `+74957304487`; None where it cannot be dialled.
+    kind : PhoneKind or None
+        None where it cannot be dialled.
+    extension : str or None
+        Digits to dial after the connection.
+    problem : NumberProblem or None
+        None for a valid number.
+    """
+
+    written: str
+    e164: str | None
+    kind: PhoneKind | None
+    extension: str | None
+    problem: NumberProblem | None
+
+
+class _Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    absent: tuple[str, ...]
+    extension: tuple[str, ...]
+    spreadsheet_errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    absent: frozenset[str]
+    extension: re.Pattern[str]
+    errors: frozenset[str]
+
+
+@cache
+def _words() -> _Words:
+    content = convert_toml(read_toml(data_folder(".") / "phone_spellings.toml"), _Spellings)
+    names = "|".join(
+        re.escape(name) + (r"[^\W\d_]*" if len(name) > 1 else "")
+        for name in sorted(map(str.casefold, content.extension), key=len, reverse=True)
+    )
+    return _Words(
+        frozenset(map(_letters, content.absent)),
+        re.compile(
+            rf"(?<![^\W\d_])(?:{names})(?:[\s.:=()*#-]|no)*(\d{{1,8}})(?!\d)", re.IGNORECASE
+        ),
+        frozenset(error.casefold() for error in content.spreadsheet_errors),
+    )
+
+
+def _letters(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.casefold().replace("ё", "е")))
+
+
+# --- what a spreadsheet does to a number -----------------------------------------------------
+
+_POWER = re.compile(r"([+-]?)(\d+)(?:[.,](\d+))?[eEеЕ]\+?(\d{1,3})")
+_OVERFLOW = re.compile(r"#{3,}")
+_WHOLE = re.compile(r"(\d{7,})[.,]0{1,2}")
+
+
+def is_spreadsheet_error(text: str) -> bool:
+    """Tell whether a cell holds an error of a formula, or hashes in place of a value."""
+    bare = text.strip()
+    return bool(_OVERFLOW.fullmatch(bare)) or bare.casefold() in _words().errors
+
+
+def lost_digits(text: str) -> bool:
+    """Tell whether a cell is a number of which a spreadsheet kept only the first digits."""
+    found = _POWER.fullmatch(text.strip())
+    return found is not None and _from_power(found) is None
+
+
+def _from_power(found: re.Match[str]) -> str | None:
+    """Return the digits of `7.9057708945E+10`, None where some of them are not there."""
+    _, whole, part, power = found.groups()
+    part = part or ""
+    if len(whole) != 1 or len(part) < int(power):
+        return None
+    return whole + part if not part[int(power) :].strip("0") and int(power) else None
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+_HOME = "RU"
+_KINDS = {
+    PhoneNumberType.MOBILE: PhoneKind.MOBILE,
+    PhoneNumberType.FIXED_LINE: PhoneKind.FIXED,
+    PhoneNumberType.TOLL_FREE: PhoneKind.TOLL_FREE,
+}
+# A single Russian number of eleven digits, the usual content of a field.
+_PLAIN = re.compile(r"\s*(?:\+7|7|8)[ (-]*([1-9]\d\d)[ )-]*(\d{3})[ -]?(\d\d)[ -]?(\d\d)\s*")
+_BREAKS = re.compile(r"[,;/|\\\n\r]|(?<![^\W\d_])(?:и|или|and|or)(?![^\W\d_])", re.IGNORECASE)
+# Letters that stand for a digit among digits: О for 0, З for 3.
+_LOOK_ALIKES = {"о": "0", "o": "0", "з": "3"}
+_AMONG_DIGITS = re.compile(r"(?<=\d)[ОоOoЗз]+(?=[\d\s()-]*\d|$)")
+_PLACEHOLDER = re.compile(r"(?<=[\d\s()+-])[XxХх*?•#]{2,}|[XxХх*?•#]{3,}|_{2,}")
+_HIDDEN = re.compile(r"[XxХх*?•#]{2,}")
+_NEIGHBOURS = ("998", "996", "995", "994", "993", "992", "380", "375", "374", "373", "7")
+_MIN_DIGITS = 7
+_LONGEST = 400
+
+
+def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
+    """Return the phone numbers written in a field, in order, without repetition.
+
+    Nothing is returned where the field says that there is no number («нет», «+7 (___) ___»).
+    What is no valid number comes back with a `problem`, but only where the field holds no valid
+    number at all; `DOUBTFUL` where some reading may be one, or a person must look.
+    """
+    plain = _read_plain(text)
+    if plain is not None:
+        return (plain,)
+    clean = _clean(text)
+    if _says_absent(clean):
+        return ()
+    if is_spreadsheet_error(clean) or len(clean) > _LONGEST:
+        return (_bad(text, NumberProblem.DOUBTFUL),)
+    found: dict[str, PhoneNumber] = {}
+    for number in _readings(clean):
+        earlier = found.get(number.e164 or "")
+        if earlier is None or (number.extension and not earlier.extension):
+            found[number.e164 or ""] = number
+    return tuple(found.values()) or (_bad(text, _problem(clean)),)
+
+
+def number_state(numbers: Sequence[PhoneNumber]) -> NumberState:
+    """Return what the numbers read from a card's fields amount to."""
+    problems = {number.problem for number in numbers}
+    if not problems:
+        return NumberState.ABSENT
+    if None in problems:
+        return NumberState.VALID
+    return NumberState.DOUBTFUL if NumberProblem.DOUBTFUL in problems else NumberState.WRONG
+
+
+def _bad(text: str, problem: NumberProblem) -> PhoneNumber:
+    return PhoneNumber(text.strip(), None, None, None, problem)
+
+
+def _read_plain(text: str) -> PhoneNumber | None:
+    """Return the number of a field that holds nothing but one valid Russian number."""
+    plain = _PLAIN.fullmatch(text)
+    return None if plain is None else _home("".join(plain.groups()), text)
+
+
+def _clean(text: str) -> str:
+    """Return `text` with plain digits, spaces and dashes, and letters among digits as digits."""
+    folded = "".join(_plain_character(char) for char in unicodedata.normalize("NFKC", text))
+    bare = folded.strip().lstrip("'`\"=").rstrip("'\"").strip()
+    power = _POWER.fullmatch(bare)
+    whole = _WHOLE.fullmatch(bare)
+    if power is not None:
+        return _from_power(power) or bare
+    if whole is not None:
+        return whole[1]
+    return _AMONG_DIGITS.sub(
+        lambda match: "".join(_LOOK_ALIKES[char.casefold()] for char in match[0]), bare
+    )
+
+
+def _plain_character(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.digit(char))
+    if category == "Pd" or char == "\u2212":
+        return "-"
+    if char in "\n\r\u2028\u2029\x0b\x0c":
+        return "\n"
+    if category in {"Zs", "Cc"}:
+        return " "
+    return "" if category == "Cf" else char
+
+
+def _says_absent(clean: str) -> bool:
+    """Tell whether a field holds nothing, or the bare mask of a number, or says there is none."""
+    if not any(char.isalnum() for char in clean):
+        # «-», «( )», «___»: a mask is empty; «######» and the like are an overflow.
+        return not _HIDDEN.search(clean)
+    if _letters(clean) in _words().absent:
+        return True
+    if re.search(r"[^\W\d_]", clean) or _HIDDEN.search(clean):
+        return False
+    digits = "".join(re.findall(r"\d", clean))
+    return digits in {"7", "8", "007"} or not digits.strip("0")
+
+
+def _readings(clean: str) -> Iterator[PhoneNumber]:
+    """Yield every valid number of a cleaned field."""
+    text, extensions = _take_extensions(clean)
+    pieces = [piece for piece in _BREAKS.split(text) if piece.strip()]
+    any_found = False
+    for piece in pieces:
+        for number in _scan(piece, extensions):
+            any_found = True
+            yield number
+    if not any_found and len(pieces) > 1 and not _HIDDEN.search(clean):
+        # «8/905/7708945»: what parts numbers may also part the digits of one.
+        yield from _scan(_BREAKS.sub(" ", text), extensions)
+
+
+def _take_extensions(clean: str) -> tuple[str, list[str]]:
+    """Replace each spoken-for extension by a letter that holds its place."""
+    extensions: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        before = re.sub(r"\D", "", clean[: match.start()])
+        if len(before) < _MIN_DIGITS:
+            return match[0]
+        extensions.append(match[1])
+        return f" E{len(extensions) - 1}E "
+
+    return _words().extension.sub(take, clean), extensions
+
+
+_TOKEN = re.compile(r"E(\d+)E|(\+?)\s*(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Digits written in one go; `joins`: they may go on what stands before them."""
+
+    digits: str
+    plus: bool
+    joins: bool
+    extension: str | None = None
+
+
+def _blocks(piece: str, extensions: Sequence[str]) -> list[_Block]:
+    blocks: list[_Block] = []
+    end = 0
+    for match in _TOKEN.finditer(piece):
+        between = piece[end : match.start()]
+        joins = not re.search(r"[^\W\d_]|[*?•#:]", between) and len(between) <= 12
+        end = match.end()
+        if match[1] is not None:
+            blocks.append(_Block("", plus=False, joins=False, extension=extensions[int(match[1])]))
+        else:
+            first, *second = _unglued(match[3])
+            blocks.append(_Block(first, plus=bool(match[2]), joins=joins and not second))
+            blocks.extend(_Block(part, plus=False, joins=False) for part in second)
+    return blocks
+
+
+def _scan(piece: str, extensions: Sequence[str]) -> Iterator[PhoneNumber]:
+    """Yield the numbers of a piece, each made of whole blocks."""
+    blocks = _blocks(piece, extensions)
+    index = 0
+    while index < len(blocks):
+        number, index_after = _at(blocks, index, piece)
+        if number is not None:
+            yield number
+        index = index_after
+
+
+def _at(blocks: Sequence[_Block], start: int, piece: str) -> tuple[PhoneNumber | None, int]:
+    """Return the number that begins at a block, and the block after it."""
+    digits = ""
+    best: tuple[PhoneNumber, int] | None = None
+    for end in range(start, min(len(blocks), start + 14)):
+        block = blocks[end]
+        if block.extension is not None or (end > start and (not block.joins or block.plus)):
+            break
+        digits += block.digits
+        if len(digits) > 17:
+            break
+        number = _whole(digits, piece, plus=blocks[start].plus)
+        if number is not None:
+            best = (number, end + 1)
+            if len(digits) >= 10:
+                break
+    if best is None:
+        return None, start + 1
+    return _with_extension(best[0], blocks, best[1])
+
+
+def _with_extension(
+    number: PhoneNumber, blocks: Sequence[_Block], after: int
+) -> tuple[PhoneNumber, int]:
+    """Return a number with what is to be dialled after it: named, or behind a landline's dash."""
+    if after >= len(blocks):
+        return number, after
+    follower = blocks[after]
+    extension = follower.extension
+    is_last = after + 1 == len(blocks)
+    if extension is None and number.kind is PhoneKind.FIXED and follower.joins and is_last:
+        extension = follower.digits if 2 <= len(follower.digits) <= 5 else None
+    if extension is None:
+        return number, after
+    return PhoneNumber(number.written, number.e164, number.kind, extension, None), after + 1
+
+
+def _unglued(digits: str) -> tuple[str, ...]:
+    """Return the two numbers written without anything between, or the digits as they are."""
+    for first, second in ((11, 11), (10, 10), (11, 10), (10, 11)):
+        parts = (digits[:first], digits[first:])
+        if len(digits) == first + second and all(_whole(part, part, plus=False) for part in parts):
+            return parts
+    return (digits,)
+
+
+def _whole(digits: str, written: str, *, plus: bool) -> PhoneNumber | None:
+    """Return the valid number that exactly these digits are, in any way of dialling it."""
+    for national in _national_readings(digits):
+        number = _home(national, written)
+        if number is not None:
+            return number
+    foreign = _international(digits, plus=plus)
+    return None if foreign is None else _foreign(foreign, written)
+
+
+def _national_readings(digits: str) -> Iterator[str]:
+    """Yield the ten digits of a Russian or Kazakh number, by the prefixes people write."""
+    for prefix in ("7", "8", "007", "77", "78", "87", "88", "8107", "0077", "0078", "07", "08"):
+        if digits.startswith(prefix) and len(digits) == len(prefix) + 10:
+            yield digits[len(prefix) :]
+    if len(digits) == 10:
+        yield digits
+
+
+def _international(digits: str, *, plus: bool) -> str | None:
+    """Return the digits from the country code on."""
+    for prefix in ("810", "00"):
+        if digits.startswith(prefix) and len(digits) > 10:
+            return digits[len(prefix) :]
+    if plus:
+        return digits
+    return digits if digits.startswith(_NEIGHBOURS[:-1]) and len(digits) in {11, 12} else None
+
+
+def _home(national: str, written: str) -> PhoneNumber | None:
+    number = phonenumbers.PhoneNumber(7, int(national))
+    kind = phonenumbers.number_type(number)
+    # The library knows which parts of 9xx were in use when it was made; new ones open all the time.
+    if kind == PhoneNumberType.UNKNOWN and not national.startswith("9"):
+        return None
+    read = PhoneKind.MOBILE if national.startswith("9") else _KINDS.get(kind, PhoneKind.OTHER)
+    return PhoneNumber(written.strip(), f"+7{national}", read, None, None)
+
+
+def _foreign(digits: str, written: str) -> PhoneNumber | None:
+    if digits.startswith("7"):
+        return None
+    try:
+        number = phonenumbers.parse(f"+{digits}", None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    kind = _KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return PhoneNumber(written.strip(), e164, kind, None, None)
+
+
+# --- what is wrong ---------------------------------------------------------------------------
+
+
+def _problem(clean: str) -> NumberProblem:
+    """Return why no reading of a field is a valid number."""
+    digits = re.sub(r"\D", "", clean)
+    if len(digits) < _MIN_DIGITS or _is_doubtful(clean, digits):
+        return NumberProblem.DOUBTFUL
+    if len(digits) > 11 and not (len(digits) == 12 and clean.lstrip().startswith("+")):
+        return NumberProblem.TOO_LONG
+    if clean.lstrip().startswith("+") and digits[0] not in "78":
+        return NumberProblem.WRONG_PREFIX
+    national = digits[1:] if digits[0] in "78" and len(digits) != 10 else digits
+    if len(national) > 10:
+        return NumberProblem.TOO_LONG
+    # Ten digits with the trunk 8 among them are nine: no area begins with 89.
+    is_trunk = len(digits) == 10 and digits.startswith(("89", "79"))
+    return NumberProblem.TOO_SHORT if len(national) < 10 or is_trunk else NumberProblem.WRONG_PREFIX
+
+
+def _is_doubtful(clean: str, digits: str) -> bool:
+    """Tell whether a number may stand in a field though it cannot be read for certain."""
+    if _HIDDEN.search(clean) or _POWER.fullmatch(clean) or re.search(r"\d__+|__+\d", clean):
+        return True
+    if re.search(r"[^\W\d_]", clean):
+        # Words beside digits: an address, a date, a vanity number, a letter for a digit.
+        return True
+    return any(
+        _whole(digits[start : start + 11], clean, plus=False) is not None
+        for start in range(len(digits) - 10)
+        if len(digits) >= 13 and len(set(digits)) > 1
+    )
+
+
+_DIGIT_RUNS = re.compile(r"\+?\d(?:[\s\-().]{0,3}\d){6,}")
+
+
+def masked(text: str) -> str:
+    """Return `text` with all but the ends of every phone number hidden: `+7926*****10`.
+
+    For logs and tables. Whatever has seven digits or more counts as a number.
+    """
+
+    def hide(match: re.Match[str]) -> str:
+        written = match.group()
+        plus = "+" if written.startswith("+") else ""
+        digits = re.sub(r"\D", "", written)
+        head = 4 if len(digits) > 10 else 3 if len(digits) == 10 else 0
+        return f"{plus}{digits[:head]}{'*' * (len(digits) - head - 2)}{digits[-2:]}"
+
+    return _DIGIT_RUNS.sub(hide, text)

@@ -1,0 +1,214 @@
+"""What a spreadsheet or a CRM does to a file of cards, and that it never makes a mark."""
+
+import unicodedata
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from recognizer.base.errors import ContactError
+from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards, write_cards
+from recognizer.crm.contacts import ContactCard, NumberState, card_facts, load_office
+
+COLUMNS = load_card_columns()
+OFFICE = load_office()
+HEADING = ("Номер контакта", "Мобильный телефон", "Владелец")
+PHONE = "8 905 770-89-45"
+
+
+def read(path: Path, *, no_phone: bool = False) -> list[ContactCard | RejectedRow]:
+    with open_cards(path, COLUMNS, no_phone=no_phone) as reader:
+        return list(reader)
+
+
+def csv_file(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = tmp_path / "cards.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def workbook(tmp_path: Path, *rows: tuple[Any, ...], heading: tuple[str, ...] = HEADING) -> Path:
+    book = openpyxl.Workbook()
+    for row in (heading, *rows):
+        book.active.append(row)
+    path = tmp_path / "cards.xlsx"
+    book.save(path)
+    return path
+
+
+def rewritten(path: Path, old: str, new: str) -> Path:
+    """Change the text of a workbook's sheet, as another writer would have it."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"].decode()
+    assert old in sheet
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return path
+
+
+def marks(row: ContactCard | RejectedRow) -> bool:
+    if isinstance(row, RejectedRow):
+        return False
+    return bool(card_facts(row, OFFICE) & {"number_missing", "number_malformed"})
+
+
+@pytest.mark.parametrize("size", ["A1", "A1:A2", "A1:B1", "A1:XFD1", "B2:C2", "A1:C900"])
+def test_a_wrong_dimension_loses_nothing(tmp_path: Path, size: str) -> None:
+    path = workbook(tmp_path, ("1", PHONE, "Один"), ("2", "89261234567", "Два"))
+    cards = read(rewritten(path, '<dimension ref="A1:C3"', f'<dimension ref="{size}"'))
+    assert [(card.ref, card.number_state) for card in cards if isinstance(card, ContactCard)] == [
+        ("1", NumberState.VALID),
+        ("2", NumberState.VALID),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#Н/Д", "#ЗНАЧ!",
+        "#ССЫЛКА!", "#ИМЯ?", "########", "###", "7,90577E+10", "7.90577E+10", "8,9E+10",
+        '="+7"&"9057708945"', "=A1", "=0", 8905770894589261234567, "Err:508",
+    ],
+)  # fmt: skip
+def test_what_is_no_value_is_a_rejected_row(tmp_path: Path, value: Any) -> None:
+    bad, good = read(workbook(tmp_path, ("1", value, "Один"), ("2", PHONE, "Два")))
+    assert isinstance(bad, RejectedRow)
+    assert "телефон" in bad.reason
+    assert isinstance(good, ContactCard)
+
+
+@pytest.mark.parametrize("cached", ["<v>0</v>", "<v></v>", "<v />", "", "<v>0.0</v>"])
+def test_a_formula_without_a_value_is_a_rejected_row(tmp_path: Path, cached: str) -> None:
+    path = workbook(tmp_path, ("1", "=B9", "Один"))
+    (row,) = read(rewritten(path, "<f>B9</f><v />", f"<f>B9</f>{cached}"))
+    assert isinstance(row, RejectedRow)
+
+
+@pytest.mark.parametrize("value", [79057708945, 9057708945, 79057708945.0, 89057708945, PHONE])
+def test_a_number_of_any_type_is_read(tmp_path: Path, value: Any) -> None:
+    (card,) = read(workbook(tmp_path, ("1", value, "Один")))
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.VALID
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Сотовый", "Мобильный телефон:", "МОБИЛЬНЫЙ ТЕЛЕФОН", "Мобильный\nтелефон",
+        "Мобильный  телефон ", "\ufeffМобильный телефон", "Мобильный\u00a0телефон",
+        unicodedata.normalize("NFD", "Мобильный телефон"), "«Мобильный телефон»",
+        "Моби\u00adльный телефон", "Телефон", "Сот. телефон",
+    ],
+)  # fmt: skip
+def test_a_heading_is_understood_however_it_is_written(tmp_path: Path, heading: str) -> None:
+    (card,) = read(csv_file(tmp_path, f'Номер контакта;"{heading}";Владелец\r\n1;{PHONE};Один\r\n'))
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.VALID
+
+
+@pytest.mark.parametrize("heading", ["Связь", "Тлф", "Абонент", "Contact", "Дом. тел."])
+def test_a_file_without_a_known_column_of_numbers_is_refused(tmp_path: Path, heading: str) -> None:
+    path = csv_file(tmp_path, f"Номер контакта;{heading};Владелец\r\n1;{PHONE};Один\r\n")
+    with pytest.raises(ContactError, match="--no-phone"):
+        read(path)
+    (card,) = read(path, no_phone=True)
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.UNKNOWN
+    assert not marks(card)
+
+
+def test_a_second_column_of_numbers_that_is_not_ours_stops_an_import(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, f"Номер контакта;Мобильный телефон;Дом. телефон\r\n1;;{PHONE}\r\n")
+    with pytest.raises(ContactError, match=r"Дом\. телефон"):
+        read(path)
+
+
+def test_a_number_in_a_column_that_is_not_ours_is_no_missing_number(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, f"Номер контакта;Мобильный телефон;Связь\r\n1;;{PHONE}\r\n2;;-\r\n")
+    bad, missing = read(path)
+    assert isinstance(bad, RejectedRow)
+    assert "Связь" in bad.reason
+    assert marks(missing)
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+def test_the_separator_line_of_excel_is_not_the_heading(tmp_path: Path, line: str) -> None:
+    (card,) = read(
+        csv_file(tmp_path, f"{line}\r\nНомер контакта;Мобильный телефон\r\n1;{PHONE}\r\n", "cp1251")
+    )
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.VALID
+
+
+@pytest.mark.parametrize("ref", ["159 273", "159\u00a0273", "159\u202f273", " 159273 ", "159273"])
+def test_a_card_has_one_number_however_it_is_grouped(tmp_path: Path, ref: str) -> None:
+    (card,) = read(csv_file(tmp_path, f"Номер контакта;Мобильный телефон\r\n{ref};{PHONE}\r\n"))
+    assert isinstance(card, ContactCard)
+    assert card.ref == "159273"
+
+
+@pytest.mark.parametrize("owner", ['ООО "Ромашка"', '"Ромашка" ООО', '"Ромашка', 'Ромашка"'])
+def test_bare_quotes_cost_no_row(tmp_path: Path, owner: str) -> None:
+    rows = read(
+        csv_file(
+            tmp_path,
+            f"Номер контакта;Владелец;Мобильный телефон\r\n1;{owner};{PHONE}\r\n2;Два;{PHONE}\r\n",
+        )
+    )
+    assert [row.owner for row in rows if isinstance(row, ContactCard)] == [owner, "Два"]
+    assert not any(map(marks, rows))
+
+
+def test_a_line_break_in_a_heading_is_part_of_it(tmp_path: Path) -> None:
+    text = f'"Номер\nконтакта","Мобильный\nтелефон",Владелец\n1,{PHONE},Один\n'
+    (card,) = read(csv_file(tmp_path, text, "utf-8-sig"))
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.VALID
+
+
+def test_a_workbook_is_told_by_its_content(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ("1", PHONE, "Один")).rename(tmp_path / "cards.xls")
+    (card,) = read(path)
+    assert isinstance(card, ContactCard)
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel"),
+        (b"<html><table>", "web page"),
+        (b'<?xml version="1.0"?>', "web page or XML"),
+    ],
+)
+def test_another_form_is_refused_with_what_to_do(tmp_path: Path, start: bytes, found: str) -> None:
+    path = tmp_path / "cards.xls"
+    path.write_bytes(start + bytes(600))
+    with pytest.raises(ContactError, match=rf"{found}.*save it as \.xlsx"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])
+def test_an_unknown_number_comes_back_unknown(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_cards(path, [ContactCard(ref="1", number_unknown=True), ContactCard(ref="2")], COLUMNS)
+    unknown, absent = read(path)
+    assert not marks(unknown)
+    assert marks(absent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["НЕ ЗВОНИТЬ КЛИЕНТУ", "Не звонить", "не звонить!", "ВНИМАНИЕ! НЕ  ЗВОНИТЬ", "НЕЗВОНИТЬ"],
+)
+def test_the_red_notice_is_read_in_its_usual_spellings(tmp_path: Path, text: str) -> None:
+    path = csv_file(
+        tmp_path, f"Номер контакта;Мобильный телефон;Предупреждение\r\n1;+7 ( );{text}\r\n"
+    )
+    (card,) = read(path)
+    assert isinstance(card, ContactCard)
+    assert card_facts(card, OFFICE) >= {"number_missing", "do_not_call_notice"}
