@@ -31,8 +31,9 @@ def csv_file(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 def workbook(tmp_path: Path, *rows: tuple[Any, ...], heading: tuple[str, ...] = HEADING) -> Path:
     book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
     for row in (heading, *rows):
-        book.active.append(row)
+        sheet.append(row)
     path = tmp_path / "cards.xlsx"
     book.save(path)
     return path
