@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from recognizer.audio import open_audio
 from recognizer.audio.reader import AudioReader
@@ -50,7 +51,7 @@ from recognizer.regulation.rules import Regulation, load_regulation
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan, load_tone_plan
 
-__all__ = ["Recognizer", "recognize"]
+__all__ = ["KnownUtterances", "Recognizer", "SoundReader", "recognize"]
 
 _UNNAMED = "<recording>"
 _JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
@@ -58,6 +59,18 @@ _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
 # before we stop and hand the call to an operator.
 _MAX_UTTERANCES = 40
+
+
+_Heard: TypeAlias = tuple[SpokenVerdict, VerifiedTranscript]
+KnownUtterances: TypeAlias = dict[tuple[float, float], list[_Heard]]
+"""What was heard in each utterance, by its place in seconds."""
+
+
+class SoundReader(Protocol):
+    """Sound of which any part can be read, such as `AudioReader`."""
+
+    def read(self, start_s: float, end_s: float) -> Audio:
+        """Return the sound between two moments, less what is not there."""
 
 
 class Recognizer:
@@ -219,6 +232,33 @@ class Recognizer:
             report = CallReport(label, None, None, None, 0.0, error)
         return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
 
+    def classify_scanned(
+        self, call: RecordedCall, scan: Scan, sound: SoundReader, known: KnownUtterances
+    ) -> CallReport:
+        """Classify sound that is scanned already, such as a call that is still going on.
+
+        Parameters
+        ----------
+        call : RecordedCall
+            Its `source` is not opened; `name` names the report.
+        scan : Scan
+        sound : SoundReader
+            Reads the sound that was scanned.
+        known : dict
+            Utterances heard before, by their place in seconds; added to.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+        started, stages = time.perf_counter(), _Stopwatch()
+        steps = self._listen(sound, scan.segments, stages, known)
+        verdicts = _run_through(steps)
+        report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, ())
+        report = replace(report, elapsed_s=round(time.perf_counter() - started, 4))
+        return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
+
     def _classify(
         self, call: RecordedCall, label: str, stages: _Stopwatch
     ) -> Generator[Utterance, None, CallReport]:
@@ -233,12 +273,23 @@ class Recognizer:
             verdicts = yield from self._listen(reader, scan.segments, stages)
             reading_notes = _reading_notes(reader)
         with stages.timed("decide"):
-            outcome, deciding = decide_call(
-                scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
-            )
-            decision = self.regulation.decide_outcome(
-                outcome.kind, attempt=call.attempt, on=call.called_on
-            )
+            return self._conclude(call, label, scan, verdicts, reading_notes)
+
+    def _conclude(
+        self,
+        call: RecordedCall,
+        label: str,
+        scan: Scan,
+        verdicts: Sequence[_Heard],
+        reading_notes: tuple[str, ...],
+    ) -> CallReport:
+        """Weigh all that was heard, and decide by the regulation."""
+        outcome, deciding = decide_call(
+            scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
+        )
+        decision = self.regulation.decide_outcome(
+            outcome.kind, attempt=call.attempt, on=call.called_on
+        )
         return CallReport(
             recording=label,
             evidence=_evidence(scan, verdicts, deciding, reading_notes),
@@ -254,28 +305,41 @@ class Recognizer:
         return scanner.finish()
 
     def _listen(
-        self, reader: AudioReader, segments: Sequence[Segment], stages: _Stopwatch
-    ) -> Generator[Utterance, None, list[tuple[SpokenVerdict, VerifiedTranscript]]]:
+        self,
+        reader: SoundReader,
+        segments: Sequence[Segment],
+        stages: _Stopwatch,
+        known: KnownUtterances | None = None,
+    ) -> Generator[Utterance, None, list[_Heard]]:
         """Judge each utterance, until a person is heard for certain.
 
-        Yields each utterance before its words are needed, and returns the verdicts.
+        Yields each utterance before its words are needed, and returns the verdicts. What is
+        `known` of an utterance is not heard again.
         """
-        heard: list[tuple[SpokenVerdict, VerifiedTranscript]] = []
-        for start_s, end_s in _utterance_intervals(segments):
-            with stages.timed("read"):
-                audio = reader.read(start_s, end_s)
-            verdict, verified = yield from self._understand(audio, stages)
-            heard.append((verdict, verified))
-            if _is_person(verdict):
-                break
-            if verdict.outcome in GREETS_AS_A_PERSON:  # and so would the rest of it
-                continue
-            passed_over = _without_words(segments, audio, verified.transcript)
-            for first_s, last_s in _utterance_intervals(passed_over):
-                part = audio.slice(first_s, last_s)
-                heard.append((yield from self._understand(part, stages)))
+        known = {} if known is None else known
+        heard: list[_Heard] = []
+        for interval in _utterance_intervals(segments):
+            if interval not in known:
+                with stages.timed("read"):
+                    audio = reader.read(*interval)
+                known[interval] = yield from self._listen_to(audio, segments, stages)
+            heard += known[interval]
             if any(_is_person(verdict) for verdict, _ in heard):
                 break
+        return heard
+
+    def _listen_to(
+        self, audio: Audio, segments: Sequence[Segment], stages: _Stopwatch
+    ) -> Generator[Utterance, None, list[_Heard]]:
+        """Judge one utterance, and what the recogniser passed over in it."""
+        verdict, verified = yield from self._understand(audio, stages)
+        heard = [(verdict, verified)]
+        if verdict.outcome in GREETS_AS_A_PERSON or _is_person(verdict):  # so would the rest
+            return heard
+        passed_over = _without_words(segments, audio, verified.transcript)
+        for first_s, last_s in _utterance_intervals(passed_over):
+            part = audio.slice(first_s, last_s)
+            heard.append((yield from self._understand(part, stages)))
         return heard
 
     def _understand(
@@ -318,6 +382,16 @@ class Recognizer:
                 )
                 verdict = replace(verdict, is_foreign=is_foreign)
         return verdict, verified
+
+
+def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard]:
+    """Return what a generator of utterances comes to, alone."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            heard: list[_Heard] = done.value
+            return heard
 
 
 _SURE = 0.9

@@ -10,18 +10,45 @@ import soxr
 
 from recognizer.model import Audio, Samples
 
-__all__ = ["resampled", "stretch_time"]
+__all__ = ["StreamResampler", "resampled", "stretch_time"]
 
 
 def resampled(chunks: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[Samples]:
     """Yield the same sound at another rate, within [-1, 1]."""
-    if from_hz == to_hz:
-        yield from chunks
-        return
-    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+    resampler = StreamResampler(from_hz, to_hz)
     for chunk in chunks:
-        yield np.clip(stream.resample_chunk(chunk), -1.0, 1.0)
-    yield np.clip(stream.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+        yield resampler.push(chunk)
+    if from_hz != to_hz:
+        yield resampler.finish()
+
+
+class StreamResampler:
+    """Changes the rate of sound that comes piece by piece, within [-1, 1].
+
+    Parameters
+    ----------
+    from_hz, to_hz : int
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self._stream = (
+            None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+        )
+
+    def push(self, samples: Samples) -> Samples:
+        """Return what can be told by now: float32, shape (n_samples,)."""
+        if self._stream is None:
+            return samples
+        clipped: Samples = np.clip(self._stream.resample_chunk(samples), -1.0, 1.0)
+        return clipped
+
+    def finish(self) -> Samples:
+        """Return the rest."""
+        nothing = np.zeros(0, np.float32)
+        if self._stream is None:
+            return nothing
+        clipped: Samples = np.clip(self._stream.resample_chunk(nothing, last=True), -1.0, 1.0)
+        return clipped
 
 
 def stretch_time(audio: Audio, times: float) -> Audio:

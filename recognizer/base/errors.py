@@ -12,6 +12,7 @@ __all__ = [
     "ContactError",
     "DataFileError",
     "EngineError",
+    "FrameError",
     "JournalError",
     "ModelError",
     "PhraseListError",
@@ -68,6 +69,12 @@ class EngineError(RecognizerError):
     """A speech engine failed."""
 
     kind = "engine"
+
+
+class FrameError(RecognizerError, ValueError):
+    """A live client sent what its protocol does not allow."""
+
+    kind = "frame"
 
 
 class JournalError(RecognizerError):

@@ -16,6 +16,7 @@ _COMMANDS = {
     "evaluate": "recognizer.cli.evaluate:evaluate",
     "batch": "recognizer.cli.batch:batch",
     "watch": "recognizer.cli.watch:watch",
+    "listen": "recognizer.cli.listen:listen",
     "serve": "recognizer.cli.serve:serve",
     "api-keys": "recognizer.cli.serve:api_keys",
     "users": "recognizer.cli.users:app",

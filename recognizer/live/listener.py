@@ -1,0 +1,181 @@
+"""The sockets: connections in, calls out."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Sequence
+
+from recognizer.base.errors import FrameError, RecognizerError, SettingsError
+from recognizer.live.audiosocket import Frame, FrameKind, FrameParser, samples_of, silence_like
+from recognizer.live.calls import LiveCall, LiveCalls
+
+__all__ = ["AudioSocketListener", "check_exposure", "check_peers", "parse_address"]
+
+_log = logging.getLogger(__name__)
+_READ_BYTES = 65_536
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT` (`[::1]:9092` for IPv6).
+
+    Raises
+    ------
+    SettingsError
+        If it is not of this form.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise SettingsError(f"expected HOST:PORT such as 127.0.0.1:9092, found {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches that address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposure(host: str, *, peers: Sequence[str]) -> None:
+    """Refuse an address that others reach when nobody is named who may use it.
+
+    Raises
+    ------
+    SettingsError
+        With what to do.
+    """
+    if not is_loopback(host) and not peers:
+        raise SettingsError(
+            f"{host} is reached by other machines: name those that may connect (--peer ADDRESS), "
+            f"or listen on 127.0.0.1"
+        )
+
+
+def check_peers(peers: Sequence[str]) -> None:
+    """Raise SettingsError if one of these is no address and no network."""
+    for peer in peers:
+        try:
+            ipaddress.ip_network(peer)
+        except ValueError as problem:
+            raise SettingsError(
+                f"expected an address or a network such as 10.0.0.0/24, found {peer!r}: {problem}"
+            ) from problem
+
+
+class AudioSocketListener:
+    """A server of Asterisk's AudioSocket.
+
+    Parameters
+    ----------
+    calls : LiveCalls
+    peers : sequence of str
+        Addresses or networks that may connect; empty: this machine.
+    """
+
+    def __init__(self, calls: LiveCalls, *, peers: Sequence[str] = ()) -> None:
+        self._calls = calls
+        self._networks = [ipaddress.ip_network(peer) for peer in peers]
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; return the port."""
+        self._server = await asyncio.start_server(self._serve, host, port, limit=_READ_BYTES)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more calls, and end those there are."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _may_connect(self, writer: asyncio.StreamWriter) -> bool:
+        peer = writer.get_extra_info("peername")
+        if peer is None or self._calls.is_full:
+            return False
+        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+        return address.is_loopback or any(address in network for network in self._networks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._may_connect(writer):
+            writer.transport.abort()
+            return
+        task = asyncio.current_task()
+        assert task is not None  # a server's callback runs in one
+        self._tasks.add(task)
+        self._calls.n_connections += 1
+        try:
+            await _Connection(self._calls, reader, writer).run()
+        finally:
+            self._calls.n_connections -= 1
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+
+class _Connection:
+    """One AudioSocket client."""
+
+    def __init__(
+        self, calls: LiveCalls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._calls, self._reader, self._writer = calls, reader, writer
+        self._parser = FrameParser(max_payload=calls.limits.max_frame_bytes)
+        self._call: LiveCall | None = None
+
+    async def run(self) -> None:
+        why = "eof"
+        try:
+            why = await self._read()
+        except FrameError as problem:
+            why = "frame"
+            _log.warning("%s", problem)
+        except RecognizerError as problem:
+            why = problem.kind
+            _log.warning("%s", problem)
+        except TimeoutError:
+            why = "idle"
+        except OSError:
+            why = "eof"
+        except asyncio.CancelledError:
+            why = "stopped"
+        if self._call is not None:
+            await self._call.end(why)
+
+    async def _read(self) -> str:
+        """Take frames until the call ends; return why it did."""
+        while True:
+            async with asyncio.timeout(self._calls.limits.idle_s):
+                data = await self._reader.read(_READ_BYTES)
+            if not data:
+                return "eof"
+            for frame in self._parser.feed(data):
+                why = self._take(frame)
+                if why is not None:
+                    return why
+
+    def _take(self, frame: Frame) -> str | None:
+        """Take one frame; return why the call ends, if it does."""
+        if frame.kind == FrameKind.HANGUP:
+            return "hangup"
+        if frame.kind == FrameKind.UUID:
+            if self._call is not None:
+                raise FrameError("AudioSocket: expected one UUID frame, found a second")
+            self._call = self._calls.start(frame.call_id)
+        elif frame.sample_rate is not None:
+            if self._call is None:
+                raise FrameError("AudioSocket: expected a UUID frame first, found sound")
+            self._call.push(samples_of(frame.payload), frame.sample_rate)
+            self._answer(frame)
+            if self._call.is_too_long:
+                return "too_long"
+        return None
+
+    def _answer(self, frame: Frame) -> None:
+        # A client that does not read gets no more: nothing piles up for it.
+        if self._writer.transport.get_write_buffer_size() < _READ_BYTES:
+            self._writer.write(silence_like(frame))

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recognizer import Recognizer
+from recognizer.audio import open_audio
+from recognizer.base.errors import SettingsError
+from recognizer.live.calls import LiveCalls, LiveLimits
+from recognizer.live.listener import (
+    AudioSocketListener,
+    check_exposure,
+    check_peers,
+    parse_address,
+)
+
+SAMPLES = Path(__file__).parent.parent / "data" / "calls" / "samples"
+Scenario = Callable[[int, LiveCalls], Awaitable[None]]
+OPENING = b"\x01\x00\x10" + uuid.UUID(int=7).bytes
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer.load(engine="whisper")
+
+
+def run(recognizer: Recognizer, scenario: Scenario, **limits: Any) -> list[dict[str, Any]]:
+    """Run a listener for one scenario; return the events."""
+    events: list[dict[str, Any]] = []
+
+    async def serve() -> None:
+        calls = LiveCalls(recognizer, events.append, limits=LiveLimits(**limits))
+        listener = AudioSocketListener(calls)
+        port = await listener.start("127.0.0.1", 0)
+        await scenario(port, calls)
+        async with asyncio.timeout(60):
+            while calls.n_connections:  # noqa: ASYNC110  (an attribute, not an event)
+                await asyncio.sleep(0.02)
+        assert calls.running == {}
+        await listener.stop()
+        calls.close()
+
+    asyncio.run(serve())
+    return events
+
+
+def beeps(seconds: float) -> bytes:
+    """Russian busy tone at 8 kHz: 425 Hz, 0.35 s on, 0.35 s off."""
+    at = np.arange(round(8000 * seconds)) / 8000
+    sound = 0.3 * np.sin(2 * np.pi * 425 * at) * (at % 0.7 < 0.35)
+    return (sound * 32767).astype("<i2").tobytes()
+
+
+def framed(sound: bytes) -> list[bytes]:
+    return [
+        b"\x10" + len(sound[i : i + 320]).to_bytes(2, "big") + sound[i : i + 320]
+        for i in range(0, len(sound), 320)
+    ]
+
+
+def sending(*parts: bytes, then: float = 0.0, pause_s: float = 0.001) -> Scenario:
+    async def scenario(port: int, calls: LiveCalls) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):  # the listener may end a call first
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+        await asyncio.sleep(then + 0.1)
+        writer.transport.abort() if then else writer.close()
+
+    return scenario
+
+
+def test_short_beeps_are_final_before_the_call_ends(recognizer: Recognizer) -> None:
+    parts = (OPENING, *framed(beeps(8.0)), b"\x00\x00\x00")
+    *before, final, end = run(recognizer, sending(*parts, pause_s=0.005))
+    assert [before[0]["event"], final["event"], end["event"]] == ["start", "final", "end"]
+    assert {event["event"] for event in before[1:]} <= {"provisional"}
+    assert final["outcome"] == end["outcome"] == "busy_tone"
+    assert final["recording"] == f"live:{uuid.UUID(int=7)}"
+    assert final["at_s"] < 8.0
+    assert end["agrees"]
+    assert end["why"] == "hangup"
+
+
+def test_a_stream_that_just_ends_is_a_whole_call(recognizer: Recognizer) -> None:
+    events = run(recognizer, sending(OPENING, *framed(bytes(16000 * 4))))
+    assert (events[-1]["why"], events[-1]["outcome"]) == ("eof", "silence")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    "name", ["1-does-not-exist-human.wav", "2-temporarily-blocked.alaw", "7-busy.ulaw"]
+)
+def test_a_live_call_comes_to_what_its_recording_does(recognizer: Recognizer, name: str) -> None:
+    with open_audio(SAMPLES / name, sample_rate=8000) as reader:
+        sound = np.concatenate([block.samples for block in reader.blocks()])
+    pcm = (sound * 32767).astype("<i2").tobytes()
+    report = recognizer.recognize(SAMPLES / name)
+    assert report.outcome is not None
+    events = run(recognizer, sending(OPENING, *framed(pcm)))
+    assert events[-1]["outcome"] == report.outcome.kind
+    assert events[-1]["agrees"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [(b"GET / HTTP/1.1\r\n", "frame"), (b"\x10\x00\x03abc", "frame"), (OPENING, "frame")],
+)
+def test_a_call_with_a_wrong_frame_ends_and_says_so(
+    recognizer: Recognizer, sent: bytes, why: str
+) -> None:
+    events = run(recognizer, sending(OPENING, *framed(beeps(1.0)), sent))
+    assert events[-1]["event"] == "end"
+    assert events[-1]["why"] == why
+
+
+def test_sound_before_the_uuid_begins_no_call(recognizer: Recognizer) -> None:
+    assert run(recognizer, sending(*framed(bytes(640)))) == []
+
+
+def test_a_stalled_client_is_ended(recognizer: Recognizer) -> None:
+    events = run(recognizer, sending(OPENING, b"\x10\x01", then=0.6), idle_s=0.3)
+    assert events[-1]["why"] == "idle"
+
+
+def test_no_more_of_a_call_is_heard_than_allowed(recognizer: Recognizer) -> None:
+    events = run(recognizer, sending(OPENING, *framed(bytes(16000 * 3))), max_call_s=1.0)
+    assert events[-1]["why"] == "too_long"
+    assert events[-1]["at_s"] == 1.0
+
+
+def test_connections_over_the_limit_are_dropped_and_those_within_are_heard(
+    recognizer: Recognizer,
+) -> None:
+    async def scenario(port: int, calls: LiveCalls) -> None:
+        _, first = await asyncio.open_connection("127.0.0.1", port)
+        first.write(OPENING)
+        await asyncio.sleep(0.1)
+        reader, second = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        assert calls.n_connections == 1
+        second.transport.abort()
+        first.close()
+
+    events = run(recognizer, scenario, max_channels=1)
+    assert [e["event"] for e in events][0::2] == ["start", "end"]
+
+
+@pytest.mark.slow
+def test_ten_thousand_connections_opened_and_dropped_leave_nothing(recognizer: Recognizer) -> None:
+    async def scenario(port: int, calls: LiveCalls) -> None:
+        for _ in range(100):
+            opened = await asyncio.gather(
+                *(asyncio.open_connection("127.0.0.1", port) for _ in range(100)),
+                return_exceptions=True,
+            )
+            for one in opened:
+                if not isinstance(one, BaseException):
+                    one[1].transport.abort()
+            await asyncio.sleep(0)
+
+    assert run(recognizer, scenario) == []
+
+
+@pytest.mark.parametrize("text", ["9092", "127.0.0.1", ":9092", "host:99999", "host:x", ""])
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="expected HOST:PORT"):
+        parse_address(text)
+
+
+def test_ipv6_addresses_are_read() -> None:
+    assert parse_address("[::1]:9092") == ("::1", 9092)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "example.org"])
+def test_others_get_in_only_by_name(host: str) -> None:
+    with pytest.raises(SettingsError, match="--peer"):
+        check_exposure(host, peers=())
+    check_exposure(host, peers=("10.0.0.0/24",))
+
+
+def test_a_peer_must_be_an_address() -> None:
+    with pytest.raises(SettingsError, match="pbx"):
+        check_peers(["pbx"])
