@@ -349,7 +349,9 @@ class Recognizer:
         verdict, verified = yield from self._hear(audio, stages)
         # Also what was taken for another language: misrecognized Russian often is. Where nothing
         # listed is near there is nothing to bear out.
-        is_doubtful = verdict.outcome is CallOutcome.UNDETERMINED and bool(verified.candidates)
+        # What was understood to speak of something else is not asked again until it does not.
+        is_understood = verdict.outcome is not CallOutcome.UNDETERMINED or bool(verdict.vetoes)
+        is_doubtful = not is_understood and bool(verified.candidates)
         if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
             # The slow retry is a chance, no condition: if it fails the first stands.
             with suppress(EngineError):
@@ -548,6 +550,7 @@ def _evidence(
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
         alternatives=() if deciding is None else deciding.alternatives,
         notes=reading_notes + tuple(v.reason for v, _ in verdicts if v.reason),
+        vetoes=tuple(dict.fromkeys(veto for v, _ in verdicts for veto in v.vetoes)),
     )
 
 

@@ -2,12 +2,13 @@
 
 Conventions
 -----------
-A folder of lists holds TOML files at any depth (``phrases/ru/blocked.toml``). Two names are
+A folder of lists holds TOML files at any depth (``phrases/ru/blocked.toml``). Three names are
 special, all others are lists:
 
 * ``words.toml``: which words decide, which are padding, which betray a machine or a person;
 * ``forbidden_pairs.toml``: what must never be confused, and words that no phrase of an outcome may
-  have.
+  have;
+* ``grammar.toml``: who is spoken of and what is said of it, see `grammar_file`.
 
 A list says its ``outcome`` and ``language`` at the top, then one ``[[phrase]]`` after the other. An
 office's own folder is read after ours. It may add phrases, or (``replace``) stand instead of our
@@ -35,6 +36,7 @@ from recognizer.base.data_files import TomlFile, data_folder, read_toml
 from recognizer.base.errors import PhraseListError
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome, NormalizedText, Phrase
+from recognizer.phrases.grammar_file import GRAMMAR_FILE, Grammar, GrammarContent, read_grammar
 from recognizer.phrases.normalization import normalize, sound_alike
 
 __all__ = [
@@ -239,6 +241,8 @@ class PhraseBook:
     words : WordLists
     forbidden_pairs : tuple of ForbiddenPair
     forbidden_words : tuple of ForbiddenWords
+    grammar : Grammar
+        Empty if no folder has one: then it judges nothing.
     version : str
         Twelve hex digits that change whenever anything above changes; for journals and reports.
     by_id : mapping of str to Phrase
@@ -250,6 +254,7 @@ class PhraseBook:
     words: WordLists
     forbidden_pairs: tuple[ForbiddenPair, ...]
     forbidden_words: tuple[ForbiddenWords, ...] = ()
+    grammar: Grammar = field(default_factory=lambda: Grammar({}))
     version: str = field(init=False)
     by_id: Mapping[str, Phrase] = field(init=False)
     by_outcome: Mapping[CallOutcome, tuple[Phrase, ...]] = field(init=False)
@@ -289,7 +294,8 @@ def _digest(book: PhraseBook) -> str:
     ]
     pairs = sorted((p.text, p.outcome, sorted(p.never)) for p in book.forbidden_pairs)
     clauses = [sorted(book.words.parentheticals), sorted(book.words.hallucinations)]
-    content = msgspec.json.encode([phrases, words, others, clauses, pairs])
+    grammar = repr(book.grammar)
+    content = msgspec.json.encode([phrases, words, others, clauses, pairs, grammar])
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -387,7 +393,7 @@ def load_phrases(
     lists = [
         file
         for file in files
-        if file.path.name not in (WORDS_FILE, PAIRS_FILE)
+        if file.path.name not in (WORDS_FILE, PAIRS_FILE, GRAMMAR_FILE)
         and not (settings.replace and file.path.is_relative_to(shipped))
     ]
     if not lists:
@@ -406,6 +412,11 @@ def load_phrases(
         _read_words([file for file in files if file.path.name == WORDS_FILE]),
         tuple(pair for file in pair_files for pair in _read_pairs(file)),
         forbidden,
+        read_grammar(
+            (file, _convert(file, GrammarContent))
+            for file in files
+            if file.path.name == GRAMMAR_FILE
+        ),
     )
 
 

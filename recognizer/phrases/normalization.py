@@ -95,9 +95,9 @@ def _words_of(token: str) -> tuple[str, ...]:
     """Return what one token stands for: a number in words, a word, nothing for a hesitation."""
     if token.isdecimal():
         return tuple(_number_words(token))
-    if _HESITATION.fullmatch(token):
-        return ()
     word = token.translate(_LOOK_ALIKE) if _CYRILLIC.search(token) else token
+    if _HESITATION.fullmatch(word):
+        return ()
     return _SPLIT.get(word, (word,))
 
 

@@ -67,6 +67,7 @@ def _with_doubt(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> S
         return deciding
     for other in verdicts:
         agrees = other.match is not None and other.match.outcome is deciding.outcome
+        agrees = agrees and not other.vetoes
         if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):
             return replace(
                 deciding,

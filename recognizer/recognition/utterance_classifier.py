@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING
 from recognizer.base import similarity
 from recognizer.model import (
     CallOutcome,
+    Phrase,
     PhraseListName,
     PhraseMatch,
     Transcript,
+    Veto,
+    VetoEffect,
     phrase_list_of,
 )
+from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
+from recognizer.recognition.grammar import GrammarReader, Reading
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.matching import Matcher, cutoff_of
 
@@ -81,6 +86,12 @@ _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase 
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
 
+# Sentences that only the grammar reads. A mark needs every word understood and, of sound, every
+# word heard clearly; its confidence is just above `mark_cutoff`. A retry costs a call.
+_READ_MARK, _READ_RETRY = 0.87, 0.75
+_MAX_UNKNOWN = 2
+_CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenVerdict:
@@ -104,6 +115,8 @@ class SpokenVerdict:
         Another language was spoken: it speaks neither for nor against what the rest says.
     has_more : bool
         Words were heard beside the wording that no carrier's announcement uses.
+    vetoes : tuple of Veto
+        What took something away from the wording found.
     """
 
     outcome: CallOutcome
@@ -115,6 +128,7 @@ class SpokenVerdict:
     features: Features | None = None
     is_foreign: bool = False
     has_more: bool = False
+    vetoes: tuple[Veto, ...] = ()
 
 
 class UtteranceClassifier:
@@ -127,10 +141,14 @@ class UtteranceClassifier:
         self._known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
         self._carriers = matcher.vocabulary(_CARRIERS)
         self._denied = matcher.words_after(_NOT, _CARRIERS)
+        self._grammar = GrammarReader(matcher.book, self._carriers)
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
         heard = self._matcher.heard(text.split())
+        return self._by_grammar(heard, self._by_lists(heard))
+
+    def _by_lists(self, heard: TranscriptWords) -> SpokenVerdict:
         matches = self._matcher.find(heard)
         live = _live_match(matches)
         best = _deciding(_separate(matches))
@@ -147,6 +165,11 @@ class UtteranceClassifier:
         """Judge an utterance whose wordings were compared with the sound."""
         transcript = verified.transcript
         heard = self._matcher.heard(w.text for w in transcript.words)
+        verdict = self._by_sound(verified, heard)
+        return self._by_grammar(heard, verdict, transcript)
+
+    def _by_sound(self, verified: VerifiedTranscript, heard: TranscriptWords) -> SpokenVerdict:
+        transcript = verified.transcript
         live = _live_match(self._matcher.find(heard))
         considered = self.consider(verified)
         if considered is None:
@@ -229,6 +252,88 @@ class UtteranceClassifier:
         confident = (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
         verdict = self._without_announcement(heard, live, confident=confident)
         return _with_transcript(verdict, transcript)
+
+    # ---- what the grammar reads -----------------------------------------------------------
+
+    def _by_grammar(
+        self, heard: TranscriptWords, verdict: SpokenVerdict, transcript: Transcript | None = None
+    ) -> SpokenVerdict:
+        """Return the verdict, lowered by what the sentence is read to say, or read in its place."""
+        if self._grammar.is_empty or not heard.words:
+            return verdict
+        match = verdict.match
+        matched = () if match is None else _places_of(heard, match)
+        reading = self._grammar.read(heard.words, matched=matched)
+        if verdict.outcome in _CARRIERS:
+            return self._held_against(reading, verdict)
+        if verdict.outcome in _MACHINES or (match is not None and match.outcome in PRECEDENCE):
+            return verdict
+        return self._read_only(heard, reading, verdict, transcript)
+
+    def _held_against(self, reading: Reading, verdict: SpokenVerdict) -> SpokenVerdict:
+        """Take a carrier's outcome away where the sentence speaks of something else."""
+        marks = phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER
+        if marks:
+            vetoes = tuple(_VETOES[name] for name in reading.refusals)
+        elif reading.foreign and SubjectKind.DIALLED not in reading.subjects:
+            vetoes = (_VETOES["foreign-subject"],)
+        elif reading.is_negated and _is_denied_whole(reading):
+            vetoes = (_VETOES["negated"],)
+        else:
+            vetoes = ()
+        if not vetoes:
+            return verdict
+        return replace(
+            verdict,
+            outcome=CallOutcome.UNDETERMINED,
+            confidence=0.5,
+            alternatives=((verdict.outcome, round(verdict.confidence, 4)), *verdict.alternatives),
+            reason=f"{verdict.reason}: {vetoes[0].reason}",
+            vetoes=(*verdict.vetoes, *vetoes),
+        )
+
+    def _read_only(
+        self,
+        heard: TranscriptWords,
+        reading: Reading,
+        verdict: SpokenVerdict,
+        transcript: Transcript | None,
+    ) -> SpokenVerdict:
+        """Return what an unlisted sentence is read to say, if enough of it is understood."""
+        outcome = reading.outcome
+        is_person = verdict.match is not None or any(
+            w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
+        )
+        few = len(reading.unknown) <= _MAX_UNKNOWN and 3 * len(reading.unknown) < reading.n_words
+        if outcome is None or is_person or not few or self._lists.is_hallucinated(heard.words):
+            return verdict
+        if self._is_listed_otherwise(heard):
+            return verdict
+        marks = phrase_list_of(outcome) is PhraseListName.INVALID_NUMBER
+        if transcript is not None and not _is_clear(transcript, marks=marks):
+            return verdict
+        sentence = " ".join(heard.words)
+        read = Phrase(
+            f"grammar-{reading.predicates[0].id}", sentence, outcome, "ru", "read by the grammar"
+        )
+        confidence = _READ_MARK if marks else _READ_RETRY
+        end = max(heard.places) + 1
+        match = PhraseMatch(read, 100.0 * confidence, 0, end)
+        judged = replace(
+            verdict,
+            outcome=outcome,
+            confidence=confidence,
+            match=match,
+            reason=f"read by the grammar: «{sentence}»",
+        )
+        return judged if transcript is None else _with_transcript(judged, transcript)
+
+    def _is_listed_otherwise(self, heard: TranscriptWords) -> bool:
+        """Return whether a counter-phrase or a person's phrase was found: it outranks a reading."""
+        return any(
+            match.outcome not in PRECEDENCE and match.score >= cutoff_of(match.phrase)
+            for match in self._matcher.find(heard, floor=60.0)
+        )
 
     # ---- the parts of a judgement ---------------------------------------------------------
 
@@ -327,13 +432,13 @@ class UtteranceClassifier:
             )
         share = self._unknown_share(heard.words)
         n_live = sum(word in self._lists.live for word in heard.words)
-        if len(heard.words) >= 2 and (n_live or share >= 0.5):
+        if len(heard.words) >= 2 and n_live:
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
                 min(0.95, 0.5 + 0.1 * n_live + 0.3 * share),
                 None,
                 None,
-                reason="speech in words that no announcement uses",
+                reason="words that only a person says",
             )
         return SpokenVerdict(
             CallOutcome.UNDETERMINED, 0.5, None, None, reason="speech without a known wording"
@@ -391,6 +496,42 @@ class UtteranceClassifier:
             reason=f"«{match.phrase.text}»",
             features=features,
         )
+
+
+_VETOES = {
+    name: Veto(name, VetoEffect.NO_MARK, reason, reason_ru)
+    for name, reason, reason_ru in (
+        ("subject-not-dialled", "not said of the number dialled", "сказано не о набранном номере"),
+        ("own-line", "said of our own line", "сказано о нашей линии"),
+        (
+            "said-of-the-call",
+            "said of the call, not of the number",
+            "сказано о звонке, не о номере",
+        ),
+        ("foreign-subject", "something else is spoken of", "речь о чём-то другом"),
+        ("conditional", "said for a time, a place or a service only", "сказано с оговоркой"),
+        ("negated", "it is denied", "сказано с отрицанием"),
+        ("unknown-words", "not every word is understood", "поняты не все слова"),
+    )
+}
+
+
+def _places_of(heard: TranscriptWords, match: PhraseMatch) -> frozenset[int]:
+    """Return the places, among the normalised words, that a match covers."""
+    spoken = range(match.first_word, match.end_word)
+    return frozenset(n for n, place in enumerate(heard.places) if place in spoken)
+
+
+def _is_denied_whole(reading: Reading) -> bool:
+    """Return whether the denial turns the only thing said: «временно не заблокирован»."""
+    return [each.id for each in reading.predicates] == ["blocked"]
+
+
+def _is_clear(transcript: Transcript, *, marks: bool) -> bool:
+    """Return whether a sentence was heard clearly enough to be read without a listed wording."""
+    if (transcript.confidence or 0.0) < _CLEAR_SENTENCE:
+        return False
+    return not marks or all((w.confidence or 0.0) >= _CLEAR_MARK_WORD for w in transcript.words)
 
 
 def _is_better(chosen: Candidate, verified: VerifiedTranscript, stands_as_heard: bool) -> bool:

@@ -1,0 +1,174 @@
+"""Read and check the grammar of announcements (``phrases/ru/grammar.toml``).
+
+The file is one of the lists' folder: who is spoken of, what is said of it, under which condition,
+and which words change nothing. Every error names file and line. Nothing is read of a transcript
+here; that is `recognition.grammar`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from recognizer.base.data_files import TomlFile
+from recognizer.base.errors import PhraseListError
+from recognizer.model import CallOutcome
+from recognizer.phrases.normalization import normalize
+
+__all__ = ["GRAMMAR_FILE", "Grammar", "Pattern", "Predicate", "SubjectKind", "read_grammar"]
+
+GRAMMAR_FILE = "grammar.toml"
+
+
+class SubjectKind(enum.StrEnum):
+    """Who or what a sentence speaks of."""
+
+    DIALLED = "dialled"
+    OWN = "own"
+    CALL = "call"
+    EXTENSION = "extension"
+    OTHER = "other"
+
+
+class _Token(NamedTuple):
+    """One word of a pattern; `is_stem`: whatever its ending."""
+
+    text: str
+    is_stem: bool
+
+    def fits(self, word: str) -> bool:
+        return word.startswith(self.text) if self.is_stem else word == self.text
+
+
+Pattern = tuple[_Token, ...]
+"""Words in this order, with at most two others between neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """What may be said of a subject.
+
+    Attributes
+    ----------
+    id : str
+    patterns : tuple of Pattern
+    outcome : CallOutcome
+        Said of the number dialled.
+    conditional, own, call : CallOutcome or None
+        Said of it for a time or a place only, of our own line, of the call; None: not decided.
+    """
+
+    id: str
+    patterns: tuple[Pattern, ...]
+    outcome: CallOutcome
+    conditional: CallOutcome | None = None
+    own: CallOutcome | None = None
+    call: CallOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The grammar files of every folder, joined.
+
+    Attributes
+    ----------
+    subjects : mapping of SubjectKind to tuple of Pattern
+    conditions, plain, advice : tuple of Pattern
+    predicates : tuple of Predicate
+    """
+
+    subjects: Mapping[SubjectKind, tuple[Pattern, ...]]
+    conditions: tuple[Pattern, ...] = ()
+    plain: tuple[Pattern, ...] = ()
+    advice: tuple[Pattern, ...] = ()
+    predicates: tuple[Predicate, ...] = ()
+
+
+class _Words(msgspec.Struct, forbid_unknown_fields=True):
+    words: list[str] = []
+
+
+class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    outcome: CallOutcome
+    words: list[str]
+    conditional: CallOutcome | None = None
+    own: CallOutcome | None = None
+    call: CallOutcome | None = None
+
+
+class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
+    """What one grammar file says."""
+
+    language: str
+    subject: dict[SubjectKind, _Words] = {}
+    condition: _Words = msgspec.field(default_factory=_Words)
+    plain: _Words = msgspec.field(default_factory=_Words)
+    advice: _Words = msgspec.field(default_factory=_Words)
+    predicate: list[_PredicateEntry] = []
+
+
+def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar:
+    """Return the grammar of some files, checked.
+
+    Raises
+    ------
+    PhraseListError
+        Naming file and line: an entry without words, a star inside a word, an id used twice.
+    """
+    subjects: dict[SubjectKind, list[Pattern]] = {kind: [] for kind in SubjectKind}
+    groups: dict[str, list[Pattern]] = {"condition": [], "plain": [], "advice": []}
+    predicates: dict[str, Predicate] = {}
+    for file, content in contents:
+        for kind, listed in content.subject.items():
+            subjects[kind] += _patterns(listed.words, file.place(f"subject.{kind}"))
+        for name, collected in groups.items():
+            collected.extend(_patterns(getattr(content, name).words, file.place(name)))
+        for number, entry in enumerate(content.predicate):
+            place = file.place("predicate", number)
+            if entry.id in predicates:
+                raise PhraseListError(f"{place}: predicate '{entry.id}' is already defined")
+            predicates[entry.id] = _predicate(entry, place)
+    return Grammar(
+        {kind: tuple(patterns) for kind, patterns in subjects.items()},
+        tuple(groups["condition"]),
+        tuple(groups["plain"]),
+        tuple(groups["advice"]),
+        tuple(predicates.values()),
+    )
+
+
+def _predicate(entry: _PredicateEntry, place: str) -> Predicate:
+    if not entry.words:
+        raise PhraseListError(f"{place}: expected words of '{entry.id}', found none")
+    return Predicate(
+        entry.id,
+        _patterns(entry.words, place),
+        entry.outcome,
+        entry.conditional,
+        entry.own,
+        entry.call,
+    )
+
+
+def _patterns(texts: Sequence[str], place: str) -> tuple[Pattern, ...]:
+    return tuple(_pattern(text, place) for text in texts)
+
+
+def _pattern(text: str, place: str) -> Pattern:
+    tokens = []
+    for word in text.split():
+        stem = word.removesuffix("*")
+        normal = normalize(stem)
+        if not normal or "*" in stem:
+            raise PhraseListError(
+                f"{place}: expected words, a star at most at their end, found {text!r}"
+            )
+        tokens += [_Token(part, word.endswith("*")) for part in normal.split()]
+    if not tokens:
+        raise PhraseListError(f"{place}: expected words, found {text!r}")
+    return tuple(tokens)

@@ -1,0 +1,164 @@
+"""The grammar of announcements: of whom a sentence speaks, and what may mark the contact."""
+
+from itertools import product
+
+import pytest
+
+from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.grammar_file import SubjectKind
+from recognizer.phrases.normalization import normalize
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.grammar import GrammarReader, Reading
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+
+# Things that have a number, said as companies say them; half of them are in no list of ours.
+THINGS = (
+    "автомобиль",
+    "заказ-наряд",
+    "мотоцикл",
+    "прицеп",
+    "купон",
+    "шкафчик",
+    "участок",
+    "ученик",
+    "пациент",
+    "склад",
+    "вебинар",
+    "файл",
+    "столик",
+    "чемодан",
+    "счёт",
+    "добавочный",
+)
+SAID_OF_A_THING = (
+    "{} с таким номером не существует",
+    "{} с данным номером не обслуживается",
+    "{} номер семь заблокирован",
+    "{} с этим номером не используется",
+    "извините, {} с набранным номером не существует, проверьте номер",
+)
+CONDITIONS = (
+    "номер не обслуживается {}",
+    "абонент заблокирован {}",
+    "{} набранный вами номер не обслуживается",
+)
+WHEN = (
+    "до понедельника",
+    "в роуминге",
+    "на время",
+    "по праздникам",
+    "по воскресеньям",
+    "на два месяца",
+    "в ночные часы",
+    "для входящих звонков",
+    "за границей",
+    "в этом районе",
+    "на время ремонта",
+)
+OF_THE_CALL = (
+    "абонент заблокировал входящие вызовы",
+    "абонент заблокировал ваш номер",
+    "ваш звонок заблокирован абонентом",
+    "вызов на этот номер заблокирован",
+    "звонки с вашего номера заблокированы",
+    "номер недоступен для приобретения",
+    "входящая связь абонента заблокирована",
+    "номер не обслуживает звонки",
+    "абонент заблокирован вами",
+    "номер заблокирован абонентом",
+    "с этого номера вызовы не обслуживаются",
+)
+
+
+@pytest.fixture(scope="module")
+def book() -> PhraseBook:
+    return load_phrases()
+
+
+@pytest.fixture(scope="module")
+def classifier(book: PhraseBook) -> UtteranceClassifier:
+    return UtteranceClassifier(Matcher(book), load_calibration())
+
+
+@pytest.fixture(scope="module")
+def reader(book: PhraseBook) -> GrammarReader:
+    carriers = {p.outcome for p in book.phrases} - {CallOutcome.LIVE_PERSON}
+    return GrammarReader(book, Matcher(book).vocabulary(carriers))
+
+
+def read(reader: GrammarReader, text: str) -> Reading:
+    return reader.read(normalize(text).split())
+
+
+def marks(outcome: CallOutcome | None) -> bool:
+    return outcome is not None and phrase_list_of(outcome) is PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(form.format(thing) for form, thing in product(SAID_OF_A_THING, THINGS)),
+        *(form.format(when) for form, when in product(CONDITIONS, WHEN)),
+        *OF_THE_CALL,
+    ],
+)
+def test_what_is_said_of_something_else_or_for_a_time_marks_nobody(
+    classifier: UtteranceClassifier, text: str
+) -> None:
+    assert not marks(classifier.judge_text(text).outcome)
+
+
+def test_every_listed_wording_of_an_invalid_number_is_understood(
+    book: PhraseBook, reader: GrammarReader
+) -> None:
+    wordings = [p.text for p in book.phrases if p.language == "ru" and marks(p.outcome)]
+    assert {
+        text: read(reader, text).refusals for text in wordings if read(reader, text).refusals
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("вы позвонили на номер, который находится в продаже", "available_for_purchase"),
+        ("здравствуйте, сейчас этот номер свободен", "available_for_purchase"),
+        ("вы звоните на несуществующий номер", "does_not_exist"),
+        ("номер, который вы набираете, выведен из эксплуатации", "not_in_service"),
+        ("приостановлено обслуживание этого номера", "service_suspended"),
+        ("соединение с абонентом не может быть установлено", "connection_impossible"),
+        ("абонент с номером 2 1 5 недоступен", "temporarily_unavailable"),
+    ],
+)
+def test_a_sentence_that_no_list_has_is_read(
+    classifier: UtteranceClassifier, text: str, outcome: str
+) -> None:
+    assert classifier.judge_text(text).outcome == outcome
+
+
+def test_a_garbled_word_is_read_as_the_nearest_of_an_announcement(reader: GrammarReader) -> None:
+    assert read(reader, "вы набрали несущиствующий номир").outcome is CallOutcome.DOES_NOT_EXIST
+
+
+def test_a_reading_says_of_whom_and_under_which_condition(reader: GrammarReader) -> None:
+    found = read(reader, "карта с этим номером временно заблокирована")
+    assert SubjectKind.OTHER in found.subjects
+    assert found.foreign == ("карта",)
+    assert found.conditions == ("временно",)
+    assert [each.id for each in found.predicates] == ["blocked"]
+    assert found.outcome is None
+
+
+def test_a_veto_says_why_in_both_languages(classifier: UtteranceClassifier) -> None:
+    verdict = classifier.judge_text("автомобиль с данным номером не обслуживается")
+    assert verdict.outcome is CallOutcome.UNDETERMINED
+    assert "foreign-subject" in {veto.id for veto in verdict.vetoes}
+    assert all(veto.reason and veto.reason_ru for veto in verdict.vetoes)
+
+
+@pytest.mark.parametrize(
+    "text", ["ромашки цветут вдоль берега реки", "please record your message at"]
+)
+def test_words_that_nobody_listed_are_no_person(classifier: UtteranceClassifier, text: str) -> None:
+    assert classifier.judge_text(text).outcome is CallOutcome.UNDETERMINED
