@@ -274,7 +274,9 @@ class UtteranceClassifier:
         """Take a carrier's outcome away where the sentence speaks of something else."""
         marks = phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER
         if marks:
-            vetoes = tuple(_VETOES[name] for name in reading.refusals)
+            # The wording has its subject, whatever the recogniser made of it: the sound was asked.
+            refusals = [name for name in reading.refusals if name != "subject-not-dialled"]
+            vetoes = tuple(_VETOES[name] for name in refusals)
         elif reading.foreign and SubjectKind.DIALLED not in reading.subjects:
             vetoes = (_VETOES["foreign-subject"],)
         elif reading.is_negated and _is_denied_whole(reading):
