@@ -8,6 +8,7 @@ network's codes.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,18 +213,35 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 class CallRecords:
-    """Call records that can be asked by call id or by the recording's name."""
+    """Call records that can be asked by call id or by the recording's name.
+
+    Attributes
+    ----------
+    problems : list of str
+        Lines that could not be read, with file and line; each costs only itself.
+    joined : set of str
+        Names of the recordings for which a record was found.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[str, CallFacts] = {}
+        self.problems: list[str] = []
+        self.joined: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._by_key)
 
     def add(self, facts: CallFacts, keys: Iterable[str]) -> None:
-        """Add a record under its keys; what an earlier leg of the same call said stays."""
+        """Add a record under its keys; of several legs of a call, the last one decides."""
         for key in keys:
-            self._by_key[key] = self._by_key.get(key, CallFacts()).over(facts)
+            there = self._by_key.get(key)
+            self._by_key[key] = facts if there is None else _later_leg(there, facts)
+
+    def spoil(self, keys: Iterable[str]) -> None:
+        """Forget the codes of a call one of whose legs could not be read: and may decide."""
+        for key in keys:
+            there = self._by_key.get(key, CallFacts())
+            self._by_key[key] = dataclasses.replace(there, codes=())
 
     def facts(self, path: str, from_name: CallFacts) -> CallFacts:
         """Return `from_name` completed by the record of this recording, if there is one.
@@ -234,8 +252,19 @@ class CallRecords:
         name = PurePath(path)
         for key in (name.name, from_name.call_id, name.stem):
             if key is not None and key in self._by_key:
+                self.joined.add(path)
                 return from_name.over(self._by_key[key])
         return from_name
+
+
+def _later_leg(one: CallFacts, other: CallFacts) -> CallFacts:
+    """Return what two legs of a call say: codes of the later one, even if it has none."""
+    first, last = one, other
+    if one.called_at and other.called_at and other.called_at < one.called_at:
+        first, last = other, one
+    return dataclasses.replace(
+        last.over(first), called_at=first.called_at or last.called_at, codes=last.codes
+    )
 
 
 def read_call_records(
@@ -250,10 +279,15 @@ def read_call_records(
     sip_column, q850_column : str or None
         Where the codes are; None: the usual names (``sip_code``; ``hangupcause``, ``q850``).
 
+    Returns
+    -------
+    CallRecords
+        A line that cannot be read is among its `problems`: Asterisk may be writing it.
+
     Raises
     ------
     RecognizerError
-        Naming file and line.
+        If the file cannot be read, or has no such column.
     """
     wanted = dict(_NAMES)
     if sip_column is not None:
@@ -284,17 +318,23 @@ def _read_rows(
     required: tuple[str | None, str | None],
 ) -> CallRecords:
     first = file.readline()
-    file.seek(0)
-    rows = csv.reader(file, delimiter=";" if first.count(";") > first.count(",") else ",")
+    named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
+    if named is None:
+        file.seek(0)
+    found = ";" if first.count(";") > first.count(",") else ","
+    n_before = 0 if named is None else 1
+    rows = csv.reader(file, delimiter=found if named is None else named[1])
     records = CallRecords()
     try:
         heading = next(rows, [])
         columns, is_heading = _columns(heading)
         _check_columns(path, columns, required)
         if not is_heading:
-            _add_row(records, _Row(heading, columns, wanted), f"{path}, line 1")
+            _add_row(records, _Row(heading, columns, wanted), f"{path}, line {n_before + 1}")
         for row in rows:
-            _add_row(records, _Row(row, columns, wanted), f"{path}, line {rows.line_num}")
+            _add_row(
+                records, _Row(row, columns, wanted), f"{path}, line {n_before + rows.line_num}"
+            )
     except csv.Error as problem:
         raise RecognizerError(f"{path}, line {rows.line_num}: not CSV: {problem}") from problem
     return records
@@ -337,15 +377,22 @@ def _add_row(records: CallRecords, row: _Row, place: str) -> None:
     try:
         codes = (parse_code("sip", row.cell("sip")), parse_code("q850", row.cell("q850")))
         facts = CallFacts(
-            number=row.cell("number") or None,
+            number=_dialled(row.cell("number")),
             called_at=parse_moment(row.cell("called_at")),
             call_id=call_id or None,
             attempt=parse_attempt(row.cell("attempt")),
             codes=tuple(code for code in codes if code is not None),
         )
     except (ValueError, RecognizerError) as problem:
-        raise RecognizerError(f"{place}: {problem}") from problem
+        records.problems.append(f"{place}: {problem}")
+        records.spoil(keys)
+        return
     records.add(facts, keys)
+
+
+def _dialled(text: str) -> str | None:
+    """Return a number; None for an extension of the dialplan (`s`, `h`, `s-NOANSWER`)."""
+    return text if re.fullmatch(r"\+?[\d*#][\d*#() -]*", text) else None
 
 
 def parse_moment(text: str) -> dt.datetime | None:

@@ -2,8 +2,8 @@
 
 A file is complete once its size and times have stayed the same for so many seconds of *our*
 clock (a file server's clock may be off), and no program of this machine has it open for writing.
-One that was renamed into place is complete at once: a rename moves the time of change (ctime)
-past the time of writing (mtime), while writing moves both together.
+A change of attributes (chmod, chown, a hard link) says nothing: seen from here it looks like a
+rename into place, and the writer may sit on another machine. So a renamed file waits, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class _Candidate:
     identity: FileIdentity
     inode: tuple[int, int]
     since_s: float
-    was_renamed: bool
 
 
 class Candidates:
@@ -83,11 +82,9 @@ class Candidates:
             del self._waiting[path]
             return False
         if now.identity != before.identity or now.inode != before.inode:
-            # It grows: whatever its times say, it was not renamed into place complete.
-            now.was_renamed = now.was_renamed and now.inode != before.inode
             self._waiting[path] = now
-            return now.was_renamed
-        return before.was_renamed or now.since_s - before.since_s >= self._settle_s
+            return False
+        return now.since_s - before.since_s >= self._settle_s
 
     def _look(self, path: Path) -> _Candidate | None:
         try:
@@ -97,9 +94,8 @@ class Candidates:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        was_renamed = status.st_size > 0 and status.st_ctime_ns > status.st_mtime_ns
         inode = (status.st_dev, status.st_ino)
-        return _Candidate(identity, inode, self._clock(), was_renamed)
+        return _Candidate(identity, inode, self._clock())
 
 
 def files_being_written(inodes: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

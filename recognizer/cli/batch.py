@@ -165,6 +165,8 @@ def batch(
         finally:
             _write_views(log, csv, xlsx, report)
     _tell(summary, str(results))
+    if finder.records is not None:
+        print(f"{len(finder.records.joined)} recordings joined with a call record")
     if unsearched:  # said hours ago, it may be
         print(f"failed: folders that could not be searched: {len(unsearched)}", file=sys.stderr)
     if summary.n_failed or unsearched:
@@ -185,6 +187,10 @@ def finder_with(
     records = None
     if cdr is not None:
         records = read_call_records(cdr, sip_column=sip_column, q850_column=q850_column)
+        for problem in records.problems[:20]:
+            print(f"recognizer: record left out: {problem}", file=sys.stderr)
+        if len(records.problems) > 20:
+            print(f"recognizer: {len(records.problems)} records left out", file=sys.stderr)
     elif sip_column is not None or q850_column is not None:
         raise typer.BadParameter("--sip-column and --q850-column need --cdr")
     return FactFinder((*own, *load_name_patterns()), records)

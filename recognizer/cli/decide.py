@@ -24,7 +24,10 @@ def decide(
     outcome: Annotated[
         str | None, typer.Option(help="Decide an outcome alone, e.g. busy_tone; stores nothing.")
     ] = None,
-    attempt: Annotated[int, typer.Option(min=1, help="With --outcome: which counted attempt.")] = 1,
+    attempt: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --outcome: which counted attempt.", show_default="1"),
+    ] = None,
     reason: Annotated[
         str | None,
         typer.Option(help="What an operator states, e.g. stranger-service, no-dialogue."),
@@ -63,12 +66,16 @@ def decide(
         raise typer.BadParameter("expected one of CONTACT, --outcome and --check-rules")
     if reason is not None and contact is None:
         raise typer.BadParameter("--reason: expected CONTACT too")
+    if attempt is not None and outcome is None:
+        raise typer.BadParameter("--attempt: expected --outcome too; a card counts its own calls")
+    if reason is None and (name or words or called is not None):
+        raise typer.BadParameter("--name, --words, --called: expected --reason too")
     settings = load_settings().journal
     if check_rules is not None:
         _check(check_rules)
         return
     if outcome is not None:
-        decision: Decision | None = _decide_outcome(settings, outcome, attempt)
+        decision: Decision | None = _decide_outcome(settings, outcome, attempt or 1)
     elif reason is None:
         decision = _decide_card(settings, contact or "")
     else:
@@ -90,6 +97,7 @@ def _check(path: Path) -> None:
 def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> Decision:
     import dataclasses
 
+    from recognizer.crm.contacts import load_office
     from recognizer.model import CallOutcome
     from recognizer.regulation.explanation import explain
     from recognizer.regulation.rules import load_regulation
@@ -98,7 +106,8 @@ def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> De
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")
     kind = CallOutcome(outcome)
     regulation = load_regulation(settings.regulation_file)
-    ruling = regulation.rule_on_call(kind, attempt=attempt)
+    today = load_office(settings.office_file).day_of(dt.datetime.now(dt.UTC))
+    ruling = regulation.rule_on_call(kind, attempt=attempt, on=today)
     return dataclasses.replace(
         ruling.decision, explanation=explain(ruling, regulation, outcome=kind)
     )
@@ -126,6 +135,8 @@ def _decide_statement(
 
     with open_journal(settings) as journal:
         moment = None if called is None else called.replace(tzinfo=journal.office.timezone)
+        if moment is not None and moment > dt.datetime.now(dt.UTC):
+            raise typer.BadParameter(f"--called: expected a moment that is past, found {called}")
         record = journal.record_statement(
             contact, reason, made_by=by, name=name, words=words, called_at=moment
         ).decision

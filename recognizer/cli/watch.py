@@ -58,7 +58,7 @@ def watch(
     """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
 
     A recording is taken when it is complete: nobody writes it and it has stayed the same for a
-    while, or it was renamed into place. One that this user may not read is named and waited for.
+    while. One that this user may not read is named and waited for.
     What is in work when the program is stopped is finished; what was missed meanwhile is found at
     the next start.
 

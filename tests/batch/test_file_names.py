@@ -159,16 +159,63 @@ def test_what_the_file_name_says_outranks_the_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "column", "words"),
+    ("content", "words"),
     [
-        ("uniqueid,sip_code\n1.1,abc\n", None, "line 2: sip code: expected a number, got 'abc'"),
-        ("uniqueid,sip_code\n1.1,42\n", None, "line 2: sip code: SIP 42: expected"),
-        ("uniqueid,start\n1.1,yesterday\n", None, "line 2"),
-        ("uniqueid,attempt\n1.1,0\n", None, "line 2: attempt"),
-        ("uniqueid,dst\n1.1,2\n", "cause", "no column 'cause'; there are: uniqueid, dst"),
+        ("uniqueid,sip_code\n1.1,abc\n", "line 2: sip code: expected a number, got 'abc'"),
+        ("uniqueid,sip_code\n1.1,42\n", "line 2: sip code: SIP 42: expected"),
+        ("uniqueid,start\n1.1,yesterday\n", "line 2"),
+        ("uniqueid,start\n1.1,0000-00-00 00:00:00\n", "line 2"),
+        ("uniqueid,start\n1.1,2026-11", "line 2"),
+        ("uniqueid,attempt\n1.1,0\n", "line 2: attempt"),
+        ("sep=;\nuniqueid;attempt\n1.1;0\n", "line 3: attempt"),
     ],
 )
-def test_a_wrong_record_is_refused_with_file_and_line(
+def test_a_wrong_record_costs_itself_and_is_named(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text(content)
+    records = read_call_records(path)
+    (problem,) = records.problems
+    assert words in problem
+    assert records.facts("1.1.wav", CallFacts()) == CallFacts()
+
+
+def test_the_other_lines_are_joined_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text("sep=;\nuniqueid;dst;calldate\n1.1;79990000000;\n1.2;7999;2026-11\n")
+    records = read_call_records(path)
+    assert records.facts("x/1.1.wav", CallFacts()).number == "79990000000"
+    records.facts("x/9.9.wav", CallFacts())
+    assert records.joined == {"x/1.1.wav"}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_legs_the_last_decides(tmp_path: Path, order: tuple[int, int]) -> None:
+    legs = ["1.1,2026-11-22 09:30:15,1\n", "1.1,2026-11-22 09:30:20,38\n"]
+    path = tmp_path / "cdr.csv"
+    path.write_text("uniqueid,calldate,hangupcause\n" + "".join(legs[index] for index in order))
+    facts = read_call_records(path).facts("1.1.wav", CallFacts())
+    assert facts.codes == (SignallingCode("q850", 38),)
+    assert facts.called_at == HALF_PAST_NINE
+
+
+def test_a_leg_that_cannot_be_read_leaves_no_code_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text("uniqueid,calldate,hangupcause\n1.1,2026-11-22 09:30:15,1\n1.1,2026-11,3\n")
+    assert read_call_records(path).facts("1.1.wav", CallFacts()).codes == ()
+
+
+@pytest.mark.parametrize("dst", ["s", "h", "s-NOANSWER", "i", "t", "s-BUSY"])
+def test_a_dialplan_extension_is_no_number(tmp_path: Path, dst: str) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text(f"uniqueid,dst\n1.1,{dst}\n")
+    assert read_call_records(path).facts("1.1.wav", CallFacts()).number is None
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "words"),
+    [("uniqueid,dst\n1.1,2\n", "cause", "no column 'cause'; there are: uniqueid, dst")],
+)
+def test_a_column_that_is_not_there_is_refused(
     tmp_path: Path, content: str, column: str | None, words: str
 ) -> None:
     path = tmp_path / "cdr.csv"

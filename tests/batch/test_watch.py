@@ -89,13 +89,31 @@ def test_a_file_open_for_writing_is_not_complete_however_quiet(tmp_path: Path) -
         assert names(candidates.take_complete(9)) == ["a.wav"]
 
 
-def test_a_file_renamed_into_place_is_complete_at_once(tmp_path: Path) -> None:
-    written = touch_old(tmp_path / "a.wav.part")
+def _renamed(path: Path) -> None:
+    path.rename(path.with_suffix(".part")).rename(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.chmod(0o600),
+        lambda path: path.with_suffix(".link").hardlink_to(path),
+        _renamed,
+    ],
+    ids=["chmod", "hard link", "rename"],
+)
+def test_a_change_of_attributes_completes_nothing(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    path = touch_old(tmp_path / "a.wav")
     time.sleep(0.02)  # times of files tick every few milliseconds
-    path = written.rename(tmp_path / "a.wav")
+    change(path)
     candidates = Candidates(3600.0, 100)
     candidates.add(path)
-    assert names(candidates.take_complete(9)) == ["a.wav"]
+    assert candidates.take_complete(9) == []
+    change_again = path.stat().st_mode
+    path.chmod(change_again ^ 0o100)
+    assert candidates.take_complete(9) == []
 
 
 def test_an_empty_file_renamed_into_place_is_waited_for(tmp_path: Path) -> None:

@@ -209,3 +209,34 @@ def test_without_the_journals_packages_the_command_says_what_to_type(
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, JournalError)
     assert "pip install 'recognizer[journal]'" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("1", "--attempt", "3"), "--attempt: expected --outcome"),
+        (("1", "--name", "Иван"), "expected --reason too"),
+        (("1", "--words", "нет"), "expected --reason too"),
+        (("1", "--reason", "no-dialogue", "--by", "o", "--called", "2999-01-01"), "that is past"),
+    ],
+)
+def test_what_would_be_dropped_or_cannot_be_is_refused(
+    run: Run, options: tuple[str, ...], said: str
+) -> None:
+    run("contacts", "import", "cards.csv", status=1)
+    result = run("decide", *options, status=2)
+    assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_the_day_of_an_outcome_is_the_offices(run: Run, tmp_path: Path) -> None:
+    from recognizer.crm.contacts import load_office
+
+    days = {}
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # 25 hours apart: never one day
+        office = tmp_path / "office.toml"
+        office.write_text(f'[office]\ntimezone = "{zone}"\n', encoding="utf-8")
+        assert str(load_office(office).timezone) == zone
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RECOGNIZER_JOURNAL_OFFICE_FILE", str(office))
+            days[zone] = run("decide", "--outcome", "no_answer").output.split("comment: ")[1][:5]
+    assert len(set(days.values())) == 2

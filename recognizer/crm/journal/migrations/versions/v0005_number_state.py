@@ -6,8 +6,8 @@ Cards of earlier versions keep what was understood of them then.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
