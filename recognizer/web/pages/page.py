@@ -294,6 +294,7 @@ def _environment() -> jinja2.Environment:
         timecode=wording.timecode,
         grouped=wording.grouped,
         sentence=_sentence,
+        without_rule_ids=wording.without_rule_ids,
         moment=_moment,
         moment_s=_moment_s,
     )

@@ -6,6 +6,7 @@ Typography: «ёлочки», a dash with spaces, a no-break space between a num
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 
 from recognizer.crm.contacts import ContactKind, OwnerKind
@@ -39,6 +40,7 @@ __all__ = [
     "refusal",
     "seconds",
     "timecode",
+    "without_rule_ids",
 ]
 
 NBSP = "\u00a0"
@@ -254,6 +256,14 @@ _MONTHS = "янв фев мар апр мая июн июл авг сен окт
 def confidence_words(confidence: float) -> str:
     """Return how sure the machine is, in a word or two."""
     return next(words for least, words in _CONFIDENCE if confidence >= least)
+
+
+_RULE_ID = re.compile(r"(правило) [a-z][a-z0-9-]*", re.IGNORECASE)
+
+
+def without_rule_ids(sentence: str) -> str:
+    """Return a sentence of an explanation without the names that rules have in their file."""
+    return _RULE_ID.sub(r"\1", sentence)
 
 
 def percent(share: float) -> str:

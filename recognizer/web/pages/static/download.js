@@ -16,7 +16,8 @@ async function download(form, button) {
   show();
   for (const each of form.querySelectorAll("button")) each.disabled = true;
   try {
-    const address = button?.formAction || form.action;
+    // Not formAction: of a button without one that is the address of this page.
+    const address = button?.getAttribute("formaction") || form.action;
     const answer = await fetch(address, {
       method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" },
     });

@@ -33,7 +33,8 @@ function failed(line, file, title, detail, { again = true, signIn = false } = {}
   line.querySelector("progress").hidden = true;
   line.querySelector("[data-cancel]").hidden = true;
   state(line, title, detail);
-  if (batch.total > batch.done + batch.failed) count({ failed: 1 });
+  if (line.dataset.counted) count({ failed: 1 });
+  delete line.dataset.counted;
   const repeat = line.querySelector("[data-again]");
   repeat.hidden = !again;
   repeat.onclick = () => { line.remove(); add(file); };
@@ -57,6 +58,7 @@ function add(file) {
     line.querySelector("[data-cancel]").onclick = () => cancel(item);
     state(line, "Ждёт отправки");
     waiting.push(item);
+    line.dataset.counted = "yes";
     count({ total: 1 });
     sendNext();
   }
@@ -77,7 +79,7 @@ function cancel(item) {
   if (place >= 0) waiting.splice(place, 1);
   item.request?.abort();
   item.line.remove();
-  count({ total: -1 });
+  if (item.line.dataset.counted) count({ total: -1 });
 }
 
 function sendNext() {

@@ -1,0 +1,115 @@
+"""A working day in a real Chromium: many uploads, tables taken away, cards, a session that ends."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from page_calls import PASSWORD, add_call, recording
+from playwright.sync_api import BrowserContext, expect
+from test_browser import CONTRAST, Site, browser, context, drop, shoot, sign_in, site
+
+from recognizer.crm.contacts import ContactCard
+from recognizer.model import CallOutcome
+from recognizer.web.pages.page import page_of
+
+__all__ = ["browser", "context", "site"]
+
+pytestmark = pytest.mark.browser
+
+
+def test_many_uploads_are_counted_and_the_client_is_not_carried_over(
+    context: BrowserContext, site: Site
+) -> None:
+    page_of(site.app).journal.upsert_contact(ContactCard(ref="D-1", trusted_phone="+79265550301"))
+    page = sign_in(context)
+    page.get_by_label("Чей звонок").fill("D-1")
+    drop(page, *((f"busy_tone--d{n}.wav", recording(1.0, seed=n)) for n in range(12)))
+    expect(page.get_by_label("Чей звонок")).to_have_value("")
+    expect(page.locator("[data-count]")).to_have_text("Готово 12 из 12")
+    shoot(page, "home-many")
+    drop(page, ("silence--d.wav", recording(1.0, seed=99)))
+    expect(page.locator("[data-results] > li").first).to_contain_text("silence--d.wav")
+    expect(page.locator("[data-results] > li").first.locator("h2 a")).to_be_visible()
+    assert len(page_of(site.app).journal.history("D-1")) == 12
+    first = page.locator("[data-results] > li").nth(1)
+    first.get_by_role("button", name="Скопировать").click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == first.locator("code").inner_text()
+
+
+def test_a_table_is_taken_away_as_often_as_wanted(context: BrowserContext, site: Site) -> None:
+    add_call(site.app, "busy_tone--t.wav", number="+79265550301")
+    page = sign_in(context, "supervisor")
+    page.goto("/calls")
+    for name, suffix in (("XLSX", "xlsx"), ("CSV", "csv"), ("XLSX", "xlsx")):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=name).click()
+        assert saved.value.suggested_filename.endswith(suffix)
+        expect(page.locator("[data-progress]")).to_contain_text("Таблица готова")
+    page.get_by_label("полные номера").check()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    assert "8 (926) 555-03-01" in saved.value.path().read_text("utf-8-sig")
+    assert page_of(site.app).access.audit(limit=1)[0].detail == "с номерами"
+    shoot(page, "calls-export")
+
+
+def test_a_card_is_chosen_changed_and_left(context: BrowserContext, site: Site) -> None:
+    journal = page_of(site.app).journal
+    for ref, owner in (("E-1", "Иван Тестов"), ("E-2", "Мария Тестова")):
+        journal.upsert_contact(ContactCard(ref=ref, trusted_phone="+79265550401", owner=owner))
+    call = add_call(site.app, "no-such-number--e.wav", sound=True)
+    page = sign_in(context, "supervisor")
+    page.goto(f"/calls/{call}")
+    page.get_by_label("Номер телефона целиком").fill("555-04")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.locator("h1")).to_have_text("Номер набран не полностью")
+    page.go_back()
+    page.get_by_label("Номер телефона целиком").fill("8 926 555-04-01")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.locator("h1")).to_have_text("Чья это карточка?")
+    shoot(page, "card-choice")
+    assert page.evaluate(CONTRAST) == []
+    page.get_by_label("Карточка E-2").check()
+    page.get_by_role("button", name="Назначить карточку").click()
+    expect(page.locator(".side")).to_contain_text("Мария Тестова")
+    page.get_by_text("Не та карточка?").click()
+    shoot(page, "call-other-card")
+    page.get_by_label("или номер карточки").fill("E-1")
+    page.get_by_role("button", name="Перенести").click()
+    expect(page.locator(".side")).to_contain_text("Иван Тестов")
+    assert journal.contact("E-1").incorrect_contact
+    assert not journal.contact("E-2").incorrect_contact
+    page.get_by_text("Не та карточка?").click()
+    page.get_by_role("button", name="Открепить").click()
+    expect(page.locator(".side")).to_contain_text("Карточки у этого звонка нет")
+    assert not journal.contact("E-1").incorrect_contact
+
+
+def test_an_answer_outlives_its_session(context: BrowserContext, site: Site) -> None:
+    call = add_call(site.app, "unsure--s.wav", sound=True)
+    page = sign_in(context)
+    page.goto(f"/queue/{call}?take=yes")
+    page.wait_for_timeout(600)
+    context.clear_cookies()
+    page.get_by_role("button", name="Номер временно заблокирован").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("ваш ответ будет записан")
+    shoot(page, "session-over")
+    page.get_by_label("Имя для входа").fill("operator")
+    page.get_by_label("Пароль").fill(PASSWORD)
+    page.get_by_role("button", name="Войти").click()
+    expect(page.locator(".flash").first).to_contain_text("Исправлено")
+    (said,) = page_of(site.app).journal.corrections(call)
+    assert said.outcome is CallOutcome.TEMPORARILY_BLOCKED
+
+
+def test_on_a_phone_the_answer_is_on_the_first_screen(context: BrowserContext, site: Site) -> None:
+    call = add_call(site.app, "unsure--p.wav", sound=True)
+    page = sign_in(context)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/queue/{call}?take=yes")
+    box = page.locator("[data-accept]").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 844
+    expect(page.locator("[data-accept]")).to_have_text(re.compile("Верно"))

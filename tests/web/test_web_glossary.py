@@ -1,0 +1,79 @@
+"""What people read on the page is Russian: Latin letters stand in names only, each one listed."""
+
+from __future__ import annotations
+
+import html
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from page_calls import PASSWORD, add_call, page_app
+
+from recognizer.base.data_files import data_folder
+from recognizer.crm.contacts import ContactCard
+
+HTML = {"Accept": "text/html"}
+GLOSSARY = tomllib.loads((data_folder(".") / "page_glossary.toml").read_text("utf-8"))
+
+
+def read_aloud(page: str) -> str:
+    """Return what of a page is seen or heard: text, and what attributes say."""
+    said = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"]*)"', page)
+    page = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    page = re.sub(r"<(input|meta|link)\b[^>]*>", " ", page)
+    return html.unescape(" ".join([re.sub(r"<[^>]+>", " ", page), *said]))
+
+
+def foreign_words(text: str) -> set[str]:
+    """Return words with Latin letters that the glossary does not list as names."""
+    names = set(GLOSSARY["latin_names"])
+    return {
+        word
+        for word in re.findall(r"[\w.@/-]*[A-Za-z][\w.@/-]*", text)
+        if word.strip("./-") not in names
+    }
+
+
+PATHS = (
+    "/",
+    "/calls",
+    "/calls/1",
+    "/calls/2",
+    "/calls/3",
+    "/calls/1?attempt=2",
+    "/queue",
+    "/queue/1",
+    "/overview",
+    "/users",
+    "/audit",
+    "/account",
+    "/nowhere",
+    "/calls/999",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_screen_shows_latin_letters_outside_names(tmp_path: Path, path: str) -> None:
+    app = page_app(tmp_path)
+    app.state.journal.upsert_contact(ContactCard(ref="5", trusted_phone="+79265550102"))
+    for name in ("unsure", "no-such-number", "damaged"):
+        add_call(app, f"{name}--1.wav", sound=name == "unsure")
+    add_call(app, "busy_tone--1.wav", contact="5")
+    with TestClient(app, headers=HTML, base_url="http://127.0.0.1") as client:
+        client.post("/sign-in", data={"login": "administrator", "password": PASSWORD})
+        text = read_aloud(client.get(path).text)
+    app.state.journal.close()
+    files = re.compile(r"(unsure|no-such-number|damaged|busy_tone)--1\.wav")
+    logins = {"operator", "supervisor", "administrator", "testclient", "127.0.0.1"}
+    assert foreign_words(files.sub("", text)) - logins == set()
+
+
+def test_one_thing_has_one_word() -> None:
+    folder = Path(__file__).resolve().parents[2] / "recognizer" / "web" / "pages"
+    files = [*folder.rglob("*.html"), *folder.rglob("*.py"), *folder.rglob("*.js")]
+    for file in files:
+        text = file.read_text("utf-8").lower()
+        for said, instead in GLOSSARY["instead_of"].items():
+            assert said not in text, f"{file}: «{said}», expected «{instead}»"
