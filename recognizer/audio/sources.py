@@ -101,22 +101,32 @@ class SourceFile:
 
 
 class View(io.RawIOBase):
-    """A read-only file: `prefix`, then the bytes ``[start, end)`` of a source. Never raises."""
+    """A read-only file: `prefix`, the bytes ``[start, end)`` of a source, then those of `more`.
+
+    Never raises.
+    """
 
     def __init__(
-        self, source: SourceFile, *, prefix: bytes = b"", start: int = 0, end: int | None = None
+        self,
+        source: SourceFile,
+        *,
+        prefix: bytes = b"",
+        start: int = 0,
+        end: int | None = None,
+        more: tuple[tuple[int, int], ...] = (),
     ) -> None:
         super().__init__()
         self._source = source
         self._prefix = prefix
-        self._start = start
-        self._end = source.size if end is None else end
-        self._size = len(prefix) + max(0, self._end - start)
+        end = source.size if end is None else end
+        self._pieces = ((start, max(start, end)), *more)
+        self._size = len(prefix) + sum(last - first for first, last in self._pieces)
         self._position = 0
 
     def again(self) -> View:
         """Return another view of the same bytes, with a position of its own."""
-        return View(self._source, prefix=self._prefix, start=self._start, end=self._end)
+        (start, end), *more = self._pieces
+        return View(self._source, prefix=self._prefix, start=start, end=end, more=tuple(more))
 
     def readable(self) -> bool:
         """Return True."""
@@ -143,9 +153,16 @@ class View(io.RawIOBase):
         head = self._prefix[self._position : self._position + len(target)]
         target[: len(head)] = head
         n_bytes = len(head)
-        if n_bytes < len(target):
-            offset = self._start + self._position + n_bytes - len(self._prefix)
-            n_bytes += self._source.read_into(offset, target[n_bytes:])
+        offset = max(0, self._position - len(self._prefix))
+        for first, last in self._pieces:
+            wanted = min(len(target) - n_bytes, last - first - offset)
+            if wanted > 0:
+                window = target[n_bytes : n_bytes + wanted]
+                n_read = self._source.read_into(first + offset, window)
+                n_bytes += n_read
+                if n_read < wanted:
+                    break
+            offset = max(0, offset - (last - first))
         self._position += n_bytes
         return n_bytes
 

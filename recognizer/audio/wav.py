@@ -75,15 +75,53 @@ def repair_wav(source: SourceFile) -> WavFile:
         note = f"its header says {declared} bytes of samples, {end - start} are there"
     if _real_tag(tag, fmt) == _MP3:
         return WavFile(View(source, start=start, end=end), True, n_channels, sample_rate, note)
-    header = _header(_plain_format(tag, fmt), end - start)
-    view = View(source, prefix=header, start=start, end=end)
-    return WavFile(view, False, n_channels, sample_rate, note)
+    more, more_note = _appended(source, end, fmt)
+    n_bytes = end - start + sum(last - first for first, last in more)
+    view = View(
+        source, prefix=_header(_plain_format(tag, fmt), n_bytes), start=start, end=end, more=more
+    )
+    notes = "; ".join(text for text in (note, more_note) if text)
+    return WavFile(view, False, n_channels, sample_rate, notes or None)
 
 
-def _walk(source: SourceFile) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
+def _appended(
+    source: SourceFile, end: int, fmt: bytes
+) -> tuple[tuple[tuple[int, int], ...], str | None]:
+    """Return where the samples of WAV files behind the first lie: a recorder that resumed."""
+    more: list[tuple[int, int]] = []
+    while (riff := _next_riff(source, end)) is not None:
+        chunks, data = _walk(source, riff + 12)
+        if data is None:
+            break
+        if chunks.get(b"fmt ", b"")[:16] != fmt[:16]:
+            return tuple(more), "a WAV file of another format is appended, it was not read"
+        end = _data_end(source, *data)
+        more.append((data[0], end))
+    if not more:
+        return (), None
+    return tuple(more), f"{len(more)} more WAV file(s) appended to the first, read as one call"
+
+
+def _next_riff(source: SourceFile, position: int) -> int | None:
+    """Return where the next WAV file begins behind samples and the chunks that follow them."""
+    while position + 12 <= source.size:
+        for place in (position + position % 2, position):
+            head = source.read_at(place, 12)
+            if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+                return place
+        place = _after(source, position)
+        name, length = struct.unpack("<4sI", source.read_at(place, 8).ljust(8, b"\0"))
+        if name not in _TAIL_CHUNKS:
+            return None
+        position = place + 8 + length
+    return None
+
+
+def _walk(
+    source: SourceFile, position: int = 12
+) -> tuple[dict[bytes, bytes], tuple[int, int] | None]:
     """Return the chunks before the samples, and where those begin with their declared length."""
     chunks: dict[bytes, bytes] = {}
-    position = 12
     while position + 8 <= source.size:
         name, length = struct.unpack("<4sI", source.read_at(position, 8))
         if name == b"data":
@@ -121,7 +159,11 @@ def _data_end(source: SourceFile, start: int, declared: int) -> int:
         if len(head) < 8:
             return end
         name, length = struct.unpack("<4sI", head)
-        if name in _TAIL_CHUNKS or (_is_name(name) and tail + 8 + length <= source.size + 1):
+        if (
+            name == b"RIFF"
+            or name in _TAIL_CHUNKS
+            or (_is_name(name) and tail + 8 + length <= source.size + 1)
+        ):
             return end
     return source.size
 
