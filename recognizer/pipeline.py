@@ -30,10 +30,12 @@ from recognizer.model import (
     CallOutcome,
     CallReport,
     Evidence,
+    PhraseListName,
     RecordedCall,
     Segment,
     SegmentKind,
     Transcript,
+    phrase_list_of,
 )
 from recognizer.phrases.book import OfficePhrases, PhraseBook, load_phrases
 from recognizer.recognition.calibration import Calibration, load_calibration
@@ -46,8 +48,10 @@ from recognizer.recognition.utterance_classifier import (
     UtteranceClassifier,
 )
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
+from recognizer.recognition.wholeness import vetoes_of_sound
 from recognizer.regulation.explanation import explained
 from recognizer.regulation.rules import Regulation, load_regulation
+from recognizer.signals.gaps import find_gaps
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan, load_tone_plan
 
@@ -383,6 +387,11 @@ class Recognizer:
                     and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
                 )
                 verdict = replace(verdict, is_foreign=is_foreign)
+            if phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER:
+                assert verdict.match is not None
+                gaps = find_gaps(audio)
+                vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
+                verdict = replace(verdict.vetoed(vetoes), gaps=gaps)
         return verdict, verified
 
 
@@ -551,6 +560,7 @@ def _evidence(
         alternatives=() if deciding is None else deciding.alternatives,
         notes=reading_notes + tuple(v.reason for v, _ in verdicts if v.reason),
         vetoes=tuple(dict.fromkeys(veto for v, _ in verdicts for veto in v.vetoes)),
+        gaps=tuple(gap for v, _ in verdicts for gap in v.gaps),
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from postgres_server import find_binaries, running_postgres
 
+from recognizer import Recognizer
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
@@ -77,3 +79,9 @@ def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url = str(request.getfixturevalue("postgres_journal"))
     _empty_tables(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def whisper() -> Recognizer:
+    """The embedded engine with the shipped lists; mark the test `model`."""
+    return Recognizer.load(engine="whisper")

@@ -22,7 +22,12 @@ from recognizer.model import (
     phrase_list_of,
     total_duration_s,
 )
-from recognizer.recognition.utterance_classifier import PRECEDENCE, SpokenVerdict
+from recognizer.recognition.utterance_classifier import (
+    MACHINES,
+    PRECEDENCE,
+    SpokenVerdict,
+    answered,
+)
 
 __all__ = ["decide_call"]
 
@@ -66,6 +71,8 @@ def _with_doubt(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> S
     if phrase_list_of(deciding.outcome) is not PhraseListName.INVALID_NUMBER:
         return deciding
     for other in verdicts:
+        if other.outcome in MACHINES and other.match is not None:
+            return deciding.vetoed([answered(other.outcome, other.match.phrase.text)])
         agrees = other.match is not None and other.match.outcome is deciding.outcome
         agrees = agrees and not other.vetoes
         if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):

@@ -20,6 +20,7 @@ from recognizer.model import (
     Phrase,
     PhraseListName,
     PhraseMatch,
+    SoundGap,
     Transcript,
     Veto,
     VetoEffect,
@@ -35,7 +36,14 @@ from recognizer.recognition.matching import Matcher, cutoff_of
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
     from recognizer.recognition.verification import Candidate, VerifiedTranscript
 
-__all__ = ["GREETS_AS_A_PERSON", "PRECEDENCE", "SpokenVerdict", "UtteranceClassifier"]
+__all__ = [
+    "GREETS_AS_A_PERSON",
+    "MACHINES",
+    "PRECEDENCE",
+    "SpokenVerdict",
+    "UtteranceClassifier",
+    "answered",
+]
 
 # Which announcement decides where several are heard; earlier wins.
 PRECEDENCE = (
@@ -62,9 +70,9 @@ PRECEDENCE = (
 )
 GREETS_AS_A_PERSON = frozenset({CallOutcome.CALL_ASSISTANT, CallOutcome.VOICEMAIL})
 """Outcomes of machines that speak as a person does."""
-_MACHINES = GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
+MACHINES = GREETS_AS_A_PERSON | {CallOutcome.COMPANY_IVR}
 """Recordings whose words are a person's."""
-_CARRIERS = frozenset(PRECEDENCE) - _MACHINES
+_CARRIERS = frozenset(PRECEDENCE) - MACHINES
 """Outcomes that a carrier announces."""
 # So many words only a person says beside an announcement: a person. Where it would mark the contact
 # one is enough: of 79 right marks of the benchmark's `fit` half one had any.
@@ -84,6 +92,9 @@ _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phra
 _WITH_A_HOLE = 0.75
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
+# What people begin a denial with; of the listed and shared wordings of carriers none begins so.
+_PERSON_STARTS = frozenset({"нет", "алло", "ну", "ага", "угу", "слушаю"})
+_VETOED = 0.5  # confidence of an utterance whose mark was taken away
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a person"
 
 # Sentences that only the grammar reads. A mark needs every word understood and, of sound, every
@@ -116,7 +127,9 @@ class SpokenVerdict:
     has_more : bool
         Words were heard beside the wording that no carrier's announcement uses.
     vetoes : tuple of Veto
-        What took something away from the wording found.
+        What took something away.
+    gaps : tuple of SoundGap
+        Where sound is missing.
     """
 
     outcome: CallOutcome
@@ -129,6 +142,30 @@ class SpokenVerdict:
     is_foreign: bool = False
     has_more: bool = False
     vetoes: tuple[Veto, ...] = ()
+    gaps: tuple[SoundGap, ...] = ()
+
+    def vetoed(self, vetoes: Sequence[Veto]) -> SpokenVerdict:
+        """Return the verdict without its mark, and with the reasons."""
+        if not vetoes:
+            return self
+        return replace(
+            self,
+            outcome=CallOutcome.UNDETERMINED,
+            confidence=_VETOED,
+            alternatives=((self.outcome, self.confidence), *self.alternatives),
+            reason=f"{self.reason}; no mark: {vetoes[0].reason}",
+            vetoes=(*self.vetoes, *vetoes),
+        )
+
+
+def answered(outcome: CallOutcome, phrase: str) -> Veto:
+    """Return why nothing marks a number that a machine of its owner answers."""
+    return Veto(
+        "answered",
+        VetoEffect.NO_MARK,
+        f"the number was answered ({outcome}: «{phrase}»), so it exists",
+        f"на звонок ответили («{phrase}»), значит номер существует",
+    )
 
 
 class UtteranceClassifier:
@@ -196,7 +233,30 @@ class UtteranceClassifier:
         verdict = self._accept(
             match, probability, features, live=live, alternatives=_alternatives(verified, match)
         )
-        return replace(_with_transcript(verdict, transcript), has_more=has_more)
+        verdict = replace(_with_transcript(verdict, transcript), has_more=has_more)
+        if phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER:
+            return verdict
+        return verdict.vetoed(self._vetoes_beside(heard, match))
+
+    def _vetoes_beside(self, heard: TranscriptWords, match: PhraseMatch) -> tuple[Veto, ...]:
+        """Return why a wording does not mark although it was heard: the far end is no carrier."""
+        vetoes: list[Veto] = []
+        for other in self._matcher.find(heard):
+            found = other.score >= cutoff_of(other.phrase) and not _overlap(other, match)
+            if found and other.outcome in MACHINES:
+                vetoes.append(answered(other.outcome, other.phrase.text))
+                break
+        before = {w for w, place in heard.placed_beside(match) if place < match.first_word}
+        if spoken := sorted(before & _PERSON_STARTS):
+            vetoes.append(
+                Veto(
+                    "starts-as-a-person",
+                    VetoEffect.NO_MARK,
+                    f"«{spoken[0]}» before the wording: no carrier begins so",
+                    f"перед фразой сказано «{spoken[0]}»: так объявления не начинаются",
+                )
+            )
+        return tuple(vetoes)
 
     def consider(
         self, verified: VerifiedTranscript, *, barred: Collection[CallOutcome] = ()
@@ -341,7 +401,7 @@ class UtteranceClassifier:
 
     def _features(self, heard: TranscriptWords, match: PhraseMatch) -> Features:
         outside = heard.beside(match)
-        is_machine = match.outcome in _MACHINES
+        is_machine = match.outcome in MACHINES
         return Features(
             score=match.score,
             n_person_words=0 if is_machine else sum(w in self._lists.live for w in outside),

@@ -1,0 +1,173 @@
+"""Whether the sound behind a wording that marks the contact is whole.
+
+Telephone audio loses packets. «Номер временно заблокирован» with a hole over «временно» says what
+marks, and nobody can know what was said in the hole. So the mark asks that every word of the
+wording, and the time before it in which a reversing word would stand, is covered by sound, and
+that nothing is left between its words.
+
+Conventions: seconds are those of the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from recognizer.base import similarity
+from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, VetoEffect, Word
+from recognizer.phrases.normalization import normalize
+from recognizer.recognition.alignment import TranscriptWords
+
+__all__ = ["vetoes_of_sound"]
+
+_BEFORE_S = 0.6  # «ваш», «этот», «временно» before a wording last so long at most
+_AFTER_S = 0.1
+# A pause inside a clause is shorter: of the intact announcements of tests/data and of festival's
+# voices none has one of 0.14 s between the subject and what is said of it.
+_MIN_QUIET_S = 0.14
+_MIN_REPEATED_S = 0.06
+_EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
+_MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.04
+_OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
+_LIKE_A_WORD = 60.0  # similarity (0-100) below which a word heard is none of the wording's
+# A reversing word takes as long as its letters: «ваш» and «не» 0.2 s, «временно» 0.5 s.
+_ROOM_S = 0.28
+_MAX_STRETCH = 1.6  # a word may be said this many times slower than the words around it
+
+
+def vetoes_of_sound(
+    match: PhraseMatch, transcript: Transcript, gaps: Sequence[SoundGap]
+) -> tuple[Veto, ...]:
+    """Return every reason why the sound is not whole enough for a wording that marks.
+
+    Parameters
+    ----------
+    match : PhraseMatch
+        The wording, and which words of the transcript it stands for.
+    transcript : Transcript
+    gaps : sequence of SoundGap
+        Of the utterance; see `recognizer.signals.gaps`.
+    """
+    found = (
+        _lost_sound(match, transcript, gaps),
+        _remains(match, transcript),
+        _without_time(match, transcript),
+        _room_for_a_word(match, transcript),
+    )
+    return tuple(veto for veto in found if veto is not None)
+
+
+def _lost_sound(
+    match: PhraseMatch, transcript: Transcript, gaps: Sequence[SoundGap]
+) -> Veto | None:
+    """Return why a wording does not mark if sound is lost in it or right before it."""
+    words = transcript.words[match.first_word : match.end_word]
+    if not words:
+        return None
+    start_s, end_s = words[0].start_s - _BEFORE_S, words[-1].end_s + _AFTER_S
+    for gap in gaps:
+        if gap.end_s <= start_s or gap.start_s >= end_s or not _matters(gap):
+            continue
+        return Veto(
+            "lost-sound",
+            VetoEffect.NO_MARK,
+            f"sound is lost between {gap.start_s:.2f} and {gap.end_s:.2f} s ({gap.kind}), where a "
+            "word may have been said that reverses the wording",
+            f"потерян звук с {gap.start_s:.2f} по {gap.end_s:.2f} с: там могло стоять слово, "
+            "меняющее смысл",
+        )
+    return None
+
+
+def _remains(match: PhraseMatch, transcript: Transcript) -> Veto | None:
+    """Return why a wording does not mark if something was heard between its words.
+
+    «Номер на заблокирован» may be what is left of «номер временно заблокирован».
+    """
+    heard = [w.text for w in transcript.words[match.first_word : match.end_word]]
+    sounds = TranscriptWords.of(heard).sounds
+    listed = TranscriptWords.of(match.phrase.text.split()).sounds
+    for place, sound in enumerate(sounds):
+        if _is_listed(sound, listed) or _is_part(place, sounds, listed):
+            continue
+        return Veto(
+            "remains-in-wording",
+            VetoEffect.NO_MARK,
+            f"«{sound}» was heard inside «{match.phrase.text}», which has no such word",
+            f"внутри фразы «{match.phrase.text}» слышно «{sound}», чего в ней нет",
+        )
+    return None
+
+
+def _is_listed(sound: str, listed: Sequence[str]) -> bool:
+    """Return whether a word heard is one of the wording's, or several of them in one."""
+    wanted = [*listed, *(a + b for a, b in pairwise(listed))]
+    best = similarity.best_ratio(sound, wanted)
+    more = [w for w in wanted if sound.startswith(w) or (sound.endswith(w) and len(sound) > len(w))]
+    return best >= _LIKE_A_WORD and not any(
+        len(sound) - len(w) >= _EXTRA_LETTERS and sound not in wanted for w in more
+    )
+
+
+def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
+    """Return whether a word heard is a part of one of the wording's, cut off by the recogniser."""
+    alone = [similarity.best_ratio(s, listed) for s in sounds]
+    for first in (place - 1, place):
+        if 0 <= first < len(sounds) - 1:
+            joined = similarity.best_ratio(sounds[first] + sounds[first + 1], listed)
+            if joined >= _LIKE_A_WORD and joined > max(alone[first], alone[first + 1]):
+                return True
+    return False
+
+
+def _without_time(match: PhraseMatch, transcript: Transcript) -> Veto | None:
+    """Return why a wording does not mark if its words have no sound.
+
+    A recogniser that goes on after the end repeats itself, at one and the same moment.
+    """
+    for word in transcript.words[match.first_word : match.end_word]:
+        if word.end_s - word.start_s < _MIN_LETTER_S * len(word.text):
+            return Veto(
+                "word-without-sound",
+                VetoEffect.NO_MARK,
+                f"«{word.text}» lasts {word.end_s - word.start_s:.2f} s: nobody says it so fast",
+                f"слово «{word.text}» длится {word.end_s - word.start_s:.2f} с: так быстро его не "
+                "произнести",
+            )
+    return None
+
+
+def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
+    """Return why a wording does not mark if its words leave time in which more was said."""
+    words = transcript.words[match.first_word : match.end_word]
+    rate_s = _letter_s(transcript.words)
+    if rate_s is None or len(words) < 2:
+        return None
+    for index, (word, following) in enumerate(pairwise(words)):
+        if normalize(word.text) in _OPENINGS:
+            continue
+        said_s = len(word.text) * rate_s * _MAX_STRETCH
+        room_s = following.start_s - word.start_s - said_s
+        if room_s >= _ROOM_S:
+            return Veto(
+                "room-for-a-word",
+                VetoEffect.NO_MARK,
+                f"after «{word.text}» there is {room_s:.2f} s more than it takes to say it",
+                f"после слова «{words[index].text}» остаётся {room_s:.2f} с, в которые могло быть "
+                "сказано ещё слово",
+            )
+    return None
+
+
+def _matters(gap: SoundGap) -> bool:
+    length_s = gap.end_s - gap.start_s
+    least_s = _MIN_REPEATED_S if gap.kind is GapKind.REPEATED else _MIN_QUIET_S
+    return length_s >= least_s
+
+
+def _letter_s(words: Sequence[Word]) -> float | None:
+    """Return the median seconds a letter takes, None where too few words have a length."""
+    rates = sorted(
+        (w.end_s - w.start_s) / len(w.text) for w in words if w.end_s > w.start_s and w.text
+    )
+    return rates[len(rates) // 2] if len(rates) >= 3 else None

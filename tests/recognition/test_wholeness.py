@@ -1,0 +1,131 @@
+"""A mark needs sound: what takes it away, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from recognizer import Recognizer
+from recognizer.audio import read_audio
+from recognizer.model import (
+    CallOutcome,
+    GapKind,
+    Phrase,
+    PhraseListName,
+    PhraseMatch,
+    SoundGap,
+    Transcript,
+    Word,
+    phrase_list_of,
+)
+from recognizer.recognition.wholeness import vetoes_of_sound
+
+CALLS = Path(__file__).parents[1] / "data" / "calls"
+BLOCKED = Phrase("b", "номер заблокирован", CallOutcome.BLOCKED, "ru", "a test")
+
+
+def transcript(*words: tuple[str, float, float]) -> Transcript:
+    spoken = tuple(Word(text, start, end, 0.9) for text, start, end in words)
+    return Transcript(" ".join(w.text for w in spoken), spoken, "ru", "test", "test")
+
+
+def vetoes(heard: Transcript, *gaps: SoundGap, first: int = 0) -> set[str]:
+    match = PhraseMatch(BLOCKED, 90.0, first, len(heard.words))
+    return {v.id for v in vetoes_of_sound(match, heard, gaps)}
+
+
+WHOLE = (("Набранный", 0.0, 0.54), ("номер", 0.54, 0.9), ("заблокирован", 0.9, 1.7))
+
+
+def test_whole_sound_takes_nothing_away() -> None:
+    assert vetoes(transcript(*WHOLE), first=1) == set()
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.85, 1.0), (0.3, 0.5), (1.5, 1.75)])
+def test_sound_lost_in_the_wording_or_right_before_it_takes_the_mark(
+    start_s: float, end_s: float
+) -> None:
+    lost = SoundGap(GapKind.ZEROS, start_s, end_s)
+    assert "lost-sound" in vetoes(transcript(*WHOLE), lost, first=1)
+
+
+def test_sound_lost_long_after_the_wording_takes_nothing() -> None:
+    lost = SoundGap(GapKind.ZEROS, 3.0, 3.5)
+    assert vetoes(transcript(*WHOLE), lost, first=1) == set()
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        (("номер", 0.5, 0.9), ("на", 0.9, 1.1), ("заблокирован", 1.1, 1.9)),
+        (("номер", 0.5, 0.9), ("именно", 0.9, 1.1), ("заблокирован", 1.1, 1.9)),
+        (("номерно", 0.5, 1.1), ("заблокирован", 1.1, 1.9)),
+        (("номер", 0.5, 0.9), ("врезаблокирован", 0.9, 1.9)),
+    ],
+)
+def test_remains_of_a_word_between_those_of_the_wording_take_the_mark(
+    between: tuple[tuple[str, float, float], ...],
+) -> None:
+    assert "remains-in-wording" in vetoes(transcript(*between))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (("номер", 0.5, 0.9), ("за", 0.9, 1.1), ("блокирован", 1.1, 1.9)),
+        (("номер", 0.5, 0.9), ("заплакирован", 0.9, 1.7)),
+        (("номир", 0.5, 0.9), ("заблотирован", 0.9, 1.7)),
+    ],
+)
+def test_word_cut_in_two_or_misspelt_takes_nothing(
+    said: tuple[tuple[str, float, float], ...],
+) -> None:
+    assert vetoes(transcript(*said)) == set()
+
+
+def test_time_in_which_another_word_fits_takes_the_mark() -> None:
+    slow = (("Набранный", 0.0, 0.54), ("номер", 0.54, 1.4), ("заблокирован", 1.4, 2.2))
+    assert vetoes(transcript(*slow), first=1) == {"room-for-a-word"}
+
+
+def test_words_at_one_moment_take_the_mark() -> None:
+    repeated = (("номер", 2.9, 2.9), ("заблокирован", 2.9, 2.9))
+    assert vetoes(transcript(*repeated)) == {"word-without-sound"}
+
+
+def damaged(kind: str, start_s: float, length_s: float) -> np.ndarray:
+    sound = read_audio(CALLS / "announcements/temporarily-blocked-number.wav", sample_rate=8000)
+    samples = np.array(sound.samples)
+    first, n = round(start_s * 8000), round(length_s * 8000)
+    if kind == "cut":
+        return np.concatenate([samples[:first], samples[first + n :]])
+    noise = np.random.default_rng(0).normal(0, 0.003, n)
+    samples[first : first + n] = 0 if kind == "zeros" else noise
+    return samples
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["zeros", "comfort noise", "cut"])
+@pytest.mark.parametrize(("start_s", "length_s"), [(1.3, 0.4), (1.3, 0.5), (1.2, 0.6), (1.1, 0.5)])
+def test_hole_over_temporarily_never_marks(
+    whisper: Recognizer, tmp_path: Path, kind: str, start_s: float, length_s: float
+) -> None:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, damaged(kind, start_s, length_s), 8000)
+    report = whisper.recognize(path)
+    assert report.outcome is not None
+    assert phrase_list_of(report.outcome.kind) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.model
+def test_veto_is_named_in_the_report(whisper: Recognizer, tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, damaged("comfort noise", 1.3, 0.5), 8000)
+    report = whisper.recognize(path)
+    assert report.evidence is not None
+    assert "lost-sound" in {v.id for v in report.evidence.vetoes}
+    assert any(g.start_s < 1.4 and g.end_s > 1.7 for g in report.evidence.gaps)
