@@ -74,7 +74,11 @@ def _make(recipe: dict[str, Any], folder: Path, cache: Path) -> dict[str, str]:
         loud = active_rms(line) * 10 ** (-float(snr_db) / 20) / np.std(wave)
         line = line + wave * np.float32(loud)
     line = through_codec(np.clip(line, -1, 1).astype(np.float32), recipe.get("codec", "pcm"))
-    _write(folder / recipe["path"], line, recipe.get("subtype", "PCM_16"))
+    if recipe.get("unchanged"):  # a single prompt, as its package has it
+        prompt = recipe["parts"][0].removeprefix("prompt ")
+        shutil.copyfile(voices.PROMPTS_FOLDER / f"{prompt}.wav", folder / recipe["path"])
+    else:
+        _write(folder / recipe["path"], line, recipe.get("subtype", "PCM_16"))
     origins = [origin for _, _, origin in made if origin]
     is_human = any(origin.startswith("asterisk") for origin in origins)
     return {

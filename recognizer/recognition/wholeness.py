@@ -21,12 +21,14 @@ from recognizer.recognition.alignment import TranscriptWords
 __all__ = ["vetoes_of_sound"]
 
 _BEFORE_S = 0.6  # «ваш», «этот», «временно» before a wording last so long at most
-_AFTER_S = 0.1
+_SENTENCE_ENDS = (".", "!", "?")  # the recogniser writes them where the voice ends
 # A pause inside a clause is shorter: of the intact announcements of tests/data and of festival's
 # voices none has one of 0.14 s between the subject and what is said of it.
+_EDGE_S = 0.1  # word times are no better
 _MIN_QUIET_S = 0.14
 _MIN_REPEATED_S = 0.06
 _EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
+_LONG = 4  # letters; shorter words are found inside any other
 _MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.04
 _OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
 _LIKE_A_WORD = 60.0  # similarity (0-100) below which a word heard is none of the wording's
@@ -64,9 +66,11 @@ def _lost_sound(
     words = transcript.words[match.first_word : match.end_word]
     if not words:
         return None
-    start_s, end_s = words[0].start_s - _BEFORE_S, words[-1].end_s + _AFTER_S
+    start_s, end_s = words[0].start_s - _BEFORE_S, words[-1].end_s - _EDGE_S
     for gap in gaps:
         if gap.end_s <= start_s or gap.start_s >= end_s or not _matters(gap):
+            continue
+        if _is_between_sentences(gap, transcript.words):
             continue
         return Veto(
             "lost-sound",
@@ -103,10 +107,9 @@ def _is_listed(sound: str, listed: Sequence[str]) -> bool:
     """Return whether a word heard is one of the wording's, or several of them in one."""
     wanted = [*listed, *(a + b for a, b in pairwise(listed))]
     best = similarity.best_ratio(sound, wanted)
-    more = [w for w in wanted if sound.startswith(w) or (sound.endswith(w) and len(sound) > len(w))]
-    return best >= _LIKE_A_WORD and not any(
-        len(sound) - len(w) >= _EXTRA_LETTERS and sound not in wanted for w in more
-    )
+    inside = [w for w in wanted if len(w) >= _LONG and (sound.startswith(w) or sound.endswith(w))]
+    has_more = any(len(sound) - len(w) >= _EXTRA_LETTERS for w in inside)
+    return best >= _LIKE_A_WORD and (sound in wanted or not has_more)
 
 
 def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
@@ -157,6 +160,18 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
                 "сказано ещё слово",
             )
     return None
+
+
+def _is_between_sentences(gap: SoundGap, words: Sequence[Word]) -> bool:
+    """Return whether a quiet gap is the pause after a sentence that the recogniser ended."""
+    if gap.kind is GapKind.REPEATED:
+        return False
+    said = [w for w in words if w.start_s < gap.start_s - _EDGE_S]
+    return (
+        bool(said)
+        and said[-1].text.endswith(_SENTENCE_ENDS)
+        and said[-1].end_s <= gap.start_s + _EDGE_S
+    )
 
 
 def _matters(gap: SoundGap) -> bool:
