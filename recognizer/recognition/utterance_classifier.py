@@ -326,7 +326,7 @@ class UtteranceClassifier:
         reading = self._grammar.read(heard.words, matched=matched)
         if verdict.outcome in _CARRIERS:
             return self._held_against(reading, verdict)
-        if verdict.outcome in _MACHINES or (match is not None and match.outcome in PRECEDENCE):
+        if verdict.outcome in MACHINES or (match is not None and match.outcome in PRECEDENCE):
             return verdict
         return self._read_only(heard, reading, verdict, transcript)
 
