@@ -60,6 +60,8 @@ class Predicate:
         Said of the number dialled.
     conditional, own, call : CallOutcome or None
         Said of it for a time or a place only, of our own line, of the call; None: not decided.
+    any_subject : bool
+        `outcome` holds whatever is spoken of.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Predicate:
     conditional: CallOutcome | None = None
     own: CallOutcome | None = None
     call: CallOutcome | None = None
+    any_subject: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
     conditional: CallOutcome | None = None
     own: CallOutcome | None = None
     call: CallOutcome | None = None
+    any_subject: bool = False
 
 
 class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
@@ -152,6 +156,7 @@ def _predicate(entry: _PredicateEntry, place: str) -> Predicate:
         entry.conditional,
         entry.own,
         entry.call,
+        entry.any_subject,
     )
 
 

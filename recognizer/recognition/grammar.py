@@ -72,6 +72,7 @@ class Reading:
             "foreign-subject": bool(self.foreign),
             "conditional": bool(self.conditions),
             "negated": self.is_negated,
+            "something-else-said": any(not _marks(each.outcome) for each in self.predicates),
             "unknown-words": bool(self.unknown),
         }
         return tuple(name for name, holds in reasons.items() if holds)
@@ -79,6 +80,8 @@ class Reading:
     @property
     def outcome(self) -> CallOutcome | None:
         """What it comes to, by the predicate read first; None where that is not understood."""
+        if self.is_menu:
+            return self.predicates[0].outcome
         if not self.predicates or self.is_negated or self.foreign:
             return None
         read = self.predicates[0]
@@ -90,6 +93,11 @@ class Reading:
             return read.conditional
         is_retry = SubjectKind.DIALLED in self.subjects and not _marks(read.outcome)
         return read.outcome if is_retry or not self.refusals else None
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether what is said needs no subject: only a machine says it."""
+        return any(each.any_subject for each in self.predicates[:1])
 
     def _retry(self, read: Predicate) -> CallOutcome | None:
         """Return an outcome that holds whoever is spoken of: never the mark."""

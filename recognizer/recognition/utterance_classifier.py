@@ -101,6 +101,9 @@ _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its unknown words say "a pe
 # word heard clearly; its confidence is just above `mark_cutoff`. A retry costs a call.
 _READ_MARK, _READ_RETRY = 0.87, 0.75
 _MAX_UNKNOWN = 2
+# A bare text is judged by so many words of its beginning: a call of ten minutes. Nothing of more
+# than 150 words marks a contact (`grammar`).
+_MAX_WORDS_OF_TEXT = 1500
 _CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
 
 
@@ -182,7 +185,7 @@ class UtteranceClassifier:
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""
-        heard = self._matcher.heard(text.split())
+        heard = self._matcher.heard(text.split()[:_MAX_WORDS_OF_TEXT])
         return self._by_grammar(heard, self._by_lists(heard))
 
     def _by_lists(self, heard: TranscriptWords) -> SpokenVerdict:
@@ -326,8 +329,14 @@ class UtteranceClassifier:
         reading = self._grammar.read(heard.words, matched=matched)
         if verdict.outcome in _CARRIERS:
             return self._held_against(reading, verdict)
-        if verdict.outcome in MACHINES or (match is not None and match.outcome in PRECEDENCE):
+        if verdict.outcome in MACHINES:
             return verdict
+        if match is not None and match.outcome in PRECEDENCE:
+            # What the sound speaks against stays doubtful. Of a bare text every word has to be
+            # understood, those too that the wording was found in.
+            reading = self._grammar.read(heard.words)
+            if transcript is not None or reading.outcome is not match.outcome:
+                return verdict
         return self._read_only(heard, reading, verdict, transcript)
 
     def _held_against(self, reading: Reading, verdict: SpokenVerdict) -> SpokenVerdict:
@@ -363,10 +372,12 @@ class UtteranceClassifier:
     ) -> SpokenVerdict:
         """Return what an unlisted sentence is read to say, if enough of it is understood."""
         outcome = reading.outcome
-        is_person = verdict.match is not None or any(
+        is_person = verdict.match is not None and verdict.match.outcome not in PRECEDENCE
+        is_person |= not reading.is_menu and any(
             w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
         )
         few = len(reading.unknown) <= _MAX_UNKNOWN and 3 * len(reading.unknown) < reading.n_words
+        few |= reading.is_menu
         if outcome is None or is_person or not few or self._lists.is_hallucinated(heard.words):
             return verdict
         if self._is_listed_otherwise(heard):
@@ -573,6 +584,7 @@ _VETOES = {
         ("foreign-subject", "something else is spoken of", "речь о чём-то другом"),
         ("conditional", "said for a time, a place or a service only", "сказано с оговоркой"),
         ("negated", "it is denied", "сказано с отрицанием"),
+        ("something-else-said", "something else is said, too", "сказано и другое"),
         ("unknown-words", "not every word is understood", "поняты не все слова"),
     )
 }

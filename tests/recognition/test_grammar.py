@@ -1,5 +1,6 @@
 """The grammar of announcements: of whom a sentence speaks, and what may mark the contact."""
 
+import time
 from itertools import product
 
 import pytest
@@ -128,6 +129,9 @@ def test_every_listed_wording_of_an_invalid_number_is_understood(
         ("номер, который вы набираете, выведен из эксплуатации", "not_in_service"),
         ("приостановлено обслуживание этого номера", "service_suspended"),
         ("соединение с абонентом не может быть установлено", "connection_impossible"),
+        ("предоставление услуг по этому номеру прекращено", "not_in_service"),
+        ("для записи на ремонт вашей машины нажмите два", "company_ivr"),
+        ("оцените качество консультации, нажмите цифру от одного до пяти", "company_ivr"),
         ("абонент с номером 2 1 5 недоступен", "temporarily_unavailable"),
     ],
 )
@@ -162,3 +166,12 @@ def test_a_veto_says_why_in_both_languages(classifier: UtteranceClassifier) -> N
 )
 def test_words_that_nobody_listed_are_no_person(classifier: UtteranceClassifier, text: str) -> None:
     assert classifier.judge_text(text).outcome is CallOutcome.UNDETERMINED
+
+
+def test_a_text_of_a_hundred_thousand_sentences_is_judged_by_its_beginning(
+    classifier: UtteranceClassifier,
+) -> None:
+    started_s = time.monotonic()
+    verdict = classifier.judge_text("набранный вами номер не существует. " * 100_000)
+    assert time.monotonic() - started_s < 10
+    assert not marks(verdict.outcome)
