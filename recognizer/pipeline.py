@@ -26,15 +26,19 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine,
 from recognizer.model import (
     Audio,
     AudioSource,
+    Basis,
     CallError,
     CallOutcome,
     CallReport,
     Evidence,
+    Outcome,
     PhraseListName,
     RecordedCall,
     Segment,
     SegmentKind,
     Transcript,
+    Veto,
+    VetoEffect,
     phrase_list_of,
 )
 from recognizer.phrases.book import OfficePhrases, PhraseBook, load_phrases
@@ -275,6 +279,8 @@ class Recognizer:
             with stages.timed("scan"):
                 scan = self._scan(reader)
             verdicts = yield from self._listen(reader, scan.segments, stages)
+            if reader.info.n_channels > 1 and reader.info.channel == "mix":
+                verdicts = [(_of_two_parties(verdict), heard) for verdict, heard in verdicts]
             reading_notes = _reading_notes(reader)
         with stages.timed("decide"):
             return self._conclude(call, label, scan, verdicts, reading_notes)
@@ -296,7 +302,10 @@ class Recognizer:
         )
         return CallReport(
             recording=label,
-            evidence=_evidence(scan, verdicts, deciding, reading_notes),
+            evidence=replace(
+                _evidence(scan, verdicts, deciding, reading_notes),
+                basis=_basis(outcome, deciding),
+            ),
             outcome=outcome,
             decision=decision,
             elapsed_s=0.0,
@@ -538,6 +547,22 @@ def _without_words(
     ]
 
 
+_PARTIES_MIXED = Veto(
+    "parties-mixed",
+    VetoEffect.NO_MARK,
+    "both channels are heard as one, and it cannot be told which party said it; name the remote "
+    "party's channel in the setting recognition.channel",
+    "оба канала слышны как один, и не понять, кто это сказал: собеседник или наш оператор",
+)
+
+
+def _of_two_parties(verdict: SpokenVerdict) -> SpokenVerdict:
+    """Return the verdict on parties that nothing tells apart: our agent's words mark nobody."""
+    if phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER:
+        return verdict
+    return verdict.vetoed([_PARTIES_MIXED])
+
+
 def _is_person(verdict: SpokenVerdict) -> bool:
     """Return whether a person was heard for certain."""
     return verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE
@@ -559,9 +584,20 @@ def _evidence(
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
         alternatives=() if deciding is None else deciding.alternatives,
         notes=reading_notes + tuple(v.reason for v, _ in verdicts if v.reason),
-        vetoes=tuple(dict.fromkeys(veto for v, _ in verdicts for veto in v.vetoes)),
+        vetoes=tuple(
+            dict.fromkeys(
+                veto for v in (*(v for v, _ in verdicts), deciding) if v for veto in v.vetoes
+            )
+        ),
         gaps=tuple(gap for v, _ in verdicts for gap in v.gaps),
     )
+
+
+def _basis(outcome: Outcome, deciding: SpokenVerdict | None) -> Basis | None:
+    """Return what the outcome rests on, None where there is none."""
+    if outcome.kind is CallOutcome.UNDETERMINED:
+        return None
+    return "signals" if deciding is None else "speech"
 
 
 def _reading_notes(reader: AudioReader) -> tuple[str, ...]:

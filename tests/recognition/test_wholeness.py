@@ -129,3 +129,35 @@ def test_veto_is_named_in_the_report(whisper: Recognizer, tmp_path: Path) -> Non
     assert report.evidence is not None
     assert "lost-sound" in {v.id for v in report.evidence.vetoes}
     assert any(g.start_s < 1.4 and g.end_s > 1.7 for g in report.evidence.gaps)
+
+
+def stereo(path: Path, left: str, right: str) -> Path:
+    """Write two clips as the channels of one recording, the right one quieter."""
+    sounds = [
+        np.array(read_audio(CALLS / name, sample_rate=8000).samples) for name in (left, right)
+    ]
+    both = np.zeros((max(map(len, sounds)) + 4000, 2), np.float32)
+    both[: len(sounds[0]), 0] = sounds[0]
+    both[4000 : 4000 + len(sounds[1]), 1] = 0.3 * sounds[1]
+    soundfile.write(path, both, 8000)
+    return path
+
+
+@pytest.mark.model
+def test_words_of_one_of_two_speaking_channels_never_mark(
+    whisper: Recognizer, tmp_path: Path
+) -> None:
+    call = stereo(tmp_path / "call.wav", "announcements/not-in-service.wav", "people/hello.wav")
+    report = whisper.recognize(call)
+    assert report.outcome is not None
+    assert phrase_list_of(report.outcome.kind) is not PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.model
+def test_channel_of_the_remote_party_that_is_named_marks_as_before(
+    whisper: Recognizer, tmp_path: Path
+) -> None:
+    call = stereo(tmp_path / "call.wav", "announcements/not-in-service.wav", "people/hello.wav")
+    report = whisper.recognize(call, channel=0)
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.NOT_IN_SERVICE
