@@ -414,3 +414,49 @@ def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_garbled(
     outcome = plain.recognize(SPOKEN).outcome
     assert outcome is not None
     assert outcome.kind is CallOutcome.BLOCKED
+
+
+def chord(seconds: float, *frequencies_hz: float, rate: int = 8000) -> np.ndarray:
+    time_s = np.arange(int(seconds * rate)) / rate
+    return sum(0.15 * np.sin(2 * np.pi * f * time_s) for f in frequencies_hz).astype("f4")  # type: ignore[union-attr]
+
+
+def hiss(seconds: float, level: float) -> np.ndarray:
+    return np.random.default_rng(5).normal(0, level, int(seconds * 8000)).astype("f4")
+
+
+# Ringing of the United Kingdom and of the United States (ITU-T E.180, supplement 2).
+UNKNOWN_SOUND = {
+    "british ringing": [
+        x
+        for _ in range(12)
+        for x in (chord(0.4, 400, 450), silence(0.2), chord(0.4, 400, 450), silence(2))
+    ],
+    "american ringing": [x for _ in range(5) for x in (chord(2, 440, 480), silence(4))],
+    "noise, then silence": [hiss(5, 0.02), silence(15)],
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN_SOUND))
+def test_sound_that_is_not_known_is_neither_silence_nor_music(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    soundfile.write(path, np.concatenate(UNKNOWN_SOUND[name]), 8000)
+    recognizer, _ = scripted(ScriptedSpeech(""))
+    report = recognizer.recognize(path)
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("beep_s", [0.15, 0.2])
+def test_congestion_at_the_ends_of_its_tolerance_is_decided_in_noise(
+    beep_s: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "call.wav"
+    beeps = [x for _ in range(int(2 / beep_s)) for x in (chord(beep_s, 425), silence(beep_s))]
+    call = np.concatenate(beeps)
+    call = call + hiss(len(call) / 8000, 0.15 / np.sqrt(2) * 10 ** (-12 / 20))[: len(call)]
+    soundfile.write(path, call, 8000)
+    recognizer, _ = scripted(ScriptedSpeech("М.", confidence=0.2))
+    report = recognizer.recognize(path)
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.BUSY_TONE

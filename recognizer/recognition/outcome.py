@@ -33,6 +33,11 @@ __all__ = ["decide_call"]
 
 _DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
 _MUCH = 0.3  # share of the recording from which music or noise is what it is about
+# The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
+_MIN_MUSIC_S = 4.0
+_MAX_UNEXPLAINED_S = 1.0  # of noise or music in a call that is called silent
+_MIN_PERIODS = 4
+_COVERED = 0.9
 _PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
 _RINGS_BEFORE_BUSY = 3  # so many rings before short beeps: it rang and nobody answered
 
@@ -51,9 +56,30 @@ def decide_call(
     if announced:
         deciding = _reconciled(announced)
         return _spoken(_with_doubt(deciding, verdicts))
-    if verdicts:
+    if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
     return _without_speech(duration_s, tones, segments), None
+
+
+def _is_all_tone(
+    tones: Sequence[ToneEvent], segments: Sequence[Segment], verdicts: Sequence[SpokenVerdict]
+) -> bool:
+    """Return whether what was taken for speech, and not understood, is short beeps in noise."""
+    if any(v.outcome is not CallOutcome.UNDETERMINED or v.match is not None for v in verdicts):
+        return False
+    beeps = [
+        t
+        for t in tones
+        if t.kind in {ToneKind.BUSY, ToneKind.CONGESTION} and t.n_periods >= _MIN_PERIODS
+    ]
+    speech = [s for s in segments if s.kind is SegmentKind.SPEECH]
+    return bool(speech) and all(
+        any(
+            min(s.end_s, t.end_s) - max(s.start_s, t.start_s) >= _COVERED * s.duration_s
+            for t in beeps
+        )
+        for s in speech
+    )
 
 
 def _spoken(verdict: SpokenVerdict) -> tuple[Outcome, SpokenVerdict]:
@@ -134,11 +160,18 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
 
 def _from_sounds(duration_s: float, segments: Sequence[Segment]) -> Outcome:
     music_s = total_duration_s(segments, SegmentKind.MUSIC)
+    longest_s = max((s.duration_s for s in segments if s.kind is SegmentKind.MUSIC), default=0.0)
     noise_s = total_duration_s(segments, SegmentKind.NOISE)
-    if music_s > _MUCH * duration_s:
+    if longest_s >= _MIN_MUSIC_S and music_s > _MUCH * duration_s:
         return Outcome(CallOutcome.MUSIC, 0.9, reason=f"{music_s:.0f} s of music, no speech")
     if noise_s + music_s > _MUCH * duration_s:
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
+    if noise_s + music_s > _MAX_UNEXPLAINED_S:
+        return Outcome(
+            CallOutcome.UNDETERMINED,
+            0.5,
+            reason=f"{noise_s + music_s:.0f} s of sound that no tone plan knows, no speech",
+        )
     if duration_s < _DISCONNECTED_MAX_S:
         return Outcome(
             CallOutcome.DISCONNECTED, 0.8, reason=f"ends after {duration_s:.1f} s of nothing"
