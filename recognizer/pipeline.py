@@ -142,7 +142,9 @@ class Recognizer:
         office = OfficePhrases(settings.phrases)
         recognizer = cls(
             phrases=load_phrases(settings.phrases),
-            regulation=load_regulation(settings.journal.regulation_file),
+            regulation=load_regulation(
+                settings.journal.regulation_file, office_file=settings.journal.office_file
+            ),
             tone_plan=load_tone_plan(),
             calibration=load_calibration(),
             channel=settings.recognition.channel,

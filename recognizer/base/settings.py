@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
@@ -83,12 +83,15 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     office_file : numbers of the company and of its employees; None: the shipped sample.
     regulation_file : rules; None: the shipped ones.
     columns_file : headings of the CRM's files of cards; None: the shipped ones.
+    max_marked_share : of the cards an import adds or changes, how many, 0 to 1, it may lead to
+        mark without a call before it asks.
     """
 
     url: str = ""
     office_file: Path | None = None
     regulation_file: Path | None = None
     columns_file: Path | None = None
+    max_marked_share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.05
 
     @property
     def journal_url(self) -> str:

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recognizer.cli import options
+from recognizer.cli.card_import import Columns, check_cards, import_cards, load_columns
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from recognizer.crm.card_files import CardColumns, CardReader, RejectWriter
-    from recognizer.crm.contacts import ContactCard
-    from recognizer.crm.journal.records import CardChange, ContactRecord
+    from recognizer.crm.journal.records import ContactRecord
 
 __all__ = ["app"]
 
@@ -26,12 +23,6 @@ app = new_group(
     "Contact cards: import from the CRM, show, export with results and comments.\n\n"
     "recognizer contacts import crm.csv --dry-run",
 )
-
-_Columns = Annotated[
-    Path | None,
-    typer.Option("--columns", metavar="FILE", help="Headings and values of your CRM (TOML)."),
-]
-
 
 _Along = Annotated[
     bool,
@@ -47,116 +38,8 @@ class ListFormat(enum.StrEnum):
     JSONL = "jsonl"
 
 
-@app.command("import")
-def import_cards(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX, with a heading.")],
-    *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
-    ] = False,
-    rejects: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where rows that cannot be read go, with the reason.",
-            show_default="FILE.rejected.csv",
-        ),
-    ] = None,
-    columns: _Columns = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
-    ] = None,
-    no_phone: Annotated[
-        bool,
-        typer.Option("--no-phone", help="The file has no numbers: they are unknown, not missing."),
-    ] = False,
-    full_numbers: Annotated[
-        bool, typer.Option("--full-numbers", help="Do not mask phone numbers in a dry run.")
-    ] = False,
-) -> None:
-    """Add new cards, take over what changed; comments already there stay byte for byte.
-
-    Rows that cannot be read go to a file with the reason, the others are imported, and the exit
-    status is 1.
-
-    Examples:
-
-      recognizer contacts import crm.csv --dry-run
-
-      recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
-    """
-    from recognizer.base.settings import load_settings
-    from recognizer.cli.journal import open_journal
-    from recognizer.crm.card_files import RejectWriter, open_cards
-
-    settings = load_settings().journal
-    mapping = _columns(columns or settings.columns_file)
-    rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
-    counts = {"added": 0, "changed": 0, "unchanged": 0}
-    with (
-        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as reader,
-        open_journal(settings) as journal,
-        RejectWriter(rejected, reader.heading) as rejecter,
-    ):
-        changes = journal.import_contacts(
-            _accepted(reader, rejecter),
-            source=f"import {path.name}",
-            fields=reader.present,
-            dry_run=dry_run,
-        )
-        for change in _counted(changes):
-            kind = "added" if change.is_new else "changed" if change.changes else "unchanged"
-            counts[kind] += 1
-            if dry_run and kind != "unchanged":
-                _print_change(change, full_numbers=full_numbers)
-    done = "would be " if dry_run else ""
-    print(
-        f"{path} ({reader.form}): {done}added {counts['added']}, {done}changed "
-        f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {rejecter.n_rows}"
-    )
-    if rejecter.n_rows:
-        print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)
-        raise typer.Exit(1)
-
-
-def _columns(path: Path | None) -> CardColumns:
-    from recognizer.crm.card_files import load_card_columns
-
-    return load_card_columns(path)
-
-
-def _accepted(reader: CardReader, rejecter: RejectWriter) -> Iterator[ContactCard]:
-    from recognizer.crm.card_files import RejectedRow
-
-    for row in reader:
-        if isinstance(row, RejectedRow):
-            rejecter.add(row)
-        else:
-            yield row
-
-
-def _counted(changes: Iterator[CardChange]) -> Iterator[CardChange]:
-    """Yield the changes, counting them on stderr where somebody watches."""
-    watched = sys.stderr.isatty()
-    for number, change in enumerate(changes, start=1):
-        if watched and number % 1000 == 0:
-            print(f"\r{number} cards", end="", file=sys.stderr, flush=True)
-        yield change
-    if watched:
-        print("\r", end="", file=sys.stderr)
-
-
-def _print_change(change: CardChange, *, full_numbers: bool) -> None:
-    from recognizer.crm.contacts import masked
-
-    print(f"{'+' if change.is_new else '~'} {change.ref}")
-    for name, (old, new) in change.changes.items():
-        text = f"{_shown(old)} -> {_shown(new)}" if not change.is_new else _shown(new)
-        print(f"    {name}: {masked(text) if isinstance(new, str) and not full_numbers else text}")
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
+app.command("import")(import_cards)
+app.command("check")(check_cards)
 
 
 @app.command("show")
@@ -235,7 +118,7 @@ def _print_card(record: ContactRecord, *, full_numbers: bool) -> None:
 def export(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX to write.")],
     *,
-    columns: _Columns = None,
+    columns: Columns = None,
     encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8-sig",
     delimiter: Annotated[str, typer.Option(help="Of a CSV file.")] = ";",
 ) -> None:
@@ -254,7 +137,7 @@ def export(
     from recognizer.crm.card_files import write_cards
 
     settings = load_settings().journal
-    mapping = _columns(columns or settings.columns_file)
+    mapping = load_columns(columns or settings.columns_file)
     with open_journal(settings) as journal:
         cards = (
             dataclasses.replace(

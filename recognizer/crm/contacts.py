@@ -18,6 +18,7 @@ import msgspec
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
+from recognizer.base.office_zone import zone_of
 from recognizer.crm.numbers import (
     NumberProblem,
     NumberState,
@@ -189,13 +190,7 @@ def load_office(path: Path | None = None) -> Office:
     """
     file = read_toml(path or data_folder(".") / "office.toml")
     content = convert_toml(file, _OfficeFile)
-    try:
-        zone = zoneinfo.ZoneInfo(content.office.timezone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as problem:
-        raise DataFileError(
-            f"{file.place('office', key='timezone')}: expected a time zone such as "
-            f"'Europe/Moscow', found {content.office.timezone!r}"
-        ) from problem
+    zone = zone_of(file, content.office.timezone)
     company = file.place("company", key="numbers")
     return Office(
         company_numbers=frozenset(

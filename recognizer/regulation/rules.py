@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import enum
 import string
+import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import msgspec
 
 from recognizer.base.data_files import TomlFile, convert_toml, data_folder, read_toml
 from recognizer.base.errors import ContactError, DataFileError
+from recognizer.base.office_zone import office_timezone
 from recognizer.model import CallOutcome, Decision, NextStep
 
 __all__ = [
@@ -219,10 +221,14 @@ class Regulation:
         In the order of the file; of the rules on a card, the first that fits decides.
     conditions : dict
         What each of `CONDITIONS` means, Russian.
+    timezone : ZoneInfo
+        The office's: where no day of the call is given, it is today there, not by this
+        machine's zone.
     """
 
-    def __init__(self, path: Path, content: _File) -> None:
+    def __init__(self, path: Path, content: _File, timezone: zoneinfo.ZoneInfo) -> None:
         self.path = path
+        self.timezone = timezone
         self.version = content.regulation.version
         self.mark = content.regulation.mark
         self.conditions = content.conditions
@@ -265,7 +271,7 @@ class Regulation:
         attempt : int
             Number of this attempt among those that count, from 1.
         on : date or None
-            Day of the call, for the comment line; None: today.
+            Day of the call, for the comment line; None: today in the office.
         facts : frozenset of str
             Which of `CONDITIONS` hold for the card; empty without a card.
 
@@ -285,7 +291,7 @@ class Regulation:
         facts: frozenset[str] = frozenset(),
     ) -> Ruling:
         """Return the decision of `decide_outcome` with what it means for counting."""
-        day = on or _today()
+        day = on or self._today()
         rule = self._rule_on(kind, facts)
         if rule is not None:
             return self._apply(rule, self.comment_line(rule.comment, day), attempt)
@@ -308,7 +314,7 @@ class Regulation:
         """Return the decision from the card alone, before any call; None: call."""
         for rule in self.rules:
             if rule.source is RuleSource.CARD and facts.issuperset(rule.requires):
-                comment = self.comment_line(rule.comment, on or _today())
+                comment = self.comment_line(rule.comment, on or self._today())
                 ruling = self._apply(rule, comment, 1)
                 # There was no attempt, so there is nothing to count.
                 return Ruling(ruling.decision, counts=False, resets=False)
@@ -330,7 +336,7 @@ class Regulation:
             If there is no such reason, the comment it requires lacks a part, or the card does
             not bear it out; Russian, because an operator reads it.
         """
-        day = on or _today()
+        day = on or self._today()
         entry = self._stated_by_id.get(statement.reason)
         if entry is not None:
             return _leave(entry, self._stated_comment(entry.comment, statement, day), attempt)
@@ -396,6 +402,9 @@ class Regulation:
         )
         return Ruling(decision, counts=True, resets=False)
 
+    def _today(self) -> dt.date:
+        return dt.datetime.now(self.timezone).date()
+
     def comment_line(self, text: str, day: dt.date) -> str:
         """Return a comment line: the date, a space, the text."""
         return f"{self.comment_day(day)} {text}"
@@ -449,17 +458,15 @@ def _leave(entry: Undecided | Stated, comment: str | None, attempt: int) -> Ruli
     return Ruling(decision, counts=entry.counts, resets=entry.resets)
 
 
-def _today() -> dt.date:
-    return dt.datetime.now().astimezone().date()
-
-
-def load_regulation(path: Path | None = None) -> Regulation:
+def load_regulation(path: Path | None = None, *, office_file: Path | None = None) -> Regulation:
     """Read and check a rule table.
 
     Parameters
     ----------
     path : Path or None
         None: the shipped ``data/regulation.toml``.
+    office_file : Path or None
+        Whose time zone days are of; None: the shipped ``data/office.toml``.
 
     Raises
     ------
@@ -473,7 +480,7 @@ def load_regulation(path: Path | None = None) -> Regulation:
     _check_stated(file, content)
     _check_outcomes(file, content)
     _check_comments(file, content)
-    return Regulation(file.path, content)
+    return Regulation(file.path, content, office_timezone(office_file))
 
 
 def _check_heading(file: TomlFile, content: _File) -> None:

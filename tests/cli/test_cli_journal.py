@@ -60,7 +60,7 @@ def test_a_dry_run_shows_what_would_change_and_masks_numbers(run: Run, tmp_path:
 def test_an_import_keeps_the_good_rows_and_says_what_is_wrong_with_the_others(
     run: Run, tmp_path: Path
 ) -> None:
-    result = run("contacts", "import", "cards.csv", "--rejects", "bad.csv", status=1)
+    result = run("contacts", "import", "cards.csv", "--yes", "--rejects", "bad.csv", status=1)
     assert "(CSV, cp1251, ';'): added 2, changed 0, unchanged 0, rejected 1" in result.stdout
     assert "bad.csv" in result.stderr
     with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -71,7 +71,7 @@ def test_an_import_keeps_the_good_rows_and_says_what_is_wrong_with_the_others(
 
 
 def test_cards_are_shown_with_masked_numbers_unless_asked(run: Run) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     assert "8926*****67" in run("contacts", "show", "1").stdout
     assert "123-45-67" not in run("contacts", "show", "Первый").stdout
     assert "8 926 123-45-67" in run("contacts", "show", "1", "--full-numbers").stdout
@@ -82,14 +82,14 @@ def test_cards_are_shown_with_masked_numbers_unless_asked(run: Run) -> None:
 
 @pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])
 def test_an_export_can_be_imported_again_without_a_change(run: Run, name: str) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     run("decide", "2")
     assert "2 cards" in run("contacts", "export", name).stdout
     assert "added 0, changed 0, unchanged 2" in run("contacts", "import", name).stdout
 
 
 def test_an_export_holds_the_result_in_force(run: Run, tmp_path: Path) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     run("decide", "2")
     run("contacts", "export", "out.csv", "--encoding", "cp1251")
     with (tmp_path / "out.csv").open(encoding="cp1251", newline="") as file:
@@ -102,7 +102,7 @@ def test_an_export_holds_the_result_in_force(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_card_is_decided_with_the_reason(run: Run) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     output = run("decide", "2").stdout
     assert "rule number-malformed" in output
     assert "Правило number-malformed: номер в карточке неправильный" in output
@@ -110,7 +110,7 @@ def test_a_card_is_decided_with_the_reason(run: Run) -> None:
 
 
 def test_a_statement_is_decided_or_refused(run: Run) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     said = ("--by", "operator7", "--name", "Мария", "--words", "Это не мой а/м")
     output = run("decide", "1", "--reason", "stranger-service", *said).stdout
     assert "«Недоступен» + «Некорректный контакт»" in output
@@ -143,7 +143,7 @@ def test_rules_are_checked_by_line(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_journal_shows_explains_and_corrects(run: Run, tmp_path: Path) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     with journal(tmp_path) as opened:
         opened.record_attempt(
             spoken(CallOutcome.BLOCKED, "номер заблокирован", "89261234567.wav"),
@@ -166,7 +166,7 @@ def test_the_journal_shows_explains_and_corrects(run: Run, tmp_path: Path) -> No
 
 
 def test_the_journal_counts_exports_and_purges(run: Run, tmp_path: Path) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     with journal(tmp_path) as opened:
         for number, outcome in enumerate([CallOutcome.BUSY_TONE, CallOutcome.LIVE_PERSON]):
             opened.record_attempt(heard(outcome), contact="1", called_at=day(number))
@@ -186,7 +186,8 @@ def test_the_journal_counts_exports_and_purges(run: Run, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "command",
     [
-        ["contacts"], ["contacts", "import"], ["contacts", "show"], ["contacts", "export"],
+        ["contacts"], ["contacts", "import"], ["contacts", "check"],
+        ["contacts", "show"], ["contacts", "export"],
         ["decide"], ["journal"], ["journal", "show"], ["journal", "explain"],
         ["journal", "correct"], ["journal", "overview"], ["journal", "export"],
         ["journal", "purge"], ["journal", "upgrade"],
@@ -223,7 +224,7 @@ def test_without_the_journals_packages_the_command_says_what_to_type(
 def test_what_would_be_dropped_or_cannot_be_is_refused(
     run: Run, options: tuple[str, ...], said: str
 ) -> None:
-    run("contacts", "import", "cards.csv", status=1)
+    run("contacts", "import", "cards.csv", "--yes", status=1)
     result = run("decide", *options, status=2)
     assert said in " ".join(result.output.replace("│", " ").split())
 

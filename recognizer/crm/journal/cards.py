@@ -56,9 +56,14 @@ def merge_comments(stored: str, incoming: str) -> str:
 
 def card_of(row: ContactRow) -> ContactCard:
     """Return the card of a row."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in CARD_FIELDS}
-    values["kind"] = None if row.kind is None else ContactKind(row.kind)
-    values["owner_kind"] = None if row.owner_kind is None else OwnerKind(row.owner_kind)
+    return _card({name: getattr(row, name) for name in CARD_FIELDS})
+
+
+def _card(columns: Mapping[str, Any]) -> ContactCard:
+    values = dict(columns)
+    kind, owner_kind = values["kind"], values["owner_kind"]
+    values["kind"] = None if kind is None else ContactKind(kind)
+    values["owner_kind"] = None if owner_kind is None else OwnerKind(owner_kind)
     return ContactCard(**values)
 
 
@@ -100,19 +105,28 @@ def store_cards(
         row = rows.get(card.ref)
         if row is None:
             new.append(card)
-            changes.append(CardChange(card.ref, is_new=True, changes=_all_of(card)))
+            changes.append(CardChange(card.ref, is_new=True, changes=_all_of(card), card=card))
             continue
         change = {
             name: values
             for name, values in _difference(row, card, decided.get(row.id)).items()
             if name in fields
         }
-        changes.append(CardChange(card.ref, is_new=False, changes=change))
+        changes.append(_changed(row, change))
         if change and not dry_run:
             _change(session, row, change, source=source, now=now)
     if new and not dry_run:
         _add(session, new, now)
     return changes
+
+
+def _changed(row: ContactRow, change: Mapping[str, tuple[Any, Any]]) -> CardChange:
+    """Return the change of a row that is not written yet."""
+    if not change:
+        return CardChange(row.ref, is_new=False)
+    old = {name: getattr(row, name) for name in CARD_FIELDS}
+    new = old | {name: value for name, (_, value) in change.items()}
+    return CardChange(row.ref, is_new=False, changes=change, card=_card(new), previous=_card(old))
 
 
 def _all_of(card: ContactCard) -> Mapping[str, tuple[Any, Any]]:

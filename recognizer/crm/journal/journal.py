@@ -162,7 +162,7 @@ class Journal:
         """
         return cls.open(
             settings.journal_url,
-            regulation=load_regulation(settings.regulation_file),
+            regulation=load_regulation(settings.regulation_file, office_file=settings.office_file),
             office=load_office(settings.office_file),
         )
 

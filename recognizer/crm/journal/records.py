@@ -190,11 +190,17 @@ class ContactRecord:
 
 @dataclass(frozen=True, slots=True)
 class CardChange:
-    """What an import changed, or would change: {field: (old, new)}; all of it for a new card."""
+    """What an import changed, or would change: {field: (old, new)}; all of it for a new card.
+
+    `card` is the whole card after the change, `previous` the one before; None where there was
+    none, or nothing changes.
+    """
 
     ref: str
     is_new: bool
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    card: ContactCard | None = field(default=None, repr=False, compare=False)
+    previous: ContactCard | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,271 @@
+"""`recognizer contacts import` and `check`: what a file holds, and what it would lead to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recognizer.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recognizer.crm.card_files import CardColumns, CardReader, RejectWriter
+    from recognizer.crm.contacts import ContactCard
+    from recognizer.crm.import_forecast import ImportForecast
+    from recognizer.crm.journal.journal import Journal
+    from recognizer.crm.journal.records import CardChange
+
+__all__ = ["Columns", "check_cards", "import_cards", "load_columns"]
+
+Columns = Annotated[
+    Path | None,
+    typer.Option("--columns", metavar="FILE", help="Headings and values of your CRM (TOML)."),
+]
+_N_SAMPLES = 3
+
+
+def import_cards(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX, with a heading.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, change nothing.")
+    ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where rows that cannot be read go, with the reason.",
+            show_default="FILE.rejected.csv",
+        ),
+    ] = None,
+    columns: Columns = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
+    ] = None,
+    no_phone: Annotated[
+        bool,
+        typer.Option("--no-phone", help="The file has no numbers: they are unknown, not missing."),
+    ] = False,
+    full_numbers: Annotated[
+        bool, typer.Option("--full-numbers", help="Do not mask phone numbers in a dry run.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Import however many cards would be marked.")
+    ] = False,
+) -> None:
+    """Add new cards, take over what changed; comments already there stay byte for byte.
+
+    Before anything is saved it says how many cards would be marked without a call, for a number
+    that is missing, wrong or our own. Above a share ([journal] max_marked_share, 5 %) it asks,
+    and where nobody can answer it refuses unless --yes is given.
+
+    Rows that cannot be read go to a file with the reason, the others are imported, and the exit
+    status is 1.
+
+    Examples:
+
+      recognizer contacts import crm.csv --dry-run
+
+      recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
+    """
+    from recognizer.base.settings import load_settings
+    from recognizer.cli.journal import open_journal
+    from recognizer.crm.card_files import RejectWriter, open_cards
+
+    settings = load_settings().journal
+    mapping = load_columns(columns or settings.columns_file)
+    rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
+    counts = {"added": 0, "changed": 0, "unchanged": 0}
+    with (
+        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as sample,
+        open_journal(settings) as journal,
+    ):
+        forecast = _forecast(sample, journal)
+        _show_forecast(path, forecast)
+        if not (dry_run or yes):
+            _ask_above(path, forecast, settings.max_marked_share)
+    with (
+        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as reader,
+        open_journal(settings) as journal,
+        RejectWriter(rejected, reader.heading) as rejecter,
+    ):
+        changes = journal.import_contacts(
+            _accepted(reader, rejecter),
+            source=f"import {path.name}",
+            fields=reader.present,
+            dry_run=dry_run,
+        )
+        for change in _counted(changes):
+            kind = "added" if change.is_new else "changed" if change.changes else "unchanged"
+            counts[kind] += 1
+            if dry_run and kind != "unchanged":
+                _print_change(change, full_numbers=full_numbers)
+    done = "would be " if dry_run else ""
+    print(
+        f"{path} ({reader.form}): {done}added {counts['added']}, {done}changed "
+        f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {rejecter.n_rows}"
+    )
+    if rejecter.n_rows:
+        print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def load_columns(path: Path | None) -> CardColumns:
+    """Return the mapping of a file's columns; None: the shipped one."""
+    from recognizer.crm.card_files import load_card_columns
+
+    return load_card_columns(path)
+
+
+def _forecast(reader: CardReader, journal: Journal) -> ImportForecast:
+    """Return what importing all of a file would lead to; nothing is stored."""
+    from recognizer.crm.contacts import ContactCard
+    from recognizer.crm.import_forecast import forecast_import
+
+    changes = journal.import_contacts(
+        (row for row in reader if isinstance(row, ContactCard)),
+        source="forecast",
+        fields=reader.present,
+        dry_run=True,
+    )
+    return forecast_import(changes, journal.regulation, journal.office)
+
+
+def _show_forecast(path: Path, forecast: ImportForecast) -> None:
+    rules = ", ".join(f"{rule} {n}" for rule, n in sorted(forecast.marked_by_rule.items()))
+    print(
+        f"{path}: to be marked «Некорректный контакт» without a call: {forecast.n_marked} of "
+        f"{forecast.n_cards} cards added or changed ({forecast.share:.1%})"
+        + (f": {rules}" if rules else "")
+    )
+
+
+def _ask_above(path: Path, forecast: ImportForecast, most: float) -> None:
+    """Ask before an import that marks more than a share of its cards; Exit unless yes is said."""
+    if forecast.share <= most:
+        return
+    if sys.stdin.isatty() and typer.confirm("Import them?", default=False):
+        return
+    print(
+        f"recognizer: {path}: nothing is imported: expected at most {most:.1%} of the cards to be "
+        f"marked without a call, found {forecast.share:.1%}. See what was understood of the file "
+        f"(recognizer contacts check), name its columns (--columns), or say --yes",
+        file=sys.stderr,
+    )
+    raise typer.Exit(1)
+
+
+def check_cards(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX, with a heading.")],
+    *,
+    columns: Columns = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
+    ] = None,
+    full_numbers: options.FullNumbers = False,
+) -> None:
+    """Show what was understood of each column, with the first three cards; imports nothing.
+
+    The exit status is 1 where an import would refuse the file or reject rows of it.
+
+    Example:
+
+      recognizer contacts check crm.xlsx
+    """
+    from recognizer.base.errors import ContactError
+    from recognizer.base.settings import load_settings
+    from recognizer.crm.card_files import open_cards
+
+    mapping = load_columns(columns or load_settings().journal.columns_file)
+    refusal = ""
+    try:
+        with open_cards(path, mapping, encoding=encoding):
+            pass
+    except ContactError as problem:
+        refusal = str(problem)
+    # A file without known numbers is shown all the same: that is what one wants to see then.
+    with open_cards(path, mapping, encoding=encoding, no_phone=True) as reader:
+        n_rejected = _print_understood(path, reader, full_numbers=full_numbers)
+    if refusal:
+        print(f"recognizer: an import would refuse this file: {refusal}", file=sys.stderr)
+    if refusal or n_rejected:
+        raise typer.Exit(1)
+
+
+def _print_understood(path: Path, reader: CardReader, *, full_numbers: bool) -> int:
+    """Print the columns of a file, its numbers and rejected rows; return how many those are."""
+    from collections import Counter
+
+    from recognizer.crm.card_files import RejectedRow
+
+    samples: list[ContactCard] = []
+    states: Counter[str] = Counter()
+    rejected: list[RejectedRow] = []
+    n_rejected = 0
+    for row in reader:
+        if isinstance(row, RejectedRow):
+            n_rejected += 1
+            rejected = [*rejected, row][:_N_SAMPLES]
+            continue
+        states[row.number_state.value] += 1
+        samples = [*samples, row][:_N_SAMPLES]
+    print(f"{path} ({reader.form}): {states.total()} cards, {n_rejected} rows rejected")
+    for heading, field in zip(reader.heading, reader.fields, strict=True):
+        print(f"«{' '.join(heading.split())}»: {field or 'not imported'}")
+        for card in samples if field is not None else ():
+            print(f"    {_understood(card, field or '', full_numbers=full_numbers)}")
+    print(f"numbers: {', '.join(f'{state} {n}' for state, n in states.most_common()) or 'none'}")
+    for row in rejected:
+        print(f"line {row.line} rejected: {row.reason}")
+    return n_rejected
+
+
+def _understood(card: ContactCard, field: str, *, full_numbers: bool) -> str:
+    """Return what a card has in a field, and of a number what is known of it."""
+    from recognizer.crm.contacts import masked, number_state, read_numbers
+
+    value = getattr(card, field)
+    text = _shown(value)
+    if not full_numbers and field != "ref" and isinstance(value, str):
+        text = masked(text)
+    if field in {"trusted_phone", "mobile_phone"}:
+        return f"{text}: {number_state(read_numbers(value)).value}"
+    return text
+
+
+def _accepted(reader: CardReader, rejecter: RejectWriter) -> Iterator[ContactCard]:
+    from recognizer.crm.card_files import RejectedRow
+
+    for row in reader:
+        if isinstance(row, RejectedRow):
+            rejecter.add(row)
+        else:
+            yield row
+
+
+def _counted(changes: Iterator[CardChange]) -> Iterator[CardChange]:
+    """Yield the changes, counting them on stderr where somebody watches."""
+    watched = sys.stderr.isatty()
+    for number, change in enumerate(changes, start=1):
+        if watched and number % 1000 == 0:
+            print(f"\r{number} cards", end="", file=sys.stderr, flush=True)
+        yield change
+    if watched:
+        print("\r", end="", file=sys.stderr)
+
+
+def _print_change(change: CardChange, *, full_numbers: bool) -> None:
+    from recognizer.crm.contacts import masked
+
+    print(f"{'+' if change.is_new else '~'} {change.ref}")
+    for name, (old, new) in change.changes.items():
+        text = f"{_shown(old)} -> {_shown(new)}" if not change.is_new else _shown(new)
+        print(f"    {name}: {masked(text) if isinstance(new, str) and not full_numbers else text}")
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
