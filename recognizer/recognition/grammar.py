@@ -104,6 +104,9 @@ class Reading:
         return None if _marks(read.outcome) else read.outcome
 
 
+_HEAD = 2  # letters
+
+
 class _Group:
     """Patterns of one kind: single words at hand, longer ones tried in turn."""
 
@@ -198,7 +201,9 @@ class GrammarReader:
             return word
         if word not in self._read_as:
             near = similarity.nearest(word, self._vocabulary, score_cutoff=KNOWN_WORD_RATIO)
-            self._read_as[word] = self._vocabulary[near[0].place] if near else word
+            likely = self._vocabulary[near[0].place] if near else word
+            # A prefix turns a word round: «правильно», «неправильно».
+            self._read_as[word] = likely if likely[:_HEAD] == word[:_HEAD] else word
         return self._read_as[word]
 
     def _all_words(self, predicates: Iterable[Predicate]) -> _Group:

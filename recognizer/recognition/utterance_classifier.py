@@ -32,6 +32,7 @@ from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.grammar import GrammarReader, Reading
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.wholeness import veto_of_another_word
 
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
     from recognizer.recognition.verification import Candidate, VerifiedTranscript
@@ -328,7 +329,11 @@ class UtteranceClassifier:
         matched = () if match is None else _places_of(heard, match)
         reading = self._grammar.read(heard.words, matched=matched)
         if verdict.outcome in _CARRIERS:
-            return self._held_against(reading, verdict)
+            held = self._held_against(reading, verdict)
+            if match is None or phrase_list_of(held.outcome) is not PhraseListName.INVALID_NUMBER:
+                return held
+            veto = veto_of_another_word(match, _heard_words(heard, transcript))
+            return held.vetoed([] if veto is None else [veto])
         if verdict.outcome in MACHINES:
             return verdict
         if match is not None and match.outcome in PRECEDENCE:
@@ -642,6 +647,16 @@ def _separate(matches: Iterable[PhraseMatch], *first: PhraseMatch) -> tuple[Phra
         if found and not any(_overlap(match, other) for other in kept):
             kept.append(match)
     return tuple(m for m in kept if m.outcome is not CallOutcome.LIVE_PERSON)
+
+
+def _heard_words(heard: TranscriptWords, transcript: Transcript | None) -> list[str]:
+    """Return the words that a match counts: those of the transcript, or of a bare text."""
+    if transcript is not None:
+        return [word.text for word in transcript.words]
+    by_place: dict[int, list[str]] = {}
+    for word, place in zip(heard.words, heard.places, strict=True):
+        by_place.setdefault(place, []).append(word)
+    return [" ".join(by_place.get(n, ())) for n in range(max(heard.places, default=-1) + 1)]
 
 
 def _live_match(matches: Iterable[PhraseMatch]) -> PhraseMatch | None:

@@ -18,7 +18,7 @@ from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, V
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import TranscriptWords
 
-__all__ = ["vetoes_of_sound"]
+__all__ = ["veto_of_another_word", "vetoes_of_sound"]
 
 _BEFORE_S = 0.6  # «ваш», «этот», «временно» before a wording last so long at most
 _SENTENCE_ENDS = (".", "!", "?")  # the recogniser writes them where the voice ends
@@ -28,7 +28,10 @@ _EDGE_S = 0.1  # word times are no better
 _MIN_QUIET_S = 0.14
 _MIN_REPEATED_S = 0.06
 _EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
+_DECIDING_LETTERS = 10  # «заблокирован», «обслуживается», «используется», «существует»
+_HEAD = 2
 _LONG = 4  # letters; shorter words are found inside any other
+_USUAL_LETTER_S = 0.08
 _MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.04
 _OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
 _LIKE_A_WORD = 60.0  # similarity (0-100) below which a word heard is none of the wording's
@@ -123,6 +126,35 @@ def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
     return False
 
 
+def veto_of_another_word(match: PhraseMatch, words: Sequence[str]) -> Veto | None:
+    """Return why a wording does not mark if a long word of it was heard with another beginning.
+
+    «Лоблакирован» after a hole is what is left of «временно заблокирован», and «разблокирован» is
+    the opposite of «заблокирован».
+
+    Parameters
+    ----------
+    match : PhraseMatch
+    words : sequence of str
+        Of the whole transcript, as the recogniser wrote them.
+    """
+    sounds = TranscriptWords.of(words[match.first_word : match.end_word]).sounds
+    listed = TranscriptWords.of(match.phrase.text.split()).sounds
+    for wanted in listed:
+        if len(wanted) < _DECIDING_LETTERS or not sounds:
+            continue
+        heard = max(sounds, key=lambda sound: similarity.ratio(sound, wanted))
+        heads = [wanted[:_HEAD], *(short + wanted[0] for short in listed if len(short) <= _HEAD)]
+        if not heard.startswith(tuple(heads)):
+            return Veto(
+                "another-word",
+                VetoEffect.NO_MARK,
+                f"«{heard}» was heard for «{wanted}» of «{match.phrase.text}»: it begins otherwise",
+                f"вместо «{wanted}» из фразы «{match.phrase.text}» слышно «{heard}»",
+            )
+    return None
+
+
 def _without_time(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     """Return why a wording does not mark if its words have no sound.
 
@@ -144,10 +176,10 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     """Return why a wording does not mark if its words leave time in which more was said."""
     words = transcript.words[match.first_word : match.end_word]
     rate_s = _letter_s(transcript.words)
-    if rate_s is None or len(words) < 2:
-        return None
     for index, (word, following) in enumerate(pairwise(words)):
         if normalize(word.text) in _OPENINGS:
+            continue
+        if _is_split(word, following, match):
             continue
         said_s = len(word.text) * rate_s * _MAX_STRETCH
         room_s = following.start_s - word.start_s - said_s
@@ -160,6 +192,16 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
                 "сказано ещё слово",
             )
     return None
+
+
+def _is_split(word: Word, following: Word, match: PhraseMatch) -> bool:
+    """Return whether two words heard are one of the wording's: «на обранный»."""
+    sounds = TranscriptWords.of([word.text, following.text]).sounds
+    listed = TranscriptWords.of(match.phrase.text.split()).sounds
+    if len(sounds) != 2:
+        return False
+    joined = similarity.best_ratio("".join(sounds), listed)
+    return joined > max(similarity.best_ratio(sound, listed) for sound in sounds)
 
 
 def _is_between_sentences(gap: SoundGap, words: Sequence[Word]) -> bool:
@@ -180,9 +222,9 @@ def _matters(gap: SoundGap) -> bool:
     return length_s >= least_s
 
 
-def _letter_s(words: Sequence[Word]) -> float | None:
-    """Return the median seconds a letter takes, None where too few words have a length."""
+def _letter_s(words: Sequence[Word]) -> float:
+    """Return the median seconds a letter takes, the usual where too few words have a length."""
     rates = sorted(
         (w.end_s - w.start_s) / len(w.text) for w in words if w.end_s > w.start_s and w.text
     )
-    return rates[len(rates) // 2] if len(rates) >= 3 else None
+    return rates[len(rates) // 2] if len(rates) >= 3 else _USUAL_LETTER_S

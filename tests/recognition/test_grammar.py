@@ -176,3 +176,24 @@ def test_a_text_of_a_hundred_thousand_sentences_is_judged_by_its_beginning(
     verdict = classifier.judge_text("набранный вами номер не существует. " * 100_000)
     assert time.monotonic() - started_s < 10
     assert not marks(verdict.outcome)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "номер набран правильно",
+        "набран верный номер",
+        "вы набрали существующий номер",
+        "абонент разблокирован",
+        "номер забронирован",
+        "заблокирован ли номер",
+        "наш номер заблокирован",
+        "номер вызывающего абонента не обслуживается",
+        "в данный момент номер не обслуживается перезвоните позже",
+        "номер ещё не обслуживается",
+    ],
+)
+def test_opposite_question_our_own_line_and_later_never_mark(
+    classifier: UtteranceClassifier, text: str
+) -> None:
+    assert phrase_list_of(classifier.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER

@@ -21,7 +21,7 @@ from recognizer.model import (
     Word,
     phrase_list_of,
 )
-from recognizer.recognition.wholeness import vetoes_of_sound
+from recognizer.recognition.wholeness import veto_of_another_word, vetoes_of_sound
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 BLOCKED = Phrase("b", "номер заблокирован", CallOutcome.BLOCKED, "ru", "a test")
@@ -94,6 +94,25 @@ def test_time_in_which_another_word_fits_takes_the_mark() -> None:
 def test_words_at_one_moment_take_the_mark() -> None:
     repeated = (("номер", 2.9, 2.9), ("заблокирован", 2.9, 2.9))
     assert vetoes(transcript(*repeated)) == {"word-without-sound"}
+
+
+@pytest.mark.parametrize("heard", ["лоблакирован", "облокирован", "раплакирован", "разблокирован"])
+def test_long_word_with_another_beginning_takes_the_mark(heard: str) -> None:
+    match = PhraseMatch(BLOCKED, 90.0, 0, 2)
+    veto = veto_of_another_word(match, ["номер", heard])
+    assert veto is not None
+    assert veto.id == "another-word"
+
+
+@pytest.mark.parametrize("heard", ["заблокирован", "заплакирован", "заблотирован."])
+def test_long_word_misspelt_after_its_beginning_takes_nothing(heard: str) -> None:
+    assert veto_of_another_word(PhraseMatch(BLOCKED, 90.0, 0, 2), ["номер", heard]) is None
+
+
+def test_denial_joined_to_its_word_is_no_other_word() -> None:
+    phrase = Phrase("e", "номер не существует", CallOutcome.DOES_NOT_EXIST, "ru", "a test")
+    match = PhraseMatch(phrase, 90.0, 0, 2)
+    assert veto_of_another_word(match, ["номер", "несуществует"]) is None
 
 
 def damaged(kind: str, start_s: float, length_s: float) -> np.ndarray:
