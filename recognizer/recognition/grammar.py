@@ -151,7 +151,13 @@ class GrammarReader:
         self._vocabulary = sorted(word for word in vocabulary if self._lexicon.has(word))
         self._read_as: dict[str, str] = {}
 
-    def read(self, words: Sequence[str], *, matched: Collection[int] = ()) -> Reading:
+    def read(
+        self,
+        words: Sequence[str],
+        *,
+        matched: Collection[int] = (),
+        listed: Collection[str] = (),
+    ) -> Reading:
         """Return what some words say.
 
         Parameters
@@ -160,6 +166,8 @@ class GrammarReader:
             Normalised.
         matched : collection of int
             Places of words that a listed wording explains: not known, they are garbled.
+        listed : collection of str
+            Words of that wording, normalised: heard as they are listed, they mean what it means.
         """
         kept = [
             (self._understood(word), place in matched)
@@ -175,7 +183,9 @@ class GrammarReader:
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         known = said | conditions | plain | set().union(*subjects.values())
         denied = {p for p, word in enumerate(read) if word in _NOT}
-        foreign = subjects[SubjectKind.OTHER] | subjects[SubjectKind.EXTENSION]
+        own = {p for p, (word, match) in enumerate(kept) if match and word in listed}
+        foreign = (subjects[SubjectKind.OTHER] | subjects[SubjectKind.EXTENSION]) - own
+        conditions -= own
         unknown = [
             w for p, (w, match) in enumerate(kept) if not (p in known or p in denied or match)
         ]

@@ -27,6 +27,7 @@ from recognizer.model import (
     phrase_list_of,
 )
 from recognizer.phrases.grammar_file import SubjectKind
+from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.grammar import GrammarReader, Reading
@@ -327,7 +328,8 @@ class UtteranceClassifier:
             return verdict
         match = verdict.match
         matched = () if match is None else _places_of(heard, match)
-        reading = self._grammar.read(heard.words, matched=matched)
+        listed = () if match is None else normalize(match.phrase.text).split()
+        reading = self._grammar.read(heard.words, matched=matched, listed=listed)
         if verdict.outcome in _CARRIERS:
             held = self._held_against(reading, verdict)
             if match is None or phrase_list_of(held.outcome) is not PhraseListName.INVALID_NUMBER:
@@ -351,7 +353,11 @@ class UtteranceClassifier:
             # The wording has its subject, whatever the recogniser made of it: the sound was asked.
             refusals = [name for name in reading.refusals if name != "subject-not-dialled"]
             vetoes = tuple(_VETOES[name] for name in refusals)
-        elif reading.foreign and SubjectKind.DIALLED not in reading.subjects:
+        elif (
+            reading.foreign
+            and SubjectKind.DIALLED not in reading.subjects
+            and verdict.outcome is not CallOutcome.CALLER_RESTRICTED  # it speaks of our account
+        ):
             vetoes = (_VETOES["foreign-subject"],)
         elif reading.is_negated and _is_denied_whole(reading):
             vetoes = (_VETOES["negated"],)
