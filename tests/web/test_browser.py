@@ -386,7 +386,8 @@ def test_a_new_wording_is_checked_saved_and_undone(context: BrowserContext, site
     page.get_by_label("Что говорит").fill("аппарат изъят из обращения")
     page.get_by_role("button", name="Проверить").click()
     expect(page.locator(".checks").first).to_contain_text("Запрещённые пары", timeout=60_000)
-    expect(page.locator("#changes-title + .checks")).to_contain_text("станет верно")
+    # Nobody played the call, so its correction is no sample yet.
+    expect(page.get_by_text("Проверенных записей пока нет")).to_be_visible()
     shoot(page, "phrase-check")
     assert page.evaluate(CONTRAST) == []
     page.get_by_role("button", name="Предложить").click()
