@@ -215,6 +215,7 @@ def heard_by(engine: FirstAndLaterListener) -> CallReport:
     return recognizer.recognize(SPOKEN)
 
 
+@pytest.mark.usefixtures("words_anywhere")
 def test_what_was_not_understood_is_heard_again_slower() -> None:
     engine = FirstAndLaterListener(BLOCKED, BLOCKED_SLOWLY)
     report = heard_by(engine)
@@ -404,6 +405,7 @@ def test_recordings_are_closed_when_nobody_waits_for_the_rest(
     assert len(closed) == 2
 
 
+@pytest.mark.usefixtures("words_anywhere")
 def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_garbled() -> None:
     garbled = ScriptedSpeech("Ну, яр заблокир вон")  # letter by letter 87 of 100
     recognizer, _ = scripted(garbled)
