@@ -176,7 +176,7 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     """Return why a wording does not mark if its words leave time in which more was said."""
     words = transcript.words[match.first_word : match.end_word]
     rate_s = _letter_s(transcript.words)
-    for index, (word, following) in enumerate(pairwise(words)):
+    for word, following in pairwise(words):
         if normalize(word.text) in _OPENINGS:
             continue
         if _is_split(word, following, match):
@@ -188,7 +188,7 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
                 "room-for-a-word",
                 VetoEffect.NO_MARK,
                 f"after «{word.text}» there is {room_s:.2f} s more than it takes to say it",
-                f"после слова «{words[index].text}» остаётся {room_s:.2f} с, в которые могло быть "
+                f"после слова «{word.text}» остаётся {room_s:.2f} с, в которые могло быть "
                 "сказано ещё слово",
             )
     return None

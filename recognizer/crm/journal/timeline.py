@@ -397,8 +397,9 @@ class Timeline:
             )
 
 
-_NOT_DECIDED = Ruling(
-    Decision(
+def _without_rule(next_step: NextStep) -> Ruling:
+    """Return the ruling where no rule gives a status, and nothing is counted."""
+    decision = Decision(
         status=None,
         incorrect_contact=None,
         rule_id=None,
@@ -406,29 +407,16 @@ _NOT_DECIDED = Ruling(
         attempt=1,
         after_attempt=None,
         final=False,
-        next=NextStep.OPERATOR,
+        next=next_step,
         comment=None,
-    ),
-    counts=False,
-    resets=False,
-)
+    )
+    return Ruling(decision, counts=False, resets=False)
+
+
+_NOT_DECIDED = _without_rule(NextStep.OPERATOR)
 """Nothing was heard, and what a person said was taken back: a person decides."""
 
-_WITHDRAWN = Ruling(
-    Decision(
-        status=None,
-        incorrect_contact=None,
-        rule_id=None,
-        by_analogy=False,
-        attempt=1,
-        after_attempt=None,
-        final=False,
-        next=NextStep.RETRY,
-        comment=None,
-    ),
-    counts=False,
-    resets=False,
-)
+_WITHDRAWN = _without_rule(NextStep.RETRY)
 """The card was mended: no rule on a card fits any more, so call."""
 
 
