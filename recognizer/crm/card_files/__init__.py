@@ -1,0 +1,22 @@
+"""Cards in CSV and XLSX files as a CRM writes them: read row by row, written row by row.
+
+CSV may be UTF-8 (with or without a byte order mark), UTF-16 with one, or cp1251, separated by
+``;``, ``,`` or tabs. Headings and values are mapped by ``data/card_columns.toml``. Memory does
+not grow with the number of rows. Texts pass unchanged in both directions, except that XLSX cells
+that hold numbers or dates come back in their shortest spelling. What a card means is not here.
+"""
+
+from recognizer.crm.card_files.columns import CardColumns, load_card_columns
+from recognizer.crm.card_files.reading import CardReader, RejectedRow, open_cards
+from recognizer.crm.card_files.writing import RejectWriter, write_cards, write_table
+
+__all__ = [
+    "CardColumns",
+    "CardReader",
+    "RejectWriter",
+    "RejectedRow",
+    "load_card_columns",
+    "open_cards",
+    "write_cards",
+    "write_table",
+]

@@ -1,0 +1,59 @@
+"""What kind of file a table is, by its content, and what went wrong with it in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from recognizer.base.errors import ContactError
+
+__all__ = ["explain_problems", "is_workbook"]
+
+
+@contextlib.contextmanager
+def explain_problems(path: Path) -> Iterator[None]:
+    """Turn what can go wrong with a file into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise ContactError(f"{path}: {problem.strerror or problem}") from problem
+    except UnicodeError as problem:
+        raise ContactError(
+            f"{path}: not the expected encoding ({problem}); name it with --encoding"
+        ) from problem
+    except csv.Error as problem:
+        raise ContactError(f"{path}: not a valid CSV file: {problem}") from problem
+    except (zipfile.BadZipFile, KeyError, SyntaxError) as problem:
+        raise ContactError(f"{path}: not a valid XLSX file: {problem}") from problem
+
+
+_OLE_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def is_workbook(path: Path) -> bool:
+    """Tell by its content, not by its name, whether a file is an XLSX workbook.
+
+    Raises
+    ------
+    ContactError
+        For other spreadsheets: what to do is said.
+    """
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(_OLE_START):
+        raise ContactError(
+            f"{path}: expected CSV or XLSX, found an old Excel workbook (.xls) or one with a "
+            "password; save it as .xlsx"
+        )
+    if start.startswith(b"PK") and b"mimetypeapplication/vnd.oasis" in start:
+        raise ContactError(f"{path}: expected CSV or XLSX, found OpenDocument; save it as .xlsx")
+    if re.match(rb"\s*(\xef\xbb\xbf)?\s*<(html|table|\?xml|!doctype|meta)", start, re.IGNORECASE):
+        raise ContactError(
+            f"{path}: expected CSV or XLSX, found a web page or XML that Excel opens; open it and "
+            "save it as .xlsx"
+        )
+    return start.startswith(b"PK") or path.suffix.lower() == ".xlsx"

@@ -1,0 +1,208 @@
+"""Cards of a CSV or XLSX file, row by row; a row that is no card comes with the reason."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recognizer.base.errors import ContactError
+from recognizer.crm.card_files.columns import PHONE_FIELDS, CardColumns, fold_text
+from recognizer.crm.card_files.csv_tables import open_csv
+from recognizer.crm.card_files.files import explain_problems, is_workbook
+from recognizer.crm.card_files.xlsx_tables import open_sheet
+from recognizer.crm.contacts import ContactCard
+from recognizer.crm.numbers import NumberState, read_numbers
+
+__all__ = ["CardReader", "RejectedRow", "open_cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that is no card.
+
+    Attributes
+    ----------
+    line : int
+        Line of the file (row of the sheet) where it begins, from 1.
+    reason : str
+        Russian, for whoever keeps the CRM.
+    cells : tuple of str
+        As they stand in the file.
+    """
+
+    line: int
+    reason: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardReader:
+    """An open file of cards: iterate it once.
+
+    Attributes
+    ----------
+    fields : tuple of str or None
+        Field of each column, None for one that is not ours.
+    heading : tuple of str
+        As it stands in the file.
+    form : str
+        What was found, for messages: `CSV, cp1251, ';'`.
+    """
+
+    fields: tuple[str | None, ...]
+    heading: tuple[str, ...]
+    form: str
+    _rows: Iterator[tuple[int, list[str]]]
+    _columns: CardColumns
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Fields the file has a column for; an import leaves the others alone."""
+        fields = frozenset(field for field in self.fields if field is not None)
+        # Whoever says the number, or that there is none, ends its being unknown.
+        return fields | {"number_unknown"} if fields.intersection(PHONE_FIELDS) else fields
+
+    def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
+        """Yield a card or a rejected row for every row that is not empty."""
+        width = len(self.fields)
+        for line, cells in self._rows:
+            if not any(cell.strip() for cell in cells):
+                continue
+            extra = [cell for cell in cells[width:] if cell.strip()]
+            if extra or len(cells) < width:
+                reason = f"ожидалось столбцов: {width}, найдено: {len(cells)}"
+                yield RejectedRow(line, reason, tuple(cells))
+                continue
+            values = {
+                field: cell
+                for field, cell in zip(self.fields, cells, strict=False)
+                if field is not None
+            }
+            try:
+                card = self._columns.read(values)
+                self._check_others(card, cells)
+            except ContactError as problem:
+                yield RejectedRow(line, str(problem), tuple(cells))
+            else:
+                yield card if self.has_phone else dataclasses.replace(card, number_unknown=True)
+
+    @property
+    def has_phone(self) -> bool:
+        """Whether the file says anything of numbers."""
+        return bool(set(self.fields).intersection(PHONE_FIELDS))
+
+    def _check_others(self, card: ContactCard, cells: Sequence[str]) -> None:
+        """Refuse a card without a valid number beside a column, not ours, that has one."""
+        if not self.has_phone or card.number_state is NumberState.VALID:
+            return
+        for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
+            if (
+                field is None
+                and _LIKE_A_PHONE.fullmatch(cell.strip())
+                and any(number.e164 for number in read_numbers(cell))
+            ):
+                raise ContactError(
+                    f"номера в карточке нет, но похож на номер столбец «{heading}»; назовите его "
+                    "в файле столбцов (--columns)"
+                )
+
+
+@contextlib.contextmanager
+def open_cards(
+    path: Path, columns: CardColumns, *, encoding: str | None = None, no_phone: bool = False
+) -> Iterator[CardReader]:
+    """Open a CSV or XLSX file of cards.
+
+    Parameters
+    ----------
+    path : Path
+        ``.xlsx`` is read as a workbook (its first sheet), anything else as CSV.
+    columns : CardColumns
+    encoding : str or None
+        Of a CSV file; None: found out.
+    no_phone : bool
+        The file may lack a column of numbers: they are unknown then, which no rule decides.
+
+    Raises
+    ------
+    ContactError
+        If it cannot be read, or its heading lacks the card's number or a telephone's, or names
+        a field twice.
+    """
+    with contextlib.ExitStack() as stack:
+        with explain_problems(path):
+            if is_workbook(path):
+                rows, form = stack.enter_context(open_sheet(path)), "XLSX"
+            else:
+                rows, form = stack.enter_context(open_csv(path, columns, encoding))
+        rows = _guarded(path, rows)
+        first = next(rows, None)
+        if first is None:
+            raise ContactError(f"{path}: expected a heading line, found an empty file")
+        heading = tuple(first[1])
+        yield CardReader(
+            _check_heading(path, heading, columns, no_phone=no_phone), heading, form, rows, columns
+        )
+
+
+def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows, explaining what goes wrong with the file but nothing of whoever reads them."""
+    while True:
+        with explain_problems(path):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
+
+
+def _check_heading(
+    path: Path, heading: Sequence[str], columns: CardColumns, *, no_phone: bool
+) -> tuple[str | None, ...]:
+    fields = tuple(columns.field_of(cell) for cell in heading)
+    known = [field for field in fields if field is not None]
+    if "ref" not in known:
+        raise ContactError(
+            f"{path}: no column «{columns.headings['ref']}»; found: "
+            f"{', '.join(f'«{cell}»' for cell in heading) or 'nothing'}. Name the columns in the "
+            "settings file (--columns)"
+        )
+    twice = sorted({field for field in known if known.count(field) > 1})
+    if twice:
+        raise ContactError(f"{path}: several columns stand for {', '.join(twice)}")
+    if not no_phone:
+        _check_phone_columns(path, heading, fields, columns)
+    return fields
+
+
+# What a heading of numbers is called, and what a cell that is nothing but one looks like.
+_PHONE_HEADING = re.compile(
+    r"тел(?![а-яё]*(?:ематик|евиз))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
+)
+_LIKE_A_PHONE = re.compile(r"\+?[\d\s()\-.–]{10,24}")
+
+
+def _check_phone_columns(
+    path: Path, heading: Sequence[str], fields: Sequence[str | None], columns: CardColumns
+) -> None:
+    """Refuse a file of which it is not known where its numbers are: unknown is not «none»."""
+    others = [
+        cell
+        for cell, field in zip(heading, fields, strict=True)
+        if field is None and _PHONE_HEADING.search(fold_text(cell))
+    ]
+    wanted = f"«{columns.headings['mobile_phone']}» or «{columns.headings['trusted_phone']}»"
+    if not set(fields).intersection(PHONE_FIELDS):
+        raise ContactError(
+            f"{path}: expected a column of telephone numbers ({wanted}), found: "
+            f"{', '.join(f'«{cell}»' for cell in heading)}. Name it in the settings file "
+            "(--columns), or import without numbers (--no-phone): they are then unknown"
+        )
+    if others and len(set(fields).intersection(PHONE_FIELDS)) < 2:
+        raise ContactError(
+            f"{path}: the column «{others[0]}» seems to hold telephone numbers, too, and stands "
+            "for no field. Name it in the settings file (--columns), or delete it from the file"
+        )
