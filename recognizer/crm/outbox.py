@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from recognizer.base.errors import JournalError, RecognizerError
 from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import (
     AttemptRow,
     Base,
@@ -250,6 +251,7 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
     contact = None if row.contact_id is None else session.get(ContactRow, row.contact_id)
     said = None if row.correction_id is None else session.get(CorrectionRow, row.correction_id)
     old = None if row.supersedes_id is None else session.get(DecisionRow, row.supersedes_id)
+    is_reheard = said is not None and said.made_by == REHEARING
     marks = bool(row.final and row.incorrect_contact)
     # A call that went to another card took its mark from the one it left, too.
     moved = old is not None and old.contact_id != row.contact_id
@@ -257,7 +259,7 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
     left = session.get(ContactRow, old.contact_id) if old and moved and old.contact_id else None
     if took_back and (not marks or moved):
         kind = "mark_withdrawn"
-    elif row.source == "operator":
+    elif row.source == "operator" and not is_reheard:
         kind = "correction"
     else:
         kind = "decision" if old is None else "recount"
@@ -272,7 +274,7 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
         "called_at": None if attempt is None else attempt.called_at.isoformat(),
         "duration_s": None if attempt is None else attempt.duration_s,
         "decided_at": row.made_at.isoformat(),
-        "decided_by": None if said is None else said.made_by,
+        "decided_by": None if said is None or is_reheard else said.made_by,
         "outcome": row.outcome,
         "status": row.status,
         "incorrect_contact": marks,

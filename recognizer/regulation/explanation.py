@@ -106,7 +106,7 @@ def _heard(
         yield f"Указал оператор ({corrected_by or 'не назван'}): {statement.reason}{named}{said}."
     elif corrected_by is not None and outcome is not None:
         heard = _HEARD.get(outcome, "объявление")
-        yield f"Исправлено ({corrected_by}): на записи {heard} ({outcome.value})."
+        yield f"Исправлено ({corrected_by}): на записи {heard}."
 
 
 def _heard_in_recording(report: Mapping[str, Any]) -> Iterator[str]:

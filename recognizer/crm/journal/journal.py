@@ -52,6 +52,7 @@ from recognizer.crm.journal.queries import (
     read_overview,
 )
 from recognizer.crm.journal.records import (
+    REHEARING,
     AssignmentRecord,
     AttemptFilter,
     AttemptPage,
@@ -69,14 +70,11 @@ from recognizer.crm.journal.tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.crm.journal.timeline import IN_FORCE, STANDING, Timeline
+from recognizer.crm.journal.timeline import BY_PERSON, IN_FORCE, STANDING, Timeline
 from recognizer.model import CallOutcome, CallReport, NextStep, PhraseListName, phrase_list_of
 from recognizer.regulation.rules import Regulation, load_regulation
 
 __all__ = ["REHEARING", "Journal", "recording_digest"]
-
-REHEARING = "recognizer"
-"""Who made a correction that no person made: the same recording was heard again."""
 
 _BATCH = 1000
 _SOFTWARE_VERSION = importlib.metadata.version("recognizer")
@@ -372,6 +370,7 @@ class Journal:
         ContactError
             If the card does not bear the reason out, or the comment lacks a part.
         """
+        _check_person(made_by)
         moment = called_at or _now()
         identity = "\0".join((contact, moment.astimezone(dt.UTC).isoformat(), reason))
         digest = hashlib.sha256(identity.encode()).hexdigest()
@@ -452,10 +451,13 @@ class Journal:
         undecided = sa.select(DecisionRow.attempt_id).where(
             DecisionRow.next == NextStep.OPERATOR.value, IN_FORCE
         )
-        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None))
+        heard = sa.exists().where(
+            DecisionRow.attempt_id == AttemptRow.id, DecisionRow.outcome.is_not(None), IN_FORCE
+        )
+        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None), ~heard)
         waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
         # What a person has looked at does not wait, whatever they said of it.
-        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, STANDING)
+        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
         with self.database.reading() as session:
             return read_attempts(session, [waits, unseen], limit, before_id)
 
@@ -496,6 +498,7 @@ class Journal:
         JournalError
             If there is no such attempt, or not exactly one of `outcome` and `stated`.
         """
+        _check_person(made_by)
         if (outcome is None) == (stated is None):
             raise JournalError("a correction: expected exactly one of outcome and stated")
         with self.database.writing() as session:
@@ -589,6 +592,7 @@ class Journal:
         JournalError
             If there is none, or it was taken back already.
         """
+        _check_person(made_by)
         with self.database.writing() as session:
             correction = session.get(CorrectionRow, correction_id)
             if correction is None or correction.withdraws_id is not None:
@@ -725,6 +729,11 @@ def _batches(cards: Iterable[ContactCard]) -> Iterator[list[ContactCard]]:
         batch[card.ref] = card
     if batch:
         yield list(batch.values())
+
+
+def _check_person(made_by: str) -> None:
+    if made_by == REHEARING:
+        raise JournalError(f"{made_by!r} is what the program calls itself: expected a person")
 
 
 def _check_version(session: Session, attempt: AttemptRow, expected: str) -> None:

@@ -27,7 +27,7 @@ from recognizer.crm.journal.tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.crm.journal.timeline import IN_FORCE, STANDING, decision_of
+from recognizer.crm.journal.timeline import BY_PERSON, IN_FORCE, decision_of
 from recognizer.model import CallError, CallOutcome, NextStep
 
 __all__ = [
@@ -106,7 +106,7 @@ def _is_corrected() -> Condition:
     """Return the condition that a person corrected what the program heard."""
     return sa.and_(
         sa.or_(AttemptRow.outcome.is_not(None), AttemptRow.error_kind.is_not(None)),
-        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, STANDING),
+        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON),
     )
 
 
@@ -205,7 +205,7 @@ def attempt_records(
     corrections = _by_id(
         session,
         sa.select(CorrectionRow.attempt_id, sa.func.count())
-        .where(CorrectionRow.attempt_id.in_(ids), STANDING)
+        .where(CorrectionRow.attempt_id.in_(ids), BY_PERSON)
         .group_by(CorrectionRow.attempt_id),
     )
     return [

@@ -11,6 +11,7 @@ from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallError, CallOutcome, Decision, NextStep
 
 __all__ = [
+    "REHEARING",
     "AssignmentRecord",
     "AttemptFilter",
     "AttemptPage",
@@ -23,6 +24,10 @@ __all__ = [
     "Overview",
     "PurgeCounts",
 ]
+
+
+REHEARING = "recognizer"
+"""Who made a correction that no person made: the same recording was heard again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,11 @@ class CorrectionRecord:
     withdraws_id: int | None = None
     is_withdrawn: bool = False
 
+    @property
+    def is_by_person(self) -> bool:
+        """Whether a person says so; else the program, which heard the recording again."""
+        return self.made_by != REHEARING
+
 
 @dataclass(frozen=True, slots=True)
 class AssignmentRecord:
@@ -120,6 +130,7 @@ class AttemptRecord:
     decision : DecisionRecord or None
         In force now; None only for an unreadable recording.
     n_corrections : int
+        By people: the program hearing a recording again is none.
     """
 
     id: int

@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session, aliased
 
 from recognizer.crm.contacts import ContactCard, Office, card_facts
 from recognizer.crm.journal.cards import append_line, card_of
+from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
 from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement
 
-__all__ = ["IN_FORCE", "STANDING", "Timeline", "decision_of"]
+__all__ = ["BY_PERSON", "IN_FORCE", "STANDING", "Timeline", "decision_of"]
 
 
 _newer = aliased(DecisionRow)
@@ -34,6 +35,10 @@ STANDING = sa.and_(
     ~sa.exists().where(_withdrawal.withdraws_id == CorrectionRow.id),
 )
 """The condition that a correction says something and nobody took it back."""
+
+BY_PERSON = sa.and_(STANDING, CorrectionRow.made_by != REHEARING)
+"""The condition that a standing correction is a person's word: the program hearing a recording
+again reviews nothing."""
 
 
 def decision_of(row: DecisionRow) -> Decision:
@@ -340,7 +345,7 @@ class Timeline:
             statement=None
             if correction is None or correction.stated is None
             else self._statement(correction),
-            corrected_by=None if correction is None else correction.made_by,
+            corrected_by=None if correction is None else _named(correction.made_by),
         )
         row = DecisionRow(
             attempt_id=None if attempt is None else attempt.id,
@@ -395,6 +400,10 @@ class Timeline:
             self._write_comment(
                 self._regulation.correction_line(new.comment, call_day=call_day, on=today)
             )
+
+
+def _named(made_by: str) -> str:
+    return "программа, услышав запись заново" if made_by == REHEARING else made_by
 
 
 def _without_rule(next_step: NextStep) -> Ruling:

@@ -231,7 +231,7 @@ def shown_call(page: Page, call_id: int) -> ShownCall:
 def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
     """Return what the templates of one call need."""
     next_step = None if call.report.decision is None else call.report.decision.next
-    is_reviewed = bool(call.corrections)
+    is_reviewed = call.attempt.n_corrections > 0
     operators_rules = [r for r in page.regulation.rules if r.source is RuleSource.OPERATOR]
     return {
         "call": call,

@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy import Double, ForeignKey, String
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from recognizer.crm.journal.journal import REHEARING, Journal
+from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.crm.journal.tables import AttemptRow, Base, CorrectionRow, DecisionRow
-from recognizer.crm.journal.timeline import STANDING
+from recognizer.crm.journal.timeline import BY_PERSON
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 
@@ -56,7 +56,7 @@ is_in_force = sa.and_(
     ~sa.exists().where(_newer.supersedes_id == in_force.id),
 )
 is_doubtful = sa.or_(
-    AttemptRow.error_kind.is_not(None),
+    sa.and_(AttemptRow.error_kind.is_not(None), in_force.outcome.is_(None)),
     AttemptRow.confidence < CONFIDENT,
     sa.and_(
         in_force.next == NextStep.OPERATOR.value,
@@ -67,16 +67,14 @@ is_doubtful = sa.or_(
 """Attempts that need a person, as SQL: unreadable, unsure, no rule, or the network disagrees."""
 
 
-reviewed = sa.exists().where(
-    CorrectionRow.attempt_id == AttemptRow.id, CorrectionRow.made_by != REHEARING, STANDING
-)
+reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
 """Attempts that a person confirmed or corrected, as SQL."""
 
 
 def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...]:
     """Return why a person should look, in Russian; the same conditions as `is_doubtful`."""
     found = []
-    if report.error is not None:
+    if report.error is not None and report.outcome is None:
         found.append("запись не прочитана")
     elif report.outcome is CallOutcome.UNDETERMINED:
         found.append("программа не смогла определить результат")
@@ -324,7 +322,10 @@ class Reviews:
         standing = [
             said
             for said in self._journal.corrections(attempt.id)
-            if said.withdraws_id is None and not said.is_withdrawn and said.outcome is not None
+            if said.withdraws_id is None
+            and not said.is_withdrawn
+            and said.is_by_person
+            and said.outcome is not None
         ]
         if attempt.digest is not None:
             self._clips.relabel(attempt.digest, standing[-1].outcome if standing else None)

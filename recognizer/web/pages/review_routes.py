@@ -130,7 +130,8 @@ def _conflict(request: Request, page: Page, call_id: int) -> Response:
         else:
             words = wording.OUTCOME_NAMES[last.outcome or CallOutcome.UNDETERMINED]
         at = wording.moment_in(last.made_at, page.office.timezone)
-        text = f"{last.made_by}, {at}: {words}. Ваш ответ не записан."
+        who = last.made_by if last.is_by_person else "Программа"
+        text = f"{who}, {at}: {words}. Ваш ответ не записан."
     if "text/html" not in request.headers.get("Accept", ""):
         return JSONResponse({"title": title, "advice": text}, 409)
     return render(
