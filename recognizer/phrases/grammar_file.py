@@ -8,9 +8,10 @@ here; that is `recognition.grammar`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -22,6 +23,9 @@ from recognizer.phrases.normalization import normalize
 __all__ = ["GRAMMAR_FILE", "Grammar", "Pattern", "Predicate", "SubjectKind", "read_grammar"]
 
 GRAMMAR_FILE = "grammar.toml"
+
+_Place: TypeAlias = Callable[[], str]
+"""Names file and line; looked up only where something is wrong there."""
 
 
 class SubjectKind(enum.StrEnum):
@@ -48,7 +52,7 @@ Pattern = tuple[_Token, ...]
 """Words in this order, with at most two others between neighbours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Predicate:
     """What may be said of a subject.
 
@@ -129,13 +133,13 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     predicates: dict[str, Predicate] = {}
     for file, content in contents:
         for kind, listed in content.subject.items():
-            subjects[kind] += _patterns(listed.words, file.place(f"subject.{kind}"))
+            subjects[kind] += _patterns(listed.words, partial(file.place, f"subject.{kind}"))
         for name, collected in groups.items():
-            collected.extend(_patterns(getattr(content, name).words, file.place(name)))
+            collected.extend(_patterns(getattr(content, name).words, partial(file.place, name)))
         for number, entry in enumerate(content.predicate):
-            place = file.place("predicate", number)
+            place = partial(file.place, "predicate", number)
             if entry.id in predicates:
-                raise PhraseListError(f"{place}: predicate '{entry.id}' is already defined")
+                raise PhraseListError(f"{place()}: predicate '{entry.id}' is already defined")
             predicates[entry.id] = _predicate(entry, place)
     return Grammar(
         {kind: tuple(patterns) for kind, patterns in subjects.items()},
@@ -146,9 +150,9 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     )
 
 
-def _predicate(entry: _PredicateEntry, place: str) -> Predicate:
+def _predicate(entry: _PredicateEntry, place: _Place) -> Predicate:
     if not entry.words:
-        raise PhraseListError(f"{place}: expected words of '{entry.id}', found none")
+        raise PhraseListError(f"{place()}: expected words of '{entry.id}', found none")
     return Predicate(
         entry.id,
         _patterns(entry.words, place),
@@ -160,20 +164,20 @@ def _predicate(entry: _PredicateEntry, place: str) -> Predicate:
     )
 
 
-def _patterns(texts: Sequence[str], place: str) -> tuple[Pattern, ...]:
+def _patterns(texts: Sequence[str], place: _Place) -> tuple[Pattern, ...]:
     return tuple(_pattern(text, place) for text in texts)
 
 
-def _pattern(text: str, place: str) -> Pattern:
+def _pattern(text: str, place: _Place) -> Pattern:
     tokens = []
     for word in text.split():
         stem = word.removesuffix("*")
         normal = normalize(stem)
         if not normal or "*" in stem:
             raise PhraseListError(
-                f"{place}: expected words, a star at most at their end, found {text!r}"
+                f"{place()}: expected words, a star at most at their end, found {text!r}"
             )
         tokens += [_Token(part, word.endswith("*")) for part in normal.split()]
     if not tokens:
-        raise PhraseListError(f"{place}: expected words, found {text!r}")
+        raise PhraseListError(f"{place()}: expected words, found {text!r}")
     return tuple(tokens)

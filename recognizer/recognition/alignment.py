@@ -319,8 +319,8 @@ class HeardWords:
                     glued.setdefault(pair, {})[place] = gain
         return glued
 
-    def promising(self, floor: float) -> Iterator[int]:
-        """Yield the numbers of the wordings that may score `floor` or more, 0-100.
+    def promising(self, floors: Iterable[float]) -> Iterator[int]:
+        """Yield the numbers of the wordings that may reach their floor, 0-100, in `floors`.
 
         None that does is left out: the bound pays for nothing and takes the best of every word.
         """
@@ -336,7 +336,8 @@ class HeardWords:
                 # A wording may say the pair more than once.
                 times = len(listed.wordings[row]) // 2
                 extra[row] = extra.get(row, 0.0) + more * times
-        for row, (wording, total) in enumerate(zip(listed.wordings, listed.totals, strict=True)):
+        rows = zip(listed.wordings, listed.totals, floors, strict=True)
+        for row, (wording, total, floor) in enumerate(rows):
             bound = sum(map(best.__getitem__, wording)) + extra.get(row, 0.0)
             if 100.0 * bound >= floor * total - _ROUNDING:
                 yield row

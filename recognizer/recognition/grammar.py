@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from recognizer.base import similarity
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
@@ -105,29 +107,41 @@ class Reading:
 
 
 _HEAD = 2  # letters
+_N_REMEMBERED = 4096  # words: announcements repeat theirs
+
+_Part: TypeAlias = SubjectKind | Literal["condition", "plain"] | Predicate
+"""What a pattern of the grammar belongs to."""
 
 
-class _Group:
-    """Patterns of one kind: single words at hand, longer ones tried in turn."""
+class _Patterns:
+    """Patterns, found by the word they begin with."""
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        given = tuple(patterns)
-        single = [p[0] for p in given if len(p) == 1]
-        self.words = frozenset(t.text for t in single if not t.is_stem)
-        self.stems = tuple(t.text for t in single if t.is_stem)
-        self.longer = tuple(p for p in given if len(p) > 1)
+    def __init__(self, parts: Iterable[tuple[_Part, Iterable[Pattern]]]) -> None:
+        self._exact: dict[str, list[tuple[int, Pattern]]] = {}
+        self._stems: dict[str, list[tuple[int, Pattern]]] = {}
+        self._parts: list[_Part] = []
+        for number, (part, patterns) in enumerate(parts):
+            self._parts.append(part)
+            for pattern in patterns:
+                index = self._stems if pattern[0].is_stem else self._exact
+                index.setdefault(pattern[0].text, []).append((number, pattern))
+        self.begun_by = lru_cache(maxsize=_N_REMEMBERED)(self._begun_by)
+
+    def _begun_by(self, word: str) -> tuple[tuple[int, Pattern], ...]:
+        stems = (self._stems.get(word[:n], ()) for n in range(1, len(word) + 1))
+        return (*self._exact.get(word, ()), *(each for found in stems for each in found))
 
     def has(self, word: str) -> bool:
-        return word in self.words or word.startswith(self.stems)
+        """Return whether a word is a pattern by itself."""
+        return any(len(pattern) == 1 for _, pattern in self.begun_by(word))
 
-    def places(self, words: Sequence[str]) -> set[int]:
-        """Return the places of every word that belongs to one of the patterns."""
-        found = {place for place, word in enumerate(words) if self.has(word)}
-        for pattern in self.longer:
-            for first, word in enumerate(words):
-                if pattern[0].fits(word):
-                    found.update(_follow(pattern, words, first))
-        return found
+    def places(self, words: Sequence[str]) -> dict[_Part, set[int]]:
+        """Return the places of every word that belongs to a pattern, by part."""
+        found: list[set[int]] = [set() for _ in self._parts]
+        for first, word in enumerate(words):
+            for number, pattern in self.begun_by(word):
+                found[number].update(_follow(pattern, words, first))
+        return dict(zip(self._parts, found, strict=True))
 
 
 class GrammarReader:
@@ -143,13 +157,23 @@ class GrammarReader:
     def __init__(self, book: PhraseBook, vocabulary: Collection[str]) -> None:
         grammar = book.grammar
         self.is_empty = not grammar.predicates
-        self._subjects = {kind: _Group(found) for kind, found in grammar.subjects.items()}
-        self._conditions = _Group(grammar.conditions)
-        self._plain = _Group((*grammar.plain, *grammar.advice))
-        self._predicates = [(each, _Group(each.patterns)) for each in grammar.predicates]
-        self._lexicon = self._all_words(grammar.predicates)
+        self._predicates = grammar.predicates
+        plain = (*grammar.plain, *grammar.advice)
+        parts: list[tuple[_Part, Iterable[Pattern]]] = [
+            *grammar.subjects.items(),
+            ("condition", grammar.conditions),
+            ("plain", plain),
+            *((each, each.patterns) for each in grammar.predicates),
+        ]
+        self._patterns = _Patterns(parts)
+        self._plain = _Patterns([("plain", plain)])
+        # Also the words that have a meaning together only.
+        self._lexicon = _Patterns(
+            (part, [(token,) for pattern in patterns for token in pattern])
+            for part, patterns in parts
+        )
         self._vocabulary = sorted(word for word in vocabulary if self._lexicon.has(word))
-        self._read_as: dict[str, str] = {}
+        self._understood = lru_cache(maxsize=_N_REMEMBERED)(self._nearest)
 
     def read(
         self,
@@ -175,11 +199,11 @@ class GrammarReader:
             if _RUSSIAN.fullmatch(word)
         ]
         read = [word for word, _ in kept]
-        subjects = {kind: group.places(read) for kind, group in self._subjects.items()}
-        predicates = {each.id: group.places(read) for each, group in self._predicates}
-        conditions = self._conditions.places(read)
-        plain = self._plain.places(read)
-        said = set().union(*predicates.values())
+        found = self._patterns.places(read)
+        subjects = {kind: found.get(kind, set()) for kind in SubjectKind}
+        conditions, plain = found["condition"], found["plain"]
+        predicates = [each for each in self._predicates if found[each]]
+        said = set().union(*(found[each] for each in predicates))
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         known = said | conditions | plain | set().union(*subjects.values())
         denied = {p for p, word in enumerate(read) if word in _NOT}
@@ -193,7 +217,7 @@ class GrammarReader:
             unknown.append("…")
         return Reading(
             frozenset(kind for kind, found in subjects.items() if found),
-            tuple(each for each, _ in self._predicates if predicates[each.id]),
+            tuple(predicates),
             bool(denied - said),
             tuple(read[p] for p in sorted(conditions)),
             tuple(read[p] for p in sorted(foreign)),
@@ -205,26 +229,14 @@ class GrammarReader:
         """Return whether an announcement says a word, too, that only people are listed to say."""
         return self._plain.has(word)
 
-    def _understood(self, word: str) -> str:
+    def _nearest(self, word: str) -> str:
         """Return the word that one was most likely garbled from, or the word itself."""
         if self._lexicon.has(word) or word in _NOT:
             return word
-        if word not in self._read_as:
-            near = similarity.nearest(word, self._vocabulary, score_cutoff=KNOWN_WORD_RATIO)
-            likely = self._vocabulary[near[0].place] if near else word
-            # A prefix turns a word round: «правильно», «неправильно».
-            self._read_as[word] = likely if likely[:_HEAD] == word[:_HEAD] else word
-        return self._read_as[word]
-
-    def _all_words(self, predicates: Iterable[Predicate]) -> _Group:
-        """Return every word of the grammar, also those that have a meaning together only."""
-        patterns = [p for each in predicates for p in each.patterns]
-        groups = [*self._subjects.values(), self._conditions, self._plain]
-        patterns += [p for group in groups for p in group.longer]
-        everything = _Group((token,) for pattern in patterns for token in pattern)
-        everything.words |= frozenset().union(*(group.words for group in groups))
-        everything.stems += tuple(stem for group in groups for stem in group.stems)
-        return everything
+        near = similarity.nearest(word, self._vocabulary, score_cutoff=KNOWN_WORD_RATIO)
+        likely = self._vocabulary[near[0].place] if near else word
+        # A prefix turns a word round: «правильно», «неправильно».
+        return likely if likely[:_HEAD] == word[:_HEAD] else word
 
 
 def _follow(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, ...]:

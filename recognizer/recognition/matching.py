@@ -48,6 +48,7 @@ SHORT_SCORE_CUTOFF = 88.0
 # No mark stands while a word between the phrase's words is unexplained: it may be what is left of
 # «временно». This score is still a match, but not enough for the mark.
 _UNEXPLAINED_SCORE = 75.0
+_SCORE_DIGITS, _HALF_DIGIT = 1, 0.05
 _RANK_DIGITS = 6  # sums in another order differ beyond; equals keep the order of the phrases
 
 
@@ -68,6 +69,8 @@ class Matcher:
         spoken.sort(key=lambda pair: -len(pair[0]))
         self.phrases = tuple(phrase for _, phrase in spoken)
         self._words = [words for words, _ in spoken]
+        # Scores are rounded before they are compared with a cutoff.
+        self._cutoffs = [cutoff_of(phrase) - _HALF_DIGIT for phrase in self.phrases]
         self._listed = ListedWords(self._words, book.words)
 
     def vocabulary(self, outcomes: Collection[CallOutcome]) -> tuple[str, ...]:
@@ -99,9 +102,9 @@ class Matcher:
         )
 
     def find(
-        self, words: Sequence[str] | TranscriptWords, *, floor: float = 40.0
+        self, words: Sequence[str] | TranscriptWords, *, floor: float | None = None
     ) -> tuple[PhraseMatch, ...]:
-        """Return the best place of every phrase that scores `floor` or more, best first.
+        """Return the best place of every phrase that scores its floor or more, best first.
 
         "Best" weighs the score with how much of the transcript the phrase explains, so that of
         two phrases found whole the longer stands first.
@@ -111,18 +114,19 @@ class Matcher:
         words : sequence of str
             Words of a transcript, in any spelling; `first_word` and `end_word` of the matches
             count these.
-        floor : float
-            0-100.
+        floor : float or None
+            0-100; None: the cutoff of each phrase (`cutoff_of`).
         """
         heard = words if isinstance(words, TranscriptWords) else self.heard(words)
         if not heard.words:
             return ()
         compared = HeardWords(self._listed, heard)
+        floors = self._cutoffs if floor is None else [floor] * len(self.phrases)
         found: list[tuple[float, PhraseMatch]] = []
-        for row in compared.promising(floor):
+        for row in compared.promising(floors):
             alignment = Alignment(compared, row)
             score = self._score(row, alignment)
-            if score < floor:
+            if score < floors[row]:
                 continue
             phrase, (first, end) = self.phrases[row], alignment.span()
             if phrase.whole and not self._is_all(heard, first, end):
@@ -130,7 +134,7 @@ class Matcher:
             total = self._listed.totals[row]
             rank = round(score + 2.0 * min(total, 10.0) + 0.01 * total, _RANK_DIGITS)
             start, stop = heard.places[first], heard.places[end - 1] + 1
-            found.append((rank, PhraseMatch(phrase, round(score, 1), start, stop)))
+            found.append((rank, PhraseMatch(phrase, round(score, _SCORE_DIGITS), start, stop)))
         found.sort(key=lambda pair: -pair[0])
         return tuple(match for _, match in found)
 
@@ -166,7 +170,7 @@ def find_matches(
     timed = transcript.words if isinstance(transcript, Transcript) else None
     words = [w.text for w in timed] if timed is not None else str(transcript).split()
     best: dict[CallOutcome, PhraseMatch] = {}
-    for match in matcher.find(words):
+    for match in matcher.find(words, floor=score_cutoff):
         cutoff = score_cutoff if score_cutoff is not None else cutoff_of(match.phrase)
         if match.score >= cutoff and match.outcome not in best:
             best[match.outcome] = match

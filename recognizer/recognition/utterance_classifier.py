@@ -416,7 +416,7 @@ class UtteranceClassifier:
         """Return whether a counter-phrase or a person's phrase was found: it outranks a reading."""
         return any(
             match.outcome not in PRECEDENCE and match.score >= cutoff_of(match.phrase)
-            for match in self._matcher.find(heard, floor=60.0)
+            for match in self._matcher.find(heard)
         )
 
     # ---- the parts of a judgement ---------------------------------------------------------
