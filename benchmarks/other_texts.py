@@ -26,7 +26,8 @@ from pathlib import Path
 
 from recognizer.base.settings import Settings
 from recognizer.model import PhraseListName, phrase_list_of
-from recognizer.phrases.book import WordLists, load_phrases
+from recognizer.phrases.book import WordLists
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher

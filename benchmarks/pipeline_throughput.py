@@ -34,7 +34,7 @@ from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
 from recognizer.batch.workers import RecognizerLike, TimeLimits, WorkerPool
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 
 _DAMAGED = b"not sound at all"
 

@@ -44,7 +44,7 @@ from recognizer.batch.workers import TimeLimits, WorkerPool
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 
 OUTCOMES = ("does_not_exist", "blocked", "busy_tone", "silence", "switched_off_or_out_of_coverage")
 HEARD_IN_S = 0.004

@@ -41,7 +41,8 @@ from recognizer.model import (
     VetoEffect,
     phrase_list_of,
 )
-from recognizer.phrases.book import OfficePhrases, PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call
@@ -54,7 +55,8 @@ from recognizer.recognition.utterance_classifier import (
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
 from recognizer.recognition.wholeness import vetoes_of_sound
 from recognizer.regulation.explanation import explained
-from recognizer.regulation.rules import Regulation, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Regulation
 from recognizer.signals.gaps import find_gaps
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan, load_tone_plan

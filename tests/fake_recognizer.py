@@ -21,7 +21,7 @@ from recognizer.audio.sources import open_source
 from recognizer.base.errors import AudioError, ModelError
 from recognizer.batch.workers import Finished, Job, RecognizerLike
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 from recognizer.web.jobs.queue import InProcessRunner
 
 DAMAGED = "not a recording"

@@ -40,7 +40,7 @@ from recognizer.model import (
     Transcript,
     Word,
 )
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 from recognizer.web.app import create_app
 from recognizer.web.auth.access import Access, Role
 from recognizer.web.pages.page import page_of

@@ -21,13 +21,13 @@ from recognizer.base.errors import EngineError
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome, CallReport, NextStep, RecordedCall
 from recognizer.model.report_json import report_to_dict
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.slow_retry import confirms
 from recognizer.recognition.verification import Verifier
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
 
 ROOT = Path(__file__).parent.parent

@@ -151,7 +151,7 @@ def _spoken_outcomes(split: str) -> list[str]:
 def _listed_phrases() -> tuple[tuple[str, str, str], ...]:
     """Return (id, outcome, text) of every phrase in the shipped lists long enough to be said."""
     from recognizer.base.settings import PhraseSettings  # noqa: PLC0415
-    from recognizer.phrases.book import load_phrases  # noqa: PLC0415  (not needed for other calls)
+    from recognizer.phrases.loading import load_phrases  # noqa: PLC0415  (not needed for other calls)
 
     book = load_phrases(PhraseSettings())
     return tuple(

@@ -33,7 +33,7 @@ from benchmarks.recognition.measures import (
 from recognizer.base.settings import PhraseSettings
 from recognizer.evaluation.labelled_clips import is_wrong_mark
 from recognizer.model import CallOutcome, phrase_list_of
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 
 

@@ -88,7 +88,7 @@ def decide(
 
 
 def _check(path: Path) -> None:
-    from recognizer.regulation.rules import load_regulation
+    from recognizer.regulation.loading import load_regulation
 
     regulation = load_regulation(path)
     print(f"{path}: {len(regulation.rules)} rules, version {regulation.version}, no mistakes")
@@ -100,7 +100,7 @@ def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> De
     from recognizer.crm.contacts import load_office
     from recognizer.model import CallOutcome
     from recognizer.regulation.explanation import explain
-    from recognizer.regulation.rules import load_regulation
+    from recognizer.regulation.loading import load_regulation
 
     if outcome not in set(CallOutcome):
         raise typer.BadParameter(f"--outcome: expected one of {', '.join(CallOutcome)}")

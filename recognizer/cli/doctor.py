@@ -141,8 +141,8 @@ def _engine(settings: Settings) -> _Finding:
 
 
 def _data(settings: Settings) -> Iterator[_Finding]:
-    from recognizer.phrases.book import load_phrases
-    from recognizer.regulation.rules import load_regulation
+    from recognizer.phrases.loading import load_phrases
+    from recognizer.regulation.loading import load_regulation
     from recognizer.signals.tone_plans import load_tone_plan
 
     regulation_file = settings.journal.regulation_file

@@ -35,7 +35,7 @@ def match(
       recognizer match < transcripts.txt
     """
     from recognizer.cli.classify import settings_with
-    from recognizer.phrases.book import load_phrases
+    from recognizer.phrases.loading import load_phrases
     from recognizer.recognition.calibration import load_calibration
     from recognizer.recognition.matching import Matcher
     from recognizer.recognition.utterance_classifier import UtteranceClassifier

@@ -114,13 +114,13 @@ def add(
 
 def _load(folder: Path | None) -> PhraseBook:
     from recognizer.base.settings import load_settings
-    from recognizer.phrases.book import load_phrases
+    from recognizer.phrases.loading import load_phrases
 
     return load_phrases(load_settings().phrases, folder=folder)
 
 
 def _outcome(name: str) -> CallOutcome:
-    from recognizer.phrases.book import SPOKEN_OUTCOMES
+    from recognizer.phrases.checking import SPOKEN_OUTCOMES
 
     for outcome in SPOKEN_OUTCOMES:
         if outcome == name:

@@ -14,7 +14,8 @@ from pathlib import Path
 from recognizer.base.data_files import TomlFile
 from recognizer.base.errors import PhraseListError
 from recognizer.model import Phrase
-from recognizer.phrases.book import PhraseBook, phrase_problems
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.checking import phrase_problems
 from recognizer.phrases.normalization import normalize
 
 __all__ = ["make_id", "place_phrase", "with_phrase", "write_phrase"]

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recognizer.model import CallOutcome, CallReport, NextStep
-from recognizer.regulation.rules import Regulation, Rule, RuleSource, Ruling, Statement
+from recognizer.regulation.rule_table import Rule, RuleSource
+from recognizer.regulation.rules import Regulation, Ruling, Statement
 
 __all__ = ["explain", "explained"]
 

@@ -1,165 +1,30 @@
-"""From an outcome, a card and the number of the attempt to a decision. Pure: no clock, no store.
+"""From an outcome, a card and the number of the attempt to a decision. Keeps nothing.
 
-Rules live in ``data/regulation.toml`` (or an office's copy of it); this module reads and checks
-them and applies them. What the regulation leaves to people stays with people: an outcome without
-a rule gets no status.
+What the regulation leaves to people stays with people: an outcome without a rule gets no status.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import enum
-import string
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-
-from recognizer.base.data_files import TomlFile, convert_toml, data_folder, read_toml
-from recognizer.base.errors import ContactError, DataFileError
-from recognizer.base.office_zone import office_timezone
+from recognizer.base.errors import ContactError
 from recognizer.model import CallOutcome, Decision, NextStep
+from recognizer.regulation.rule_table import (
+    COMMENT_FIELDS,
+    Condition,
+    Rule,
+    RuleSource,
+    RuleTable,
+    Stated,
+    Undecided,
+)
 
-__all__ = [
-    "CONDITIONS",
-    "Analogy",
-    "Regulation",
-    "Rule",
-    "RuleResult",
-    "RuleSource",
-    "Ruling",
-    "Stated",
-    "Statement",
-    "Undecided",
-    "load_regulation",
-]
-
-Condition = Literal[
-    "answered_by_another",
-    "contact_after_sale",
-    "contact_after_service",
-    "do_not_call_notice",
-    "number_is_company",
-    "number_is_employee",
-    "number_is_general",
-    "number_is_mobile",
-    "number_malformed",
-    "number_missing",
-    "owner_is_client",
-    "owner_is_organisation",
-    "trusted_person_is_client",
-]
-CONDITIONS: tuple[str, ...] = Condition.__args__  # type: ignore[attr-defined]
-"""What a rule may require of a card; `recognizer.crm.contacts` says how each is found out."""
-
-CALL_STATUS = "Недоступен"
-"""The only status a call may lead to (JSON contract of a classification)."""
-
-_COMMENT_FIELDS = {
-    "name": "имя ответившего",
-    "plate": "гос. номер а/м",
-    "make": "марка а/м",
-    "words": "слова ответившего",
-}
-"""Parts of a comment and what an operator calls them."""
-
-
-class RuleSource(enum.StrEnum):
-    """What a rule is applied to."""
-
-    CALL = "call"
-    CARD = "card"
-    OPERATOR = "operator"
-
-
-class RuleResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a rule leads to, and after which counted attempt."""
-
-    status: str
-    incorrect_contact: bool
-    after_attempt: Literal[1, 3]
-
-
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule of the regulation.
-
-    Attributes
-    ----------
-    id : str
-        Id of docs/regulation.md.
-    source : RuleSource
-    wording : str
-        The rule as the regulation words it, Russian.
-    comment : str
-        Template of the comment line, without the date.
-    result : RuleResult
-    outcomes : tuple of CallOutcome
-        For `source` call: what is heard.
-    requires : tuple of str
-        What must be true of the card (`CONDITIONS`); all of them.
-    contrast : tuple of str
-        Ids of rules this one is easily confused with and must not be (section G).
-    """
-
-    id: str
-    source: RuleSource
-    wording: str
-    comment: str
-    result: RuleResult
-    outcomes: tuple[CallOutcome, ...] = ()
-    requires: tuple[Condition, ...] = ()
-    contrast: tuple[str, ...] = ()
-
-
-class Analogy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An outcome on which the regulation is silent, treated as a rule's."""
-
-    outcome: CallOutcome
-    rule: str
-    comment: str
-
-
-class Undecided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An outcome that no rule decides; `reason` is Russian."""
-
-    outcome: CallOutcome
-    next: NextStep
-    counts: bool
-    resets: bool
-    reason: str
-    comment: str | None = None
-
-
-class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something an operator states that is not a rule of the regulation."""
-
-    id: str
-    next: NextStep
-    counts: bool
-    resets: bool
-    reason: str
-    comment: str
-
-
-class _Heading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    version: str
-    mark: str
-    comment_date: str
-    correction: str
-    withdrawn: str
-
-
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    regulation: _Heading
-    conditions: dict[Condition, str]
-    rule: tuple[Rule, ...]
-    analogy: tuple[Analogy, ...] = ()
-    undecided: tuple[Undecided, ...] = ()
-    stated: tuple[Stated, ...] = ()
+__all__ = ["Regulation", "Ruling", "Statement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +91,7 @@ class Regulation:
         machine's zone.
     """
 
-    def __init__(self, path: Path, content: _File, timezone: zoneinfo.ZoneInfo) -> None:
+    def __init__(self, path: Path, content: RuleTable, timezone: zoneinfo.ZoneInfo) -> None:
         self.path = path
         self.timezone = timezone
         self.version = content.regulation.version
@@ -245,10 +110,6 @@ class Regulation:
     def rule(self, rule_id: str | None) -> Rule | None:
         """Return a rule by its id; None if there is none, or there is none any more."""
         return None if rule_id is None else self._rule_by_id.get(rule_id)
-
-    def analogy_of(self, kind: CallOutcome) -> Analogy | None:
-        """Return the analogy an outcome is decided by, None if it is not."""
-        return self._analogy_by_outcome.get(kind)
 
     def reason_undecided(self, kind: CallOutcome) -> str | None:
         """Return why no rule decides an outcome, Russian; None if one does."""
@@ -370,10 +231,10 @@ class Regulation:
 
     def _stated_comment(self, template: str, statement: Statement, day: dt.date) -> str:
         """Fill a comment with one-line parts; every part the template names must be there."""
-        parts = {name: " ".join(getattr(statement, name).split()) for name in _COMMENT_FIELDS}
+        parts = {name: " ".join(getattr(statement, name).split()) for name in COMMENT_FIELDS}
         missing = [
             meaning
-            for name, meaning in _COMMENT_FIELDS.items()
+            for name, meaning in COMMENT_FIELDS.items()
             if f"{{{name}}}" in template and not parts[name]
         ]
         if missing:
@@ -456,154 +317,3 @@ def _leave(entry: Undecided | Stated, comment: str | None, attempt: int) -> Ruli
         comment=comment,
     )
     return Ruling(decision, counts=entry.counts, resets=entry.resets)
-
-
-def load_regulation(path: Path | None = None, *, office_file: Path | None = None) -> Regulation:
-    """Read and check a rule table.
-
-    Parameters
-    ----------
-    path : Path or None
-        None: the shipped ``data/regulation.toml``.
-    office_file : Path or None
-        Whose time zone days are of; None: the shipped ``data/office.toml``.
-
-    Raises
-    ------
-    DataFileError
-        Naming the file and line of the first mistake.
-    """
-    file = read_toml(path or data_folder(".") / "regulation.toml")
-    content = convert_toml(file, _File)
-    _check_heading(file, content)
-    _check_rules(file, content.rule)
-    _check_stated(file, content)
-    _check_outcomes(file, content)
-    _check_comments(file, content)
-    return Regulation(file.path, content, office_timezone(office_file))
-
-
-def _check_heading(file: TomlFile, content: _File) -> None:
-    missing = [name for name in CONDITIONS if name not in content.conditions]
-    if missing:
-        raise DataFileError(
-            f"{file.place('conditions')}: expected the meaning of every condition, "
-            f"missing {', '.join(missing)}"
-        )
-    for key, example in (
-        ("correction", {"day": "22/11", "comment": ""}),
-        ("withdrawn", {"day": "22/11"}),
-    ):
-        template = getattr(content.regulation, key)
-        try:
-            template.format(**example)
-        except (ValueError, LookupError) as problem:
-            raise DataFileError(
-                f"{file.place('regulation', key=key)}: expected only "
-                f"{{{'}, {'.join(example)}}} in braces, found {template!r}"
-            ) from problem
-
-
-def _check_stated(file: TomlFile, content: _File) -> None:
-    rules = {rule.id for rule in content.rule}
-    for index, entry in enumerate(content.stated):
-        if entry.id in rules:
-            raise DataFileError(
-                f"{file.place('stated', index, 'id')}: {entry.id!r} is already the id of a rule"
-            )
-
-
-def _check_rules(file: TomlFile, rules: Sequence[Rule]) -> None:
-    first_with: dict[str, int] = {}
-    for index, rule in enumerate(rules):
-        if rule.id in first_with:
-            other = file.line("rule", first_with[rule.id])
-            raise DataFileError(
-                f"{file.place('rule', index, 'id')}: rule id {rule.id!r} is already used "
-                f"in line {other}"
-            )
-        first_with[rule.id] = index
-        if rule.source is RuleSource.CALL and not rule.outcomes:
-            raise DataFileError(
-                f"{file.place('rule', index)}: rule {rule.id!r} on a call names no outcomes; "
-                'write outcomes = ["..."]'
-            )
-        if rule.source is not RuleSource.CALL and rule.outcomes:
-            raise DataFileError(
-                f"{file.place('rule', index, 'outcomes')}: rule {rule.id!r} is not on a call and "
-                "may name no outcomes"
-            )
-        for other_id in rule.contrast:
-            if other_id not in {other.id for other in rules}:
-                raise DataFileError(
-                    f"{file.place('rule', index, 'contrast')}: there is no rule {other_id!r}"
-                )
-        if rule.source is RuleSource.CARD and not rule.requires:
-            raise DataFileError(
-                f"{file.place('rule', index)}: rule {rule.id!r} on a card requires nothing and "
-                "would fit every card; write requires = [...]"
-            )
-        if rule.source is RuleSource.CALL and rule.result.status != CALL_STATUS:
-            raise DataFileError(
-                f"{file.place('rule', index, 'result')}: a rule on a call may lead to "
-                f"«{CALL_STATUS}» only, found {rule.result.status!r}"
-            )
-
-
-def _check_outcomes(file: TomlFile, content: _File) -> None:
-    """Every outcome has exactly one entry that decides it without a card."""
-    decided: dict[CallOutcome, int] = {}
-
-    def claim(outcome: CallOutcome, table: str, index: int) -> None:
-        line = file.line(table, index)
-        if outcome in decided:
-            raise DataFileError(
-                f"{file.path}, line {line}: outcome {outcome.value!r} is already decided "
-                f"in line {decided[outcome]}"
-            )
-        decided[outcome] = line
-
-    for index, rule in enumerate(content.rule):
-        if not rule.requires:
-            for outcome in rule.outcomes:
-                claim(outcome, "rule", index)
-    ids = {rule.id for rule in content.rule if rule.source is RuleSource.CALL}
-    for index, analogy in enumerate(content.analogy):
-        claim(analogy.outcome, "analogy", index)
-        if analogy.rule not in ids:
-            raise DataFileError(
-                f"{file.place('analogy', index, 'rule')}: there is no rule on a call with the id "
-                f"{analogy.rule!r}"
-            )
-    for index, entry in enumerate(content.undecided):
-        claim(entry.outcome, "undecided", index)
-    missing = [outcome.value for outcome in CallOutcome if outcome not in decided]
-    if missing:
-        raise DataFileError(
-            f"{file.path}: no entry decides {', '.join(missing)}; add a [[rule]] without "
-            "`requires`, an [[analogy]] or an [[undecided]]"
-        )
-
-
-def _check_comments(file: TomlFile, content: _File) -> None:
-    tables: tuple[tuple[str, Iterable[str | None]], ...] = (
-        ("rule", (rule.comment for rule in content.rule)),
-        ("analogy", (analogy.comment for analogy in content.analogy)),
-        ("undecided", (entry.comment for entry in content.undecided)),
-        ("stated", (entry.comment for entry in content.stated)),
-    )
-    for table, comments in tables:
-        for index, comment in enumerate(comments):
-            place = file.place(table, index, "comment")
-            try:
-                found = {name for _, name, _, _ in string.Formatter().parse(comment or "") if name}
-            except ValueError as problem:
-                raise DataFileError(f"{place}: {problem} in {comment!r}") from problem
-            unknown = found - _COMMENT_FIELDS.keys()
-            if unknown:
-                raise DataFileError(
-                    f"{place}: expected only {{{'}, {'.join(sorted(_COMMENT_FIELDS))}}} in a "
-                    f"comment, found {{{', '.join(sorted(unknown))}}}"
-                )
-            if comment is not None and ("\n" in comment or not comment.strip()):
-                raise DataFileError(f"{place}: expected one line of text, found {comment!r}")

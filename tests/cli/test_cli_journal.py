@@ -131,7 +131,7 @@ def test_an_outcome_is_decided_without_a_journal(run: Run) -> None:
 
 
 def test_rules_are_checked_by_line(run: Run, tmp_path: Path) -> None:
-    from recognizer.regulation.rules import load_regulation
+    from recognizer.regulation.loading import load_regulation
 
     text = load_regulation().path.read_text(encoding="utf-8")
     rules = tmp_path / "rules.toml"

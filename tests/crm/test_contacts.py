@@ -24,7 +24,8 @@ from recognizer.crm.contacts import (
     number_state,
     read_numbers,
 )
-from recognizer.regulation.rules import CONDITIONS, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rule_table import CONDITIONS
 
 OFFICE = load_office()
 # Section E of the regulation, written out.

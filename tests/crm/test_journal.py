@@ -23,7 +23,7 @@ from recognizer.crm.journal.journal import Journal, recording_digest
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.crm.journal.tables import Base, DecisionRow
 from recognizer.model import CallOutcome, NextStep
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 
 O = CallOutcome  # noqa: E741 - a table of outcomes reads better
 CLIENT = ContactCard(

@@ -10,7 +10,8 @@ from phrase_lists import REGULATION, write_lists
 from recognizer.base.errors import PhraseListError
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome
-from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.collisions import check_phrases
 
 GOOD = """\

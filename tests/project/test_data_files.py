@@ -9,7 +9,8 @@ import pytest
 
 from recognizer.base.data_files import data_folder, read_toml
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases

@@ -17,7 +17,7 @@ from benchmarks.calibration import Example, examples_of, fit
 from benchmarks.recognition import build, channel, measures, report, sounds, voices
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import Features, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier

@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import SubjectKind
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.grammar import GrammarReader, Reading

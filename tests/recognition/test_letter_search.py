@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, compare_letters, letters_ratio
 from recognizer.recognition.matching import Matcher

@@ -7,7 +7,8 @@ from rapidfuzz import fuzz
 
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import ListedWords, TranscriptWords
 from recognizer.recognition.calibration import load_calibration

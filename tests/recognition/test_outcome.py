@@ -20,7 +20,7 @@ from recognizer.model import (
     ToneKind,
     phrase_list_of,
 )
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call

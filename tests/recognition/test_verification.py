@@ -8,7 +8,7 @@ from fakes import ScriptedEngine, ScriptedSpeech
 
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
-from recognizer.phrases.book import load_phrases
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
 

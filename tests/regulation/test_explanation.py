@@ -9,7 +9,8 @@ from journal_reports import heard, spoken, unreadable
 from recognizer.model import CallOutcome, CallReport
 from recognizer.model.report_json import report_to_dict
 from recognizer.regulation.explanation import explain, explained
-from recognizer.regulation.rules import Ruling, Statement, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Ruling, Statement
 
 REGULATION = load_regulation()
 O = CallOutcome  # noqa: E741 - a table of outcomes reads better

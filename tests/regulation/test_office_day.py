@@ -13,7 +13,8 @@ from recognizer.base.office_zone import office_timezone
 from recognizer.crm.contacts import load_office
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
-from recognizer.regulation.rules import Regulation, Statement, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Regulation, Statement
 
 # 25 hours apart: never one day.
 ZONES = ("Pacific/Kiritimati", "Pacific/Pago_Pago")

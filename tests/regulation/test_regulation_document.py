@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recognizer.regulation.rules import Regulation, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Regulation
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "regulation.md"
 SOURCES = {"the call": "call", "the card": "card", "an operator": "operator"}

@@ -9,13 +9,9 @@ from hypothesis import strategies as st
 
 from recognizer.base.errors import ContactError, DataFileError
 from recognizer.model import CallOutcome, NextStep, PhraseListName, phrase_list_of
-from recognizer.regulation.rules import (
-    CONDITIONS,
-    Regulation,
-    RuleSource,
-    Statement,
-    load_regulation,
-)
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rule_table import CONDITIONS, RuleSource
+from recognizer.regulation.rules import Regulation, Statement
 
 REGULATION = load_regulation()
 DAY = dt.date(2026, 11, 22)

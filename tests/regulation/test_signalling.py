@@ -17,7 +17,7 @@ from recognizer.model import (
     SegmentKind,
     phrase_list_of,
 )
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.signalling import SignallingCode, load_signalling, parse_code
 
 REGULATION = load_regulation()

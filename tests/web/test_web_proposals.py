@@ -10,7 +10,7 @@ from page_calls import page_app, recording
 
 from recognizer.evaluation.labelled_clips import read_manifest
 from recognizer.model import CallOutcome
-from recognizer.phrases.book import OfficePhrases, load_phrases
+from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.web.pages.page import Page, page_of
 from recognizer.web.pages.proposals import ProposalError
 

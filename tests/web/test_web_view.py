@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from recognizer.model import CallOutcome
 from recognizer.model.report_json import decision_to_dict
-from recognizer.regulation.rules import load_regulation
+from recognizer.regulation.loading import load_regulation
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import nice_step, stacked_columns
 from recognizer.web.pages.overview_routes import harmless

@@ -72,7 +72,8 @@ from recognizer.crm.journal.tables import (
 )
 from recognizer.crm.journal.timeline import BY_PERSON, IN_FORCE, STANDING, Timeline
 from recognizer.model import CallOutcome, CallReport, NextStep, PhraseListName, phrase_list_of
-from recognizer.regulation.rules import Regulation, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Regulation
 
 __all__ = ["REHEARING", "Journal", "recording_digest"]
 

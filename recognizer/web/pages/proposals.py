@@ -21,8 +21,9 @@ from recognizer.base.errors import PhraseListError, RecognizerError
 from recognizer.base.settings import PhraseSettings
 from recognizer.crm.journal.tables import Base, RowId, UtcDateTime
 from recognizer.model import CallOutcome, Phrase
-from recognizer.phrases.book import PhraseBook, load_phrases
+from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.editing import with_phrase
+from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases

@@ -1,0 +1,143 @@
+"""What may stand in a phrase list, and how a mistake in one is worded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from recognizer.base.data_files import TomlFile
+from recognizer.base.errors import PhraseListError
+from recognizer.model import CallOutcome, NormalizedText, Phrase
+from recognizer.phrases.normalization import normalize
+
+__all__ = [
+    "NEVER_SPOKEN",
+    "SPOKEN_OUTCOMES",
+    "check_cutoff",
+    "check_distinct",
+    "convert_list_file",
+    "phrase_problems",
+]
+
+# Outcomes that can be spoken; `undetermined` is for counter-phrases, which win and decide nothing.
+NEVER_SPOKEN = frozenset(
+    {
+        CallOutcome.BUSY_TONE,
+        CallOutcome.RINGBACK_ONLY,
+        CallOutcome.SILENCE,
+        CallOutcome.DISCONNECTED,
+        CallOutcome.FAX,
+        CallOutcome.MUSIC,
+    }
+)
+SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in NEVER_SPOKEN)
+"""Outcomes that may have phrases."""
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LATIN = re.compile(r"[A-Za-z]")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+
+
+_FileT = TypeVar("_FileT", bound=msgspec.Struct)
+
+
+# msgspec says «... - at `$.phrase[3].text`»; that is the key we look up the line of.
+_WHERE = re.compile(r"\$(?:\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?)?")
+_UNKNOWN_KEY = re.compile(r"unknown field `(?P<key>[^`]+)`")
+
+
+def convert_list_file(file: TomlFile, kind: type[_FileT]) -> _FileT:
+    """Return a list file's values as a struct, or say in words what is wrong and in which line."""
+    try:
+        return msgspec.convert(file.values, kind)
+    except msgspec.ValidationError as problem:
+        raise PhraseListError(_explain(file, str(problem))) from problem
+
+
+def _explain(file: TomlFile, problem: str) -> str:
+    message, _, where = problem.partition(" - at `")
+    found = _WHERE.match(where)
+    table, index, key = found.group("table", "index", "key") if found else (None, None, None)
+    unknown = _UNKNOWN_KEY.search(message)
+    if unknown:
+        key = unknown["key"]
+    if table is not None and index is None and key is None:
+        table, key = None, table
+    place = file.place(table, int(index or 0), key)
+    for theirs, ours in (
+        ("Object contains unknown field", "unknown key"),
+        ("Object missing required field", "missing key"),
+        ("Invalid enum value", "unknown value"),
+        ("`object`", "a table"),
+        ("`array`", "a list"),
+        ("`str`", "text in quotes"),
+        ("`float | null`", "a number"),
+        ("`float`", "a number"),
+    ):
+        message = message.replace(theirs, ours)
+    if key in ("outcome", "never"):
+        message += f"; expected one of: {', '.join(SPOKEN_OUTCOMES)}"
+    return f"{place}: {message}"
+
+
+def check_cutoff(place: str, cutoff: float | None) -> None:
+    """Refuse a score cutoff that is no score."""
+    if cutoff is not None and not 0 <= cutoff <= 100:
+        raise PhraseListError(f"{place}: expected a score_cutoff of 0 to 100, found {cutoff:g}")
+
+
+def phrase_problems(phrase_id: str, text: str, seen_in: str, language: str) -> list[str]:
+    """Return what is wrong with one entry by itself, in words; empty if nothing is.
+
+    Examples
+    --------
+    >>> phrase_problems("blocked-1", "номер заблокирован", "an example", "ru")
+    []
+    """
+    problems = []
+    if not _ID.fullmatch(phrase_id):
+        problems.append(
+            f"id {phrase_id!r}: expected small Latin letters, digits and single hyphens, "
+            "like 'blocked-number'"
+        )
+    if not normalize(text):
+        problems.append(f"text of '{phrase_id}': expected words, found {text!r}")
+    latin, cyrillic = _LATIN.search(text), _CYRILLIC.search(text)
+    if language == "ru" and latin:
+        problems.append(
+            f"text of '{phrase_id}': Latin letter {latin.group()!r} at position "
+            f"{latin.start() + 1} of {text!r}; type it with the Russian keyboard"
+        )
+    if language == "en" and cyrillic:
+        problems.append(f"text of '{phrase_id}': Russian letter {cyrillic.group()!r} in {text!r}")
+    if not seen_in.strip():
+        problems.append(f"seen_in of '{phrase_id}': say where the wording was heard or read")
+    return problems
+
+
+def check_distinct(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    """Return `phrases` without repetitions, after checking ids and texts against each other.
+
+    The same text under the same outcome may come twice (an office listed what we list by now): the
+    first stays.
+    """
+    by_id: dict[str, Phrase] = {}
+    by_text: dict[NormalizedText, Phrase] = {}
+    for phrase in phrases:
+        text = normalize(phrase.text)
+        same = by_text.setdefault(text, phrase)
+        if same.outcome is not phrase.outcome:
+            raise PhraseListError(
+                f"{phrase.place}: {phrase.text!r} is listed as '{phrase.outcome}', but "
+                f"{same.place} lists it as '{same.outcome}'; keep one of the two"
+            )
+        if same is not phrase and same.id == phrase.id:
+            continue
+        other = by_id.setdefault(phrase.id, phrase)
+        if other is not phrase:
+            raise PhraseListError(
+                f"{phrase.place}: id '{phrase.id}' already used at {other.place}; choose another"
+            )
+    return tuple(by_text.values())
