@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.journal.cards import merge_comments
+from recognizer.crm.journal.conditions import CALL_ORDER
 from recognizer.crm.journal.identity import (
     attempt_row,
     card_row,
@@ -22,12 +23,7 @@ from recognizer.crm.journal.identity import (
 )
 from recognizer.crm.journal.queries import attempt_record, contact_record
 from recognizer.crm.journal.records import AssignmentRecord, AttemptRecord, ContactRecord
-from recognizer.crm.journal.tables import (
-    AssignmentRow,
-    AttemptRow,
-    ContactChangeRow,
-    ContactRow,
-)
+from recognizer.crm.journal.tables import AssignmentRow, AttemptRow, ContactChangeRow, ContactRow
 from recognizer.crm.journal.timeline import Timeline
 
 __all__ = ["Assignments", "read_assignments"]
@@ -190,11 +186,11 @@ class Assignments:
         statement = sa.select(AttemptRow).where(
             AttemptRow.contact_key == attempt.contact_key, AttemptRow.number == attempt.number
         )
-        return list(self._session.scalars(statement.order_by(*_ORDER)))
+        return list(self._session.scalars(statement.order_by(*CALL_ORDER)))
 
     def _of_card(self, card: ContactRow) -> list[AttemptRow]:
         statement = sa.select(AttemptRow).where(AttemptRow.contact_id == card.id)
-        return list(self._session.scalars(statement.order_by(*_ORDER)))
+        return list(self._session.scalars(statement.order_by(*CALL_ORDER)))
 
     def _merge_comments(self, old: ContactRow, card: ContactRow) -> None:
         merged = merge_comments(card.comments, old.comments)
@@ -208,9 +204,6 @@ class Assignments:
             )
             card.comments = merged
             card.updated_at = self._now
-
-
-_ORDER = (AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id)
 
 
 def read_assignments(session: Session, attempt_id: int) -> tuple[AssignmentRecord, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,14 +11,9 @@ from sqlalchemy.orm import Session
 
 from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.journal.records import CardChange
-from recognizer.crm.journal.tables import (
-    ContactChangeRow,
-    ContactPhoneRow,
-    ContactRow,
-    DecisionRow,
-)
+from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
 
-__all__ = ["append_line", "card_of", "merge_comments", "store_cards"]
+__all__ = ["append_line", "card_of", "in_batches", "merge_comments", "store_cards"]
 
 _PHONE_FIELDS = ("trusted_phone", "mobile_phone")
 _SEARCHED = ("ref", "trusted_person", "owner", "payer", "vin", "plate", "make")
@@ -57,6 +52,18 @@ def merge_comments(stored: str, incoming: str) -> str:
 def card_of(row: ContactRow) -> ContactCard:
     """Return the card of a row."""
     return _card({name: getattr(row, name) for name in CARD_FIELDS})
+
+
+def in_batches(cards: Iterable[ContactCard], n_at_most: int) -> Iterator[list[ContactCard]]:
+    """Yield cards so many at a time; no batch holds the same card twice."""
+    batch: dict[str, ContactCard] = {}
+    for card in cards:
+        if card.ref in batch or len(batch) == n_at_most:
+            yield list(batch.values())
+            batch = {}
+        batch[card.ref] = card
+    if batch:
+        yield list(batch.values())
 
 
 def _card(columns: Mapping[str, Any]) -> ContactCard:

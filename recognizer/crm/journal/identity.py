@@ -1,6 +1,12 @@
-"""Whose a call is: by a card's own name, or by a whole number; never by part of either."""
+"""Whose a call is, and whether it is the same: by whole names, numbers and contents only."""
 
 from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,6 +22,7 @@ __all__ = [
     "contact_key",
     "contact_row",
     "dialled_number",
+    "recording_digest",
     "same_recording",
     "written_number",
 ]
@@ -99,3 +106,20 @@ def same_recording(session: Session, key: str, digest: str | None) -> AttemptRow
     return session.scalar(
         sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
     )
+
+
+def recording_digest(source: Path | bytes) -> str:
+    """Return the SHA-256 of a recording's content, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    # Neither a pipe nor a device may keep us waiting, nor be read for ever.
+    with os.fdopen(os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(source))
+        return hashlib.file_digest(file, "sha256").hexdigest()

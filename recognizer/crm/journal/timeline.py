@@ -8,37 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from recognizer.crm.contacts import ContactCard, Office, card_facts
+from recognizer.crm.journal.call_order import (
+    card_decision,
+    counted_before,
+    current_decision,
+    decided_after,
+    deciding_id,
+)
 from recognizer.crm.journal.cards import append_line, card_of
+from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
 from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement
 
-__all__ = ["BY_PERSON", "IN_FORCE", "STANDING", "Timeline", "decision_of"]
-
-
-_newer = aliased(DecisionRow)
-IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
-"""The condition that no newer decision names this one. Built once: building it costs more than
-the database needs to answer."""
-
-_withdrawal = aliased(CorrectionRow)
-STANDING = sa.and_(
-    CorrectionRow.withdraws_id.is_(None),
-    ~sa.exists().where(_withdrawal.withdraws_id == CorrectionRow.id),
-)
-"""The condition that a correction says something and nobody took it back."""
-
-BY_PERSON = sa.and_(STANDING, CorrectionRow.made_by != REHEARING)
-"""The condition that a standing correction is a person's word: the program hearing a recording
-again reviews nothing."""
+__all__ = ["Timeline", "decision_of"]
 
 
 def decision_of(row: DecisionRow) -> Decision:
@@ -80,19 +70,13 @@ class Timeline:
         """Decide an attempt just added, and those after it whose number it changes."""
         if attempt.outcome is None:
             return
-        ruling = self._regulation.rule_on_call(
-            CallOutcome(attempt.outcome),
-            attempt=self._counted_before(attempt) + 1,
-            on=self._office.day_of(attempt.called_at),
-            facts=self._facts(),
-        )
-        decision = self._decide(attempt, ruling, source="call", outcome=attempt.outcome)
+        decision = self._decide_as_heard(attempt, None, source="call")
         self._write_comment(decision.comment)
         self._recount_after(attempt, decision)
 
     def join(self, attempt: AttemptRow) -> None:
         """Decide anew an attempt that has just got another card or none, and those after it."""
-        old = self._current(attempt)
+        old = current_decision(self._session, attempt)
         if old is None:
             return
         if old.correction_id is not None:
@@ -109,8 +93,10 @@ class Timeline:
 
         Call it while the attempt is still this contact's, and `point_at_deciding` once it is not.
         """
-        old = self._current(attempt)
-        self._renumber(self._after(attempt), self._counted_before(attempt))
+        old = current_decision(self._session, attempt)
+        self._renumber(
+            decided_after(self._session, attempt), counted_before(self._session, attempt)
+        )
         if old is not None and old.comment is not None:
             self._write_withdrawal(attempt)
 
@@ -122,7 +108,7 @@ class Timeline:
             .order_by(CorrectionRow.id.desc())
             .limit(1)
         )
-        old = self._current(attempt)
+        old = current_decision(self._session, attempt)
         if standing is not None:
             if old is None or old.correction_id != standing.id:
                 self.correct(attempt, standing)
@@ -137,7 +123,7 @@ class Timeline:
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
         """Decide an attempt as a person says it was, and those after it whose number changes."""
         day = self._office.day_of(attempt.called_at)
-        number = self._counted_before(attempt) + 1
+        number = counted_before(self._session, attempt) + 1
         if correction.outcome is not None:
             ruling = self._regulation.rule_on_call(
                 CallOutcome(correction.outcome), attempt=number, on=day, facts=self._facts()
@@ -149,7 +135,7 @@ class Timeline:
                 attempt=number,
                 on=day,
             )
-        old = self._current(attempt)
+        old = current_decision(self._session, attempt)
         decision = self._decide(
             attempt,
             ruling,
@@ -165,7 +151,7 @@ class Timeline:
         """Decide the card without a call; None where no rule on a card fits."""
         assert self._contact is not None
         ruling = self._regulation.rule_on_card(self._facts(), on=on)
-        old = self._card_decision()
+        old = card_decision(self._session, self._contact)
         if ruling is None:
             if old is not None and old.rule_id is not None:
                 self._decide(None, _WITHDRAWN, source="card", supersedes=old)
@@ -187,17 +173,17 @@ class Timeline:
 
     # --- the parts of it ---
 
-    def _decide_as_heard(self, attempt: AttemptRow, old: DecisionRow | None) -> DecisionRow:
-        """Decide an attempt by what the program heard, in place of an earlier decision."""
+    def _decide_as_heard(
+        self, attempt: AttemptRow, old: DecisionRow | None, *, source: str = "recount"
+    ) -> DecisionRow:
+        """Decide an attempt by what the program heard, in place of an earlier decision if any."""
         ruling = self._regulation.rule_on_call(
             CallOutcome(attempt.outcome or ""),
-            attempt=self._counted_before(attempt) + 1,
+            attempt=counted_before(self._session, attempt) + 1,
             on=self._office.day_of(attempt.called_at),
             facts=self._facts(),
         )
-        return self._decide(
-            attempt, ruling, source="recount", outcome=attempt.outcome, supersedes=old
-        )
+        return self._decide(attempt, ruling, source=source, outcome=attempt.outcome, supersedes=old)
 
     def _facts(self, *, answered_by: str | None = None) -> frozenset[str]:
         if self._card is None:
@@ -214,61 +200,9 @@ class Timeline:
             make=card.make,
         )
 
-    def _counted_before(self, attempt: AttemptRow) -> int:
-        """Return how many attempts count before this one."""
-        if not attempt.contact_key:
-            return 0
-        order = sa.tuple_(AttemptRow.called_at, _tie(), AttemptRow.id)
-        statement = (
-            sa.select(DecisionRow.counted_after)
-            .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
-            .where(
-                AttemptRow.contact_key == attempt.contact_key,
-                AttemptRow.called_at <= attempt.called_at,
-                order < sa.tuple_(*_place(attempt)),
-                IN_FORCE,
-            )
-            .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
-            .limit(1)
-        )
-        return self._session.scalar(statement) or 0
-
-    def _after(self, attempt: AttemptRow) -> list[tuple[AttemptRow, DecisionRow]]:
-        """Return the later attempts with their decisions, in order."""
-        if not attempt.contact_key:
-            return []
-        order = sa.tuple_(AttemptRow.called_at, _tie(), AttemptRow.id)
-        statement = (
-            sa.select(AttemptRow, DecisionRow)
-            .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
-            .where(
-                AttemptRow.contact_key == attempt.contact_key,
-                AttemptRow.called_at >= attempt.called_at,
-                order > sa.tuple_(*_place(attempt)),
-                IN_FORCE,
-            )
-            .order_by(AttemptRow.called_at, _tie(), AttemptRow.id)
-        )
-        return [(row[0], row[1]) for row in self._session.execute(statement)]
-
-    def _current(self, attempt: AttemptRow) -> DecisionRow | None:
-        return self._session.scalar(
-            sa.select(DecisionRow).where(DecisionRow.attempt_id == attempt.id, IN_FORCE)
-        )
-
-    def _card_decision(self) -> DecisionRow | None:
-        assert self._contact is not None
-        return self._session.scalar(
-            sa.select(DecisionRow).where(
-                DecisionRow.contact_id == self._contact.id,
-                DecisionRow.attempt_id.is_(None),
-                IN_FORCE,
-            )
-        )
-
     def _recount_after(self, attempt: AttemptRow, decision: DecisionRow) -> None:
         """Renumber the later attempts, up to the first whose number stays."""
-        later = self._after(attempt)
+        later = decided_after(self._session, attempt)
         self._renumber(later, decision.counted_after)
         if self._contact is None:
             return
@@ -305,26 +239,8 @@ class Timeline:
             counted = row.counted_after
 
     def _point_at_deciding(self) -> None:
-        """Find the decision whose status stands: the last final one since a conversation."""
         assert self._contact is not None
-        statement = (
-            sa.select(DecisionRow.id, DecisionRow.final)
-            .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
-            .where(
-                AttemptRow.contact_id == self._contact.id,
-                IN_FORCE,
-                sa.or_(DecisionRow.final, DecisionRow.resets),
-            )
-            .order_by(AttemptRow.called_at.desc(), _tie().desc(), AttemptRow.id.desc())
-            .limit(1)
-        )
-        found = self._session.execute(statement).first()
-        if found is not None:
-            self._contact.deciding_id = found.id if found.final else None
-            return
-        card_decision = self._card_decision()
-        stands = card_decision is not None and card_decision.final
-        self._contact.deciding_id = card_decision.id if card_decision and stands else None
+        self._contact.deciding_id = deciding_id(self._session, self._contact)
 
     def _decide(
         self,
@@ -433,16 +349,3 @@ def _same(one: Decision, other: Decision) -> bool:
     """Tell whether two decisions say the same, whatever their day and explanation."""
     like_other = dataclasses.replace(one, comment=other.comment, explanation=other.explanation)
     return like_other == other
-
-
-def _tie() -> sa.ColumnElement[str]:
-    """Return what orders calls of the same moment, however they arrived."""
-    return sa.func.coalesce(AttemptRow.digest, "")
-
-
-def _place(attempt: AttemptRow) -> tuple[Any, ...]:
-    return (
-        sa.literal(attempt.called_at, AttemptRow.called_at.type),
-        attempt.digest or "",
-        attempt.id,
-    )

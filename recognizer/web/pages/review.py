@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy import Double, ForeignKey, String
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
+from recognizer.crm.journal.conditions import BY_PERSON
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.crm.journal.tables import AttemptRow, Base, CorrectionRow, DecisionRow
-from recognizer.crm.journal.timeline import BY_PERSON
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 

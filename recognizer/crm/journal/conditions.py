@@ -1,0 +1,34 @@
+"""Conditions and orders that queries share: what is in force, what stands, who came first."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from recognizer.crm.journal.records import REHEARING
+from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
+
+__all__ = ["BY_PERSON", "CALL_ORDER", "IN_FORCE", "LAST_CALL_FIRST", "STANDING"]
+
+_newer = aliased(DecisionRow)
+IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
+"""The condition that no newer decision names this one. Built once: building it costs more than
+the database needs to answer."""
+
+_withdrawal = aliased(CorrectionRow)
+STANDING = sa.and_(
+    CorrectionRow.withdraws_id.is_(None),
+    ~sa.exists().where(_withdrawal.withdraws_id == CorrectionRow.id),
+)
+"""The condition that a correction says something and nobody took it back."""
+
+BY_PERSON = sa.and_(STANDING, CorrectionRow.made_by != REHEARING)
+"""The condition that a standing correction is a person's word: the program hearing a recording
+again reviews nothing."""
+
+# Calls of the same moment stand in the order of their digests, however they arrived.
+CALL_ORDER = (AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), AttemptRow.id)
+"""The order of calls."""
+
+LAST_CALL_FIRST = tuple(column.desc() for column in CALL_ORDER)
+"""The same, from the last."""

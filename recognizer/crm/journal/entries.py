@@ -1,0 +1,250 @@
+"""Adding to the journal: what was heard of a call, what a person says of it, what is taken back.
+
+Each of these adds rows and then lets the contact's timeline decide; nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from recognizer.base.errors import ConflictError, JournalError
+from recognizer.crm.journal.conditions import STANDING
+from recognizer.crm.journal.identity import (
+    attempt_row,
+    card_row,
+    cards_with_number,
+    contact_key,
+    dialled_number,
+    same_recording,
+    written_number,
+)
+from recognizer.crm.journal.queries import attempt_record
+from recognizer.crm.journal.records import REHEARING, AttemptRecord
+from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow
+from recognizer.crm.journal.timeline import Timeline
+from recognizer.model import CallReport, PhraseListName, phrase_list_of
+
+__all__ = ["Entries"]
+
+_SOFTWARE_VERSION = importlib.metadata.version("recognizer")
+
+
+class Entries:
+    """Adds attempts and corrections, in one transaction of the journal.
+
+    Whoever adds to a contact holds its row from the start (in SQLite, the whole file), so that
+    counting and comments never rest on what another writer is about to change. Without a card
+    there is no row, and a lock named by the number does the same.
+
+    Parameters
+    ----------
+    timeline : callable
+        The timeline of a card, or without one (None).
+    lock : callable
+        Takes the journal's lock of a name until the transaction ends.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        timeline: Callable[[ContactRow | None], Timeline],
+        lock: Callable[[str], None],
+        now: dt.datetime,
+    ) -> None:
+        self._session = session
+        self._timeline = timeline
+        self._lock = lock
+        self._now = now
+
+    def hear(
+        self,
+        report: CallReport,
+        *,
+        contact: str | None,
+        number: str | None,
+        digest: str | None,
+        called_at: dt.datetime | None,
+    ) -> AttemptRecord:
+        """Add what was heard of a call; the same recording again only corrects it."""
+        row = self._find_contact(contact, number)
+        key = contact_key(row, number)
+        if row is None:
+            self._lock(key)
+        there = same_recording(self._session, key, digest)
+        if there is not None:
+            self._hear_again(there, row, report)
+            return attempt_record(self._session, there)
+        attempt = self._heard(report)
+        attempt.number = written_number(number)
+        self._add(attempt, row, key=key, digest=digest, called_at=called_at or self._now)
+        self._timeline(row).add(attempt)
+        return self._record(attempt, is_new=True)
+
+    def state(
+        self, contact: str, correction: CorrectionRow, *, called_at: dt.datetime | None
+    ) -> AttemptRecord:
+        """Add a call known only from what an operator states; twice the same is once."""
+        moment = called_at or self._now
+        identity = "\0".join(
+            (contact, moment.astimezone(dt.UTC).isoformat(), correction.stated or "")
+        )
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        row = card_row(self._session, contact, for_update=True)
+        key = contact_key(row, None)
+        there = same_recording(self._session, key, digest)
+        if there is not None:
+            return attempt_record(self._session, there)
+        attempt = AttemptRow(recorded_at=self._now, software_version=_SOFTWARE_VERSION)
+        self._add(attempt, row, key=key, digest=digest, called_at=moment)
+        self._correct(attempt, row, correction)
+        return self._record(attempt, is_new=True)
+
+    def correct(
+        self, attempt_id: int, correction: CorrectionRow, *, expected: str | None
+    ) -> AttemptRecord:
+        """Add what a person says an attempt was, if it is still what they saw."""
+        attempt, row = self._held(attempt_id)
+        if expected is not None:
+            _check_version(self._session, attempt, expected)
+        self._correct(attempt, row, correction)
+        return self._record(attempt)
+
+    def withdraw(self, correction_id: int, *, made_by: str) -> AttemptRecord:
+        """Add that a correction is taken back."""
+        correction = self._session.get(CorrectionRow, correction_id)
+        if correction is None or correction.withdraws_id is not None:
+            raise JournalError(f"correction {correction_id}: there is no such correction")
+        attempt, row = self._held(correction.attempt_id)
+        taken_back = sa.select(CorrectionRow.id).where(CorrectionRow.withdraws_id == correction_id)
+        if self._session.scalar(taken_back) is not None:
+            raise JournalError(f"correction {correction_id} was taken back already")
+        self._session.add(
+            CorrectionRow(
+                attempt_id=attempt.id,
+                made_at=self._now,
+                made_by=made_by,
+                withdraws_id=correction_id,
+            )
+        )
+        self._session.flush()
+        self._timeline(row).withdraw(attempt)
+        return self._record(attempt)
+
+    # --- the parts of it ---
+
+    def _add(
+        self,
+        attempt: AttemptRow,
+        row: ContactRow | None,
+        *,
+        key: str,
+        digest: str | None,
+        called_at: dt.datetime,
+    ) -> None:
+        attempt.contact_id = None if row is None else row.id
+        attempt.contact_key = key
+        attempt.digest = digest
+        attempt.called_at = called_at
+        self._session.add(attempt)
+        self._session.flush()
+
+    def _correct(
+        self, attempt: AttemptRow, row: ContactRow | None, correction: CorrectionRow
+    ) -> None:
+        correction.attempt_id = attempt.id
+        correction.made_at = self._now
+        self._session.add(correction)
+        self._session.flush()
+        self._timeline(row).correct(attempt, correction)
+
+    def _record(self, attempt: AttemptRow, *, is_new: bool = False) -> AttemptRecord:
+        self._session.flush()
+        return attempt_record(self._session, attempt, is_new=is_new)
+
+    def _hear_again(self, attempt: AttemptRow, row: ContactRow | None, report: CallReport) -> None:
+        """Correct an attempt whose recording is heard as something else than it was."""
+        if report.outcome is None:
+            return  # it cannot be heard now; what was heard once stands
+        corrections = self._session.scalars(
+            sa.select(CorrectionRow)
+            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
+            .order_by(CorrectionRow.id)
+        ).all()
+        if any(each.made_by != REHEARING for each in corrections):
+            return
+        was = corrections[-1].outcome if corrections else attempt.outcome
+        heard = report.outcome.kind.value
+        # What was heard as something else gets the mark from a person only.
+        marks = phrase_list_of(report.outcome.kind) is PhraseListName.INVALID_NUMBER
+        if was == heard or (marks and was is not None):
+            return
+        correction = CorrectionRow(
+            made_by=REHEARING,
+            outcome=heard,
+            note=f"{_SOFTWARE_VERSION}: heard again as {heard}, before as {was}",
+        )
+        self._correct(attempt, row, correction)
+        self._session.flush()
+
+    def _held(self, attempt_id: int) -> tuple[AttemptRow, ContactRow | None]:
+        """Return an attempt, and hold what decides it: its card's row, or its number."""
+        attempt = attempt_row(self._session, attempt_id)
+        row: ContactRow | None = None
+        if attempt.contact_id is not None:
+            row = self._session.get(ContactRow, attempt.contact_id, with_for_update=True)
+        else:
+            self._lock(attempt.contact_key)
+        self._session.refresh(attempt)
+        return attempt, row
+
+    def _find_contact(self, ref: str | None, number: str | None) -> ContactRow | None:
+        """Return the card meant: by its `ref`, else the only one with this number."""
+        if ref is not None:
+            return card_row(self._session, ref, for_update=True)
+        dialled = dialled_number(number)
+        if dialled is None:
+            return None
+        found = cards_with_number(self._session, dialled, limit=2)
+        if len(found) != 1:
+            return None
+        return self._session.get(ContactRow, found[0], with_for_update=True)
+
+    def _heard(self, report: CallReport) -> AttemptRow:
+        from recognizer.model.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages
+
+        written: dict[str, Any] = {**report_to_dict(report), "decision": None}
+        transcript = None if report.evidence is None else report.evidence.transcript
+        outcome = report.outcome
+        return AttemptRow(
+            recording=report.recording,
+            recorded_at=self._now,
+            outcome=None if outcome is None else outcome.kind.value,
+            confidence=None if outcome is None else outcome.confidence,
+            phrase_id=None if outcome is None or outcome.match is None else outcome.match.phrase.id,
+            transcript=None if transcript is None else transcript.text,
+            duration_s=None if report.evidence is None else report.evidence.duration_s,
+            error_kind=None if report.error is None else report.error.kind,
+            error_message=None if report.error is None else report.error.message,
+            report=written,
+            software_version=_SOFTWARE_VERSION,
+            phrases_version=report.phrases_version,
+            engine=None if transcript is None else transcript.engine,
+            model=None if transcript is None else transcript.model,
+        )
+
+
+def _check_version(session: Session, attempt: AttemptRow, expected: str) -> None:
+    found = attempt_record(session, attempt).version
+    if found != expected:
+        raise ConflictError(
+            f"attempt {attempt.id}: somebody decided it meanwhile (version {found}, "
+            f"expected {expected}); read it again"
+        )

@@ -1,0 +1,276 @@
+"""What a journal answers: cards, attempts, what is said and decided of them, counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Self
+
+import sqlalchemy as sa
+
+from recognizer.base.settings import JournalSettings
+from recognizer.crm.contacts import Office, load_office
+from recognizer.crm.journal.assignments import read_assignments
+from recognizer.crm.journal.conditions import BY_PERSON, CALL_ORDER, IN_FORCE
+from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.filters import attempt_filters, contact_filter
+from recognizer.crm.journal.identity import (
+    attempt_row,
+    cards_with_number,
+    contact_row,
+    dialled_number,
+)
+from recognizer.crm.journal.overview import read_overview
+from recognizer.crm.journal.queries import (
+    attempt_record,
+    contact_record,
+    contact_records,
+    correction_record,
+    decision_record,
+    read_attempts,
+)
+from recognizer.crm.journal.records import (
+    AssignmentRecord,
+    AttemptFilter,
+    AttemptPage,
+    AttemptRecord,
+    ContactRecord,
+    CorrectionRecord,
+    DecisionRecord,
+    Overview,
+)
+from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
+from recognizer.model import NextStep
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Regulation
+
+__all__ = ["JournalReader"]
+
+_BATCH = 1000
+
+
+class JournalReader:
+    """An open journal that is asked, a context manager that closes it; a question is a transaction.
+
+    Attributes
+    ----------
+    regulation : Regulation
+        The rules every decision is made by.
+    office : Office
+    database : Database
+        For the page's own tables (`database.engine`).
+    """
+
+    def __init__(self, database: Database, regulation: Regulation, office: Office) -> None:
+        self.database = database
+        self.regulation = regulation
+        self.office = office
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        regulation: Regulation | None = None,
+        office: Office | None = None,
+    ) -> Self:
+        """Open a journal, creating it where there is none.
+
+        Parameters
+        ----------
+        url : str
+            SQLAlchemy URL: ``sqlite:////var/lib/calls/journal.sqlite3``,
+            ``postgresql+psycopg://user@host/base``.
+        regulation, office : Regulation, Office or None
+            None: the shipped ones.
+
+        Raises
+        ------
+        JournalError
+            If it cannot be reached, is no journal, or its schema is older (`recognizer journal
+            upgrade`) or newer than this program.
+        """
+        database = Database(url)
+        try:
+            database.prepare()
+            return cls(database, regulation or load_regulation(), office or load_office())
+        except BaseException:
+            database.close()
+            raise
+
+    @classmethod
+    def of_settings(cls, settings: JournalSettings) -> Self:
+        """Open the journal the settings name, with the rules and the office they name.
+
+        Raises
+        ------
+        JournalError
+            As `open` does.
+        DataFileError
+            If the rules or the office's data are wrong.
+        """
+        return cls.open(
+            settings.journal_url,
+            regulation=load_regulation(settings.regulation_file, office_file=settings.office_file),
+            office=load_office(settings.office_file),
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        """Return the journal."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self.close()
+
+    # --- cards ---
+
+    def contact(self, ref: str) -> ContactRecord:
+        """Return a card; ContactError if there is none."""
+        with self.database.reading() as session:
+            return contact_record(session, contact_row(session, ref))
+
+    def find_contacts(
+        self, query: str = "", *, limit: int = 50, offset: int = 0
+    ) -> tuple[ContactRecord, ...]:
+        """Return cards by a number in any spelling, part of one, or part of any text field.
+
+        The card whose `ref` is the query comes first.
+        """
+        with self.database.reading() as session:
+            statement = (
+                sa.select(ContactRow)
+                .where(contact_filter(query))
+                .order_by(ContactRow.ref != query.strip(), ContactRow.ref)
+                .limit(limit)
+                .offset(offset)
+            )
+            return tuple(contact_record(session, row) for row in session.scalars(statement))
+
+    def contacts_with_number(self, number: str) -> tuple[ContactRecord, ...]:
+        """Return the cards that have exactly this number, by `ref`; merged ones as what they are.
+
+        Part of a number finds nothing: this says whose a number is, `find_contacts` searches.
+        """
+        dialled = dialled_number(number)
+        if dialled is None:
+            return ()
+        with self.database.reading() as session:
+            statement = (
+                sa.select(ContactRow)
+                .where(ContactRow.id.in_(cards_with_number(session, dialled, limit=50)))
+                .order_by(ContactRow.ref)
+            )
+            return tuple(contact_records(session, session.scalars(statement).all()))
+
+    def all_contacts(self) -> Iterator[ContactRecord]:
+        """Yield every card by `ref`, a batch at a time."""
+        after = ""
+        while True:
+            with self.database.reading() as session:
+                statement = (
+                    sa.select(ContactRow)
+                    .where(ContactRow.ref > after)
+                    .order_by(ContactRow.ref)
+                    .limit(_BATCH)
+                )
+                records = contact_records(session, session.scalars(statement).all())
+            yield from records
+            if len(records) < _BATCH:
+                return
+            after = records[-1].card.ref
+
+    # --- attempts ---
+
+    def attempt(self, attempt_id: int) -> AttemptRecord:
+        """Return an attempt; JournalError if there is none."""
+        with self.database.reading() as session:
+            return attempt_record(session, attempt_row(session, attempt_id))
+
+    def attempts(
+        self,
+        which: AttemptFilter = AttemptFilter(),
+        *,
+        limit: int = 50,
+        before_id: int | None = None,
+    ) -> AttemptPage:
+        """Return attempts, the last recorded first, a page at a time."""
+        with self.database.reading() as session:
+            return read_attempts(session, attempt_filters(which), limit, before_id)
+
+    def count_attempts(self, which: AttemptFilter = AttemptFilter()) -> int:
+        """Return how many attempts fit."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(sa.func.count())
+                .select_from(AttemptRow)
+                .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
+                .where(*attempt_filters(which))
+            )
+            return session.scalar(statement) or 0
+
+    def history(self, contact: str) -> tuple[AttemptRecord, ...]:
+        """Return every attempt of a card in the order of the calls."""
+        with self.database.reading() as session:
+            row = contact_row(session, contact)
+            statement = (
+                sa.select(AttemptRow).where(AttemptRow.contact_id == row.id).order_by(*CALL_ORDER)
+            )
+            return tuple(attempt_record(session, found) for found in session.scalars(statement))
+
+    def review_queue(self, *, limit: int = 50, before_id: int | None = None) -> AttemptPage:
+        """Return attempts that wait for an operator, and unreadable recordings."""
+        # Found from the few that wait, not by looking through all that do not.
+        undecided = sa.select(DecisionRow.attempt_id).where(
+            DecisionRow.next == NextStep.OPERATOR.value, IN_FORCE
+        )
+        heard = sa.exists().where(
+            DecisionRow.attempt_id == AttemptRow.id, DecisionRow.outcome.is_not(None), IN_FORCE
+        )
+        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None), ~heard)
+        waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
+        # What a person has looked at does not wait, whatever they said of it.
+        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
+        with self.database.reading() as session:
+            return read_attempts(session, [waits, unseen], limit, before_id)
+
+    # --- what was said and decided of an attempt ---
+
+    def assignments(self, attempt_id: int) -> tuple[AssignmentRecord, ...]:
+        """Return how an attempt came to its card, first to last; nothing if it never changed."""
+        with self.database.reading() as session:
+            return read_assignments(session, attempt_id)
+
+    def corrections(self, attempt_id: int) -> tuple[CorrectionRecord, ...]:
+        """Return the corrections of an attempt, first to last."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(CorrectionRow)
+                .where(CorrectionRow.attempt_id == attempt_id)
+                .order_by(CorrectionRow.id)
+            )
+            rows = session.scalars(statement).all()
+            withdrawn = {row.withdraws_id for row in rows}
+            return tuple(correction_record(row, is_withdrawn=row.id in withdrawn) for row in rows)
+
+    def decisions(self, attempt_id: int) -> tuple[DecisionRecord, ...]:
+        """Return every decision ever made on an attempt, first to last."""
+        with self.database.reading() as session:
+            statement = (
+                sa.select(DecisionRow)
+                .where(DecisionRow.attempt_id == attempt_id)
+                .order_by(DecisionRow.id)
+            )
+            return tuple(map(decision_record, session.scalars(statement)))
+
+    def overview(
+        self, *, since: dt.datetime | None = None, until: dt.datetime | None = None
+    ) -> Overview:
+        """Return counts of the calls of a period."""
+        with self.database.reading() as session:
+            which = AttemptFilter(since=since, until=until)
+            return read_overview(session, attempt_filters(which), self.office)
