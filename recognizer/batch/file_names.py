@@ -45,7 +45,8 @@ class CallFacts:
     number : str or None
         The number called, as written.
     called_at : datetime or None
-        Local wall-clock time without a zone, unless the source says the zone.
+        Wall-clock time without a zone, unless the source says the zone; `FactFinder` takes the
+        office's for it.
     call_id : str or None
         The telephone system's own id.
     attempt : int or None

@@ -7,6 +7,8 @@ hold the same sound is the journal's question (digest).
 from __future__ import annotations
 
 import csv
+import dataclasses
+import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.office_zone import office_timezone
 from recognizer.batch.file_names import (
     CallFacts,
     CallRecords,
@@ -71,6 +74,8 @@ class Recording:
     path : Path
     name : str
         What results call it.
+    called_at : datetime or None
+        Moment of the call in the office's zone.
     contact : str or None
         Card of the journal.
     channel : str, int or None
@@ -79,6 +84,7 @@ class Recording:
     path: Path
     name: str
     facts: CallFacts = _NOTHING
+    called_at: dt.datetime | None = None
     contact: str | None = None
     channel: str | int | None = None
 
@@ -107,15 +113,43 @@ class FactFinder:
     patterns : sequence of NamePattern
         Tried in order.
     records : CallRecords or None
+    zone : tzinfo
+        The office's: a time that says no zone is of it, and so is the day of a call.
     """
 
     patterns: Sequence[NamePattern] = ()
     records: CallRecords | None = None
+    zone: dt.tzinfo = dataclasses.field(default_factory=office_timezone)
 
     def facts(self, path: Path, known: CallFacts = _NOTHING) -> CallFacts:
         """Return what is known of the call: `known` first, then the name, then the records."""
         facts = known.over(facts_from_name(written_path(path), self.patterns))
         return facts if self.records is None else self.records.facts(written_path(path), facts)
+
+    def recording(
+        self,
+        path: Path,
+        name: str,
+        known: CallFacts = _NOTHING,
+        *,
+        contact: str | None = None,
+        channel: str | int | None = None,
+    ) -> Recording:
+        """Return a recording with what is known of its call."""
+        facts = self.facts(path, known)
+        return Recording(
+            path=path,
+            name=name,
+            facts=facts,
+            called_at=self._in_office(facts.called_at),
+            contact=contact,
+            channel=channel,
+        )
+
+    def _in_office(self, moment: dt.datetime | None) -> dt.datetime | None:
+        if moment is None or moment.tzinfo is None:
+            return None if moment is None else moment.replace(tzinfo=self.zone)
+        return moment.astimezone(self.zone)
 
 
 def is_wanted(path: Path, include: Sequence[str], exclude: Sequence[str] = ()) -> bool:
@@ -164,11 +198,11 @@ def recordings_in(
                 "file, or - for a list on stdin"
             )
         if not is_folder(start):
-            yield _recording(start, finder)
+            yield finder.recording(start, written_path(start))
             continue
         for path in files_below(start, on_unreadable):
             if is_wanted(path, include, exclude):
-                yield _recording(path, finder)
+                yield finder.recording(path, written_path(path))
 
 
 def _is_missing(path: Path) -> bool:
@@ -176,10 +210,6 @@ def _is_missing(path: Path) -> bool:
         return not path.exists()
     except PermissionError:  # in a folder closed to us: it becomes a result that says so
         return False
-
-
-def _recording(path: Path, finder: FactFinder) -> Recording:
-    return Recording(path=path, name=written_path(path), facts=finder.facts(path))
 
 
 def read_manifest(path: Path, finder: FactFinder) -> Iterator[Recording]:
@@ -230,10 +260,10 @@ def _manifest_row(
         )
     except (ValueError, RecognizerError) as problem:
         raise RecognizerError(f"{manifest}, line {line}: {problem}") from problem
-    return Recording(
-        path=path,
-        name=cell("path"),
-        facts=finder.facts(path, known),
+    return finder.recording(
+        path,
+        cell("path"),
+        known,
         contact=cell("contact") or None,
         channel=cell("channel") or None,
     )

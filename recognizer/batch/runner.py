@@ -148,7 +148,7 @@ def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None 
         name=recording.name,
         attempt=facts.attempt or attempt,
         channel=recording.channel if recording.channel is not None else channel,
-        called_on=None if facts.called_at is None else _aware(facts.called_at).date(),
+        called_on=None if recording.called_at is None else recording.called_at.date(),
         codes=facts.codes,
     )
 
@@ -241,7 +241,7 @@ def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[st
         finished,
         contact=recording.contact,
         number=facts.number,
-        called_at=facts.called_at,
+        called_at=recording.called_at,
     )
     heard = finished.file or identity  # it may have changed since it was listed
     line["file"] = {
@@ -283,7 +283,7 @@ def keep_report(
             contact=contact,
             number=number,
             digest=finished.sha256,
-            called_at=None if called_at is None else _aware(called_at),
+            called_at=called_at,
         )
     except ContactError as problem:
         line["journal"] = {"attempt_id": None, "error": str(problem)}
@@ -301,8 +301,3 @@ def _call(facts: CallFacts, contact: str | None) -> dict[str, Any]:
         "call_id": facts.call_id,
         "contact": contact,
     }
-
-
-def _aware(moment: dt.datetime) -> dt.datetime:
-    """Return a wall-clock time as this machine's zone has it: that is what wrote the name."""
-    return moment.astimezone() if moment.tzinfo is None else moment

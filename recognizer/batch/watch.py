@@ -28,7 +28,6 @@ from recognizer.batch.recording_files import files_below, is_folder, why_unsearc
 from recognizer.batch.recordings import (
     FactFinder,
     FileIdentity,
-    Recording,
     identify,
     is_wanted,
     written_path,
@@ -272,8 +271,7 @@ class Watcher:
             self._in_hand.discard(identity)
             self._candidates.add(path)
             return
-        name = written_path(path)
-        recording = Recording(path=path, name=name, facts=self._finder.facts(path))
+        recording = self._finder.recording(path, written_path(path))
         job = job_of(recording, attempt=self._options.attempt, channel=self._options.channel)
         (future,) = self._pool.submit_together([job])
         self._running[future] = Todo(recording, identity)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 from typing import Any
 
@@ -49,9 +52,16 @@ def _nothing_before_the_command() -> None:
 
 
 def main() -> None:
-    """Run the program; an expected error is one sentence on stderr, exit status 1."""
+    """Run the program; an expected error is one sentence on stderr, exit status 1.
+
+    SIGTERM ends it as Ctrl-C does, with status 143: what is open is closed.
+    """
+    signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # what does not get out must not be lost without a word
     except RecognizerError as problem:
         print(f"recognizer: {problem}", file=sys.stderr)
         sys.exit(1)
@@ -59,4 +69,28 @@ def main() -> None:
         print("recognizer: interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
+        _drop_output()
         sys.exit(0)
+    except OSError as problem:
+        if problem.errno not in _FULL:
+            raise
+        _drop_output()
+        print(f"recognizer: {_unwritten(problem)}", file=sys.stderr)
+        sys.exit(1)
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def _end(_number: int, _frame: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _unwritten(problem: OSError) -> str:
+    where = problem.filename or "standard output"
+    return f"{where}: cannot be written: {problem.strerror}; what was written is not all of it"
+
+
+def _drop_output() -> None:
+    """Let the interpreter's last flush of standard output, which cannot succeed, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

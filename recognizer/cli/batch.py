@@ -122,7 +122,7 @@ def batch(
         )
         _tell(summary, str(results))
         raise typer.Exit(1 if summary.n_failed else 0)
-    finder = finder_with(name_pattern, cdr, sip_column, q850_column)
+    finder = finder_with(settings, name_pattern, cdr, sip_column, q850_column)
     unsearched: list[str] = []
 
     def complain(problem: str) -> None:
@@ -158,10 +158,10 @@ def batch(
                     channel=channel,
                     on_result=lambda line: progress.advance(failed=line["error"] is not None),
                 )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C, SIGTERM
             left = len(todo) - summary.n_done
             print(f"interrupted, {left} left; the same command goes on", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise typer.Exit(130 if isinstance(stop, KeyboardInterrupt) else 143) from None
         finally:
             _write_views(log, csv, xlsx, report)
     _tell(summary, str(results))
@@ -174,12 +174,14 @@ def batch(
 
 
 def finder_with(
+    settings: Settings,
     name_pattern: list[str] | None,
     cdr: Path | None,
     sip_column: str | None,
     q850_column: str | None,
 ) -> FactFinder:
     """Return what finds out about calls, by the user's patterns first."""
+    from recognizer.base.office_zone import office_timezone
     from recognizer.batch.file_names import compile_pattern, load_name_patterns, read_call_records
     from recognizer.batch.recordings import FactFinder
 
@@ -193,7 +195,8 @@ def finder_with(
             print(f"recognizer: {len(records.problems)} records left out", file=sys.stderr)
     elif sip_column is not None or q850_column is not None:
         raise typer.BadParameter("--sip-column and --q850-column need --cdr")
-    return FactFinder((*own, *load_name_patterns()), records)
+    zone = office_timezone(settings.journal.office_file)
+    return FactFinder((*own, *load_name_patterns()), records, zone)
 
 
 def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Journal | None]:

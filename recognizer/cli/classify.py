@@ -41,8 +41,11 @@ def classify(
     ],
     *,
     attempt: Annotated[
-        int, typer.Option(min=1, help="Which attempt this was, among those that count.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, help="Which attempt this was, among those that count.", show_default="1"
+        ),
+    ] = None,
     engine: options.Engine = None,
     output_format: Annotated[
         OutputFormat, typer.Option("--format", help="What to print.")
@@ -106,6 +109,7 @@ def classify(
         raise typer.BadParameter(
             f"expected auto, mix or a number from 0, found {channel!r}", param_hint="--channel"
         )
+    _check_call(contact, number, attempt)
     unsearched: list[str] = []
     recordings = list(find_recordings(paths, unsearched.append))
     for problem in unsearched:
@@ -128,7 +132,7 @@ def classify(
             job = Job(
                 path=str(path),
                 name=written_path(path),
-                attempt=attempt,
+                attempt=attempt or 1,
                 channel=channel,
                 codes=codes,
             )
@@ -139,6 +143,21 @@ def classify(
     printer(reports())
     if failed:
         raise typer.Exit(1)
+
+
+def _check_call(contact: str | None, number: str | None, attempt: int | None) -> None:
+    """Refuse what is said of the call and could only be left out without a word."""
+    if contact is None and number is None:
+        return
+    if attempt is not None:
+        raise typer.BadParameter(
+            "the journal counts the attempts of --contact and --number", param_hint="--attempt"
+        )
+    if number is None:
+        return
+    from recognizer.cli.journal import check_number
+
+    check_number(number)
 
 
 def _keeper(contact: str | None, number: str | None) -> Callable[[Finished], CallReport]:

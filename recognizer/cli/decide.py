@@ -131,7 +131,7 @@ def _decide_statement(
     words: str,
     called: dt.datetime | None,
 ) -> Decision | None:
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal import open_journal, say_left_out
 
     with open_journal(settings) as journal:
         moment = None if called is None else called.replace(tzinfo=journal.office.timezone)
@@ -140,6 +140,7 @@ def _decide_statement(
         record = journal.record_statement(
             contact, reason, made_by=by, name=name, words=words, called_at=moment
         ).decision
+        say_left_out(journal, reason, name=name, words=words)
     return None if record is None else record.decision
 
 

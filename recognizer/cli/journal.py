@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from recognizer.crm.journal.journal import Journal
     from recognizer.crm.journal.records import AttemptRecord
 
-__all__ = ["app", "open_journal"]
+__all__ = ["app", "check_number", "open_journal", "say_left_out"]
 
 app = new_group(
     "The journal of attempts and decisions: look, correct, count, export, purge.\n\n"
@@ -48,6 +49,36 @@ def open_journal(settings: JournalSettings | None = None) -> Journal:
             f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
         ) from problem
     return Journal.of_settings(settings or load_settings().journal)
+
+
+def check_number(number: str) -> None:
+    """Refuse what is not one whole telephone number.
+
+    Raises
+    ------
+    BadParameter
+        Saying so; part of a number is part of strangers' numbers, too.
+    """
+    from recognizer.crm.numbers import read_numbers
+
+    valid = [found for found in read_numbers(number) if found.e164 is not None]
+    if len(valid) != 1:
+        raise typer.BadParameter(
+            f"expected one whole telephone number, found {number!r}", param_hint="--number"
+        )
+
+
+def say_left_out(journal: Journal, reason: str, *, name: str, words: str) -> None:
+    """Say on stderr what the comment of a reason has no place for; the journal keeps it."""
+    taken = journal.regulation.comment_parts(reason)
+    given = {"name": name, "words": words}
+    unused = [f"--{part}" for part, text in given.items() if text and part not in taken]
+    if unused:
+        print(
+            f"recognizer: the comment of {reason} takes no {' and no '.join(unused)}: kept in the "
+            "journal only",
+            file=sys.stderr,
+        )
 
 
 @app.command("show")
@@ -190,6 +221,8 @@ def correct(
             words=words,
             note=note,
         )
+        if reason is not None:
+            say_left_out(journal, reason, name=name, words=words)
     print(_line(record, full_numbers=False))
 
 

@@ -29,9 +29,23 @@ __all__ = [
 
 # -- listening ---------------------------------------------------------------------------------
 
+
+def _known_engine(name: str | None) -> str | None:
+    from recognizer.engines import ENGINE_NAMES
+
+    if name is not None and name not in ENGINE_NAMES:
+        raise typer.BadParameter(f"expected one of {', '.join(ENGINE_NAMES)}, found {name!r}")
+    return name
+
+
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="Speech engine: auto, vosk or whisper.", show_default="auto"),
+    typer.Option(
+        "--engine",
+        help="Speech engine: auto, vosk or whisper.",
+        show_default="auto",
+        callback=_known_engine,
+    ),
 ]
 Channel = Annotated[
     str | None,

@@ -100,7 +100,7 @@ def watch(
         attempt=attempt,
         channel=channel,
     )
-    finder = finder_with(name_pattern, None, None, None)
+    finder = finder_with(settings, name_pattern, None, None, None)
     load = partial(load_recognizer, settings, engine)
     with (
         ResultLog(results, remember=False) as log,

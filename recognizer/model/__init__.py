@@ -19,7 +19,7 @@ from recognizer.model.reports import (
     Veto,
     VetoEffect,
 )
-from recognizer.model.requests import AudioSource, RecordedCall
+from recognizer.model.requests import AudioSource, RecordedCall, check_attempt
 from recognizer.model.signals import (
     Cadence,
     GapKind,
@@ -70,6 +70,7 @@ __all__ = [
     "Veto",
     "VetoEffect",
     "Word",
+    "check_attempt",
     "phrase_list_of",
     "total_duration_s",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["AudioSource", "RecordedCall"]
+__all__ = ["AudioSource", "RecordedCall", "check_attempt"]
 
 AudioSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path (`str` is always a path), the bytes of a recording, or a file opened in binary mode."""
@@ -29,6 +29,11 @@ class RecordedCall:
         Day of the call, for the comment line; None: today.
     name : str or None
         What to call the recording in the report; None: its path.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_attempt` does.
     """
 
     source: AudioSource
@@ -36,3 +41,23 @@ class RecordedCall:
     channel: str | int | None = None
     called_on: dt.date | None = None
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of an attempt."""
+        check_attempt(self.attempt)
+
+
+def check_attempt(attempt: object) -> None:
+    """Refuse what is no number of an attempt: `"2"` and `True`, too.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is below 1.
+    """
+    if isinstance(attempt, bool) or not isinstance(attempt, int):
+        raise TypeError(f"attempt: expected a whole number from 1, found {attempt!r}")
+    if attempt < 1:
+        raise ValueError(f"attempt: expected 1 or more, found {attempt}")

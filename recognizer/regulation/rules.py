@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base.errors import ContactError
-from recognizer.model import CallOutcome, Decision, NextStep
+from recognizer.model import CallOutcome, Decision, NextStep, check_attempt
 from recognizer.regulation.rule_table import (
     COMMENT_FIELDS,
     Condition,
@@ -138,8 +138,8 @@ class Regulation:
 
         Raises
         ------
-        ValueError
-            If `attempt` is below 1.
+        TypeError, ValueError
+            If `attempt` is no whole number from 1.
         """
         return self.rule_on_call(kind, attempt=attempt, on=on, facts=facts).decision
 
@@ -229,6 +229,12 @@ class Regulation:
         rules = (rule.id for rule in self.rules if rule.source is RuleSource.OPERATOR)
         return (*rules, *self._stated_by_id)
 
+    def comment_parts(self, reason: str) -> frozenset[str]:
+        """Return which of `name` and `words` go into the comment of what an operator states."""
+        entry = self._stated_by_id.get(reason) or self._rule_by_id.get(reason)
+        template = "" if entry is None else entry.comment
+        return frozenset(name for name in ("name", "words") if f"{{{name}}}" in template)
+
     def _stated_comment(self, template: str, statement: Statement, day: dt.date) -> str:
         """Fill a comment with one-line parts; every part the template names must be there."""
         parts = {name: " ".join(getattr(statement, name).split()) for name in COMMENT_FIELDS}
@@ -246,8 +252,7 @@ class Regulation:
 
     def _apply(self, rule: Rule, comment: str, attempt: int, *, by_analogy: bool = False) -> Ruling:
         """Return what `rule` leads to at this attempt."""
-        if attempt < 1:
-            raise ValueError(f"attempt: expected 1 or more, got {attempt}")
+        check_attempt(attempt)
         final = attempt >= rule.result.after_attempt
         decision = Decision(
             status=rule.result.status,
@@ -303,8 +308,7 @@ class Regulation:
 
 def _leave(entry: Undecided | Stated, comment: str | None, attempt: int) -> Ruling:
     """Return the ruling where no rule gives a status."""
-    if attempt < 1:
-        raise ValueError(f"attempt: expected 1 or more, got {attempt}")
+    check_attempt(attempt)
     decision = Decision(
         status=None,
         incorrect_contact=None,
