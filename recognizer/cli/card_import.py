@@ -11,9 +11,9 @@ import typer
 from recognizer.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from recognizer.crm.card_files import CardColumns, CardReader, RejectWriter
+    from recognizer.crm.card_files import CardColumns, CardReader, RejectedRow
     from recognizer.crm.contacts import ContactCard
     from recognizer.crm.import_forecast import ImportForecast
     from recognizer.crm.journal.journal import Journal
@@ -75,14 +75,15 @@ def import_cards(
     from recognizer.base.settings import load_settings
     from recognizer.cli.journal import open_journal
     from recognizer.crm.card_files import RejectWriter, open_cards
+    from recognizer.crm.contacts import masked
 
     settings = load_settings().journal
     mapping = load_columns(columns or settings.columns_file)
     rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
-    counts = {"added": 0, "changed": 0, "unchanged": 0}
+    counts = {"added": 0, "changed": 0, "unchanged": 0, "rejected": 0}
     with (
         open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as sample,
-        open_journal(settings) as journal,
+        open_journal(settings, create=False) as journal,
     ):
         forecast = _forecast(sample, journal)
         _show_forecast(path, forecast)
@@ -90,11 +91,19 @@ def import_cards(
             _ask_above(path, forecast, settings.max_marked_share)
     with (
         open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as reader,
-        open_journal(settings) as journal,
+        open_journal(settings, create=not dry_run) as journal,
         RejectWriter(rejected, reader.heading) as rejecter,
     ):
+
+        def reject(row: RejectedRow) -> None:
+            counts["rejected"] += 1
+            if dry_run:
+                print(masked(f"line {row.line} rejected: {row.reason}"))
+            else:
+                rejecter.add(row)
+
         changes = journal.import_contacts(
-            _accepted(reader, rejecter),
+            _accepted(reader, reject),
             source=f"import {path.name}",
             fields=reader.present,
             dry_run=dry_run,
@@ -107,10 +116,11 @@ def import_cards(
     done = "would be " if dry_run else ""
     print(
         f"{path} ({reader.form}): {done}added {counts['added']}, {done}changed "
-        f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {rejecter.n_rows}"
+        f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {counts['rejected']}"
     )
-    if rejecter.n_rows:
-        print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)
+    if counts["rejected"]:
+        if not dry_run:
+            print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -237,12 +247,14 @@ def _understood(card: ContactCard, field: str, *, full_numbers: bool) -> str:
     return text
 
 
-def _accepted(reader: CardReader, rejecter: RejectWriter) -> Iterator[ContactCard]:
+def _accepted(
+    reader: CardReader, reject: Callable[[RejectedRow], object]
+) -> Iterator[ContactCard]:
     from recognizer.crm.card_files import RejectedRow
 
     for row in reader:
         if isinstance(row, RejectedRow):
-            rejecter.add(row)
+            reject(row)
         else:
             yield row
 

@@ -31,8 +31,8 @@ app = new_group(
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
-def open_journal(settings: JournalSettings | None = None) -> Journal:
-    """Return the journal of the settings, open.
+def open_journal(settings: JournalSettings | None = None, *, create: bool = True) -> Journal:
+    """Return the journal of the settings, open; without `create`, none is made.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def open_journal(settings: JournalSettings | None = None) -> Journal:
         raise JournalError(
             f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
         ) from problem
-    return Journal.of_settings(settings or load_settings().journal)
+    return Journal.of_settings(settings or load_settings().journal, create=create)
 
 
 def check_number(number: str) -> None:

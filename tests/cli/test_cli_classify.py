@@ -93,7 +93,7 @@ def test_folder_without_recordings_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_unknown_engine_is_one_clear_sentence() -> None:
     done = run("classify", "--engine", "nonsense", str(SAMPLES / "7-busy.ulaw"))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "nonsense" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -74,11 +74,17 @@ def write_table(
 
 
 class RejectWriter:
-    """Writes rejected rows beside the reason; the file appears once it is whole, if at all."""
+    """Writes rejected rows beside the reason; the file appears once it is whole, if at all.
+
+    Parameters
+    ----------
+    path : Path
+    heading : sequence of str
+        Of the file the rows are of.
+    """
 
     def __init__(self, path: Path, heading: Sequence[str]) -> None:
-        self.path = path
-        self.n_rows = 0
+        self._path = path
         self._heading = heading
         self._part = path.with_name(f"{path.name}.part")
         self._file: IO[str] | None = None
@@ -89,7 +95,6 @@ class RejectWriter:
             self._file = self._part.open("w", encoding="utf-8-sig", newline="")
             csv.writer(self._file, delimiter=";").writerow(["Строка", "Причина", *self._heading])
         csv.writer(self._file, delimiter=";").writerow([row.line, row.reason, *row.cells])
-        self.n_rows += 1
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -99,4 +104,4 @@ class RejectWriter:
         """Put the file in its place: what was rejected is known even if the import stopped."""
         if self._file is not None:
             self._file.close()
-            self._part.replace(self.path)
+            self._part.replace(self._path)

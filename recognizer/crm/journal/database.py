@@ -124,6 +124,13 @@ class Database:
 
     # --- schema ---
 
+    def is_missing(self) -> bool:
+        """Tell whether there is no journal yet; creates nothing."""
+        if self.is_sqlite and not Path(self.name).is_file():
+            return not Path(self.name).exists()
+        with self._explained():
+            return self._current_revision() is None
+
     def prepare(self) -> None:
         """Create the schema in an empty database, check its version in any other.
 

@@ -73,6 +73,7 @@ class JournalReader:
         *,
         regulation: Regulation | None = None,
         office: Office | None = None,
+        create: bool = True,
     ) -> Self:
         """Open a journal, creating it where there is none.
 
@@ -83,6 +84,8 @@ class JournalReader:
             ``postgresql+psycopg://user@host/base``.
         regulation, office : Regulation, Office or None
             None: the shipped ones.
+        create : bool
+            False: where there is none, an empty one in memory stands for it, for a dry run.
 
         Raises
         ------
@@ -92,6 +95,9 @@ class JournalReader:
         """
         database = Database(url)
         try:
+            if not create and database.is_missing():
+                database.close()
+                database = Database("sqlite://")
             database.prepare()
             return cls(database, regulation or load_regulation(), office or load_office())
         except BaseException:
@@ -99,7 +105,7 @@ class JournalReader:
             raise
 
     @classmethod
-    def of_settings(cls, settings: JournalSettings) -> Self:
+    def of_settings(cls, settings: JournalSettings, *, create: bool = True) -> Self:
         """Open the journal the settings name, with the rules and the office they name.
 
         Raises
@@ -113,6 +119,7 @@ class JournalReader:
             settings.journal_url,
             regulation=load_regulation(settings.regulation_file, office_file=settings.office_file),
             office=load_office(settings.office_file),
+            create=create,
         )
 
     def close(self) -> None:
