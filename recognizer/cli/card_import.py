@@ -247,9 +247,7 @@ def _understood(card: ContactCard, field: str, *, full_numbers: bool) -> str:
     return text
 
 
-def _accepted(
-    reader: CardReader, reject: Callable[[RejectedRow], object]
-) -> Iterator[ContactCard]:
+def _accepted(reader: CardReader, reject: Callable[[RejectedRow], object]) -> Iterator[ContactCard]:
     from recognizer.crm.card_files import RejectedRow
 
     for row in reader:

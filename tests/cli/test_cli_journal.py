@@ -241,3 +241,27 @@ def test_the_day_of_an_outcome_is_the_offices(run: Run, tmp_path: Path) -> None:
             patch.setenv("RECOGNIZER_JOURNAL_OFFICE_FILE", str(office))
             days[zone] = run("decide", "--outcome", "no_answer").output.split("comment: ")[1][:5]
     assert len(set(days.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "parts", "said"),
+    [
+        ("no-dialogue", ("--name", "Иван"), "takes no --name: kept"),
+        ("no-dialogue", ("--words", "алло"), "takes no --words: kept"),
+        ("cannot-hear", ("--name", "Иван", "--words", "алло"), "takes no --name and no --words"),
+        ("no-dialogue", (), None),
+        ("stranger-service", ("--name", "Иван", "--words", "Не мой а/м"), None),
+    ],
+)
+def test_what_a_comment_has_no_place_for_is_said_and_kept(
+    run: Run, tmp_path: Path, reason: str, parts: tuple[str, ...], said: str | None
+) -> None:
+    run("contacts", "import", "cards.csv", "--yes", status=1)
+    result = run("decide", "1", "--reason", reason, *parts, "--by", "operator7")
+    assert (said in result.stderr) if said else (result.stderr == "")
+    with journal(tmp_path) as opened:
+        (attempt,) = opened.history("1")
+        (correction,) = opened.corrections(attempt.id)
+    assert ("Иван" in correction.name) == ("--name" in parts)
+    again = run("journal", "correct", attempt.id, "--by", "operator7", "--reason", reason, *parts)
+    assert (said in again.stderr) if said else (again.stderr == "")

@@ -168,6 +168,36 @@ def test_at_a_terminal_it_asks_for_a_plain_yes(
     assert n_stored() == stored
 
 
+def test_a_dry_run_makes_neither_a_journal_nor_a_file_of_rejected_rows(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'journal.sqlite3'}"
+    monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", url)
+    write(HEADING + "1;#N/A;Клиент\r\n2;8 926 123-45-67;Клиент\r\n")
+    before = sorted(tmp_path.rglob("*"))
+    output = run("contacts", "import", "crm.csv", "--dry-run", status=1).stdout
+    assert "line 2 rejected: «Телефон довер. лица»: вместо номера ошибка таблицы" in output
+    assert "would be added 1" in output
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_leaves_an_earlier_file_of_rejected_rows_alone(run: Run) -> None:
+    write(HEADING + "1;#N/A;Клиент\r\n")
+    Path("crm.csv.rejected.csv").write_text("of yesterday")
+    run("contacts", "import", "crm.csv", "--dry-run", status=1)
+    assert Path("crm.csv.rejected.csv").read_text() == "of yesterday"
+
+
+def test_a_refused_import_makes_no_journal(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "journal.sqlite3"
+    monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", f"sqlite:///{path}")
+    write(rows(0, ""))
+    run("contacts", "import", "crm.csv", status=1)
+    assert not path.parent.exists()
+
+
 # --- check ---------------------------------------------------------------------------------
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from recognizer.model import CallOutcome, RecordedCall
-from recognizer.regulation.rules import Statement, load_regulation
+from recognizer.regulation.loading import load_regulation
+from recognizer.regulation.rules import Statement
 
 REGULATION = load_regulation()
 NO_NUMBERS = ["2", True, False, 2.0, None, b"2", "abc"]
