@@ -9,11 +9,20 @@ asking again does not pay again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from recognizer.base.errors import EngineError
 from recognizer.model import AcousticScore, Audio, Transcript
 
-__all__ = ["ENGINE_SAMPLE_RATE", "MAX_UTTERANCE_S", "Engine", "Utterance"]
+__all__ = [
+    "ENGINE_SAMPLE_RATE",
+    "MAX_UTTERANCE_S",
+    "Engine",
+    "StreamingEngine",
+    "StreamingUtterance",
+    "Utterance",
+    "check_speech",
+]
 
 ENGINE_SAMPLE_RATE = 16_000
 """Hz; what every engine is given."""
@@ -64,7 +73,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """`vosk` or `whisper`."""
+        """One of `ENGINE_NAMES`, not `auto`."""
 
     @property
     def model(self) -> str:
@@ -89,3 +98,62 @@ class Engine(Protocol):
         EngineError
             If the engine failed; the transcripts can still be asked for one by one.
         """
+
+
+class StreamingUtterance(Protocol):
+    """One stretch of speech that is still being said; for one thread, of one call.
+
+    The first piece says where in the recording it begins; the following ones are taken as its
+    continuation.
+    """
+
+    @property
+    def partial(self) -> str:
+        """What was heard so far. Its last words may still change: it may end a call, never mark."""
+
+    def push(self, audio: Audio) -> None:
+        """Take the next piece, of any length but zero, at `ENGINE_SAMPLE_RATE`.
+
+        Raises
+        ------
+        EngineError
+            If the rate is wrong, the piece is empty, the stretch is finished or the engine failed.
+        """
+
+    def finish(self) -> Utterance:
+        """Say that nothing follows, and return what was heard.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+
+
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """A recogniser that works while the sound arrives."""
+
+    def stream(self) -> StreamingUtterance:
+        """Begin a stretch of speech."""
+
+
+def check_speech(audio: Audio, *, max_s: float | None = None) -> None:
+    """Refuse sound that no engine can take.
+
+    Raises
+    ------
+    EngineError
+        If the rate is not `ENGINE_SAMPLE_RATE`, there are no samples, or more than `max_s` seconds.
+    """
+    if audio.sample_rate != ENGINE_SAMPLE_RATE:
+        raise EngineError(
+            f"{audio.source}: expected {ENGINE_SAMPLE_RATE} Hz, got {audio.sample_rate} Hz"
+        )
+    if not len(audio.samples):
+        raise EngineError(f"{audio.source}: expected speech, got no samples")
+    if max_s is not None and audio.duration_s > max_s:
+        raise EngineError(
+            f"{audio.source}: expected at most {max_s} s of speech at once, "
+            f"got {audio.duration_s:.2f} s"
+        )

@@ -18,6 +18,7 @@ same that differ by spaces before, after or beside others: all of them count for
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -111,7 +112,7 @@ def _log_add(
 
 
 def _words(text: str) -> list[str]:
-    spelt = text.lower().replace("ё", "е")
+    spelt = unicodedata.normalize("NFC", text).lower().replace("ё", "е")
     return "".join(c if c.isalnum() else " " for c in spelt).split()
 
 

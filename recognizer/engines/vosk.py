@@ -40,7 +40,12 @@ import vosk
 from rapidfuzz.distance import Levenshtein
 
 from recognizer.base.errors import EngineError
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
+from recognizer.engines.base import (
+    ENGINE_SAMPLE_RATE,
+    MAX_UTTERANCE_S,
+    Utterance,
+    check_speech,
+)
 from recognizer.model import AcousticScore, Audio, Transcript, Word
 
 __all__ = ["VoskEngine", "VoskStream", "VoskUtterance", "to_pcm"]
@@ -95,12 +100,7 @@ class VoskEngine:
 
     def listen(self, audio: Audio) -> VoskUtterance:
         """Take a stretch of speech; decoding waits until it is asked for."""
-        _check(audio)
-        if audio.duration_s > MAX_UTTERANCE_S:
-            raise EngineError(
-                f"{audio.source}: expected at most {MAX_UTTERANCE_S} s of speech at once, "
-                f"got {audio.duration_s:.2f} s"
-            )
+        check_speech(audio, max_s=MAX_UTTERANCE_S)
         return VoskUtterance(self, audio)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
@@ -156,16 +156,19 @@ class VoskEngine:
 class VoskUtterance:
     """One stretch of speech, decoded when first asked."""
 
-    def __init__(self, engine: VoskEngine, audio: Audio) -> None:
+    def __init__(
+        self, engine: VoskEngine, audio: Audio, transcript: Transcript | None = None
+    ) -> None:
         self._engine = engine
         self._audio = audio
         self._pcm = to_pcm(audio)
+        self._transcript = transcript
         self._scores: dict[str, float | None] = {}
 
     @cached_property
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the recording."""
-        return self._decode(self._engine.recogniser())
+        return self._transcript or self._decode(self._engine.recogniser())
 
     def rest_after(self, text: str) -> str:  # noqa: ARG002
         """Return nothing: Kaldi's scores are of the whole stretch."""
@@ -204,35 +207,22 @@ class VoskUtterance:
 
 
 class VoskStream:
-    """Recognition while the sound arrives; for one thread, of one call.
-
-    The first piece says where in the recording the stream begins; the following ones are taken
-    as its continuation.
-    """
+    """Recognition while the sound arrives; see `StreamingUtterance`."""
 
     def __init__(self, engine: VoskEngine) -> None:
         self._engine = engine
         self._recogniser = engine.recogniser()
         self._recogniser.SetWords(True)
         self._found: list[dict[str, Any]] = []
-        self._start_s: float | None = None
-        self._duration_s = 0.0
-        self._is_finished = False
+        self._pieces: list[Audio] = []
+        self._heard: VoskUtterance | None = None
 
     def push(self, audio: Audio) -> None:
-        """Take the next piece, of any length but zero.
-
-        Raises
-        ------
-        EngineError
-            If the rate is wrong, the piece is empty or the stream is finished.
-        """
-        if self._is_finished:
-            raise EngineError(f"{audio.source}: the stream is finished, open another one")
-        _check(audio)
-        if self._start_s is None:
-            self._start_s = audio.start_s
-        self._duration_s += audio.duration_s
+        """Take the next piece, of any length but zero."""
+        if self._heard is not None:
+            raise EngineError(f"{audio.source}: the stretch is finished, begin another one")
+        check_speech(audio)
+        self._pieces.append(audio)
         if _accept(self._recogniser, to_pcm(audio)):
             self._found += json.loads(self._recogniser.Result()).get("result", [])
 
@@ -240,16 +230,26 @@ class VoskStream:
     def partial(self) -> str:
         """What was heard so far; its last words may still change."""
         words = [word["word"] for word in self._found]
-        if not self._is_finished:
+        if self._heard is None:
             words.append(json.loads(self._recogniser.PartialResult())["partial"])
         return " ".join(word for word in words if word)
 
-    def finish(self) -> Transcript:
-        """Say that nothing follows, and return all that was heard."""
-        if not self._is_finished:
+    def finish(self) -> VoskUtterance:
+        """Say that nothing follows, and return what was heard."""
+        if self._heard is None:
             self._found += json.loads(self._recogniser.FinalResult()).get("result", [])
-            self._is_finished = True
-        return _transcript(self._engine, self._found, self._start_s or 0.0, self._duration_s)
+            audio = _joined(self._pieces)
+            transcript = _transcript(self._engine, self._found, audio.start_s, audio.duration_s)
+            self._heard = VoskUtterance(self._engine, audio, transcript)
+        return self._heard
+
+
+def _joined(pieces: Sequence[Audio]) -> Audio:
+    if not pieces:
+        return Audio(np.zeros(0, np.float32), ENGINE_SAMPLE_RATE)
+    first = pieces[0]
+    samples = np.concatenate([piece.samples for piece in pieces])
+    return Audio(samples, first.sample_rate, first.source, first.start_s)
 
 
 @contextlib.contextmanager
@@ -264,15 +264,6 @@ def _undithered(model_folder: Path) -> Iterator[Path]:
         features = copy / "conf/mfcc.conf"
         features.write_text(features.read_text(encoding="utf-8") + "\n--dither=0\n")
         yield copy
-
-
-def _check(audio: Audio) -> None:
-    if audio.sample_rate != ENGINE_SAMPLE_RATE:
-        raise EngineError(
-            f"{audio.source}: expected {ENGINE_SAMPLE_RATE} Hz, got {audio.sample_rate} Hz"
-        )
-    if not len(audio.samples):
-        raise EngineError(f"{audio.source}: expected speech, got no samples")
 
 
 def _accept(recogniser: vosk.KaldiRecognizer, pcm: bytes) -> bool:

