@@ -2,12 +2,14 @@
 
     python benchmarks/soak.py --recordings 5000 --seed 1 [--postgres] [--uploads 200]
 
-A folder of recordings is classified by `batch` with a journal, over and over, while files are
-replaced, cut, written on, renamed and removed, and workers, the parent, the HTTP server and
-PostgreSQL are killed. The recogniser is a fake that takes a moment and says what the content says,
-so that the truth of every content there ever was is known by its digest. At the end one calm run,
-and then: every row's digest, outcome and content agree, no content of the folder is without its
-row, none has two, and no line of a file's last hearing says what its content does not.
+A folder of recordings is classified by `batch` with a journal, over and over, while files appear,
+are replaced, cut, written on, renamed and removed, half of them just where the run is, and workers,
+the parent, the HTTP server and PostgreSQL are killed. The recogniser is a fake that takes a moment
+and says what the content says, so that the truth of every content there ever was is known by its
+digest. At the end one calm run, and then: every row's digest, outcome and content agree, no content
+of the folder is without its row, none has two, no line of a file's last hearing says what its
+content does not, and neither that line, nor the row of its digest, nor the card of its number bears
+a mark that the content the file has in the end does not deserve.
 """
 
 from __future__ import annotations
@@ -41,15 +43,25 @@ from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
 from recognizer.batch.workers import TimeLimits, WorkerPool
+from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
 from recognizer.regulation.loading import load_regulation
+from recognizer.web.auth.api_keys import ApiKeys
 
 OUTCOMES = ("does_not_exist", "blocked", "busy_tone", "silence", "switched_off_or_out_of_coverage")
-HEARD_IN_S = 0.004
+HEARD_IN_S = 0.02
 LARGE_BYTES = 5 * 2**20  # beyond what a worker copies into memory
 UNREADABLE = "unreadable"
+MARKED = frozenset({"does_not_exist", "blocked"})
+NEAR = 64  # recordings that two workers are given at one time
+MEAN_S = {
+    "worker killed": 4.0,
+    "parent killed": 15.0,
+    "server killed": 30.0,
+    "postgres killed": 45.0,
+}
 
 
 # -- the recogniser ----------------------------------------------------------------------------
@@ -90,6 +102,16 @@ def truth_of(content: bytes) -> str:
     """Return the outcome a content deserves."""
     word = content.split(b" ", 1)[0].decode("ascii", "replace")
     return word if word in OUTCOMES and b" " in content else UNREADABLE
+
+
+def number_of(index: int) -> str:
+    """Return the number that a recording is a call of."""
+    return f"+7999{index:07}"
+
+
+def number_in(path: Path) -> str:
+    """Return the number that a file name names."""
+    return f"+{path.name.split('_')[1]}"
 
 
 def sha256(content: bytes) -> str:
@@ -185,11 +207,23 @@ class Chaos:
         self.random = random.Random(seed)
         self.truth: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
+        self.renamed: set[str] = set()
+        self.removed: set[str] = set()
+        self._to_hear: set[Path] = set()
+        self._changed: set[Path] = set()
         self._n = 0
-        for index in range(n_recordings):
-            name = f"20261122-{index // 3600:02}{index // 60 % 60:02}{index % 60:02}"
-            path = folder / f"{name}_7999{index:07}_1763793015.{index}.wav"
-            path.write_bytes(self._content())
+        self._n_files = 0
+        for _ in range(n_recordings):
+            self.appear()
+
+    def appear(self, _: Path | None = None) -> None:
+        """Put a recording of another call into the folder."""
+        index = self._n_files
+        self._n_files += 1
+        name = f"20261122-{index // 3600:02}{index // 60 % 60:02}{index % 60:02}"
+        path = self.folder / f"{name}_{number_of(index)[1:]}_1763793015.{index}.wav"
+        path.write_bytes(self._content())
+        self._changed.add(path)
 
     def _content(self) -> bytes:
         self._n += 1
@@ -203,15 +237,30 @@ class Chaos:
         return content
 
     def files(self) -> list[Path]:
-        """Return the recordings there are now."""
+        """Return the recordings there are now, in the order in which a run takes them."""
         return sorted(self.folder.glob("*.wav"))
+
+    def begin_run(self, heard_last: str) -> None:
+        """Take note that a run begins, which takes what the last one left and what changed."""
+        left = {path for path in self._to_hear if path.name > heard_last}
+        self._to_hear = left | self._changed
+        self._changed = set()
+
+    def some_files(self, heard_last: str) -> list[Path]:
+        """Return a few at random, and as many of those that the run may be hearing now."""
+        files = self.files()
+        next_ones = sorted(path for path in self._to_hear if path.name > heard_last)[:NEAR]
+        near = [path for path in next_ones if path.exists()]
+        chosen = [self.random.sample(some, min(2, len(some))) for some in (files, near)]
+        return [*chosen[0], *chosen[1]]
 
     def disturb(self, path: Path) -> None:
         """Do one thing to one file."""
-        changes = (self.replace, self.write, self.cut, self.rename, self.remove)
-        change = self.random.choices(changes, (5, 2, 2, 2, 1))[0]
+        changes = (self.replace, self.write, self.cut, self.rename, self.remove, self.appear)
+        change = self.random.choices(changes, (5, 2, 2, 2, 1, 1))[0]
         with contextlib.suppress(FileNotFoundError):
             change(path)
+            self._changed.add(path)
             self.counts[change.__name__] += 1
 
     def replace(self, path: Path) -> None:
@@ -237,11 +286,15 @@ class Chaos:
     def rename(self, path: Path) -> None:
         """Give it another name of the same call."""
         self._n += 1
+        self.renamed.add(number_in(path))
         head, _, _ = path.name.rpartition("_")
-        path.rename(path.with_name(f"{head}_17637930{self._n:02}.{self._n}.wav"))
+        target = path.with_name(f"{head}_17637930{self._n:02}.{self._n}.wav")
+        path.rename(target)
+        self._changed.add(target)
 
     def remove(self, path: Path) -> None:
         """Remove it."""
+        self.removed.add(number_in(path))
         path.unlink()
 
 
@@ -300,62 +353,108 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def soak(  # noqa: C901  one thing after another, and each may fail
-    args: argparse.Namespace, folder: Path, postgres: Postgres | None
-) -> bool:
-    """Let everything go wrong, then look; True if all is right."""
-    calls, results, state = folder / "calls", folder / "results.jsonl", folder / "state"
-    calls.mkdir()
-    state.mkdir()
-    url = postgres.url if postgres else f"sqlite:///{folder}/journal.sqlite3"
-    Journal.open(url).close()
-    chaos = Chaos(calls, args.recordings, args.seed)
-    from recognizer.web.auth.api_keys import ApiKeys  # noqa: PLC0415
+class Programs:
+    """The batch, the server and the database, started again whenever they have ended."""
 
-    _, key = ApiKeys(state / "api_keys.json").create("soak")
-    port = free_port()
-    server = start("--serve", port, state, url)
-    uploads = Uploads(port, key, args.uploads, args.seed)
-    uploads.start()
-    batch = start("--batch", calls, results, url)
-    began, kills = time.monotonic(), chaos.counts
-    while time.monotonic() - began < args.seconds or uploads.is_alive():
-        files = chaos.files()
-        for path in chaos.random.sample(files, min(len(files), 1 + len(files) // 500)):
-            chaos.disturb(path)
-        luck = chaos.random.random()
-        if luck < 0.03:
-            kills["worker killed"] += kill_one(children_of(batch.pid), chaos.random)
-        elif luck < 0.045:
-            batch.kill()
-            kills["parent killed"] += 1
-        elif luck < 0.055:
-            server.kill()
-            kills["server killed"] += 1
-        elif luck < 0.06 and postgres:
-            postgres.crash()
-            kills["postgres killed"] += 1
+    def __init__(self, args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> None:
+        self.calls, self.results = folder / "calls", folder / "results.jsonl"
+        self.url = postgres.url if postgres else f"sqlite:///{folder}/journal.sqlite3"
+        self._state, self._postgres = folder / "state", postgres
+        self.calls.mkdir()
+        self._state.mkdir()
+        self.chaos = Chaos(self.calls, args.recordings, args.seed)
+        with Journal.open(self.url) as journal:
+            numbers = map(number_of, range(args.recordings))
+            cards = (ContactCard(ref=number, mobile_phone=number) for number in numbers)
+            for _ in journal.import_contacts(cards, source="soak"):
+                pass
+        _, key = ApiKeys(self._state / "api_keys.json").create("soak")
+        self._port = free_port()
+        self.uploads = Uploads(self._port, key, args.uploads, args.seed)
+        self._due = {what: self._next(mean_s) for what, mean_s in MEAN_S.items()}
+
+    def _next(self, mean_s: float) -> float:
+        return time.monotonic() + self.chaos.random.expovariate(1 / mean_s)
+
+    def start(self) -> None:
+        """Start everything."""
+        self._start_server()
+        self.uploads.start()
+        self._start_batch()
+
+    def _start_server(self) -> None:
+        self._server = start("--serve", self._port, self._state, self.url)
+
+    def _start_batch(self) -> None:
+        self.chaos.begin_run(heard_last(self.results))
+        self._batch = start("--batch", self.calls, self.results, self.url)
+        self.chaos.counts["batch started"] += 1
+
+    def disturb(self) -> None:
+        """Change a few files, kill what is due, start what has ended."""
+        for path in self.chaos.some_files(heard_last(self.results)):
+            self.chaos.disturb(path)
+        for what, at_s in self._due.items():
+            if time.monotonic() >= at_s:
+                self._due[what] = self._next(MEAN_S[what])
+                self.chaos.counts[what] += self._kill(what)
+        if self._batch.poll() is not None:
+            self._start_batch()
+        if self._server.poll() is not None:
+            self._start_server()
+
+    def _kill(self, what: str) -> int:
+        if what == "worker killed":
+            return kill_one(children_of(self._batch.pid), self.chaos.random)
+        if what == "parent killed":
+            self._batch.kill()
+        elif what == "server killed":
+            self._server.kill()
+        elif self._postgres is not None:
+            self._postgres.crash()
             time.sleep(0.3)
-            postgres.start()
-        if batch.poll() is not None:
-            batch = start("--batch", calls, results, url)
-            kills["batch started"] += 1
-        if server.poll() is not None:
-            server = start("--serve", port, state, url)
+            self._postgres.start()
+        else:
+            return 0
+        return 1
+
+    def run_to_the_end(self) -> int:
+        """End everything, then classify once in peace; return the exit status of that."""
+        self._batch.kill()
+        self._batch.wait()
+        self._server.terminate()
+        self._server.wait()
+        return start("--batch", self.calls, self.results, self.url, stderr=None).wait()
+
+
+def soak(args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> bool:
+    """Let everything go wrong, then look; True if all is right."""
+    programs = Programs(args, folder, postgres)
+    uploads = programs.uploads
+    began = time.monotonic()
+    programs.start()
+    while time.monotonic() - began < args.seconds or uploads.is_alive():
+        programs.disturb()
         if time.monotonic() - began > args.seconds + 300:
             print("uploads do not end")
             break
-        time.sleep(0.05)
-    batch.kill()
-    batch.wait()
-    server.terminate()
-    server.wait()
-    code = start("--batch", calls, results, url, stderr=None).wait()
+        time.sleep(0.1)
+    code = programs.run_to_the_end()
     if code:
         print(f"the calm run at the end ended with {code}")
-    print(f"{time.monotonic() - began:.0f} s, what happened:", dict(sorted(kills.items())))
+    print(f"{time.monotonic() - began:.0f} s, what happened:",
+          dict(sorted(programs.chaos.counts.items())))  # fmt: skip
     print(f"uploads: {len(uploads.truth)}, handed in again {uploads.n_repeated} times")
-    return is_right(chaos, uploads, results, url) and code == 0
+    return Verdict(programs).is_right() and code == 0
+
+
+def heard_last(results: Path) -> str:
+    """Return the name of the recording whose line was written last; empty if there is none."""
+    with contextlib.suppress(OSError, ValueError), results.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 16384))
+        lines = log.read().splitlines()
+        return Path(json.loads(lines[-1])["recording"]).name if lines else ""
+    return ""
 
 
 def kill_one(processes: list[int], chance: random.Random) -> int:
@@ -379,44 +478,79 @@ def all_attempts(url: str) -> Iterator[AttemptRecord]:
                 return
 
 
-def is_right(chaos: Chaos, uploads: Uploads, results: Path, url: str) -> bool:
-    """Hold journal and results against the contents."""
-    truth = {**chaos.truth, **uploads.truth}
-    final = {path: sha256(path.read_bytes()) for path in chaos.files()}
-    wrong: Counter[str] = Counter()
-    rows: Counter[tuple[str | None, str | None]] = Counter()
-    n_marks = n_old_marks = 0
-    standing = set(final.values()) | set(uploads.truth)
-    for attempt in all_attempts(url):
-        rows[attempt.number, attempt.digest] += 1
-        heard = attempt.outcome.value if attempt.outcome else UNREADABLE
-        if truth.get(attempt.digest or "") != heard:
-            wrong["row whose digest, outcome and content do not agree"] += 1
-        decision = attempt.decision.decision if attempt.decision else None
-        if decision is not None and decision.incorrect_contact:
-            n_marks += 1
-            n_old_marks += attempt.digest not in standing
-            if truth.get(attempt.digest or "") not in {"does_not_exist", "blocked"}:
-                wrong["mark the content does not deserve"] += 1
-    wrong["row that is there twice"] += sum(n - 1 for n in rows.values())
-    digests = {digest for _, digest in rows}
-    wrong["content without a row"] += sum(digest not in digests for digest in standing)
-    last = {Path(line["file"]["path"]): line for line in read_results(results)}
-    for path, digest in final.items():
-        line = last.get(path)
-        said = None if line is None else line["outcome"] or line["error"]["kind"]
-        deserved = {UNREADABLE: "unreadable_audio"}.get(truth[digest], truth[digest])
-        if line is None or line["file"]["sha256"] != digest or said != deserved:
-            wrong["file whose last line is not of its content"] += 1
-    n_changed = sum(
-        (line["error"] or {}).get("kind") == "changed" for line in read_results(results)
-    )
-    wrong = +wrong
-    print(f"files at the end {len(final)}, rows {rows.total()}, marks {n_marks} (of contents that "
-          f"stood when they were heard and were replaced later: {n_old_marks}), "
-          f"changed while heard and not recorded {n_changed}")  # fmt: skip
-    print("wrong:", dict(wrong) or "nothing")
-    return not wrong
+class Verdict:
+    """Holds journal, cards and results against the contents."""
+
+    def __init__(self, programs: Programs) -> None:
+        self._chaos, self._results, self._url = programs.chaos, programs.results, programs.url
+        self._uploads = programs.uploads.truth
+        self._truth = {**self._chaos.truth, **self._uploads}
+        self._final = {path: sha256(path.read_bytes()) for path in self._chaos.files()}
+        self._standing = {*self._final.values(), *self._uploads}
+        self._gone = self._chaos.renamed | self._chaos.removed
+        self._wrong: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def is_right(self) -> bool:
+        """Look at everything and say what is wrong."""
+        self._look_at_rows()
+        self._look_at_cards()
+        self._look_at_lines()
+        wrong = dict(+self._wrong)
+        print(f"files at the end {len(self._final)}, {dict(sorted(self._counts.items()))}")
+        print("wrong:", wrong or "nothing")
+        return not wrong
+
+    def _look_at_rows(self) -> None:
+        rows: Counter[tuple[str | None, str | None]] = Counter()
+        for attempt in all_attempts(self._url):
+            rows[attempt.number, attempt.digest] += 1
+            heard = attempt.outcome.value if attempt.outcome else UNREADABLE
+            deserved = self._truth.get(attempt.digest or "")
+            if deserved != heard:
+                self._wrong["row whose digest, outcome and content do not agree"] += 1
+            if attempt.decision is None or not attempt.decision.decision.incorrect_contact:
+                continue
+            self._counts["marked rows"] += 1
+            if deserved not in MARKED:
+                self._wrong["mark the content does not deserve"] += 1
+            elif attempt.digest not in self._standing:
+                self._blame(attempt.number, "mark of a content that another took the place of")
+        self._counts["rows"] = rows.total()
+        self._wrong["row that is there twice"] += sum(n - 1 for n in rows.values())
+        digests = {digest for _, digest in rows}
+        self._wrong["content without a row"] += len(self._standing - digests)
+
+    def _blame(self, number: str | None, what: str) -> None:
+        """Count a mark without its content: of a file that went, nobody heard anything else."""
+        if number in self._gone:
+            self._counts["marks of recordings renamed or removed after they were recorded"] += 1
+        else:
+            self._wrong[what] += 1
+
+    def _look_at_cards(self) -> None:
+        truth = self._truth
+        deserve = {number_in(path) for path, has in self._final.items() if truth[has] in MARKED}
+        with Journal.open(self._url) as journal:
+            for card in journal.all_contacts():
+                self._counts["marked cards"] += card.incorrect_contact
+                if card.incorrect_contact and card.card.ref not in deserve:
+                    self._blame(card.card.ref, "card with a mark its recording does not deserve")
+
+    def _look_at_lines(self) -> None:
+        last: dict[Path, dict[str, Any]] = {}
+        for line in read_results(self._results):
+            last[Path(line["file"]["path"])] = line
+            is_changed = line["error"] is not None and line["error"]["kind"] == "changed"
+            self._counts["changed while heard and not recorded"] += is_changed
+        for path, digest in self._final.items():
+            line, truth = last.get(path, {}), self._truth[digest]
+            said = line and (line["outcome"] or line["error"]["kind"])
+            deserved = {UNREADABLE: "unreadable_audio"}.get(truth, truth)
+            if not line or line["file"]["sha256"] != digest or said != deserved:
+                self._wrong["file whose last line is not of its content"] += 1
+            elif (line["decision"] or {}).get("incorrect_contact") and truth not in MARKED:
+                self._wrong["line with a mark the content does not deserve"] += 1
 
 
 def main() -> int:

@@ -283,7 +283,10 @@ def test_calls_of_the_same_moment_have_one_order(journal: Journal) -> None:
         for digest in order:
             outcome = O.BUSY_TONE if digest == "a" else O.LIVE_PERSON
             journal.record_attempt(
-                heard(outcome), contact=contact, digest=digest, called_at=MORNING
+                heard(outcome, f"{digest}.wav"),
+                contact=contact,
+                digest=digest,
+                called_at=MORNING,
             )
     assert numbers(journal, "1001") == numbers(journal, "1002") == [(1, False), (2, False)]
 

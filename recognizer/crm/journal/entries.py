@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from recognizer.crm.journal.identity import (
     cards_with_number,
     contact_key,
     dialled_number,
+    same_call,
     same_recording,
     written_number,
 )
@@ -78,13 +79,19 @@ class Entries:
         key = contact_key(row, number)
         if row is None:
             self._lock(key)
-        there = same_recording(self._session, key, digest)
-        if there is not None:
-            self._hear_again(there, row, report)
-            return attempt_record(self._session, there)
         attempt = self._heard(report)
         attempt.number = written_number(number)
-        self._add(attempt, row, key=key, digest=digest, called_at=called_at or self._now)
+        attempt.contact_id = None if row is None else row.id
+        attempt.contact_key = key
+        attempt.digest = digest
+        attempt.called_at = called_at or self._now
+        there = same_recording(self._session, key, digest)
+        if called_at is not None:
+            self._replace_content(attempt, there, row)
+        if there is not None:
+            self._hear_again(there, row, report)
+            return self._record(there)
+        self._add(attempt)
         self._timeline(row).add(attempt)
         return self._record(attempt, is_new=True)
 
@@ -102,8 +109,15 @@ class Entries:
         there = same_recording(self._session, key, digest)
         if there is not None:
             return attempt_record(self._session, there)
-        attempt = AttemptRow(recorded_at=self._now, software_version=_SOFTWARE_VERSION)
-        self._add(attempt, row, key=key, digest=digest, called_at=moment)
+        attempt = AttemptRow(
+            contact_id=row.id,
+            contact_key=key,
+            digest=digest,
+            called_at=moment,
+            recorded_at=self._now,
+            software_version=_SOFTWARE_VERSION,
+        )
+        self._add(attempt)
         self._correct(attempt, row, correction)
         return self._record(attempt, is_new=True)
 
@@ -140,19 +154,7 @@ class Entries:
 
     # --- the parts of it ---
 
-    def _add(
-        self,
-        attempt: AttemptRow,
-        row: ContactRow | None,
-        *,
-        key: str,
-        digest: str | None,
-        called_at: dt.datetime,
-    ) -> None:
-        attempt.contact_id = None if row is None else row.id
-        attempt.contact_key = key
-        attempt.digest = digest
-        attempt.called_at = called_at
+    def _add(self, attempt: AttemptRow) -> None:
         self._session.add(attempt)
         self._session.flush()
 
@@ -173,11 +175,7 @@ class Entries:
         """Correct an attempt whose recording is heard as something else than it was."""
         if report.outcome is None:
             return  # it cannot be heard now; what was heard once stands
-        corrections = self._session.scalars(
-            sa.select(CorrectionRow)
-            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
-            .order_by(CorrectionRow.id)
-        ).all()
+        corrections = self._standing(attempt)
         if any(each.made_by != REHEARING for each in corrections):
             return
         was = corrections[-1].outcome if corrections else attempt.outcome
@@ -192,7 +190,29 @@ class Entries:
             note=f"{_SOFTWARE_VERSION}: heard again as {heard}, before as {was}",
         )
         self._correct(attempt, row, correction)
-        self._session.flush()
+
+    def _replace_content(
+        self, attempt: AttemptRow, there: AttemptRow | None, row: ContactRow | None
+    ) -> None:
+        """Let what was heard of other contents of this very recording decide nothing more.
+
+        `attempt` is about to be added, unless `there` is the attempt of the same content.
+        """
+        if attempt.error_kind == "empty_file":
+            return
+        timeline = self._timeline(row)
+        for other in same_call(self._session, attempt):
+            if all(each.made_by == REHEARING for each in self._standing(other)):
+                timeline.give_way(other)
+        if there is not None and there.recording == attempt.recording:
+            timeline.come_back(there)
+
+    def _standing(self, attempt: AttemptRow) -> Sequence[CorrectionRow]:
+        return self._session.scalars(
+            sa.select(CorrectionRow)
+            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
+            .order_by(CorrectionRow.id)
+        ).all()
 
     def _held(self, attempt_id: int) -> tuple[AttemptRow, ContactRow | None]:
         """Return an attempt, and hold what decides it: its card's row, or its number."""

@@ -23,6 +23,7 @@ __all__ = [
     "contact_row",
     "dialled_number",
     "recording_digest",
+    "same_call",
     "same_recording",
     "written_number",
 ]
@@ -106,6 +107,19 @@ def same_recording(session: Session, key: str, digest: str | None) -> AttemptRow
     return session.scalar(
         sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
     )
+
+
+def same_call(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
+    """Return the attempts of this call under the same file name, with another content."""
+    if not attempt.contact_key or attempt.digest is None or not attempt.recording:
+        return []
+    statement = sa.select(AttemptRow).where(
+        AttemptRow.contact_key == attempt.contact_key,
+        AttemptRow.called_at == attempt.called_at,
+        AttemptRow.recording == attempt.recording,
+        AttemptRow.digest != attempt.digest,
+    )
+    return list(session.scalars(statement))
 
 
 def recording_digest(source: Path | bytes) -> str:

@@ -101,6 +101,10 @@ class Journal(JournalReader):
         has corrected the attempt: what a person says stands. No attempt that was heard as
         something else becomes one of an invalid number in this way.
 
+        One call is one attempt: another content under the same file name, of a call of the same
+        moment, takes the place of what was recorded of it before, unless a person corrected that.
+        What was emptied says nothing and takes nobody's place.
+
         Parameters
         ----------
         report : CallReport

@@ -38,7 +38,8 @@ class DecisionRecord:
     ----------
     source : str
         `call`, `card`, `operator` (a correction or a statement), `recount` (an earlier attempt
-        came late or was corrected, which changed the number of this one).
+        came late or was corrected, which changed the number of this one), `replaced` (the
+        recording of the call is another now: this one decides and counts nothing).
     outcome : CallOutcome or None
         What it was decided for: as heard, or as corrected.
     stated : str or None

@@ -28,7 +28,10 @@ from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement
 
-__all__ = ["Timeline", "decision_of"]
+__all__ = ["REPLACED", "Timeline", "decision_of"]
+
+REPLACED = "replaced"
+"""Source of a decision that takes another back, because the recording of the call is another."""
 
 
 def decision_of(row: DecisionRow) -> Decision:
@@ -100,21 +103,40 @@ class Timeline:
         if old is not None and old.comment is not None:
             self._write_withdrawal(attempt)
 
+    def give_way(self, attempt: AttemptRow) -> None:
+        """Let an attempt decide and count nothing: its recording is no longer that of its call."""
+        old = current_decision(self._session, attempt)
+        if old is None or old.source == REPLACED:
+            return
+        decision = self._decide_nothing(attempt, _WITHDRAWN, source=REPLACED, supersedes=old)
+        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
+        self._recount_after(attempt, decision)
+
+    def come_back(self, attempt: AttemptRow) -> None:
+        """Decide an attempt anew that had given way: its recording is that of its call again."""
+        old = current_decision(self._session, attempt)
+        if old is None or old.source != REPLACED or attempt.outcome is None:
+            return
+        standing = self._last_correction(attempt)
+        if standing is not None:
+            self.correct(attempt, standing)
+            return
+        decision = self._decide_as_heard(attempt, old, has_given_way=False)
+        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
+        self._recount_after(attempt, decision)
+
     def withdraw(self, attempt: AttemptRow) -> None:
         """Decide an attempt anew after a correction was taken back: by the one before, if any."""
-        standing = self._session.scalar(
-            sa.select(CorrectionRow)
-            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
-            .order_by(CorrectionRow.id.desc())
-            .limit(1)
-        )
+        standing = self._last_correction(attempt)
         old = current_decision(self._session, attempt)
         if standing is not None:
             if old is None or old.correction_id != standing.id:
                 self.correct(attempt, standing)
             return
         if attempt.outcome is None:
-            decision = self._decide(attempt, _NOT_DECIDED, source="operator", supersedes=old)
+            decision = self._decide_nothing(
+                attempt, _NOT_DECIDED, source="operator", supersedes=old
+            )
         else:
             decision = self._decide_as_heard(attempt, old)
         self._write_correction(old, decision, self._office.day_of(attempt.called_at))
@@ -174,9 +196,18 @@ class Timeline:
     # --- the parts of it ---
 
     def _decide_as_heard(
-        self, attempt: AttemptRow, old: DecisionRow | None, *, source: str = "recount"
+        self,
+        attempt: AttemptRow,
+        old: DecisionRow | None,
+        *,
+        source: str = "recount",
+        has_given_way: bool | None = None,
     ) -> DecisionRow:
         """Decide an attempt by what the program heard, in place of an earlier decision if any."""
+        if has_given_way is None:
+            has_given_way = old is not None and self._has_given_way(attempt)
+        if has_given_way:
+            return self._decide_nothing(attempt, _WITHDRAWN, source=REPLACED, supersedes=old)
         ruling = self._regulation.rule_on_call(
             CallOutcome(attempt.outcome or ""),
             attempt=counted_before(self._session, attempt) + 1,
@@ -184,6 +215,34 @@ class Timeline:
             facts=self._facts(),
         )
         return self._decide(attempt, ruling, source=source, outcome=attempt.outcome, supersedes=old)
+
+    def _decide_nothing(
+        self, attempt: AttemptRow, ruling: Ruling, *, source: str, supersedes: DecisionRow | None
+    ) -> DecisionRow:
+        """Add a decision that gives no status and counts nothing; those before it count on."""
+        number = counted_before(self._session, attempt) + 1
+        numbered = dataclasses.replace(
+            ruling, decision=dataclasses.replace(ruling.decision, attempt=number)
+        )
+        return self._decide(attempt, numbered, source=source, supersedes=supersedes)
+
+    def _last_correction(self, attempt: AttemptRow) -> CorrectionRow | None:
+        return self._session.scalar(
+            sa.select(CorrectionRow)
+            .where(CorrectionRow.attempt_id == attempt.id, STANDING)
+            .order_by(CorrectionRow.id.desc())
+            .limit(1)
+        )
+
+    def _has_given_way(self, attempt: AttemptRow) -> bool:
+        """Tell whether the last decision that rests on no correction says so."""
+        source = self._session.scalar(
+            sa.select(DecisionRow.source)
+            .where(DecisionRow.attempt_id == attempt.id, DecisionRow.correction_id.is_(None))
+            .order_by(DecisionRow.id.desc())
+            .limit(1)
+        )
+        return source == REPLACED
 
     def _facts(self, *, answered_by: str | None = None) -> frozenset[str]:
         if self._card is None:
@@ -231,7 +290,7 @@ class Timeline:
             row = self._decide(
                 attempt,
                 ruling,
-                source="recount",
+                source=REPLACED if old.source == REPLACED else "recount",
                 outcome=old.outcome,
                 correction=correction,
                 supersedes=old,
