@@ -24,9 +24,10 @@ from recognizer.regulation.loading import load_regulation
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import nice_step, stacked_columns
 from recognizer.web.pages.overview_routes import harmless
-from recognizer.web.pages.review import candidates, doubts
+from recognizer.web.pages.review import candidates
 from recognizer.web.pages.statistics import buckets, group_of, read_period
 from recognizer.web.pages.view import read_report, stretches, view_call
+from recognizer.web.pages.waiting import doubts
 from recognizer.web.pages.waveform import N_PEAKS, Stretch, coarse_peaks, prepare, wave_paths
 
 NB = "\u00a0"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +30,7 @@ from recognizer.crm.journal.queries import attempt_record
 from recognizer.crm.journal.records import REHEARING, AttemptRecord
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow
 from recognizer.crm.journal.timeline import Timeline
-from recognizer.model import CallReport, PhraseListName, phrase_list_of
+from recognizer.model import CallOutcome, CallReport, PhraseListName, phrase_list_of
 
 __all__ = ["Entries"]
 
@@ -130,6 +130,35 @@ class Entries:
             _check_version(self._session, attempt, expected)
         self._correct(attempt, row, correction)
         return self._record(attempt)
+
+    def correct_many(
+        self,
+        expected: Mapping[int, str],
+        outcome: CallOutcome | None,
+        *,
+        made_by: str,
+        note: str,
+    ) -> tuple[AttemptRecord, ...]:
+        """Add what a person says of many attempts, of those that are still what they saw."""
+        # In one order, so that two people do not wait for each other.
+        ids = self._session.scalars(
+            sa.select(AttemptRow.id)
+            .where(AttemptRow.id.in_(expected))
+            .order_by(AttemptRow.contact_id, AttemptRow.contact_key, AttemptRow.id)
+        ).all()
+        held = [self._held(attempt_id) for attempt_id in ids]
+        # All versions first: a correction renumbers other attempts of its card.
+        unchanged = [
+            (attempt, row)
+            for attempt, row in held
+            if attempt_record(self._session, attempt).version == expected[attempt.id]
+        ]
+        for attempt, row in unchanged:
+            said = outcome or CallOutcome(attempt.outcome or CallOutcome.UNDETERMINED)
+            correction = CorrectionRow(made_by=made_by, outcome=said.value, note=note)
+            self._correct(attempt, row, correction)
+            self._session.flush()
+        return tuple(self._record(attempt) for attempt, _ in unchanged)
 
     def withdraw(self, correction_id: int, *, made_by: str) -> AttemptRecord:
         """Add that a correction is taken back."""

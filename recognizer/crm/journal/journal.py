@@ -11,7 +11,7 @@ A `Journal` may be shared by threads; each process opens its own.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
@@ -202,6 +202,34 @@ class Journal(JournalReader):
             raise JournalError("a correction: expected exactly one of outcome and stated")
         with self.database.writing() as session:
             return self._entries(session).correct(attempt_id, correction, expected=expected)
+
+    def correct_many(
+        self,
+        expected: Mapping[int, str],
+        outcome: CallOutcome | None,
+        *,
+        made_by: str,
+        note: str = "",
+    ) -> tuple[AttemptRecord, ...]:
+        """Say of many attempts what they were, each by a correction of its own; all or nothing.
+
+        Parameters
+        ----------
+        expected : mapping of int to str
+            Attempts with the versions the person saw. Of those that somebody has decided since,
+            nothing is overwritten.
+        outcome : CallOutcome or None
+            None: each is what the program heard.
+
+        Returns
+        -------
+        tuple of AttemptRecord
+            Those that were corrected.
+        """
+        _check_person(made_by)
+        with self.database.writing() as session:
+            entries = self._entries(session)
+            return entries.correct_many(expected, outcome, made_by=made_by, note=note)
 
     def assign_contact(
         self, attempt_id: int, contact: str, *, made_by: str = "api"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from recognizer.crm.journal.identity import (
 from recognizer.crm.journal.overview import read_overview
 from recognizer.crm.journal.queries import (
     attempt_record,
+    attempt_records,
     contact_record,
     contact_records,
     correction_record,
@@ -197,6 +198,13 @@ class JournalReader:
         """Return an attempt; JournalError if there is none."""
         with self.database.reading() as session:
             return attempt_record(session, attempt_row(session, attempt_id))
+
+    def attempts_by_id(self, ids: Sequence[int]) -> tuple[AttemptRecord, ...]:
+        """Return these attempts in this order; what there is not is left out."""
+        with self.database.reading() as session:
+            rows = session.scalars(sa.select(AttemptRow).where(AttemptRow.id.in_(ids))).all()
+            found = {record.id: record for record in attempt_records(session, rows)}
+        return tuple(found[one] for one in ids if one in found)
 
     def attempts(
         self,

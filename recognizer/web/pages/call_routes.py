@@ -36,7 +36,8 @@ from recognizer.web.pages.page import (
     render,
     see,
 )
-from recognizer.web.pages.review import candidates, doubts
+from recognizer.web.pages.review import candidates
+from recognizer.web.pages.waiting import doubts
 from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["call_values", "read_filter", "router", "shown_call"]
@@ -253,6 +254,7 @@ def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
         "contact_kinds": wording.CONTACT_KINDS,
         "entered": {},
         "must_confirm": "",
+        "queue_query": "",
         "problem": "",
     }
 

@@ -40,6 +40,7 @@ from recognizer.web.pages.statistics import Statistics
 __all__ = [
     "SESSION_COOKIE",
     "Administrator",
+    "Flash",
     "NotSignedInError",
     "Operator",
     "Page",
@@ -93,6 +94,7 @@ FLASHES: Mapping[str, tuple[str, str]] = {
     "moved": ("good", "Звонок теперь в этой карточке, решения обеих пересчитаны."),
     "detached": ("good", "Звонок откреплён от карточки, её решение пересчитано."),
     "merged": ("good", "Карточки объединены, попытки посчитаны вместе."),
+    "together-undone": ("good", "Отменено всё, что решили вместе. Звонки снова в очереди."),
     "withdrawn": ("good", "Отменено, решение прежнее."),
     "phrase-saved": ("good", "Фраза внесена в список. Новые записи распознаются уже с ней."),
     "phrase-proposed": ("good", "Предложение отправлено старшему смены."),
@@ -350,6 +352,7 @@ def render(
         "session": session,
         "here": here,
         "undo": None,
+        "undo_batch": None,
         "kept": "",
         "n_waiting": n_waiting,
         "places": [

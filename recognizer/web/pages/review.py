@@ -7,7 +7,6 @@ is a correction that says the same. Both make a labelled clip that ``recognizer 
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import os
 import shutil
 import threading
@@ -15,77 +14,25 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Double, ForeignKey, String
-from sqlalchemy.orm import Mapped, aliased, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from recognizer.crm.journal.conditions import BY_PERSON
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
-from recognizer.crm.journal.tables import AttemptRow, Base, CorrectionRow, DecisionRow
-from recognizer.model import CallOutcome, NextStep
+from recognizer.crm.journal.tables import Base
+from recognizer.model import CallOutcome
 from recognizer.model.classification import Classification
+from recognizer.web.pages.waiting import QueueFilter, Waiting
 
 __all__ = [
-    "CONFIDENT",
     "LabelledClips",
     "Reservation",
     "ReservationRow",
     "Reviews",
     "candidates",
-    "doubts",
-    "in_force",
-    "is_doubtful",
-    "is_in_force",
-    "reviewed",
 ]
-
-CONFIDENT = 0.8
-"""Below this confidence a person looks."""
-
-_QUEUE_AGE = dt.timedelta(days=30)
-_COUNT_KEPT_S = 15.0
-
-in_force = aliased(DecisionRow, name="in_force")
-"""The decision that no newer one replaces, to join to `AttemptRow` by `is_in_force`."""
-_newer = aliased(DecisionRow, name="newer")
-is_in_force = sa.and_(
-    in_force.attempt_id == AttemptRow.id,
-    ~sa.exists().where(_newer.supersedes_id == in_force.id),
-)
-is_doubtful = sa.or_(
-    sa.and_(AttemptRow.error_kind.is_not(None), in_force.outcome.is_(None)),
-    AttemptRow.confidence < CONFIDENT,
-    sa.and_(
-        in_force.next == NextStep.OPERATOR.value,
-        AttemptRow.outcome != CallOutcome.LIVE_PERSON.value,
-    ),
-    AttemptRow.report["signalling"]["agreement"].as_string() == "disagrees",
-)
-"""Attempts that need a person, as SQL: unreadable, unsure, no rule, or the network disagrees."""
-
-
-reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
-"""Attempts that a person confirmed or corrected, as SQL."""
-
-
-def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...]:
-    """Return why a person should look, in Russian; the same conditions as `is_doubtful`."""
-    found = []
-    if report.error is not None and report.outcome is None:
-        found.append("запись не прочитана")
-    elif report.outcome is CallOutcome.UNDETERMINED:
-        found.append("программа не смогла определить результат")
-    elif report.confidence is not None and report.confidence < CONFIDENT:
-        found.append("программа не уверена")
-    elif next_step is NextStep.OPERATOR and report.outcome is not CallOutcome.LIVE_PERSON:
-        found.append("в регламенте нет правила для такого результата")
-    if report.signalling is not None and report.signalling.agreement == "disagrees":
-        found.append("код сети не сходится с услышанным")
-    return tuple(found)
-
 
 # What is most often meant where the machine says something else: pairs the regulation keeps apart.
 _NEIGHBOURS: Mapping[CallOutcome, tuple[CallOutcome, ...]] = {
@@ -118,6 +65,9 @@ def candidates(report: Classification, *, limit: int = 6) -> tuple[CallOutcome, 
         for outcome in dict.fromkeys((*heard, *near, *_USUAL))
         if outcome not in {report.outcome, CallOutcome.UNDETERMINED}
     )[:limit]
+
+
+_EVERYTHING = QueueFilter()
 
 
 class ReservationRow(Base):
@@ -159,45 +109,33 @@ class Reviews:
         self._engine = engine
         self._journal = journal
         self._clips = clips
-        self._counted: tuple[int, float] | None = None
+        self.waiting = Waiting(engine)
 
     # -- the queue ---------------------------------------------------------------------------
 
     def n_waiting(self) -> int:
-        """Return how many calls of the last 30 days wait for a person.
-
-        Counted at most every 15 seconds, and after every review: each page shows it, and over
-        tens of thousands of calls the count takes a while.
-        """
-        counted = self._counted
-        if counted is None or time.monotonic() > counted[1]:
-            query = self._waiting(sa.func.count(AttemptRow.id))
-            with self._engine.connect() as connection:
-                n_calls: int = connection.execute(query).scalar_one()
-            counted = self._counted = (n_calls, time.monotonic() + _COUNT_KEPT_S)
-        return counted[0]
+        """Return how many calls of the last 30 days wait for a person."""
+        return len(self.waiting.all())
 
     def is_waiting(self, attempt_id: int) -> bool:
         """Return whether this call waits for a person."""
-        query = self._waiting(AttemptRow.id).where(AttemptRow.id == attempt_id)
-        with self._engine.connect() as connection:
-            return connection.execute(query).first() is not None
+        return self.waiting.is_waiting(attempt_id)
 
-    def first(self, login: str = "") -> int | None:
-        """Return the call that waits longest and that nobody else is deciding."""
-        free = self._free(login)
-        return self._one(self._waiting(AttemptRow.id).where(free).order_by(AttemptRow.id))
+    def first(self, login: str = "", which: QueueFilter = _EVERYTHING) -> int | None:
+        """Return the first call of a filter that nobody else is deciding."""
+        taken = self.taken(login)
+        return next((c.id for c in self.waiting.chosen(which) if c.id not in taken), None)
 
-    def after(self, attempt_id: int, login: str = "") -> int | None:
+    def after(
+        self, attempt_id: int, login: str = "", which: QueueFilter = _EVERYTHING
+    ) -> int | None:
         """Return the next waiting call nobody else decides, from the start again after the last."""
-        waiting = self._waiting(AttemptRow.id).where(self._free(login)).order_by(AttemptRow.id)
-        later = self._one(waiting.where(AttemptRow.id > attempt_id))
-        return later or self._one(waiting.where(AttemptRow.id < attempt_id))
+        taken = self.taken(login)
+        return self.waiting.after(attempt_id, which, lambda call: call not in taken)
 
-    def before(self, attempt_id: int) -> int | None:
+    def before(self, attempt_id: int, which: QueueFilter = _EVERYTHING) -> int | None:
         """Return the previous waiting call; None before the first."""
-        query = self._waiting(AttemptRow.id).where(AttemptRow.id < attempt_id)
-        return self._one(query.order_by(AttemptRow.id.desc()))
+        return self.waiting.before(attempt_id, which)
 
     # -- who decides it ----------------------------------------------------------------------
 
@@ -228,12 +166,13 @@ class Reviews:
             )
         return Reservation(login, name, until_s)
 
-    def _free(self, login: str) -> sa.ColumnElement[bool]:
-        return ~sa.exists().where(
-            ReservationRow.attempt_id == AttemptRow.id,
-            ReservationRow.login != login,
-            ReservationRow.until_s > time.time(),
+    def taken(self, login: str) -> dict[int, str]:
+        """Return the calls that others are deciding now, with their names."""
+        query = sa.select(ReservationRow.attempt_id, ReservationRow.name).where(
+            ReservationRow.login != login, ReservationRow.until_s > time.time()
         )
+        with self._engine.connect() as connection:
+            return {row.attempt_id: row.name for row in connection.execute(query)}
 
     # -- what a person says ------------------------------------------------------------------
 
@@ -277,9 +216,32 @@ class Reviews:
         corrected = self._journal.correct(
             attempt.id, made_by=made_by, outcome=outcome, expected=expected
         )
-        self._counted = None
+        self.waiting.forget()
         self._label(attempt, outcome, recording)
         return corrected
+
+    def correct_many(
+        self,
+        expected: Mapping[int, str],
+        outcome: CallOutcome | None,
+        *,
+        made_by: str,
+        recordings: Mapping[int, Path | None],
+        note: str,
+    ) -> tuple[int, ...]:
+        """Keep what was heard on many calls; `recordings`: of those that were listened to.
+
+        Returns
+        -------
+        tuple of int
+            The calls that were decided: the others have changed since.
+        """
+        done = self._journal.correct_many(expected, outcome, made_by=made_by, note=note)
+        self.waiting.forget()
+        for attempt in done:
+            said = outcome or attempt.outcome or CallOutcome.UNDETERMINED
+            self._label(attempt, said, recordings.get(attempt.id))
+        return tuple(attempt.id for attempt in done)
 
     def state(
         self,
@@ -306,7 +268,7 @@ class Reviews:
             words=words,
             expected=expected,
         )
-        self._counted = None
+        self.waiting.forget()
         return corrected
 
     def withdraw(self, correction_id: int, *, made_by: str) -> AttemptRecord:
@@ -318,7 +280,7 @@ class Reviews:
             As `Journal.withdraw_correction`.
         """
         attempt = self._journal.withdraw_correction(correction_id, made_by=made_by)
-        self._counted = None
+        self.waiting.forget()
         standing = [
             said
             for said in self._journal.corrections(attempt.id)
@@ -332,23 +294,6 @@ class Reviews:
         return attempt
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _waiting(self, *columns: Any) -> sa.Select[Any]:
-        return (
-            sa.select(*columns)
-            .select_from(AttemptRow)
-            .outerjoin(in_force, is_in_force)
-            .where(
-                AttemptRow.called_at > dt.datetime.now(dt.UTC) - _QUEUE_AGE,
-                AttemptRow.purged_at.is_(None),
-                is_doubtful,
-                ~reviewed,
-            )
-        )
-
-    def _one(self, query: sa.Select[Any]) -> int | None:
-        with self._engine.connect() as connection:
-            return connection.execute(query.limit(1)).scalar()
 
     def _label(self, attempt: AttemptRecord, outcome: CallOutcome, recording: Path | None) -> None:
         is_known = outcome is not CallOutcome.UNDETERMINED

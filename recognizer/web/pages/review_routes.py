@@ -28,11 +28,13 @@ from recognizer.web.pages.page import (
     render,
     see,
 )
+from recognizer.web.pages.waiting import DOUBT_NAMES, QueueFilter, read_queue_filter
 
-__all__ = ["router"]
+__all__ = ["address", "filter_words", "router", "undo_values"]
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=4096)]
+_EVERYTHING = QueueFilter()
 _Id = Annotated[int | None, Query(ge=1)]
 
 
@@ -42,15 +44,17 @@ _Id = Annotated[int | None, Query(ge=1)]
 @router.get("/queue")
 def queue(request: Request, page: ThePage, session: Operator) -> Response:
     """Go to the call that waits longest, or say that none does."""
-    first = page.reviews.first(session.user.login)
+    which = read_queue_filter(request.url.query)
+    first = page.reviews.first(session.user.login, which)
     asked = {
         name: request.query_params[name]
         for name in ("done", "was", "undo")
         if name in request.query_params
     }
     if first is None:
-        return render(request, "queue_empty.html", here="queue", **_undo(page, request))
-    return see(f"/queue/{first}" + (f"?{urlencode(asked)}" if asked else ""))
+        values = {"is_filtered": which != _EVERYTHING, **undo_values(page, request)}
+        return render(request, "queue_empty.html", here="queue", **values)
+    return see(address(f"/queue/{first}", which.query, urlencode(asked)))
 
 
 @router.get("/queue/{call_id}")
@@ -67,6 +71,9 @@ def queue_call(
     call = shown_call(page, call_id)
     is_waiting = page.reviews.is_waiting(call_id)
     user = session.user
+    which = read_queue_filter(request.url.query)
+    waiting = page.reviews.waiting
+    here = waiting.call(call_id)
     held = None
     if is_waiting:
         held = page.reviews.reserve(call_id, user.login, user.name, takes_over=take == "yes")
@@ -74,13 +81,42 @@ def queue_call(
         request,
         "queue.html",
         here="queue",
-        next_id=page.reviews.after(call_id, user.login),
-        previous_id=was or page.reviews.before(call_id),
+        next_id=page.reviews.after(call_id, user.login, which),
+        previous_id=was or page.reviews.before(call_id, which),
+        n_chosen=len(waiting.chosen(which)),
+        n_alike=0 if here is None or not here.wording else waiting.sizes()[here.wording],
+        filter_words=filter_words(which),
         is_waiting=is_waiting,
         held_by=held if held is not None and held.login != user.login else None,
-        **_undo(page, request),
-        **{**call_values(page, call), "must_confirm": _asked_outcome(request)},
+        **undo_values(page, request),
+        **{
+            **call_values(page, call),
+            "must_confirm": _asked_outcome(request),
+            "queue_query": which.query,
+        },
     )
+
+
+def address(path: str, *queries: str) -> str:
+    """Return an address with the queries that are not empty."""
+    query = "&".join(filter(None, queries))
+    return f"{path}?{query}" if query else path
+
+
+def filter_words(which: QueueFilter) -> str:
+    """Return what a filter lets through, in words; empty: everything."""
+    words = []
+    if which.is_sure:
+        words.append("программа уверена")
+    if which.reason:
+        words.append(DOUBT_NAMES[which.reason])
+    if which.outcome:
+        words.append(f"результат «{wording.OUTCOME_NAMES[CallOutcome(which.outcome)]}»")
+    if which.code:
+        words.append(f"код номера {which.code}")
+    if which.alike is not None:
+        words.append("сказано то же самое")
+    return ", ".join(words)
 
 
 def _asked_outcome(request: Request) -> str:
@@ -88,7 +124,7 @@ def _asked_outcome(request: Request) -> str:
     return asked if asked in set(CallOutcome) else ""
 
 
-def _undo(page: Page, request: Request) -> dict[str, Any]:
+def undo_values(page: Page, request: Request) -> dict[str, Any]:
     """Return the correction that was just made and can be taken back, with its call."""
     text = request.query_params.get("undo", "")
     call_id, _, correction = text.partition("-")
@@ -99,14 +135,18 @@ def _undo(page: Page, request: Request) -> dict[str, Any]:
     return {"undo": (int(call_id), int(correction)) if is_standing else None}
 
 
-def _after_review(page: Page, session: Session, call_id: int, place: str, done: str) -> Response:
+def _after_review(
+    page: Page, session: Session, call_id: int, place: str, *, done: str, chosen: str
+) -> Response:
     """Return to where the operator was: the next waiting call, or the call itself."""
     last = page.journal.corrections(call_id)[-1].id
     query = urlencode({"done": done, "was": call_id, "undo": f"{call_id}-{last}"})
     if place != "queue":
         return see(f"/calls/{call_id}?{query}")
-    following = page.reviews.after(call_id, session.user.login)
-    return see(f"/queue{'' if following is None else f'/{following}'}?{query}")
+    which = read_queue_filter(chosen)
+    following = page.reviews.after(call_id, session.user.login, which)
+    path = "/queue" if following is None else f"/queue/{following}"
+    return see(address(path, which.query, query))
 
 
 def _attempt(page: Page, call_id: int) -> AttemptRecord:
@@ -153,6 +193,10 @@ def _needs_second_look(outcome: CallOutcome | None, *, heard: str, sure: str) ->
     return outcome in wording.MARKING and not heard and sure != str(outcome)
 
 
+def _asking_again(call_id: int, outcome: CallOutcome | None, chosen: str) -> str:
+    return address(f"/queue/{call_id}", read_queue_filter(chosen).query, f"sure={outcome}")
+
+
 @router.post("/calls/{call_id}/accept")
 def accept(
     *,
@@ -161,6 +205,7 @@ def accept(
     session: SendingOperator,
     call_id: int,
     place: _Text = "",
+    chosen: _Text = "",
     version: _Text = "",
     heard: _Text = "",
     sure: _Text = "",
@@ -168,7 +213,7 @@ def accept(
     """Keep that the machine was right."""
     attempt = _attempt(page, call_id)
     if place == "queue" and _needs_second_look(attempt.outcome, heard=heard, sure=sure):
-        return see(f"/queue/{call_id}?sure={attempt.outcome}")
+        return see(_asking_again(call_id, attempt.outcome, chosen))
     try:
         page.reviews.accept(
             attempt,
@@ -180,7 +225,7 @@ def accept(
         return _conflict(request, page, call_id)
     note(request, session, "accept", target=f"звонок {call_id}", detail=_outcome(attempt.outcome))
     done = "accepted" if heard else "accepted-unheard"
-    return _after_review(page, session, call_id, place, done)
+    return _after_review(page, session, call_id, place, done=done, chosen=chosen)
 
 
 def _outcome(outcome: CallOutcome | None) -> str:
@@ -196,6 +241,7 @@ def correct(
     call_id: int,
     outcome: Annotated[CallOutcome, Form()],
     place: _Text = "",
+    chosen: _Text = "",
     version: _Text = "",
     heard: _Text = "",
     sure: _Text = "",
@@ -203,7 +249,7 @@ def correct(
     """Keep what was really heard."""
     attempt = _attempt(page, call_id)
     if place == "queue" and _needs_second_look(outcome, heard=heard, sure=sure):
-        return see(f"/queue/{call_id}?sure={outcome}")
+        return see(_asking_again(call_id, outcome, chosen))
     try:
         page.reviews.correct(
             attempt,
@@ -224,7 +270,7 @@ def correct(
     if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
         query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
         return see(f"/phrases/new?{query}")
-    return _after_review(page, session, call_id, place, "corrected")
+    return _after_review(page, session, call_id, place, done="corrected", chosen=chosen)
 
 
 @router.post("/calls/{call_id}/state")
@@ -238,6 +284,7 @@ def state(
     name: _Text = "",
     words: _Text = "",
     place: _Text = "",
+    chosen: _Text = "",
     version: _Text = "",
 ) -> Response:
     """Keep what the operator says of the conversation."""
@@ -266,7 +313,7 @@ def state(
         )
     detail = wording.STATED_NAMES.get(reason, reason)
     note(request, session, "stated", target=f"звонок {call_id}", detail=detail)
-    return _after_review(page, session, call_id, place, "stated")
+    return _after_review(page, session, call_id, place, done="stated", chosen=chosen)
 
 
 @router.post("/calls/{call_id}/withdraw")
@@ -278,6 +325,7 @@ def withdraw(
     call_id: int,
     correction: Annotated[int, Form()],
     place: _Text = "",
+    chosen: _Text = "",
 ) -> Response:
     """Take back what a person said of this call."""
     attempt = _attempt(page, call_id)
@@ -288,4 +336,6 @@ def withdraw(
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Решение не отменено", wording.refusal(problem)) from problem
     note(request, session, "withdraw", target=f"звонок {call_id}", detail=str(correction))
-    return see(f"/queue/{call_id}" if place == "queue" else f"/calls/{call_id}", "withdrawn")
+    if place != "queue":
+        return see(f"/calls/{call_id}", "withdrawn")
+    return see(address(f"/queue/{call_id}", read_queue_filter(chosen).query), "withdrawn")

@@ -14,6 +14,7 @@ from recognizer.web.pages import (
     people_routes,
     phrase_routes,
     review_routes,
+    together_routes,
 )
 from recognizer.web.pages.page import add_handlers, page_of
 
@@ -29,6 +30,7 @@ def include(app: FastAPI) -> None:
         people_routes,
         call_routes,
         card_routes,
+        together_routes,  # before «/queue/{call_id}»
         review_routes,
         overview_routes,
         phrase_routes,

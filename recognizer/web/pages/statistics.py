@@ -14,7 +14,7 @@ from recognizer.crm.journal.tables import AttemptRow
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import Chart, stacked_columns
-from recognizer.web.pages.review import in_force, is_doubtful, is_in_force, reviewed
+from recognizer.web.pages.waiting import in_force, is_doubtful, is_in_force, reviewed
 
 __all__ = ["GROUP_NAMES", "Confusion", "Period", "Statistics", "Summary", "read_period"]
 

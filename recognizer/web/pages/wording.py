@@ -180,6 +180,8 @@ ACTION_NAMES: Mapping[str, str] = {
     "detach_call": "Звонок откреплён от карточки",
     "merge_cards": "Карточки объединены",
     "withdraw": "Решение отменено",
+    "together": "Решено вместе",
+    "undo_together": "Отменено решённое вместе",
     "stated": "Внесено со слов оператора",
     "propose_phrase": "Предложена фраза",
     "save_phrase": "Фраза внесена в список",

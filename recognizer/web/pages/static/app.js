@@ -69,7 +69,7 @@ window.addEventListener("pageshow", () => {
 // What was just decided can be taken back: for ten seconds here, later on the call's own page.
 const undo = document.querySelector("[data-undo]");
 if (undo) {
-  const gone = setTimeout(() => undo.remove(), 10_000);
+  const gone = undo.dataset.undo ? 0 : setTimeout(() => undo.remove(), 10_000);
   document.addEventListener("keydown", (event) => {
     if (typing(event) || event.code !== "KeyZ" || !(event.ctrlKey || event.metaKey)) return;
     if (!undo.isConnected) return;

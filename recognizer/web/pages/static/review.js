@@ -77,5 +77,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.code === "Enter" && !event.target.closest("button, a, summary, .wave")) press("[data-accept]");
   else if (event.code === "KeyJ" || event.code === "KeyN") press("[data-next]");
   else if (event.code === "KeyK") press("[data-previous]");
+  else if (event.code === "KeyL") press("[data-list]");
+  else if (event.code === "KeyA") press("[data-together]");
   else if ((event.code === "Slash" || event.code === "KeyF") && filter) { event.preventDefault(); filter.focus(); }
 });

@@ -1,0 +1,364 @@
+"""Which calls wait for a person, in what order, and which of them say the same.
+
+All that wait are few beside all calls, so they are read whole, and filtered, grouped and put in
+order here: what comes next for a person is one question, whatever they filter by.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from recognizer.crm.journal.conditions import BY_PERSON
+from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
+from recognizer.model import CallOutcome, NextStep
+from recognizer.model.classification import Classification
+from recognizer.phrases.normalization import normalize
+
+__all__ = [
+    "CONFIDENT",
+    "DOUBT_NAMES",
+    "ORDER_NAMES",
+    "QueueFilter",
+    "Waiting",
+    "WaitingCall",
+    "doubts",
+    "in_force",
+    "is_doubtful",
+    "is_in_force",
+    "read_queue_filter",
+    "reviewed",
+]
+
+CONFIDENT = 0.8
+"""Below this confidence a person looks."""
+
+_QUEUE_AGE = dt.timedelta(days=30)
+_LONG_S, _KEPT_S = 0.2, 15.0
+_MIN_WORDS = 2
+
+in_force = aliased(DecisionRow, name="in_force")
+"""The decision that no newer one replaces, to join to `AttemptRow` by `is_in_force`."""
+_newer = aliased(DecisionRow, name="newer")
+is_in_force = sa.and_(
+    in_force.attempt_id == AttemptRow.id,
+    ~sa.exists().where(_newer.supersedes_id == in_force.id),
+)
+_agreement = AttemptRow.report["signalling"]["agreement"].as_string()
+is_doubtful = sa.or_(
+    sa.and_(AttemptRow.error_kind.is_not(None), in_force.outcome.is_(None)),
+    AttemptRow.confidence < CONFIDENT,
+    sa.and_(
+        in_force.next == NextStep.OPERATOR.value,
+        AttemptRow.outcome != CallOutcome.LIVE_PERSON.value,
+    ),
+    _agreement == "disagrees",
+)
+"""Attempts that need a person, as SQL: unreadable, unsure, no rule, or the network disagrees."""
+
+reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
+"""Attempts that a person confirmed or corrected, as SQL."""
+
+DOUBT_NAMES: Mapping[str, str] = {
+    "unread": "запись не прочитана",
+    "unknown": "программа не смогла определить результат",
+    "unsure": "программа не уверена",
+    "no-rule": "в регламенте нет правила для такого результата",
+    "network": "код сети не сходится с услышанным",
+}
+"""Why a person should look."""
+
+ORDER_NAMES: Mapping[str, str] = {
+    "": "Сначала давние",
+    "new": "Сначала новые",
+    "unsure": "Сначала сомнительные",
+    "alike": "Сначала одинаковые",
+}
+
+
+def doubt_kinds(
+    outcome: CallOutcome | None,
+    confidence: float | None,
+    next_step: NextStep | None,
+    *,
+    is_unread: bool,
+    disagrees: bool,
+) -> tuple[str, ...]:
+    """Return the keys of `DOUBT_NAMES` that hold; the same conditions as `is_doubtful`."""
+    found = []
+    if is_unread:
+        found.append("unread")
+    elif outcome is CallOutcome.UNDETERMINED:
+        found.append("unknown")
+    elif confidence is not None and confidence < CONFIDENT:
+        found.append("unsure")
+    elif next_step is NextStep.OPERATOR and outcome is not CallOutcome.LIVE_PERSON:
+        found.append("no-rule")
+    if disagrees:
+        found.append("network")
+    return tuple(found)
+
+
+def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...]:
+    """Return why a person should look, in Russian."""
+    signalling = report.signalling
+    kinds = doubt_kinds(
+        report.outcome,
+        report.confidence,
+        next_step,
+        is_unread=report.error is not None and report.outcome is None,
+        disagrees=signalling is not None and signalling.agreement == "disagrees",
+    )
+    return tuple(DOUBT_NAMES[kind] for kind in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """What the queue knows of one call.
+
+    Attributes
+    ----------
+    doubts : tuple of str
+        Keys of `DOUBT_NAMES`.
+    code : str
+        The three digits behind +7; empty where there is no such number.
+    wording : str
+        What calls that say the same have in common: outcome and normalized transcript; empty
+        where too little was said to tell.
+    version : str
+        As `AttemptRecord.version`.
+    """
+
+    id: int
+    outcome: CallOutcome | None
+    confidence: float | None
+    doubts: tuple[str, ...]
+    code: str
+    wording: str
+    version: str
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the machine is sure of what it heard, and nothing speaks against it."""
+        return (
+            self.outcome is not None
+            and self.confidence is not None
+            and self.confidence >= CONFIDENT
+            and self.doubts == ("no-rule",)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """Which waiting calls, in what order; empty fields ask for nothing.
+
+    Attributes
+    ----------
+    alike : int or None
+        A call: only those that say the same.
+    order : str
+        A key of `ORDER_NAMES`.
+    """
+
+    reason: str = ""
+    outcome: str = ""
+    code: str = ""
+    order: str = ""
+    alike: int | None = None
+    is_sure: bool = False
+
+    @property
+    def query(self) -> str:
+        """As part of an address, without the question mark; empty: everything."""
+        fields = {
+            "reason": self.reason,
+            "outcome": self.outcome,
+            "code": self.code,
+            "order": self.order,
+            "alike": str(self.alike or ""),
+            "certain": "yes" if self.is_sure else "",
+        }
+        return urlencode({name: value for name, value in fields.items() if value})
+
+
+def read_queue_filter(query: str) -> QueueFilter:
+    """Return the filter of an address; what cannot be read asks for nothing."""
+    asked = dict(parse_qsl(query[:500]))
+    code, alike = asked.get("code", ""), asked.get("alike", "")
+
+    def among(name: str, known: object) -> str:
+        value = asked.get(name, "")
+        return value if value in known else ""  # type: ignore[operator]
+
+    return QueueFilter(
+        reason=among("reason", DOUBT_NAMES),
+        outcome=among("outcome", set(CallOutcome)),
+        code=code if len(code) == 3 and code.isascii() and code.isdigit() else "",
+        order=among("order", ORDER_NAMES),
+        alike=int(alike) if alike.isascii() and alike.isdigit() and len(alike) < 19 else None,
+        is_sure=asked.get("certain") == "yes",
+    )
+
+
+class Waiting:
+    """Reads what waits; writes nothing. Shared by threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._kept: tuple[WaitingCall, ...] = ()
+        self._until = 0.0
+
+    def forget(self) -> None:
+        """Read anew at the next question: somebody has decided."""
+        self._until = 0.0
+
+    def all(self) -> tuple[WaitingCall, ...]:
+        """Return every waiting call of the last 30 days, the oldest first.
+
+        Where reading takes long, what was read is kept for some seconds.
+        """
+        if time.monotonic() < self._until:
+            return self._kept
+        with self._lock:
+            begun = time.monotonic()
+            if begun < self._until:
+                return self._kept
+            query = _select().where(*_conditions()).order_by(AttemptRow.id)
+            with self._engine.connect() as connection:
+                found = tuple(_call(row) for row in connection.execute(query))
+            took_s = time.monotonic() - begun
+            self._kept = found
+            self._until = begun + min(_KEPT_S, 20 * took_s) if took_s > _LONG_S else 0.0
+            return found
+
+    def is_waiting(self, attempt_id: int) -> bool:
+        """Return whether this call waits for a person now."""
+        query = _select().where(*_conditions(), AttemptRow.id == attempt_id)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def call(self, attempt_id: int) -> WaitingCall | None:
+        """Return a call as the queue knows it, whether it waits or not; None: there is none."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_select().where(AttemptRow.id == attempt_id)).first()
+        return None if row is None else _call(row)
+
+    def sizes(self) -> Counter[str]:
+        """Return how many waiting calls say the same, by `WaitingCall.wording`."""
+        return Counter(call.wording for call in self.all() if call.wording)
+
+    def chosen(self, which: QueueFilter) -> list[WaitingCall]:
+        """Return the waiting calls of a filter, in its order."""
+        found = [call for call in self.all() if _fits(call, which)]
+        if which.alike is not None:
+            like = self.call(which.alike)
+            wording = like.wording if like is not None else ""
+            found = [c for c in found if c.wording == wording] if wording else []
+        found.sort(key=self._place(which))
+        return found
+
+    def after(
+        self, attempt_id: int, which: QueueFilter, is_free: Callable[[int], bool]
+    ) -> int | None:
+        """Return the next call of a filter that is free, from the start again after the last."""
+        calls = [c for c in self.chosen(which) if c.id != attempt_id]
+        here = self.call(attempt_id)
+        if here is not None:
+            place = self._place(which)
+            at = place(here)
+            later = [call for call in calls if place(call) > at]
+            calls = later + [call for call in calls if place(call) < at]
+        return next((call.id for call in calls if is_free(call.id)), None)
+
+    def before(self, attempt_id: int, which: QueueFilter) -> int | None:
+        """Return the call of a filter before this one; None before the first."""
+        here = self.call(attempt_id)
+        if here is None:
+            return None
+        place = self._place(which)
+        at = place(here)
+        earlier = [call.id for call in self.chosen(which) if place(call) < at]
+        return earlier[-1] if earlier else None
+
+    def _place(self, which: QueueFilter) -> Callable[[WaitingCall], tuple[Any, ...]]:
+        if which.order == "new":
+            return lambda call: (-call.id,)
+        if which.order == "unsure":
+            return lambda call: (-1.0 if call.confidence is None else call.confidence, call.id)
+        if which.order == "alike":
+            sizes = self.sizes()
+            return lambda call: (-sizes[call.wording], call.wording, call.id)
+        return lambda call: (call.id,)
+
+
+def _fits(call: WaitingCall, which: QueueFilter) -> bool:
+    return (
+        (not which.reason or which.reason in call.doubts)
+        and (not which.outcome or call.outcome == which.outcome)
+        and (not which.code or call.code == which.code)
+        and (not which.is_sure or call.is_sure)
+    )
+
+
+def _select() -> sa.Select[Any]:
+    columns = (
+        AttemptRow.id,
+        AttemptRow.outcome,
+        AttemptRow.confidence,
+        AttemptRow.number,
+        AttemptRow.transcript,
+        AttemptRow.error_kind,
+        AttemptRow.contact_id,
+        in_force.id.label("decision_id"),
+        in_force.outcome.label("decided"),
+        in_force.next,
+        _agreement.label("agreement"),
+    )
+    selected: sa.Select[Any] = sa.select(*columns)
+    return selected.select_from(AttemptRow).outerjoin(in_force, is_in_force)
+
+
+def _conditions() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        AttemptRow.called_at > dt.datetime.now(dt.UTC) - _QUEUE_AGE,
+        AttemptRow.purged_at.is_(None),
+        is_doubtful,
+        ~reviewed,
+    )
+
+
+def _call(row: sa.Row[Any]) -> WaitingCall:
+    outcome = None if row.outcome is None else CallOutcome(row.outcome)
+    number = row.number or ""
+    return WaitingCall(
+        id=row.id,
+        outcome=outcome,
+        confidence=row.confidence,
+        doubts=doubt_kinds(
+            outcome,
+            row.confidence,
+            None if row.next is None else NextStep(row.next),
+            is_unread=row.error_kind is not None and row.decided is None,
+            disagrees=row.agreement == "disagrees",
+        ),
+        code=number[2:5] if number.startswith("+7") and len(number) == 12 else "",
+        wording=_wording(row.outcome or "", row.transcript or ""),
+        version=f"{row.decision_id or 0}-{row.contact_id or 0}",
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _wording(outcome: str, transcript: str) -> str:
+    words = normalize(transcript)
+    return f"{outcome}: {words}" if len(words.split()) >= _MIN_WORDS else ""
