@@ -19,7 +19,7 @@ from typing import Any
 
 from recognizer.audio.sources import open_source
 from recognizer.base.errors import AudioError, ModelError
-from recognizer.batch.workers import Finished, Job, RecognizerLike
+from recognizer.batch.jobs import Finished, Job, RecognizerLike
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
 from recognizer.regulation.loading import load_regulation
 from recognizer.web.jobs.queue import InProcessRunner

@@ -22,7 +22,7 @@ import soundfile as sf
 from fastapi import FastAPI
 
 from recognizer.base.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
-from recognizer.batch.workers import RecognizerLike
+from recognizer.batch.jobs import RecognizerLike
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import (
     Cadence,

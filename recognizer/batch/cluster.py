@@ -23,18 +23,10 @@ import msgspec
 
 from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import Settings
-from recognizer.batch.jobs import CHANGED
+from recognizer.batch.jobs import CHANGED, Finished, Job, RecognizerLike, failed_report
 from recognizer.batch.recording_files import is_recording_name
 from recognizer.batch.runner import Summary
-from recognizer.batch.workers import (
-    Finished,
-    Job,
-    RecognizerLike,
-    TimeLimits,
-    Worker,
-    failed_report,
-    load_recognizer,
-)
+from recognizer.batch.worker import TimeLimits, Worker, load_recognizer
 from recognizer.model.report_json import report_to_dict
 
 __all__ = ["run_on_ray"]

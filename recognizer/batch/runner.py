@@ -19,10 +19,9 @@ from typing import Any, Protocol
 
 from recognizer.base.errors import ContactError, RecognizerError
 from recognizer.batch.file_names import CallFacts
-from recognizer.batch.jobs import CHANGED
+from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
 from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
 from recognizer.batch.results import ResultLog
-from recognizer.batch.workers import Finished, Job, failed_report
 from recognizer.model import CallReport
 from recognizer.model.report_json import decision_to_dict, report_to_dict
 
@@ -46,7 +45,7 @@ _NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal", C
 
 
 class WorkerSource(Protocol):
-    """What is needed of `recognizer.batch.workers.WorkerPool`."""
+    """What is needed of `recognizer.batch.worker_pool.WorkerPool`."""
 
     @property
     def n_workers(self) -> int:

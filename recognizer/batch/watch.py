@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.batch.file_stability import Candidates
-from recognizer.batch.jobs import CHANGED
+from recognizer.batch.jobs import CHANGED, Finished
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
     FactFinder,
@@ -35,7 +35,6 @@ from recognizer.batch.recordings import (
 from recognizer.batch.results import ResultLog
 from recognizer.batch.runner import Attempts, Todo, WorkerSource, job_of, line_of, result_of
 from recognizer.batch.seen_files import SeenFiles
-from recognizer.batch.workers import Finished
 from recognizer.crm.contacts import masked
 
 __all__ = ["WatchOptions", "Watcher"]

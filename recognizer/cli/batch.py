@@ -109,7 +109,8 @@ def batch(
     from recognizer.base.settings import load_settings
     from recognizer.batch.results import ResultLog
     from recognizer.batch.runner import Summary, pending, run_batch
-    from recognizer.batch.workers import TimeLimits, WorkerPool, load_recognizer
+    from recognizer.batch.worker import TimeLimits, load_recognizer
+    from recognizer.batch.worker_pool import WorkerPool
 
     if not paths and not manifest:
         raise typer.BadParameter("name folders or files, - for a list on stdin, or --manifest")

@@ -77,7 +77,8 @@ def watch(
     from recognizer.batch.results import ResultLog
     from recognizer.batch.seen_files import SeenFiles
     from recognizer.batch.watch import Watcher, WatchOptions
-    from recognizer.batch.workers import TimeLimits, WorkerPool, load_recognizer
+    from recognizer.batch.worker import TimeLimits, load_recognizer
+    from recognizer.batch.worker_pool import WorkerPool
     from recognizer.cli.batch import finder_with, journal_of, n_workers
 
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")

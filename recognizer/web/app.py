@@ -26,8 +26,10 @@ from starlette.routing import Match
 
 from recognizer.base.errors import JournalError, RecognizerError
 from recognizer.base.settings import Settings
+from recognizer.batch.jobs import Finished, RecognizerLike
 from recognizer.batch.runner import keep_report
-from recognizer.batch.workers import Finished, RecognizerLike, WorkerPool, load_recognizer
+from recognizer.batch.worker import load_recognizer
+from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.connectors import load_targets
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.outbox import Dispatcher, Outbox

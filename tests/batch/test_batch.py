@@ -20,11 +20,13 @@ from fake_recognizer import FakeRecognizer, InProcess, load_nothing, loader
 from recognizer.base.errors import ContactError, EngineError, RecognizerError
 from recognizer.base.progress import PlainProgress
 from recognizer.batch.file_names import CallFacts, load_name_patterns
+from recognizer.batch.jobs import Finished, Job
 from recognizer.batch.recordings import FactFinder, Recording, read_manifest, recordings_in
 from recognizer.batch.report import needs_person, write_html_report
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, job_of, pending, run_batch
-from recognizer.batch.workers import Finished, Job, TimeLimits, WorkerPool
+from recognizer.batch.worker import TimeLimits
+from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome, CallReport
 from recognizer.model.outcome_names import OUTCOME_NAMES
 from recognizer.regulation.signalling import SignallingCode

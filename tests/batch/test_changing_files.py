@@ -17,7 +17,8 @@ from recognizer.batch.held_files import HeldFile
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
-from recognizer.batch.workers import TimeLimits, Worker, WorkerPool
+from recognizer.batch.worker import TimeLimits, Worker
+from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.journal.journal import REHEARING, Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome

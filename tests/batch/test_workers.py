@@ -15,7 +15,9 @@ import pytest
 from fake_recognizer import load_nothing, loader
 
 from recognizer.base.errors import EngineError
-from recognizer.batch.workers import Job, TimeLimits, Worker, WorkerClosedError, WorkerPool
+from recognizer.batch.jobs import Job
+from recognizer.batch.worker import TimeLimits, Worker, WorkerClosedError
+from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome
 
 
@@ -160,7 +162,8 @@ def test_workers_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         import sys, threading, time
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
         from fake_recognizer import loader
-        from recognizer.batch.workers import Job, Worker
+        from recognizer.batch.jobs import Job
+        from recognizer.batch.worker import Worker
         if __name__ == "__main__":
             worker = Worker(loader())
             worker.start()

@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 from real_server import serving  # noqa: E402
 
 from recognizer.base.settings import ServerSettings, Settings  # noqa: E402
-from recognizer.batch.workers import WorkerPool  # noqa: E402
+from recognizer.batch.worker_pool import WorkerPool  # noqa: E402
 from recognizer.crm.contacts import ContactCard  # noqa: E402
 from recognizer.crm.journal.journal import Journal  # noqa: E402
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome  # noqa: E402

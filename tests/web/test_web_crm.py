@@ -11,7 +11,8 @@ from page_calls import PASSWORD, add_call, page_app
 from recognizer.base.errors import SettingsError
 from recognizer.crm.contacts import ContactCard
 from recognizer.regulation.loading import load_regulation
-from recognizer.web.pages.page import page_of, security_headers
+from recognizer.web.pages.page import page_of
+from recognizer.web.pages.security_headers import security_headers
 from recognizer.web.pages.view import read_report, view_call
 
 HTML = {"Accept": "text/html"}

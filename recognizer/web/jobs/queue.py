@@ -26,14 +26,8 @@ from typing import Any, Protocol
 
 from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import ServerSettings
-from recognizer.batch.workers import (
-    Finished,
-    Job,
-    RecognizerLike,
-    WorkerClosedError,
-    failed_report,
-    run_jobs,
-)
+from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, run_jobs
+from recognizer.batch.worker import WorkerClosedError
 from recognizer.model import CallReport
 from recognizer.model.report_json import report_to_dict
 from recognizer.regulation.signalling import SignallingCode, load_signalling

@@ -26,18 +26,12 @@ from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError,
 from recognizer.web.jobs.queue import Request as JobRequest
 from recognizer.web.pages import wording
 from recognizer.web.pages.calls import ShownCall, is_person_call
-from recognizer.web.pages.page import (
-    Operator,
-    Page,
-    PageProblemError,
-    SendingOperator,
-    ThePage,
-    note,
-    render,
-    see,
-)
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.waiting import doubts
+from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["call_values", "read_filter", "router", "shown_call"]

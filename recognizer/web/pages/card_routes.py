@@ -21,16 +21,10 @@ from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import ContactRecord
 from recognizer.web.auth.access import Session
 from recognizer.web.pages import wording
-from recognizer.web.pages.page import (
-    Page,
-    PageProblemError,
-    SendingOperator,
-    SendingSupervisor,
-    ThePage,
-    note,
-    render,
-    see,
-)
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.rendering import render, see
+from recognizer.web.pages.who_asks import SendingOperator, SendingSupervisor, note
 
 __all__ = ["router"]
 

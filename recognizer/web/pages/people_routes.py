@@ -11,21 +11,19 @@ from fastapi.responses import Response
 
 from recognizer.web.auth.access import AccessError, Role, SignInRefused
 from recognizer.web.pages import wording
-from recognizer.web.pages.page import (
+from recognizer.web.pages.error_pages import is_replayed
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.rendering import render, see
+from recognizer.web.pages.who_asks import (
     SESSION_COOKIE,
     Administrator,
     Operator,
-    Page,
     SendingAdministrator,
     SendingOperator,
-    ThePage,
     address_of,
     check_origin,
-    is_replayed,
     note,
-    render,
     safe_path,
-    see,
 )
 
 __all__ = ["router"]

@@ -12,18 +12,11 @@ from recognizer.base.errors import JournalError
 from recognizer.model import CallOutcome
 from recognizer.web.auth.access import Role, Session
 from recognizer.web.pages import wording
-from recognizer.web.pages.page import (
-    Operator,
-    Page,
-    PageProblemError,
-    SendingOperator,
-    SendingSupervisor,
-    ThePage,
-    note,
-    render,
-    see,
-)
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import Proposal, ProposalError, speakable
+from recognizer.web.pages.rendering import render, see
+from recognizer.web.pages.who_asks import Operator, SendingOperator, SendingSupervisor, note
 
 __all__ = ["router"]
 

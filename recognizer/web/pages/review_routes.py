@@ -18,17 +18,11 @@ from recognizer.model import CallOutcome
 from recognizer.web.auth.access import Session
 from recognizer.web.pages import wording
 from recognizer.web.pages.call_routes import call_values, shown_call
-from recognizer.web.pages.page import (
-    Operator,
-    Page,
-    PageProblemError,
-    SendingOperator,
-    ThePage,
-    note,
-    render,
-    see,
-)
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.waiting import DOUBT_NAMES, QueueFilter, read_queue_filter
+from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 
 __all__ = ["address", "filter_words", "router", "undo_values"]
 

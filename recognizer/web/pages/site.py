@@ -16,7 +16,8 @@ from recognizer.web.pages import (
     review_routes,
     together_routes,
 )
-from recognizer.web.pages.page import add_handlers, page_of
+from recognizer.web.pages.error_pages import add_handlers
+from recognizer.web.pages.page import page_of
 
 __all__ = ["include", "setup_path"]
 

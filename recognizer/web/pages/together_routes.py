@@ -14,17 +14,9 @@ from recognizer.model import CallOutcome
 from recognizer.web.auth.access import Session
 from recognizer.web.pages import wording
 from recognizer.web.pages.calls import Line
-from recognizer.web.pages.page import (
-    Flash,
-    Operator,
-    Page,
-    PageProblemError,
-    SendingOperator,
-    ThePage,
-    note,
-    render,
-    see,
-)
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.rendering import Flash, render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.review_routes import address, filter_words
 from recognizer.web.pages.together import MAX_TOGETHER, Decided, Together, playable, to_be_heard
@@ -36,6 +28,7 @@ from recognizer.web.pages.waiting import (
     WaitingCall,
     read_queue_filter,
 )
+from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 
 __all__ = ["router"]
 

@@ -1,10 +1,9 @@
-"""Recognisers in processes of their own, so that a decoder that crashes or hangs costs one file.
+"""A recogniser in a process of its own, so that a decoder that crashes or hangs costs one file.
 
 A `Worker` is one child process that loaded the models once and is given recordings over a pipe, one
 or a few together; the children share nothing. Whoever calls `Worker.run` always gets a `CallReport`
 back: where the process died or took too long it is replaced, and the report says why. What was
-given together and lost with its process is done again one by one. Used by `batch`, `watch`, the
-HTTP API and the actors of `cluster`.
+given together and lost with its process is done again one by one.
 
 What this does not guard against: a machine that is out of disk or memory for everybody.
 """
@@ -14,36 +13,21 @@ from __future__ import annotations
 import contextlib
 import math
 import multiprocessing
-import os
-import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from recognizer.audio.sources import display_name
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings
-from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, run_jobs
-from recognizer.model import CallReport
-from recognizer.regulation.signalling import SignallingTable, load_signalling
+from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, internal_error
+from recognizer.batch.worker_process import serve_jobs
 
-__all__ = [
-    "Finished",
-    "Job",
-    "RecognizerLike",
-    "TimeLimits",
-    "Worker",
-    "WorkerPool",
-    "failed_report",
-    "load_recognizer",
-    "run_jobs",
-]
+__all__ = ["TimeLimits", "Worker", "WorkerClosedError", "load_recognizer"]
 
 
 _LONGEST_WAIT_S = 3600.0  # the system takes no wait of more than 24 days at once
@@ -77,67 +61,6 @@ def load_recognizer(settings: Settings, engine: str | None = None) -> Recognizer
     from recognizer.pipeline import Recognizer  # noqa: PLC0415  loads the speech libraries
 
     return Recognizer.load(settings, engine=engine)
-
-
-def _child(
-    connection: Connection, load: Callable[[], RecognizerLike], max_duration_s: float
-) -> None:
-    """Body of a worker process: load once, then answer jobs until the pipe closes."""
-    # Ctrl-C and SIGTERM reach the whole group; only the parent decides when a worker stops.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    # Out of memory: let the kernel choose a worker (one file) before the parent (the run).
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
-    try:
-        recognizer = load()
-        table = load_signalling()
-    except RecognizerError as problem:
-        connection.send(("failed", str(problem)))
-        return
-    connection.send(("ready", None))
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            jobs: tuple[Job, ...] = connection.recv()
-            for answer in _answers(recognizer, jobs, table, connection, max_duration_s):
-                connection.send(("done", answer))
-
-
-def _answers(
-    recognizer: RecognizerLike,
-    jobs: Sequence[Job],
-    table: SignallingTable,
-    connection: Connection,
-    max_duration_s: float,
-) -> Iterator[Finished]:
-    def say_duration(duration_s: float) -> None:
-        connection.send(("duration", duration_s))
-
-    n_done = 0
-    try:
-        running = run_jobs(recognizer, jobs, table, say_duration, max_duration_s=max_duration_s)
-        for finished in running:
-            n_done += 1
-            yield finished
-    except Exception as problem:  # noqa: BLE001  a bug costs this file, with its name, not the run
-        if len(jobs) == 1:
-            yield Finished(_internal(jobs[0], problem))
-            return
-        for job in jobs[n_done:]:  # whose bug it is shows when each is alone
-            yield from _answers(recognizer, [job], table, connection, max_duration_s)
-
-
-def _internal(job: Job, problem: Exception, elapsed_s: float = 0.0) -> CallReport:
-    message = f"{display_name(job.name)}: {type(problem).__name__}: {str(problem)[:500]}"
-    return failed_report(job.name, "internal", message, elapsed_s)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _LostError(Exception):
@@ -241,7 +164,7 @@ class Worker:
                     raise
                 except Exception as problem:  # noqa: BLE001  this file's answer, whatever it is
                     self._discard()
-                    return Finished(_internal(job, problem, time.monotonic() - began))
+                    return Finished(internal_error(job, problem, time.monotonic() - began))
                 else:
                     return finished
             raise AssertionError("unreachable")
@@ -293,7 +216,7 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
-                target=_child,
+                target=serve_jobs,
                 args=(theirs, self._load, self._limits.max_duration_s),
                 daemon=True,
                 name="recognizer-worker",
@@ -382,117 +305,3 @@ class Worker:
                 process.close()
         if pipe is not None:
             pipe.close()
-
-
-class WorkerPool:
-    """Several workers behind one `submit`; each is driven by a thread of the parent."""
-
-    def __init__(
-        self,
-        load: Callable[[], RecognizerLike],
-        n_workers: int,
-        *,
-        limits: TimeLimits | None = None,
-    ) -> None:
-        if n_workers < 1:
-            raise ValueError(f"expected at least one worker, got {n_workers}")
-        self.n_workers = n_workers
-        self._workers = [Worker(load, limits=limits) for _ in range(n_workers)]
-        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
-        self._threads = ThreadPoolExecutor(n_workers, thread_name_prefix="recognizer-worker")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """Process ids of the workers that run."""
-        return tuple(pid for worker in self._workers if (pid := worker.pid) is not None)
-
-    def start(self) -> None:
-        """Load one worker now, so that a missing model is said before any recording is taken."""
-        self._workers[0].start()
-
-    def start_in_background(self) -> None:
-        """Load every worker in its thread; what is submitted meanwhile waits for one."""
-        for worker in self._workers:
-            self._threads.submit(worker.start)
-
-    @property
-    def is_loaded(self) -> bool:
-        """True while a worker has its models loaded."""
-        return any(worker.is_loaded for worker in self._workers)
-
-    @property
-    def are_all_loaded(self) -> bool:
-        """True while every worker has its models loaded."""
-        return all(worker.is_loaded for worker in self._workers)
-
-    def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
-        """Queue a job; the future raises only what `Worker.run` raises.
-
-        `on_start` is called, in another thread, when a worker takes the job.
-        """
-        return self._threads.submit(self._run, job, on_start)
-
-    def submit_together(
-        self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = lambda _: None
-    ) -> list[Future[Finished]]:
-        """Queue jobs for one worker; each future raises only what `Worker.run_together` raises.
-
-        `on_done` is called with each future, in another thread. Who may be interrupted by Ctrl-C
-        should rather be told so than wait for many futures at once: interrupted while it takes
-        their locks, `concurrent.futures.wait` keeps some for ever, and the worker's thread with
-        them.
-        """
-        futures: list[Future[Finished]] = [Future() for _ in jobs]
-        for future in futures:
-            future.add_done_callback(on_done)
-
-        def forget(running: Future[None]) -> None:
-            if running.cancelled():
-                for future in futures:
-                    future.cancel()
-
-        self._threads.submit(self._run_together, jobs, futures).add_done_callback(forget)
-        return futures
-
-    def close(self) -> None:
-        """Kill the workers and forget what is queued; what is finished stays finished."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
-        self._threads.shutdown(wait=True)
-
-    def _run(self, job: Job, on_start: Callable[[], object]) -> Finished:
-        worker = self._idle.get()
-        try:
-            on_start()
-            return worker.run(job)
-        finally:
-            self._idle.put(worker)
-
-    def _run_together(self, jobs: Sequence[Job], futures: Sequence[Future[Finished]]) -> None:
-        wanted = [future.set_running_or_notify_cancel() for future in futures]
-        worker = self._idle.get()
-        try:
-            answers = zip(futures, wanted, worker.run_together(jobs), strict=True)
-            for future, is_wanted, finished in answers:
-                if is_wanted:
-                    future.set_result(finished)
-        except BaseException as problem:  # noqa: BLE001  whoever waits must learn of it
-            for future in futures:
-                if not future.done():
-                    future.set_exception(problem)
-        finally:
-            self._idle.put(worker)
-
-
-def named(finished: Finished, name: str) -> Finished:
-    """Return the same result under another name (a temporary file's report must not show it)."""
-    return replace(finished, report=replace(finished.report, recording=name))
