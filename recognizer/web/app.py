@@ -33,9 +33,10 @@ from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.connectors import load_targets
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.outbox import Dispatcher, Outbox
+from recognizer.web.api import routes
+from recognizer.web.api.answers import ApiError, explain
 from recognizer.web.api.metrics import Metrics
 from recognizer.web.api.models import with_parts
-from recognizer.web.api.routes import ApiError, explain, router
 from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.jobs.queue import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
 from recognizer.web.jobs.queue import Request as JobRequest
@@ -110,7 +111,7 @@ def create_app(
     app.state.uploads = UploadGate(
         settings.server.max_uploads, settings.server.max_uploads_per_client
     )
-    app.include_router(router)
+    routes.include(app)
     _add_handlers(app)
     _include_page(app)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
@@ -249,7 +250,7 @@ async def _on_wrong_method(request: Request, problem: Exception) -> Response:
     """Say every method of the path: Starlette says those of the first route only."""
     assert isinstance(problem, HTTPException)
     methods = set((problem.headers or {}).get("Allow", "").split(", ")) - {""}
-    for route in router.routes:
+    for route in routes.ROUTES:
         if route.matches(request.scope)[0] is not Match.NONE:
             methods |= getattr(route, "methods", None) or set()
     response = _answer(request, 405, "method", f"{request.method} is not what this address is for")

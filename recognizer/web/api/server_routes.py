@@ -1,0 +1,85 @@
+"""The server itself: health, the OpenAPI document, numbers for Prometheus."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from recognizer.base.errors import JournalError
+from recognizer.crm.journal.journal import Journal
+from recognizer.web.api.answers import ERRORS
+from recognizer.web.api.metrics import METRICS_TYPE
+from recognizer.web.api.models import (
+    Health,
+)
+from recognizer.web.api.uploads import jobs_of
+from recognizer.web.api.who_asks import Owner, owner_of
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get(
+    "/health/live", tags=["server"], summary="Whether the server runs", response_model=Health
+)
+async def live() -> dict[str, str]:
+    """Answer as long as the server can."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/health/ready",
+    tags=["server"],
+    summary="Whether a recording would be taken now",
+    response_model=Health,
+    responses={
+        503: {
+            "model": Health,
+            "description": "The models load, the queue is full, or the journal is gone.",
+        }
+    },
+)
+def ready(request: Request) -> Response:
+    """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
+    n_queued, _ = jobs_of(request).counts()
+    has_room = n_queued < request.app.state.settings.server.max_queue
+    if has_room and request.app.state.is_loaded() and _has_its_journal(request):
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "unavailable"}, 503, {"Retry-After": "5"})
+
+
+def _has_its_journal(request: Request) -> bool:
+    journal: Journal | None = request.app.state.journal
+    try:
+        if journal is not None:
+            journal.database.check_file()
+    except JournalError:
+        return False
+    return True
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi_document(request: Request) -> Response:
+    """Return the OpenAPI document; once there is a key, to those only who have one."""
+    if request.app.state.api_keys.exist():
+        owner_of(request)
+    return JSONResponse(request.app.openapi())
+
+
+@router.get(
+    "/metrics",
+    tags=["server"],
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        401: ERRORS[401],
+        429: ERRORS[429],
+    },
+)
+def metrics(request: Request, _owner: Owner) -> Response:
+    """Return calls by outcome, seconds and the queue, in the text format of Prometheus."""
+    n_queued, n_running = jobs_of(request).counts()
+    text = request.app.state.metrics.text(n_queued=n_queued, n_running=n_running)
+    return Response(text, media_type=METRICS_TYPE)

@@ -1,0 +1,194 @@
+"""Receiving one recording, as a form or as the body itself, within the server's limits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from recognizer.base.errors import ContactError
+from recognizer.crm.journal.identity import dialled_number
+from recognizer.crm.journal.journal import Journal
+from recognizer.regulation.signalling import codes_of
+from recognizer.web.api.answers import ApiError, explain
+from recognizer.web.api.models import (
+    Ask,
+)
+from recognizer.web.api.who_asks import journal_of, known_owner
+from recognizer.web.jobs.queue import JobRecord, Jobs, QueueFullError, UploadError
+from recognizer.web.jobs.queue import Request as JobRequest
+from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
+
+__all__ = ["jobs_of", "take_recording"]
+
+_MAX_FORM_OVERHEAD = 1 << 20  # boundaries and the other fields of a form
+_MAX_FIELD = 1 << 16
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Return the queue of the application."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+class _BrokenUploadError(OSError):
+    """Carries a problem through the form parser, which closes its files on an OSError."""
+
+    def __init__(self, problem: UploadError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
+    """Receive one recording and queue it."""
+    jobs = jobs_of(request)
+    try:
+        with request.app.state.uploads.entered(owner):
+            _refuse_declared(request)
+            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+                path, name, asked = await _receive_form(request, jobs, asked)
+            else:
+                path, name = await _receive_body(request, jobs), None
+            try:
+                job = await _request_of(request, owner, asked, name)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            return await run_in_threadpool(jobs.submit, path, job, owner=owner)
+    except _BrokenUploadError as problem:
+        raise problem.problem from problem
+    except TimeoutError as problem:
+        server = request.app.state.settings.server
+        message = (
+            f"the upload was too slow: expected something every {server.upload_timeout_s:.0f} s, "
+            f"{server.upload_min_bytes_per_s:.0f} bytes a second, and all of it within "
+            f"{server.upload_total_s:.0f} s"
+        )
+        raise UploadError(message, "upload_timeout") from problem
+    except QueueFullError:
+        await _drain(request)
+        raise
+    except ClientDisconnect as problem:
+        raise ApiError(400, "broken_off", "the upload broke off") from problem
+
+
+def _refuse_declared(request: Request) -> None:
+    """Refuse a body that says itself that it is too large, before any of it is read."""
+    limit = request.app.state.settings.server.max_upload_bytes
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    most = limit + _MAX_FORM_OVERHEAD if is_form else limit
+    if declared_too_large(request.headers.get("content-length"), most):
+        message = f"the recording is larger than {limit} bytes, the most this server takes"
+        raise UploadError(f"{message}; send the part that matters", "too_large")
+
+
+async def _receive_body(request: Request, jobs: Jobs) -> Any:
+    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0]
+    kind = kind.strip().lower()
+    if kind != "application/octet-stream" and not kind.startswith(("audio/", "video/")):
+        raise ApiError(
+            415,
+            "media_type",
+            f"expected multipart/form-data with a file, audio/* or application/octet-stream, "
+            f"found {kind[:80]!r}",
+        )
+    return await jobs.receive(_body(request))
+
+
+async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, str | None, Ask]:
+    limit = request.app.state.settings.server.max_upload_bytes + _MAX_FORM_OVERHEAD
+    stream = _counted(_body(request), limit)
+    parser = MultiPartParser(
+        request.headers,
+        stream,
+        max_files=1,
+        max_fields=30,
+        max_part_size=_MAX_FIELD,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError) as problem:
+        raise ApiError(400, "bad_form", f"the form cannot be read: {problem}") from problem
+    try:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        asked = _with_fields(asked, fields)
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise ApiError(
+                422, "no_file", "expected the recording as a file in the form's field `file`"
+            )
+        path = await jobs.receive(chunks(file))
+    finally:
+        await form.close()
+    return path, file.filename, asked
+
+
+def _with_fields(asked: Ask, fields: dict[str, str]) -> Ask:
+    """Return what is asked, the form's own fields over the query's."""
+    known = {name: value for name, value in fields.items() if name in Ask.model_fields and value}
+    if not known:
+        return asked
+    try:
+        return Ask.model_validate({**asked.model_dump(exclude_unset=True), **known})
+    except ValidationError as problem:
+        raise ApiError(422, "bad_parameter", explain(problem.errors())) from problem
+
+
+def _body(request: Request) -> AsyncGenerator[bytes, None]:
+    return with_timeout(request.stream(), request.app.state.settings.server)
+
+
+async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            message = f"the form is larger than {limit} bytes, the most this server takes"
+            raise _BrokenUploadError(UploadError(message, "too_large"))
+        yield chunk
+
+
+async def _drain(request: Request) -> None:
+    """Read what a refused client still sends, so that it can read the refusal."""
+    with contextlib.suppress(RuntimeError, ClientDisconnect, OSError):
+        async for _ in _counted(_body(request), _MAX_FORM_OVERHEAD):
+            pass
+
+
+async def _request_of(request: Request, owner: str, asked: Ask, name: str | None) -> JobRequest:
+    if asked.contact is not None or asked.number is not None:
+        journal = journal_of(request, known_owner(owner))
+        journal.database.check_file()
+        if asked.contact is not None:
+            await run_in_threadpool(_check_contact, journal, asked.contact)
+        if asked.number is not None and dialled_number(asked.number) is None:
+            raise ApiError(
+                422,
+                "bad_parameter",
+                "number: expected one whole telephone number, such as +7 926 555-01-02; part of "
+                "one may be anybody's",
+            )
+    return JobRequest(
+        name=shown_name(asked.name or name, unnamed="recording"),
+        contact=asked.contact,
+        number=asked.number,
+        attempt=asked.attempt,
+        channel=asked.channel,
+        called_on=asked.called_on,
+        codes=codes_of(asked.sip_code, asked.q850),
+        record_later=asked.journal != "required",
+    )
+
+
+def _check_contact(journal: Journal, ref: str) -> None:
+    try:
+        journal.contact(ref)
+    except ContactError as problem:
+        raise ApiError(404, problem.kind, str(problem)) from problem
