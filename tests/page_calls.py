@@ -42,7 +42,8 @@ from recognizer.model import (
 )
 from recognizer.regulation.loading import load_regulation
 from recognizer.web.app import create_app
-from recognizer.web.auth.access import Access, Role
+from recognizer.web.auth.access import Access
+from recognizer.web.auth.users import Role
 from recognizer.web.pages.page import page_of
 
 RATE = 8000
@@ -220,7 +221,7 @@ def page_app(folder: Path, **server: Any) -> FastAPI:
         journal=Journal.open(settings.journal.journal_url),
     )
     # The library's own cost, a tenth of a second and 64 MB, is not what is tested here.
-    page_of(app).access._hasher = QUICK_HASHER
+    page_of(app).access._passwords._hasher = QUICK_HASHER
     return app
 
 

@@ -105,7 +105,6 @@ def failed_report(name: str, kind: str, message: str, elapsed_s: float = 0.0) ->
 
 def internal_error(job: Job, problem: Exception, elapsed_s: float = 0.0) -> CallReport:
     """Return the report of a recording that met a bug of ours."""
-    """Return the report of a recording that met a bug of ours."""
     message = f"{display_name(job.name)}: {type(problem).__name__}: {str(problem)[:500]}"
     return failed_report(job.name, "internal", message, elapsed_s)
 

@@ -38,7 +38,7 @@ def add(
       recognizer users add vera --name "Вера" --role administrator
     """
     password = _ask_password()
-    from recognizer.web.auth.access import Role
+    from recognizer.web.auth.users import Role
 
     with _access() as access:
         user = access.create_user(login, name or login, Role(role), password)
@@ -95,7 +95,8 @@ def _access() -> Iterator[Access]:
 
     try:
         from recognizer.crm.journal.journal import Journal
-        from recognizer.web.auth.access import Access, AccessError
+        from recognizer.web.auth.access import Access
+        from recognizer.web.auth.users import AccessError
     except ModuleNotFoundError as problem:
         raise RecognizerError(
             f"users needs the package {problem.name}; pip install 'recognizer[server,page]'"

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from recognizer.crm.journal.tables import Base
-from recognizer.web.auth.access import Access, AccessError, Role, SignInRefused
+from recognizer.web.auth.access import Access
+from recognizer.web.auth.throttling import SignInRefused
+from recognizer.web.auth.users import AccessError, Role
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"

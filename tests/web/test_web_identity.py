@@ -14,7 +14,7 @@ from page_calls import PASSWORD, add_call, page_app
 from recognizer.crm.contacts import ContactCard, OwnerKind
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
-from recognizer.web.auth.access import Role
+from recognizer.web.auth.users import Role
 from recognizer.web.pages.page import page_of
 
 HTML = {"Accept": "text/html"}

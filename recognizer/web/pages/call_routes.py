@@ -21,7 +21,7 @@ from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.model import CallOutcome
 from recognizer.regulation.rule_table import RuleSource
-from recognizer.web.auth.access import Session
+from recognizer.web.auth.sessions import Session
 from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError, UploadError
 from recognizer.web.jobs.queue import Request as JobRequest
 from recognizer.web.pages import wording

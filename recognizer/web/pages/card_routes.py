@@ -19,7 +19,7 @@ from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import ContactRecord
-from recognizer.web.auth.access import Session
+from recognizer.web.auth.sessions import Session
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError

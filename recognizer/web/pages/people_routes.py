@@ -9,7 +9,8 @@ import msgspec
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from recognizer.web.auth.access import AccessError, Role, SignInRefused
+from recognizer.web.auth.throttling import SignInRefused
+from recognizer.web.auth.users import AccessError, Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.error_pages import is_replayed
 from recognizer.web.pages.page import Page, ThePage

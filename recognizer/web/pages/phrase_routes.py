@@ -10,7 +10,8 @@ from fastapi.responses import Response
 
 from recognizer.base.errors import JournalError
 from recognizer.model import CallOutcome
-from recognizer.web.auth.access import Role, Session
+from recognizer.web.auth.sessions import Session
+from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError

@@ -16,7 +16,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
-from recognizer.web.auth.access import Role, Session
+from recognizer.web.auth.sessions import Session
+from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import page_of
 

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from recognizer.base.errors import ConflictError, ContactError, JournalError
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
-from recognizer.web.auth.access import Session
+from recognizer.web.auth.sessions import Session
 from recognizer.web.pages import wording
 from recognizer.web.pages.call_routes import call_values, shown_call
 from recognizer.web.pages.page import Page, ThePage

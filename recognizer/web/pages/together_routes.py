@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
-from recognizer.web.auth.access import Session
+from recognizer.web.auth.sessions import Session
 from recognizer.web.pages import wording
 from recognizer.web.pages.calls import Line
 from recognizer.web.pages.page import Page, ThePage

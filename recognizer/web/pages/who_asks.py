@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from recognizer.web.auth.access import Role, Session
+from recognizer.web.auth.sessions import Session
+from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage, page_of
 from recognizer.web.pages.problems import NotSignedInError, PageProblemError

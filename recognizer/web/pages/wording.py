@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from recognizer.crm.contacts import ContactKind, OwnerKind
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.outcome_names import OUTCOME_NAMES
-from recognizer.web.auth.access import Role
+from recognizer.web.auth.users import Role
 
 __all__ = [
     "ACTION_NAMES",
