@@ -7,11 +7,11 @@ from typing import Any
 
 from fake_recognizer import FakeRecognizer, loader
 
-from recognizer.batch import workers
+from recognizer.batch import worker_pool
 from recognizer.cli import main
 
 
-class Pool(workers.WorkerPool):
+class Pool(worker_pool.WorkerPool):
     def __init__(self, _load: Any, n_workers: int, **more: Any) -> None:
         super().__init__(loader(), n_workers, **more)
 
@@ -19,6 +19,6 @@ class Pool(workers.WorkerPool):
 if __name__ == "__main__":
     from recognizer import pipeline
 
-    workers.WorkerPool = Pool  # type: ignore[misc,assignment]
+    worker_pool.WorkerPool = Pool  # type: ignore[misc,assignment]
     pipeline.Recognizer.load = lambda *_, **__: FakeRecognizer()  # type: ignore[assignment,method-assign]
     main()

@@ -113,7 +113,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_duration_s : longest recording taken, seconds.
     max_uploads : uploads received at one time; more are refused with 503.
     max_queue : recordings waiting; more are refused with 503.
-    max_uploads_per_client : of those, by one API key or one person; more are refused with 503.
+    max_uploads_per_client : of those, by one API key or one person, and never more than half of
+        those that the others leave; more are refused with 503.
     max_connections : open connections; one more is closed at once.
     header_timeout_s : how long a client may take to say what it asks, seconds.
     upload_timeout_s : longest silence of a client that uploads, seconds.
@@ -121,7 +122,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_min_bytes_per_s : slower uploads are given up, once `upload_timeout_s` has passed.
     wait_s : how long a synchronous request waits before it is answered with a job, seconds.
     requests_per_minute : of one client; more are refused with 429.
-    keep_results_s : how long a finished job can be asked for, seconds.
+    keep_results_s : how long a finished job can be asked for, seconds that a server has run.
     """
 
     host: str = "127.0.0.1"

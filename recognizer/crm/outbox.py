@@ -179,7 +179,10 @@ class Outbox:
                 .where(
                     OutboxRow.target == name,
                     OutboxRow.state == "waiting",
-                    OutboxRow.next_try_s <= now,
+                    # Later than any wait: the clock was ahead then, and has been put right.
+                    sa.or_(
+                        OutboxRow.next_try_s <= now, OutboxRow.next_try_s > now + _LONGEST_WAIT_S
+                    ),
                     ~sa.exists().where(
                         earlier.target == OutboxRow.target,
                         earlier.stream == OutboxRow.stream,

@@ -60,7 +60,11 @@ class RateLimit:
 
 
 class UploadGate:
-    """Lets so many uploads in at one time; used from one event loop only."""
+    """Lets so many uploads in at one time; used from one event loop only.
+
+    A client has at most `n_per_client` places, and at most half of those that the others leave:
+    so a few that take all they can get leave room for the next.
+    """
 
     def __init__(self, n_at_once: int, n_per_client: int | None = None) -> None:
         self._n_at_once = n_at_once
@@ -78,8 +82,10 @@ class UploadGate:
         if self.n_inside >= self._n_at_once:
             message = f"{self.n_inside} uploads are being received, the most at one time"
             raise QueueFullError(message, retry_after_s=2)
-        if self._inside[client] >= self._n_per_client:
-            message = f"{self._inside[client]} uploads of yours are being received, the most of one"
+        n_mine = self._inside[client]
+        n_left_by_others = self._n_at_once - (self.n_inside - n_mine)
+        if n_mine >= min(self._n_per_client, max(1, n_left_by_others // 2)):
+            message = f"{n_mine} uploads of yours are being received, the most of one now"
             raise QueueFullError(message, retry_after_s=2)
         self._inside[client] += 1
         try:

@@ -302,16 +302,16 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from fake_recognizer import loader
-from recognizer.batch import workers
+from recognizer.batch import worker_pool
 from recognizer.cli import watch
 
 
-class Pool(workers.WorkerPool):
+class Pool(worker_pool.WorkerPool):
     def __init__(self, load, n_workers, **more):
         super().__init__(loader(), n_workers, **more)
 
 
-workers.WorkerPool = Pool
+worker_pool.WorkerPool = Pool
 if __name__ == "__main__":
     watch.watch([Path({folder!r})], results=Path({results!r}), settle=0.1, rescan=1.0, workers=1,
                 events=True)

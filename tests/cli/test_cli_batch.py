@@ -8,7 +8,7 @@ import pytest
 from fake_recognizer import PHRASES_VERSION, FakeRecognizer, InProcess
 from typer.testing import CliRunner, Result
 
-from recognizer.batch import workers
+from recognizer.batch import worker_pool
 from recognizer.batch.results import read_results
 from recognizer.cli import app
 from recognizer.crm.journal.journal import Journal
@@ -31,7 +31,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(workers, "WorkerPool", InProcessPool)
+    monkeypatch.setattr(worker_pool, "WorkerPool", InProcessPool)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOGNIZER_SERVER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", f"sqlite:///{tmp_path / 'journal.sqlite3'}")

@@ -185,6 +185,22 @@ def test_what_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again(
         outbox.retry(dead.id)
 
 
+def test_a_clock_that_was_ahead_delays_no_decision_for_years(
+    journal: Journal, receiver: Receiver, clock: Clock
+) -> None:
+    dispatcher = Dispatcher(
+        Outbox(journal.database, clock=clock), [Webhook("crm", receiver.url, SECRET)]
+    )
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, contact="501")
+    receiver.statuses = [500]
+    clock.now += 365 * 86_400
+    all_of(dispatcher)
+    clock.now -= 365 * 86_400
+    all_of(dispatcher)
+    assert len(receiver.taken) == 1
+
+
 def test_a_redirect_takes_nothing_elsewhere(journal: Journal, receiver: Receiver) -> None:
     outbox = Outbox(journal.database)
     dispatcher = Dispatcher(outbox, [Webhook("crm", receiver.url, SECRET)])

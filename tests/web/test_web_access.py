@@ -224,3 +224,27 @@ def test_the_log_is_newest_first_and_pages(access: Access, clock: Clock) -> None
         clock.now_s += 1
         access.record("anna", "open_number", target=f"call {number}")
     assert [e.target for e in access.audit(limit=2, offset=1)] == ["call 3", "call 2"]
+
+
+YEAR_S = 365 * 86_400.0
+
+
+def test_a_session_of_a_clock_that_was_ahead_is_over(
+    access: Access, operator: int, clock: Clock
+) -> None:
+    clock.now_s += YEAR_S
+    token = access.sign_in("anna", PASSWORD)
+    assert access.session(token) is not None
+    clock.now_s -= YEAR_S
+    assert access.session(token) is None
+
+
+def test_failures_of_a_clock_that_was_ahead_shut_nobody_out(
+    access: Access, operator: int, clock: Clock
+) -> None:
+    clock.now_s += YEAR_S
+    for _ in range(6):
+        with pytest.raises(SignInRefused):
+            access.sign_in("anna", "wrong horse battery")
+    clock.now_s -= YEAR_S
+    assert access.session(access.sign_in("anna", PASSWORD)) is not None

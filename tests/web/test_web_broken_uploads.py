@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from page_calls import PASSWORD, page_app, recording
 from real_server import serving
 
+from recognizer.web.limits import UploadGate
 from recognizer.web.pages.page import page_of
 
 BOUNDARY = "cut"
@@ -156,4 +157,33 @@ def test_a_form_far_too_large_is_refused_before_all_of_it_is_read(
     with connected(client) as line:
         line.sendall(head(client, "POST /sign-in", 1_000_000_000, kind, who=False))
         line.sendall(FORM_HEAD + b"x" * 1_500_000)
+        assert status_of(line) == 413
+
+
+@pytest.mark.parametrize("route", ["PUT /uploads?name=silence--held.wav", "POST /uploads"])
+def test_a_person_has_a_share_of_the_places_as_a_key_has(
+    app: FastAPI, client: httpx2.Client, route: str
+) -> None:
+    app.state.uploads = UploadGate(8, 2)
+    kind = "audio/wav" if "?name" in route else FORM
+    held = [connected(client) for _ in range(2)]
+    for line in held:
+        line.sendall(head(client, route, 100_000, kind) + FORM_HEAD)
+    eventually(lambda: app.state.uploads.n_inside == 2, "two are received")
+    with connected(client) as line:
+        line.sendall(head(client, route, 100_000, kind))
+        assert status_of(line) == 503
+    name = "busy_tone--other.wav"  # who asks the API is somebody else
+    answer = client.post(f"/api/v1/classifications?name={name}", content=recording())
+    assert answer.json()["outcome"] == "busy_tone"
+    for line in held:
+        line.close()
+    eventually(lambda: app.state.uploads.n_inside == 0, "they are gone")
+
+
+def test_a_declared_size_over_the_limit_is_refused_before_a_byte_of_it(
+    client: httpx2.Client,
+) -> None:
+    with connected(client) as line:
+        line.sendall(head(client, "PUT /uploads?name=a.wav", 10**10, "audio/wav"))
         assert status_of(line) == 413

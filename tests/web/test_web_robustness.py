@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import sqlite3
@@ -28,7 +29,8 @@ from recognizer.web.api import models
 from recognizer.web.app import create_app
 from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.connections import limited_protocol
-from recognizer.web.jobs.queue import Jobs
+from recognizer.web.jobs.queue import Jobs, QueueFullError
+from recognizer.web.limits import UploadGate
 
 CARD = ContactCard(ref="K-1", trusted_phone="+7 999 000-00-00", owner="Клиент")
 
@@ -267,6 +269,44 @@ def test_nobody_takes_the_places_of_everybody(
                 line.close()
             eventually(lambda: app.state.uploads.n_inside == 0, "they are gone")
             assert client.post(path, content=b"silence", headers=key).status_code == 200
+
+
+def test_two_that_take_all_they_can_get_leave_room_for_a_third(
+    tmp_path: Path, journal: Journal, key: dict[str, str]
+) -> None:
+    keys = ApiKeys(tmp_path / "state" / "api_keys.json")
+    greedy = [key, {"Authorization": f"Bearer {keys.create('greedy')[1]}"}]
+    third = {"Authorization": f"Bearer {keys.create('third')[1]}"}
+    app = app_with(tmp_path, journal)
+    with serving(app) as port:
+        held = [(connect(port), whose) for whose in greedy for _ in range(64)]
+        for line, whose in held:
+            line.sendall(head(port, 1000, whose) + b"x")
+        for line, _ in held:
+            line.settimeout(0.2)
+        eventually(lambda: app.state.uploads.n_inside >= 40, "they hold what they get")
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            for _ in range(5):
+                path = "/api/v1/classifications"
+                answer = client.post(path, content=b"silence", headers=third)
+                assert answer.status_code == 200
+        for line, _ in held:
+            line.close()
+
+
+def test_whoever_comes_gets_a_place_until_all_are_taken() -> None:
+    gate = UploadGate(64, 32)
+    n_of: dict[str, int] = {}
+    with contextlib.ExitStack() as inside:
+        for client in ("a", "b", "c", "d", "e", "f", "g"):
+            with contextlib.suppress(QueueFullError):
+                while True:
+                    inside.enter_context(gate.entered(client))
+                    n_of[client] = n_of.get(client, 0) + 1
+        assert n_of == {"a": 32, "b": 16, "c": 8, "d": 4, "e": 2, "f": 1, "g": 1}
+        with pytest.raises(QueueFullError, match="64 uploads"), gate.entered("h"):
+            pass
+    assert gate.n_inside == 0
 
 
 def test_a_size_that_is_too_large_is_refused_before_a_byte_of_it(

@@ -41,7 +41,11 @@ def refuse_if_too_many(engine: sa.Engine, now: float, login: str, address: str) 
     SignInRefused
         Saying how long to wait.
     """
-    recent = (audit.c.action == "sign_in_failed", audit.c.at_s > now - _LIMIT_WINDOW_S)
+    recent = (
+        audit.c.action == "sign_in_failed",
+        # Not later than now: a clock once ahead would shut them out until it is reached again.
+        audit.c.at_s.between(now - _LIMIT_WINDOW_S, now + _MINUTE_S),
+    )
     limits = [(audit.c.login == login, _LOGIN_LIMIT)]
     if address:
         limits.append((audit.c.address == address, _ADDRESS_LIMIT))

@@ -3,6 +3,9 @@
 An upload is streamed into a private folder under a name of our own, queued, recognised in a
 worker process, and removed; a name a client gave is kept as text and never used as a path. Jobs
 live in a small SQLite file, so a restart loses none: what was waiting is queued again.
+
+Wall clocks jump. Moments (`_at_s`) are only shown; order is that of arrival, and how long results
+are kept counts on a clock of the queue's own, the seconds a server has run with this state.
 """
 
 from __future__ import annotations
@@ -58,21 +61,21 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, submitted_at_s);
 CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, submitted_at_s);
+CREATE TABLE IF NOT EXISTS lived (id INTEGER PRIMARY KEY CHECK (id = 1), seconds REAL NOT NULL);
+INSERT OR IGNORE INTO lived VALUES (1, 0);
 """
+_LATER_COLUMNS = {"owed": "INTEGER NOT NULL DEFAULT 0", "finished_lived_s": "REAL"}
 
 
 _SELECT_ONE = "SELECT * FROM jobs WHERE id = ?"
-_SELECT_RECENT = (
-    "SELECT * FROM jobs WHERE (? IS NULL OR owner = ?)"
-    " ORDER BY submitted_at_s DESC, rowid DESC LIMIT ?"
-)
+_SELECT_RECENT = "SELECT * FROM jobs WHERE (? IS NULL OR owner = ?) ORDER BY rowid DESC LIMIT ?"
 
 
 _SELECT_OWED = (
-    "SELECT id, file, request FROM jobs WHERE owed AND file IS NOT NULL"
-    " ORDER BY submitted_at_s LIMIT ?"
+    "SELECT id, file, request FROM jobs WHERE owed AND file IS NOT NULL ORDER BY rowid LIMIT ?"
 )
 _N_OWED_AT_ONCE = 16
+_LIVED_EVERY_S = 60.0  # so much is forgotten if the server is killed
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _LOG = logging.getLogger(__name__)
 
@@ -163,6 +166,7 @@ class _Ending:
     """How a job ended; `is_owed`: the journal could not be written and is to be."""
 
     at_s: float
+    lived_s: float
     result: dict[str, Any]
     file: str | None
     is_owed: bool
@@ -217,6 +221,8 @@ class Jobs:
         Told every finished report, for the metrics.
     can_record : callable
         Whether `record` would succeed now: asked before what waits for that is heard again.
+    clock : callable
+        Monotonic seconds.
     """
 
     def __init__(
@@ -227,6 +233,7 @@ class Jobs:
         record: Record | None = None,
         on_finished: Callable[[CallReport], object] = lambda _: None,
         can_record: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._runner = runner
@@ -242,6 +249,9 @@ class Jobs:
         self._unsaved: dict[str, _Ending] = {}  # finished, and the state's disk is full
         self._recording: set[str] = set()  # heard again, for the journal
         self._database = _open_database(settings.state_folder / "jobs.sqlite3")
+        self._clock = clock
+        self._ticked_s = clock()
+        (self._lived_s,) = self._database.execute("SELECT seconds FROM lived").fetchone()
         self._resume()
 
     # -- taking recordings in ---------------------------------------------------------------
@@ -393,18 +403,29 @@ class Jobs:
 
     def purge(self) -> None:
         """Forget finished jobs older than `keep_results_s`, with their recordings."""
-        oldest = time.time() - self._settings.keep_results_s
+        with self._lock:
+            self._tick()
+            oldest_s = self._lived_s - self._settings.keep_results_s
         self._forget(
-            "DELETE FROM jobs WHERE state = 'done' AND NOT owed AND finished_at_s < ?"
+            "DELETE FROM jobs WHERE state = 'done' AND NOT owed AND finished_lived_s < ?"
             " RETURNING file",
-            oldest,
+            oldest_s,
         )
 
     def close(self) -> None:
         """Stop recognising; what is not finished is queued again at the next start."""
         self._runner.close()
         with self._lock:
+            with contextlib.suppress(sqlite3.Error):
+                self._tick()
             self._database.close()
+
+    def _tick(self) -> None:
+        """Let the queue's own clock go on, and keep it."""
+        now_s = self._clock()
+        lived_s = self._lived_s + now_s - self._ticked_s
+        self._database.execute("UPDATE lived SET seconds = ?", (lived_s,))
+        self._lived_s, self._ticked_s = lived_s, now_s
 
     # -- the inside -------------------------------------------------------------------------
 
@@ -448,8 +469,10 @@ class Jobs:
             return
         is_owed = "journal_error" in result and request.record_later
         kept = request.keep_recording or is_owed
-        ending = _Ending(time.time(), result, upload.name if kept else None, is_owed)
+        file = upload.name if kept else None
         with self._lock:
+            lived_s = self._lived_s + self._clock() - self._ticked_s
+            ending = _Ending(time.time(), lived_s, result, file, is_owed)
             self._recording.discard(identifier)
             try:
                 self._save(identifier, ending)
@@ -464,10 +487,11 @@ class Jobs:
 
     def _save(self, identifier: str, ending: _Ending) -> None:
         self._database.execute(
-            "UPDATE jobs SET state = 'done', finished_at_s = ?, result = ?, file = ?, owed = ?"
-            " WHERE id = ?",
+            "UPDATE jobs SET state = 'done', finished_at_s = ?, finished_lived_s = ?, result = ?,"
+            " file = ?, owed = ? WHERE id = ?",
             (
                 ending.at_s,
+                ending.lived_s,
                 json.dumps(ending.result, ensure_ascii=False),
                 ending.file,
                 int(ending.is_owed),
@@ -481,6 +505,8 @@ class Jobs:
         What is owed to the journal is heard again: the recording is what was kept.
         """
         with self._lock:
+            if self._clock() - self._ticked_s >= _LIVED_EVERY_S:
+                self._tick()
             for identifier, ending in list(self._unsaved.items()):
                 try:
                     self._save(identifier, ending)
@@ -515,7 +541,7 @@ class Jobs:
         """Queue again what a stopped server left, and remove uploads nobody knows of."""
         with self._lock:
             rows = self._database.execute(
-                "SELECT id, file, request FROM jobs WHERE state != 'done' ORDER BY submitted_at_s"
+                "SELECT id, file, request FROM jobs WHERE state != 'done' ORDER BY rowid"
             ).fetchall()
             known = {
                 row["file"]
@@ -533,8 +559,9 @@ class Jobs:
         if row["state"] != JobState.QUEUED:
             return None
         (before,) = self._database.execute(
-            "SELECT count(*) FROM jobs WHERE state = 'queued' AND submitted_at_s < ?",
-            (row["submitted_at_s"],),
+            "SELECT count(*) FROM jobs WHERE state = 'queued' AND rowid <"
+            " (SELECT rowid FROM jobs WHERE id = ?)",
+            (row["id"],),
         ).fetchone()
         return int(before)
 
@@ -553,8 +580,15 @@ def _open_database(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.executescript(_SCHEMA)
-    if "owed" not in {row["name"] for row in database.execute("PRAGMA table_info(jobs)")}:
-        database.execute("ALTER TABLE jobs ADD COLUMN owed INTEGER NOT NULL DEFAULT 0")
+    there = {row["name"] for row in database.execute("PRAGMA table_info(jobs)")}
+    for name, kind in _LATER_COLUMNS.items():
+        if name not in there:
+            database.execute(f"ALTER TABLE jobs ADD COLUMN {name} {kind}")
+    # Of an earlier version: as old as the clock that it did not have.
+    database.execute(
+        "UPDATE jobs SET finished_lived_s = (SELECT seconds FROM lived)"
+        " WHERE state = 'done' AND finished_lived_s IS NULL"
+    )
     with contextlib.suppress(OSError):
         path.chmod(0o600)
     return database

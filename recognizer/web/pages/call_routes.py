@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -32,7 +32,7 @@ from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.waiting import doubts
 from recognizer.web.pages.who_asks import Operator, SendingOperator, note
-from recognizer.web.receiving import chunks, shown_name, with_timeout
+from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
 
 __all__ = ["call_values", "read_filter", "router", "shown_call"]
 
@@ -67,7 +67,11 @@ async def upload(
     whose: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Take one recording as the body and queue it."""
-    job = await _take(request, page, session, request.stream(), name=name, whose=whose)
+    limit = page.settings.server.max_upload_bytes
+    if declared_too_large(request.headers.get("content-length"), limit):
+        raise PageProblemError(413, *_advice("too_large"))
+    with _gate(request, session):
+        job = await _take(request, page, session, request.stream(), name=name, whose=whose)
     return JSONResponse({"address": f"/uploads/{job.id}"})
 
 
@@ -78,6 +82,12 @@ async def upload_form(request: Request, page: ThePage, session: SendingOperator)
     The form is no parameter: FastAPI would read the recordings of anybody, to ask who sends them
     afterwards.
     """
+    with _gate(request, session):
+        await _take_form(request, page, session)
+    return see("/")
+
+
+async def _take_form(request: Request, page: Page, session: Session) -> None:
     async with request.form() as form:
         files = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
         if not files:
@@ -85,7 +95,20 @@ async def upload_form(request: Request, page: ThePage, session: SendingOperator)
         whose = str(form.get("whose", ""))[:200]
         for one in files:
             await _take(request, page, session, chunks(one), name=one.filename or "", whose=whose)
-    return see("/")
+
+
+@contextlib.contextmanager
+def _gate(request: Request, session: Session) -> Iterator[None]:
+    """Hold one of the places for uploads; a person has a share of them, as a key of the API has."""
+    try:
+        with request.app.state.uploads.entered(_owner(session)):
+            yield
+    except QueueFullError as problem:
+        raise PageProblemError(
+            503,
+            "Сервер занят",
+            "Сейчас загружается слишком много записей. Попробуйте через минуту.",
+        ) from problem
 
 
 async def _take(

@@ -94,6 +94,11 @@ RESERVED_S = 300.0
 """A call opened in the queue is kept for whoever opened it; opening it again prolongs that."""
 
 
+def _is_held(now_s: float) -> sa.ColumnElement[bool]:
+    """Return the condition that a reservation is in force; one of a clock once ahead is not."""
+    return ReservationRow.until_s.between(now_s, now_s + RESERVED_S + 60.0)
+
+
 class Reviews:
     """The queue and what became of it.
 
@@ -148,7 +153,7 @@ class Reviews:
         """
         now = time.time()
         until_s = now + RESERVED_S
-        mine = sa.or_(ReservationRow.until_s < now, ReservationRow.login == login)
+        mine = sa.or_(~_is_held(now), ReservationRow.login == login)
         with self._journal.database.writing() as session:
             changed = session.execute(
                 sa.update(ReservationRow)
@@ -169,7 +174,7 @@ class Reviews:
     def taken(self, login: str) -> dict[int, str]:
         """Return the calls that others are deciding now, with their names."""
         query = sa.select(ReservationRow.attempt_id, ReservationRow.name).where(
-            ReservationRow.login != login, ReservationRow.until_s > time.time()
+            ReservationRow.login != login, _is_held(time.time())
         )
         with self._engine.connect() as connection:
             return {row.attempt_id: row.name for row in connection.execute(query)}
