@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from recognizer.crm.journal.journal import Journal
     from recognizer.crm.journal.records import CardChange
 
-__all__ = ["Columns", "check_cards", "import_cards", "load_columns"]
+__all__ = [
+    "Columns",
+    "check_cards",
+    "import_cards",
+    "load_columns",
+]
 
 Columns = Annotated[
     Path | None,
@@ -56,6 +61,9 @@ def import_cards(
     yes: Annotated[
         bool, typer.Option("--yes", help="Import however many cards would be marked.")
     ] = False,
+    made_by: Annotated[
+        str, typer.Option("--by", help="Who imports; kept in the journal.")
+    ] = "command line",
 ) -> None:
     """Add new cards, take over what changed; comments already there stay byte for byte.
 
@@ -64,7 +72,7 @@ def import_cards(
     and where nobody can answer it refuses unless --yes is given.
 
     Rows that cannot be read go to a file with the reason, the others are imported, and the exit
-    status is 1.
+    status is 1. `recognizer contacts undo-import` takes an import back.
 
     Examples:
 
@@ -102,11 +110,14 @@ def import_cards(
             else:
                 rejecter.add(row)
 
+        source = f"import {path.name}"
+        import_id = None if dry_run else journal.begin_import(source, made_by=made_by)
         changes = journal.import_contacts(
             _accepted(reader, reject),
-            source=f"import {path.name}",
+            source=source,
             fields=reader.present,
             dry_run=dry_run,
+            import_id=import_id,
         )
         for change in _counted(changes):
             kind = "added" if change.is_new else "changed" if change.changes else "unchanged"
@@ -118,6 +129,8 @@ def import_cards(
         f"{path} ({reader.form}): {done}added {counts['added']}, {done}changed "
         f"{counts['changed']}, unchanged {counts['unchanged']}, rejected {counts['rejected']}"
     )
+    if import_id is not None:
+        print(f"to take it back: recognizer contacts undo-import {import_id}")
     if counts["rejected"]:
         if not dry_run:
             print(f"recognizer: rejected rows, with reasons: {rejected}", file=sys.stderr)

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recognizer.cli import options
-from recognizer.cli.card_import import Columns, check_cards, import_cards, load_columns
+from recognizer.cli.card_import import (
+    Columns,
+    check_cards,
+    import_cards,
+    load_columns,
+)
 from recognizer.cli.groups import new_group
+from recognizer.cli.import_undo import list_imports, undo_import
 
 if TYPE_CHECKING:
     from recognizer.crm.journal.records import ContactRecord
@@ -40,6 +46,8 @@ class ListFormat(enum.StrEnum):
 
 app.command("import")(import_cards)
 app.command("check")(check_cards)
+app.command("imports")(list_imports)
+app.command("undo-import")(undo_import)
 
 
 @app.command("show")

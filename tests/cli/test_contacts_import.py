@@ -238,3 +238,42 @@ def test_a_check_names_the_rows_an_import_would_reject(run: Run) -> None:
     assert "1 cards, 1 rows rejected" in output
     assert "line 2 rejected: «" in output
     assert not Path("crm.csv.rejected.csv").exists()
+
+
+# --- taking an import back -------------------------------------------------------------------
+
+
+def test_an_import_is_listed_and_taken_back(run: Run) -> None:
+    write(rows(2))
+    assert (
+        "to take it back: recognizer contacts undo-import 1"
+        in run("contacts", "import", "crm.csv", "--by", "operator7").stdout
+    )
+    write(HEADING + "1;;Клиент\r\n2;;Клиент\r\n3;;Клиент\r\n", "bad.csv")
+    run("contacts", "import", "bad.csv", "--yes")
+    run("decide", "1")
+    listed = run("contacts", "imports").stdout.splitlines()
+    assert "import bad.csv by command line: added 1, changed 2" in listed[0]
+    assert "import crm.csv by operator7: added 2, changed 0" in listed[1]
+    dry = run("contacts", "undo-import", "2", "--dry-run").stdout
+    assert "would be closed 1, would be restored 2, left 0" in dry
+    assert "closed 1, restored 2, left 0" in run("contacts", "undo-import", "2").stdout
+    assert "taken back" in run("contacts", "imports").stdout.splitlines()[0]
+    with Journal.open(os.environ["RECOGNIZER_JOURNAL_URL"]) as journal:
+        assert [record.card.ref for record in journal.all_contacts()] == ["1", "2"]
+        assert not any(record.incorrect_contact for record in journal.all_contacts())
+
+
+def test_what_is_left_is_named_and_the_status_says_so(run: Run) -> None:
+    write(rows(1))
+    run("contacts", "import", "crm.csv")
+    run("decide", "1", "--reason", "no-dialogue", "--by", "operator7")
+    result = run("contacts", "undo-import", "1", status=1)
+    assert "left 1: " in result.stdout
+    assert n_stored() == 1
+
+
+def test_a_dry_run_is_no_import(run: Run) -> None:
+    write(rows(1))
+    run("contacts", "import", "crm.csv", "--dry-run")
+    assert run("contacts", "imports").stdout == ""

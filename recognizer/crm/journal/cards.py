@@ -13,7 +13,7 @@ from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind, Owner
 from recognizer.crm.journal.records import CardChange
 from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
 
-__all__ = ["append_line", "card_of", "in_batches", "merge_comments", "store_cards"]
+__all__ = ["append_line", "card_of", "in_batches", "merge_comments", "set_fields", "store_cards"]
 
 _PHONE_FIELDS = ("trusted_phone", "mobile_phone")
 _SEARCHED = ("ref", "trusted_person", "owner", "payer", "vin", "plate", "make")
@@ -94,10 +94,12 @@ def store_cards(
     now: dt.datetime,
     fields: Collection[str] = CARD_FIELDS,
     dry_run: bool = False,
+    import_id: int | None = None,
 ) -> list[CardChange]:
     """Add or change cards whose `ref` differ; return what changed, in their order.
 
-    Of cards already there only `fields` are taken over.
+    Of cards already there only `fields` are taken over; one that was taken back is as if it were
+    not there.
     """
     refs = [card.ref for card in cards]
     statement = sa.select(ContactRow).where(ContactRow.ref.in_(refs))
@@ -105,6 +107,9 @@ def store_cards(
         # Nobody may add a comment between reading and writing.
         statement = statement.with_for_update()
     rows = {row.ref: row for row in session.scalars(statement)}
+    closed = {ref: row for ref, row in rows.items() if row.taken_back_at is not None}
+    for ref in closed:
+        del rows[ref]
     decided = _decided(session, rows.values())
     changes: list[CardChange] = []
     new: list[ContactCard] = []
@@ -121,9 +126,10 @@ def store_cards(
         }
         changes.append(_changed(row, change))
         if change and not dry_run:
-            _change(session, row, change, source=source, now=now)
+            _change(session, row, change, source=source, now=now, import_id=import_id)
     if new and not dry_run:
-        _add(session, new, now)
+        _open_again(session, [card for card in new if card.ref in closed], closed, now, import_id)
+        _add(session, [card for card in new if card.ref not in closed], now, import_id)
     return changes
 
 
@@ -181,31 +187,86 @@ def _change(
     *,
     source: str,
     now: dt.datetime,
+    import_id: int | None,
 ) -> None:
-    for name, (_, value) in change.items():
+    before, deciding_id = card_of(row), row.deciding_id
+    set_fields(session, row, {name: value for name, (_, value) in change.items()}, now=now)
+    # A person set another result in the CRM, or the number is another one: what was decided
+    # before no longer stands over the card.
+    if change.keys() & {"result", "incorrect_contact"} or not _same_number(before, card_of(row)):
+        row.deciding_id = None
+        row.cleared_at = now
+    written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}
+    session.add(
+        ContactChangeRow(
+            contact_id=row.id,
+            made_at=now,
+            source=source,
+            changes=written,
+            import_id=import_id,
+            deciding_id=deciding_id,
+        )
+    )
+
+
+def set_fields(
+    session: Session, row: ContactRow, values: Mapping[str, Any], *, now: dt.datetime
+) -> None:
+    """Give fields of a card new values, and what is found by them with them."""
+    for name, value in values.items():
         setattr(row, name, value)
     stored = card_of(row)
     row.search_text = _search_text(stored)
     row.updated_at = now
-    # A person set another result in the CRM, or the number is another one: what was decided
-    # before no longer stands over the card.
-    if change.keys() & {"result", "incorrect_contact", *_PHONE_FIELDS}:
-        row.deciding_id = None
-    if change.keys() & set(_PHONE_FIELDS):
+    if values.keys() & set(_PHONE_FIELDS):
         session.execute(sa.delete(ContactPhoneRow).where(ContactPhoneRow.contact_id == row.id))
         _add_phones(session, [(row.id, stored)])
-    written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}
-    session.add(ContactChangeRow(contact_id=row.id, made_at=now, source=source, changes=written))
+
+
+def _same_number(one: ContactCard, other: ContactCard) -> bool:
+    """Tell whether two versions of a card have the same numbers, however they are written."""
+    texts = [(card.trusted_phone, card.mobile_phone, card.number_unknown) for card in (one, other)]
+    numbers = [{number.e164 for number in card.numbers() if number.e164} for card in (one, other)]
+    return texts[0] == texts[1] or (bool(numbers[0]) and numbers[0] == numbers[1])
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _add(session: Session, cards: Sequence[ContactCard], now: dt.datetime) -> None:
+def _open_again(
+    session: Session,
+    cards: Sequence[ContactCard],
+    closed: Mapping[str, ContactRow],
+    now: dt.datetime,
+    import_id: int | None,
+) -> None:
+    """Add cards that were taken back with an import: nothing of what they were then remains."""
+    for card in cards:
+        row = closed[card.ref]
+        row.taken_back_at = None
+        row.import_id = import_id
+        row.deciding_id = None
+        row.cleared_at = now
+        set_fields(session, row, _values(card), now=now)
+
+
+def _add(
+    session: Session, cards: Sequence[ContactCard], now: dt.datetime, import_id: int | None
+) -> None:
+    if not cards:
+        return
     session.execute(
         sa.insert(ContactRow),
-        [{**_values(card), "search_text": _search_text(card), "updated_at": now} for card in cards],
+        [
+            {
+                **_values(card),
+                "search_text": _search_text(card),
+                "updated_at": now,
+                "import_id": import_id,
+            }
+            for card in cards
+        ],
     )
     refs = [card.ref for card in cards]
     found = session.execute(

@@ -41,6 +41,10 @@ def contact_row(session: Session, ref: str, *, for_update: bool = False) -> Cont
     """Return the card of exactly this `ref`, merged or not; ContactError if there is none."""
     statement = sa.select(ContactRow).where(ContactRow.ref == ref)
     row = session.scalar(statement.with_for_update() if for_update else statement)
+    if row is not None and row.taken_back_at is not None:
+        raise ContactError(
+            f"contact {ref!r}: was taken back with import {row.import_id}; import it again"
+        )
     if row is None:
         raise ContactError(f"contact {ref!r}: there is no such card; see: recognizer contacts show")
     return row

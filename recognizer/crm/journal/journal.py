@@ -11,29 +11,25 @@ A `Journal` may be shared by threads; each process opens its own.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard
 from recognizer.crm.journal.assignments import Assignments
-from recognizer.crm.journal.cards import in_batches, store_cards
+from recognizer.crm.journal.card_keeping import CardKeeper
 from recognizer.crm.journal.entries import Entries
 from recognizer.crm.journal.identity import contact_row, recording_digest
 from recognizer.crm.journal.purge import purge_batch
 from recognizer.crm.journal.queries import decision_record
-from recognizer.crm.journal.reading import JournalReader
 from recognizer.crm.journal.records import (
     REHEARING,
     AttemptRecord,
-    CardChange,
     ContactRecord,
     DecisionRecord,
     PurgeCounts,
 )
-from recognizer.crm.journal.tables import ContactRow, CorrectionRow
-from recognizer.crm.journal.timeline import Timeline
+from recognizer.crm.journal.tables import CorrectionRow
 from recognizer.model import CallOutcome, CallReport
 
 __all__ = ["REHEARING", "Journal", "recording_digest"]
@@ -41,8 +37,8 @@ __all__ = ["REHEARING", "Journal", "recording_digest"]
 _BATCH = 1000
 
 
-class Journal(JournalReader):
-    """An open journal: what a `JournalReader` answers, and what is added to it.
+class Journal(CardKeeper):
+    """An open journal: what a `JournalReader` answers, its cards, and what is added to it.
 
     Attributes
     ----------
@@ -52,35 +48,6 @@ class Journal(JournalReader):
     database : Database
         For the page's own tables (`database.engine`).
     """
-
-    # --- contacts ---
-
-    def upsert_contact(self, card: ContactCard, *, source: str = "api") -> ContactRecord:
-        """Add a card or take over what changed; comments are merged, never lost."""
-        for _ in self.import_contacts([card], source=source):
-            pass
-        return self.contact(card.ref)
-
-    def import_contacts(
-        self,
-        cards: Iterable[ContactCard],
-        *,
-        source: str,
-        fields: Collection[str] = CARD_FIELDS,
-        dry_run: bool = False,
-    ) -> Iterator[CardChange]:
-        """Add or change cards in batches, yielding each change as it is stored.
-
-        Of cards already there only `fields` are taken over: what a file has no column for stays.
-        A dry run stores nothing. Unchanged cards are yielded with empty `changes`.
-        """
-        for batch in in_batches(cards, _BATCH):
-            with self.database.writing() as session:
-                self.database.lock(session, "recognizer cards")
-                changes = store_cards(
-                    session, batch, source=source, now=_now(), fields=fields, dry_run=dry_run
-                )
-            yield from changes
 
     # --- attempts ---
 
@@ -341,9 +308,6 @@ class Journal(JournalReader):
             lock=lambda name: self.database.lock(session, name),
             now=_now(),
         )
-
-    def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
-        return Timeline(session, self.regulation, self.office, contact=contact, now=_now())
 
 
 def _now() -> dt.datetime:

@@ -20,6 +20,7 @@ from recognizer.crm.journal.identity import (
     contact_row,
     dialled_number,
 )
+from recognizer.crm.journal.imports import ImportRecord, read_imports
 from recognizer.crm.journal.overview import read_overview
 from recognizer.crm.journal.queries import (
     attempt_record,
@@ -152,7 +153,7 @@ class JournalReader:
         with self.database.reading() as session:
             statement = (
                 sa.select(ContactRow)
-                .where(contact_filter(query))
+                .where(contact_filter(query), ContactRow.taken_back_at.is_(None))
                 .order_by(ContactRow.ref != query.strip(), ContactRow.ref)
                 .limit(limit)
                 .offset(offset)
@@ -182,7 +183,7 @@ class JournalReader:
             with self.database.reading() as session:
                 statement = (
                     sa.select(ContactRow)
-                    .where(ContactRow.ref > after)
+                    .where(ContactRow.ref > after, ContactRow.taken_back_at.is_(None))
                     .order_by(ContactRow.ref)
                     .limit(_BATCH)
                 )
@@ -191,6 +192,11 @@ class JournalReader:
             if len(records) < _BATCH:
                 return
             after = records[-1].card.ref
+
+    def imports(self, *, limit: int = 50) -> tuple[ImportRecord, ...]:
+        """Return the imports of card files, the last first."""
+        with self.database.reading() as session:
+            return read_imports(session, limit=limit)
 
     # --- attempts ---
 

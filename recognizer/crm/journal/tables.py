@@ -36,6 +36,7 @@ __all__ = [
     "ContactRow",
     "CorrectionRow",
     "DecisionRow",
+    "ImportRow",
     "UtcDateTime",
 ]
 
@@ -121,6 +122,11 @@ class ContactRow(Base):
     deciding_id: Mapped[int | None] = mapped_column(RowId)
     # The card this one was found to be the same as; calls of either go there.
     merged_into_id: Mapped[int | None] = mapped_column(RowId)
+    # The import that added it; once that is taken back, the card is as if it were not there.
+    import_id: Mapped[int | None] = mapped_column(RowId, index=True)
+    taken_back_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    # When the CRM brought a result or number of its own: calls recorded before decide no more.
+    cleared_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
@@ -136,8 +142,21 @@ class ContactPhoneRow(Base):
     number: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
+class ImportRow(Base):
+    """A file of cards that was imported, and whether that was taken back."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(Text)
+    made_by: Mapped[str] = mapped_column(Text)
+    undone_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    undone_by: Mapped[str | None] = mapped_column(Text)
+
+
 class ContactChangeRow(Base):
-    """What an import changed in a card: {field: [old, new]}."""
+    """What an import changed in a card: {field: [old, new]}; `deciding_id` stood before it."""
 
     __tablename__ = "contact_changes"
 
@@ -146,6 +165,8 @@ class ContactChangeRow(Base):
     made_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     source: Mapped[str] = mapped_column(Text)
     changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    import_id: Mapped[int | None] = mapped_column(RowId, index=True)
+    deciding_id: Mapped[int | None] = mapped_column(RowId)
 
 
 class AttemptRow(Base):
@@ -154,7 +175,7 @@ class AttemptRow(Base):
     `contact_key` is the contact's row, else the number called, else nothing: with the digest of
     the recording it makes the same recording one attempt. `report` is the classification
     without its decision (JSON contract). Purging empties `transcript`, `report`, `recording`
-    and `number` and sets `purged_at`; the counts stay.
+    and `number` and sets `purged_at`; the counts stay. `call_id` is the telephone system's.
     """
 
     __tablename__ = "attempts"
@@ -176,6 +197,7 @@ class AttemptRow(Base):
     number: Mapped[str | None] = mapped_column(String(40), index=True)
     recording: Mapped[str | None] = mapped_column(Text)
     digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    call_id: Mapped[str | None] = mapped_column(String(128))
     called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(40), index=True)

@@ -188,6 +188,13 @@ class Timeline:
         self._point_at_deciding()
         return row
 
+    def withdraw_card(self) -> None:
+        """Take back what was decided on the card itself, if anything was."""
+        assert self._contact is not None
+        old = card_decision(self._session, self._contact)
+        if old is not None and old.rule_id is not None:
+            self._decide(None, _WITHDRAWN, source="card", supersedes=old)
+
     def point_at_deciding(self) -> None:
         """Find the decision whose status stands over the card; nothing to find without one."""
         if self._contact is not None:

@@ -1,0 +1,105 @@
+"""Cards taken into a journal: one, or a file of them; and an import taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+
+from sqlalchemy.orm import Session
+
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard
+from recognizer.crm.journal.cards import in_batches, store_cards
+from recognizer.crm.journal.imports import ImportTakenBack, ImportTaker, begin_import
+from recognizer.crm.journal.reading import JournalReader
+from recognizer.crm.journal.records import CardChange, ContactRecord
+from recognizer.crm.journal.tables import ContactRow
+from recognizer.crm.journal.timeline import Timeline
+
+__all__ = ["CardKeeper"]
+
+_BATCH = 1000
+
+
+class CardKeeper(JournalReader):
+    """An open journal that takes cards; every method is one transaction, an import one a batch."""
+
+    def upsert_contact(self, card: ContactCard, *, source: str = "api") -> ContactRecord:
+        """Add a card or take over what changed; comments are merged, never lost."""
+        for _ in self.import_contacts([card], source=source):
+            pass
+        return self.contact(card.ref)
+
+    def begin_import(self, source: str, *, made_by: str) -> int:
+        """Begin an import that may be taken back; return its number, for `import_contacts`."""
+        with self.database.writing() as session:
+            return begin_import(session, source, made_by=made_by, now=_now())
+
+    def undo_import(
+        self, import_id: int, *, made_by: str, dry_run: bool = False
+    ) -> ImportTakenBack:
+        """Take back what an import caused, as far as nothing rests on it.
+
+        Cards it added are closed: as if they were not there, until they are imported again.
+        Cards it changed get back what they had, and what was decided on them follows. Cards with
+        calls, or a person's words, since then stay as they are, and why is said. A dry run only
+        says what would be done.
+
+        Raises
+        ------
+        JournalError
+            If there is no such import, or it was taken back already.
+        """
+        with contextlib.suppress(_DryRunEnds), self.database.writing() as session:
+            self.database.lock(session, "recognizer cards")
+            now = _now()
+            done = ImportTaker(
+                session,
+                timeline=lambda contact: self._timeline(session, contact),
+                made_by=made_by,
+                now=now,
+                day=self.office.day_of(now),
+            ).take_back(import_id)
+            if dry_run:
+                raise _DryRunEnds
+        return done
+
+    def import_contacts(
+        self,
+        cards: Iterable[ContactCard],
+        *,
+        source: str,
+        fields: Collection[str] = CARD_FIELDS,
+        dry_run: bool = False,
+        import_id: int | None = None,
+    ) -> Iterator[CardChange]:
+        """Add or change cards in batches, yielding each change as it is stored.
+
+        Of cards already there only `fields` are taken over: what a file has no column for stays.
+        A dry run stores nothing. Unchanged cards are yielded with empty `changes`. With an
+        `import_id` of `begin_import` all of it can be taken back.
+        """
+        for batch in in_batches(cards, _BATCH):
+            with self.database.writing() as session:
+                self.database.lock(session, "recognizer cards")
+                changes = store_cards(
+                    session,
+                    batch,
+                    source=source,
+                    now=_now(),
+                    fields=fields,
+                    dry_run=dry_run,
+                    import_id=import_id,
+                )
+            yield from changes
+
+    def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
+        return Timeline(session, self.regulation, self.office, contact=contact, now=_now())
+
+
+class _DryRunEnds(Exception):  # noqa: N818 - no error: it rolls back
+    """Ends the transaction of a dry run."""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
