@@ -45,7 +45,18 @@ from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
+from recognizer.recognition.office_script import (
+    OfficeScript,
+    load_office_script,
+    veto_of_script,
+)
 from recognizer.recognition.outcome import decide_call
+from recognizer.recognition.parties import (
+    ChannelHeard,
+    decide_parties,
+    find_remote,
+    parties_heard,
+)
 from recognizer.recognition.slow_retry import SLOWER, confirms, rescale_times
 from recognizer.recognition.utterance_classifier import (
     GREETS_AS_A_PERSON,
@@ -57,6 +68,7 @@ from recognizer.recognition.wholeness import vetoes_of_sound
 from recognizer.regulation.explanation import explained
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation
+from recognizer.signals.crosstalk import is_leak_of
 from recognizer.signals.gaps import find_gaps
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan, load_tone_plan
@@ -72,6 +84,7 @@ _MAX_UTTERANCES = 40
 
 
 _Heard: TypeAlias = tuple[SpokenVerdict, VerifiedTranscript]
+_Channel: TypeAlias = tuple[ChannelHeard, list[_Heard]]
 KnownUtterances: TypeAlias = dict[tuple[float, float], list[_Heard]]
 """What was heard in each utterance, by its place in seconds."""
 
@@ -97,6 +110,8 @@ class Recognizer:
     calibration : Calibration
     channel : str
         Default of `recognize`: `auto`, `mix` or a number from 0.
+    script : OfficeScript or None
+        What our own agents say; None: not known.
     """
 
     def __init__(
@@ -108,8 +123,10 @@ class Recognizer:
         tone_plan: TonePlan,
         calibration: Calibration,
         channel: str = "auto",
+        script: OfficeScript | None = None,
     ) -> None:
         self.engine = engine
+        self._script = script or OfficeScript()
         self.regulation = regulation
         self._tone_plan = tone_plan
         self._calibration = calibration
@@ -150,6 +167,7 @@ class Recognizer:
             tone_plan=load_tone_plan(),
             calibration=load_calibration(),
             channel=settings.recognition.channel,
+            script=load_office_script(settings.recognition.script_file),
             engine=load_engine(engine or settings.recognition.engine, settings),
         )
         recognizer._office = office
@@ -266,7 +284,7 @@ class Recognizer:
         """
         started, stages = time.perf_counter(), _Stopwatch()
         steps = self._listen(sound, scan.segments, stages, known)
-        verdicts = _run_through(steps)
+        verdicts = self._without_script(_run_through(steps))
         report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, ())
         report = replace(report, elapsed_s=round(time.perf_counter() - started, 4))
         return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
@@ -280,14 +298,87 @@ class Recognizer:
         with open_audio(
             call.source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish, name=audio_name
         ) as reader:
-            with stages.timed("scan"):
-                scan = self._scan(reader)
-            verdicts = yield from self._listen(reader, scan.segments, stages)
+            if reader.info.rivals:
+                channels = yield from self._hear_channels(reader, stages)
+                with stages.timed("decide"):
+                    return self._conclude_parties(call, label, channels, reader.notes)
+            scan, verdicts = yield from self._hear_channel(reader, stages)
             if reader.info.n_channels > 1 and reader.info.channel == "mix":
                 verdicts = [(_of_two_parties(verdict), heard) for verdict, heard in verdicts]
+            verdicts = self._without_agents(reader, verdicts)
             reading_notes = _reading_notes(reader)
         with stages.timed("decide"):
             return self._conclude(call, label, scan, verdicts, reading_notes)
+
+    def _hear_channel(
+        self, reader: AudioReader, stages: _Stopwatch
+    ) -> Generator[Utterance, None, tuple[Scan, list[_Heard]]]:
+        """Scan one channel, and judge each utterance in it."""
+        with stages.timed("scan"):
+            scan = self._scan(reader)
+        return scan, (yield from self._listen(reader, scan.segments, stages))
+
+    def _hear_channels(
+        self, reader: AudioReader, stages: _Stopwatch
+    ) -> Generator[Utterance, None, list[_Channel]]:
+        """Hear each channel by itself: every party is judged alone."""
+        channels = []
+        for number in reader.info.rivals:
+            alone = reader.only(number, "recognised alone")
+            scan, verdicts = yield from self._hear_channel(alone, stages)
+            script = self._script.find(_words(verdicts))
+            verdicts = self._without_agents(alone, verdicts)
+            heard = ChannelHeard(number, scan, tuple(v for v, _ in verdicts), script)
+            channels.append((heard, verdicts))
+        return channels
+
+    def _without_script(self, verdicts: list[_Heard]) -> list[_Heard]:
+        """Take the mark away where words of the office's own script are heard."""
+        if not any(_marks(verdict) for verdict, _ in verdicts):
+            return verdicts
+        script = self._script.find(_words(verdicts))
+        vetoes = [] if script is None else [veto_of_script(script)]
+        return [(v.vetoed(vetoes) if _marks(v) else v, heard) for v, heard in verdicts]
+
+    def _without_agents(self, reader: AudioReader, verdicts: list[_Heard]) -> list[_Heard]:
+        """Take the mark away where it may be our own agent who speaks in this channel.
+
+        Words of the office's script say so, and an utterance that is the leak of a louder channel.
+        """
+        here = reader.info.channel
+        others = [n for n in range(reader.info.n_channels) if here not in {n, "mix"}]
+        return [
+            (v.vetoed([_LEAKED]), heard)
+            if _marks(v) and any(_is_leak(reader, n, v) for n in others)
+            else (v, heard)
+            for v, heard in self._without_script(verdicts)
+        ]
+
+    def _conclude_parties(
+        self, call: RecordedCall, label: str, channels: list[_Channel], notes: tuple[str, ...]
+    ) -> CallReport:
+        """Find the other party among channels that were heard alone, and decide by what it says."""
+        alone = [channel for channel, _ in channels]
+        remote = find_remote(alone)
+        known = [pair for pair in channels if remote.channel in {None, pair[0].channel}]
+        ((first, _), *_rest) = known
+        n_channels = len(channels)
+        named = (
+            "it cannot be told which channel"
+            if remote.channel is None
+            else (f"channel {remote.channel} of {n_channels}")
+        )
+        report = self._reported(
+            call,
+            label,
+            first.scan,
+            [heard for _, verdicts in known for heard in verdicts],
+            (*notes, f"{named}: {remote.reason}"),
+            decided=decide_parties(alone, remote),
+        )
+        assert report.evidence is not None
+        evidence = replace(report.evidence, parties=parties_heard(alone, remote))
+        return replace(report, evidence=evidence)
 
     def _conclude(
         self,
@@ -298,9 +389,21 @@ class Recognizer:
         reading_notes: tuple[str, ...],
     ) -> CallReport:
         """Weigh all that was heard, and decide by the regulation."""
-        outcome, deciding = decide_call(
-            scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts]
-        )
+        decided = decide_call(scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts])
+        return self._reported(call, label, scan, verdicts, reading_notes, decided=decided)
+
+    def _reported(
+        self,
+        call: RecordedCall,
+        label: str,
+        scan: Scan,
+        verdicts: Sequence[_Heard],
+        reading_notes: tuple[str, ...],
+        *,
+        decided: tuple[Outcome, SpokenVerdict | None],
+    ) -> CallReport:
+        """Decide an outcome by the regulation, and report what it rests on."""
+        outcome, deciding = decided
         decision = self.regulation.decide_outcome(
             outcome.kind, attempt=call.attempt, on=call.called_on
         )
@@ -400,7 +503,7 @@ class Recognizer:
                     and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
                 )
                 verdict = replace(verdict, is_foreign=is_foreign)
-            if phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER:
+            if _marks(verdict):
                 assert verdict.match is not None
                 gaps = find_gaps(audio)
                 vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
@@ -551,6 +654,12 @@ def _without_words(
     ]
 
 
+_LEAKED = Veto(
+    "leak-of-another-channel",
+    VetoEffect.NO_MARK,
+    "the same is heard louder in another channel: this is an echo of it",
+    "то же слышно громче в другом канале: это его эхо",
+)
 _PARTIES_MIXED = Veto(
     "parties-mixed",
     VetoEffect.NO_MARK,
@@ -565,6 +674,25 @@ def _of_two_parties(verdict: SpokenVerdict) -> SpokenVerdict:
     if phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER:
         return verdict
     return verdict.vetoed([_PARTIES_MIXED])
+
+
+def _marks(verdict: SpokenVerdict) -> bool:
+    return phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER
+
+
+def _words(verdicts: Sequence[_Heard]) -> list[str]:
+    """Return all words heard, in order."""
+    return [word.text for _, heard in verdicts for word in heard.transcript.words]
+
+
+def _is_leak(reader: AudioReader, channel: int, verdict: SpokenVerdict) -> bool:
+    """Return whether what an utterance says is the leak of another channel."""
+    match = verdict.match
+    if match is None or match.start_s is None or match.end_s is None:
+        return False
+    start_s, end_s = max(0.0, match.start_s - _PAD_S), match.end_s + _PAD_S
+    other = reader.only(channel, "compared").read(start_s, end_s)
+    return is_leak_of(reader.read(start_s, end_s), other)
 
 
 def _is_person(verdict: SpokenVerdict) -> bool:

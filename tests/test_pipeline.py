@@ -19,7 +19,15 @@ from recognizer import pipeline, recognize
 from recognizer.audio import AudioReader, open_audio
 from recognizer.base.errors import EngineError
 from recognizer.base.settings import PhraseSettings
-from recognizer.model import Audio, CallOutcome, CallReport, NextStep, RecordedCall
+from recognizer.model import (
+    Audio,
+    CallOutcome,
+    CallReport,
+    NextStep,
+    PhraseListName,
+    RecordedCall,
+    phrase_list_of,
+)
 from recognizer.model.report_json import report_to_dict
 from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
@@ -462,3 +470,75 @@ def test_congestion_at_the_ends_of_its_tolerance_is_decided_in_noise(
     report = recognizer.recognize(path)
     assert report.outcome is not None
     assert report.outcome.kind is CallOutcome.BUSY_TONE
+
+
+def call_of(*channels: np.ndarray, rate: int = 8000) -> bytes:
+    """Channels as one recording, with a little line noise in each."""
+    n = max(map(len, channels)) + rate
+    random = np.random.default_rng(1)
+    together = np.stack(
+        [np.pad(c, (0, n - len(c))) + random.normal(0, 1e-4, n) for c in channels], axis=1
+    )
+    file = io.BytesIO()
+    soundfile.write(file, together, rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def clip(name: str) -> np.ndarray:
+    with open_audio(SAMPLES.parent / name, sample_rate=8000) as reader:
+        return np.concatenate([block.samples for block in reader.blocks()])
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("other", "quieter_db", "delay_s"),
+    [
+        ("people/husbands-number.ogg", -15, 0.3),
+        ("announcements/temporarily-blocked-number.wav", -30, 0.3),
+        ("announcements/temporarily-blocked-number.wav", 0, 5.0),
+    ],
+)
+def test_an_agent_who_says_what_marks_beside_another_party_marks_nothing(
+    whisper: Recognizer, other: str, quieter_db: int, delay_s: float
+) -> None:
+    agent = clip("announcements/blocked.wav")
+    remote = np.concatenate([silence(delay_s), clip(other) * 10 ** (quieter_db / 20)])
+    for order in ((agent, remote), (remote, agent)):
+        report = whisper.recognize(call_of(*order))
+        assert report.outcome is not None
+        assert phrase_list_of(report.outcome.kind) is not PhraseListName.INVALID_NUMBER
+        parties = checked(report)["parties"]
+        assert isinstance(parties, list)
+        assert {heard["party"] for heard in parties} == {"unknown"}
+
+
+@pytest.mark.model
+def test_ringback_tells_whose_channel_it_is_and_an_echo_of_our_agent_marks_nothing(
+    whisper: Recognizer,
+) -> None:
+    announcement = clip("announcements/blocked.wav")
+    ringing = np.concatenate([silence(1), tone(1.0), silence(4.0), tone(1.0), silence(4.0)])
+    agent = np.concatenate([silence(11.5), announcement])
+    echo = np.concatenate([ringing, silence(0.62), announcement * np.float32(0.1)])
+    kinds = [
+        (report.outcome.kind, [veto.id for veto in report.evidence.vetoes])
+        for report in (
+            whisper.recognize(call_of(silence(1), np.concatenate([ringing, announcement]))),
+            whisper.recognize(call_of(agent, echo)),
+        )
+        if report.outcome is not None
+        if report.evidence is not None
+    ]
+    assert kinds[0] == (CallOutcome.BLOCKED, [])
+    assert kinds[1] == (CallOutcome.UNDETERMINED, ["leak-of-another-channel"])
+
+
+def test_words_of_our_own_script_take_the_mark_away_in_a_recording_of_one_channel() -> None:
+    said = ScriptedSpeech("Номер не существует.", scores={})
+    recognizer, _ = scripted(said)
+    assert recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav").outcome is not None
+    noted = replace(said, text="Номер не существует, поставлю отметку.")
+    recognizer, _ = scripted(noted)
+    report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
+    assert report.outcome is not None
+    assert report.outcome.kind is CallOutcome.UNDETERMINED

@@ -9,8 +9,11 @@ in this order:
    the band of the tone, so that an agent who talks meanwhile does not matter.
 2. All channels with sound in them carry the same sound (also inverted): the loudest of them.
 3. Only one channel has anything but silence or a steady noise: that one.
-4. Otherwise both parties are there and nothing tells them apart: the mean of the channels that
-   are not silent. A party that is missed costs more than two that overlap.
+4. Otherwise both parties are there and nothing here tells them apart: the mean of the channels
+   that are not silent. A party that is missed costs more than two that overlap.
+
+Rules 3 and 4 only look at levels (`ChannelChoice.rivals`): whose each channel is, is then found by
+what is said in them (`recognizer.recognition.parties`).
 
 Only the first `SURVEY_S` seconds are listened to. In a longer file rule 3 is not applied, and
 the mean in rule 4 is over all channels: one that is empty so far may speak later.
@@ -19,7 +22,7 @@ the mean in rule 4 is over all channels: one that is empty so far may speak late
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,6 +37,7 @@ __all__ = [
     "ChannelChoice",
     "ChannelSurvey",
     "RequestedChannel",
+    "only_channel",
     "requested_choice",
 ]
 
@@ -78,11 +82,14 @@ class ChannelChoice:
     channel : int or `mix`
     reason : str
         One English sentence.
+    rivals : tuple of int
+        Channels among which tones do not tell the parties apart; else empty.
     """
 
     weights: npt.NDArray[np.float32]
     channel: int | Literal["mix"]
     reason: str
+    rivals: tuple[int, ...] = ()
 
 
 class ChannelSurvey:
@@ -136,8 +143,10 @@ class ChannelSurvey:
             self._with_tones(levels)
             or self._of_same_sound(sounding)
             or (self._with_speech(levels, sounding) if is_whole_file else None)
-            or self._mix(
-                sounding if is_whole_file else everything, "nothing tells the parties apart"
+            or self._rivalled(
+                self._mix(
+                    sounding if is_whole_file else everything, "nothing tells the parties apart"
+                )
             )
         )
 
@@ -155,7 +164,7 @@ class ChannelSurvey:
         others_db = np.percentile(np.delete(in_band_db, found, axis=1), 25, axis=0)
         if np.any(in_band_db[:, found].mean() - others_db < _CROSSTALK_DB):
             return None
-        return _only(self._n_channels, found, "call-progress tones are heard in it alone")
+        return only_channel(self._n_channels, found, "call-progress tones are heard in it alone")
 
     def _of_same_sound(self, sounding: list[int]) -> ChannelChoice | None:
         energy = np.diag(self._products)
@@ -165,7 +174,7 @@ class ChannelSurvey:
             >= _SAME_CORRELATION * np.sqrt(energy[loudest] * energy[c])
             for c in sounding
         ):
-            return _only(self._n_channels, loudest, "the channels carry the same sound")
+            return only_channel(self._n_channels, loudest, "the channels carry the same sound")
         return None
 
     def _with_speech(
@@ -176,7 +185,10 @@ class ChannelSurvey:
         if len(sounding) > 1 and len(speaking) != 1:
             return None
         reason = "the other channels are silent or hold a steady noise"
-        return _only(self._n_channels, (speaking or sounding)[0], reason)
+        return self._rivalled(only_channel(self._n_channels, (speaking or sounding)[0], reason))
+
+    def _rivalled(self, choice: ChannelChoice) -> ChannelChoice:
+        return replace(choice, rivals=tuple(range(self._n_channels)))
 
     def _mix(self, channels: list[int], reason: str) -> ChannelChoice:
         return _mix_of(self._n_channels, channels, reason)
@@ -191,7 +203,8 @@ def _long_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _only(n_channels: int, channel: int, reason: str) -> ChannelChoice:
+def only_channel(n_channels: int, channel: int, reason: str) -> ChannelChoice:
+    """Return the choice of one channel."""
     weights = np.zeros(n_channels, np.float32)
     weights[channel] = 1.0
     return ChannelChoice(weights, channel, reason)
@@ -223,7 +236,7 @@ def requested_choice(channel: RequestedChannel, n_channels: int, name: str) -> C
                 "counted from 0; choose one of them, mix, or auto",
                 kind="no_such_channel",
             )
-        return _only(n_channels, number, "asked for")
+        return only_channel(n_channels, number, "asked for")
     if n_channels == 1:
-        return _only(1, 0, "there is one channel")
+        return only_channel(1, 0, "there is one channel")
     return _mix_of(n_channels, range(n_channels), "asked for") if channel == "mix" else None

@@ -10,13 +10,15 @@ grows while it is read (what is appended after opening is not seen).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from recognizer.audio.channels import (
     FRAMES_PER_S,
@@ -24,6 +26,7 @@ from recognizer.audio.channels import (
     ChannelChoice,
     ChannelSurvey,
     RequestedChannel,
+    only_channel,
     requested_choice,
 )
 from recognizer.audio.decoders import Frames
@@ -76,6 +79,8 @@ class AudioInfo:
         As the file says, None if it does not. A cut file holds less.
     notes : tuple of str
         What was wrong and could be mended, in English.
+    rivals : tuple of int
+        Channels among which tones do not tell the parties apart; else empty.
     """
 
     name: str
@@ -87,6 +92,7 @@ class AudioInfo:
     channel_reason: str
     duration_s: float | None
     notes: tuple[str, ...] = ()
+    rivals: tuple[int, ...] = ()
 
 
 class AudioReader:
@@ -116,8 +122,8 @@ class AudioReader:
         self._block_s = block_s
         self._end_note: str | None = None
         self._chunk = max(1, self._decoder.sample_rate // FRAMES_PER_S) * _CHUNK_FRAMES
-        choice, self._dc = self._survey(channel)
-        self._weights = choice.weights
+        choice, self._offsets = self._survey(channel)
+        self._weights, self._dc = choice.weights, _offset(self._offsets, choice.weights)
         n_frames = self._decoder.n_frames
         self.info = AudioInfo(
             name=source.name,
@@ -129,7 +135,25 @@ class AudioReader:
             channel_reason=choice.reason,
             duration_s=None if n_frames is None else n_frames / self._decoder.sample_rate,
             notes=() if recording.note is None else (recording.note,),
+            rivals=choice.rivals,
         )
+
+    def only(self, channel: int, reason: str) -> AudioReader:
+        """Return a reader of one channel of the same open recording, closed with this one.
+
+        Parameters
+        ----------
+        channel : int
+            From 0.
+        reason : str
+            For `AudioInfo.channel_reason`.
+        """
+        other = copy.copy(self)
+        choice = only_channel(self.info.n_channels, channel, reason)
+        other._weights = choice.weights  # noqa: SLF001  a copy of itself
+        other._dc = _offset(self._offsets, choice.weights)  # noqa: SLF001
+        other.info = replace(self.info, channel=channel, channel_reason=reason, rivals=())
+        return other
 
     def __enter__(self) -> Self:
         return self
@@ -205,8 +229,8 @@ class AudioReader:
             samples[first - begin : last - begin], rate_out, self.info.name, first / rate_out
         )
 
-    def _survey(self, channel: RequestedChannel) -> tuple[ChannelChoice, float]:
-        """Listen to the beginning: is there sound, which channel, what offset."""
+    def _survey(self, channel: RequestedChannel) -> tuple[ChannelChoice, npt.NDArray[np.float64]]:
+        """Listen to the beginning: is there sound, which channel, what offset has each."""
         decoder = self._decoder
         fixed = requested_choice(channel, decoder.n_channels, self._source.name)
         survey = ChannelSurvey(decoder.n_channels, decoder.sample_rate)
@@ -227,8 +251,7 @@ class AudioReader:
                 survey.push(frames)
         self._check_survey(n_frames, n_wrong / max(1, n_frames * decoder.n_channels))
         choice = fixed or survey.choose(is_whole_file=is_whole_file)
-        dc = float(choice.weights @ sums) / n_frames
-        return choice, dc if abs(dc) >= _MIN_DC else 0.0
+        return choice, sums / n_frames
 
     def _check_survey(self, n_frames: int, wrong_share: float) -> None:
         if n_frames == 0:
@@ -271,6 +294,12 @@ class AudioReader:
 
     def _resample(self, chunks: Iterable[Samples]) -> Iterator[Samples]:
         return resampled(chunks, self._decoder.sample_rate, self._sample_rate)
+
+
+def _offset(offsets: npt.NDArray[np.float64], weights: Samples) -> float:
+    """Return the constant offset of the channels together, 0 where it is small."""
+    offset = float(weights @ offsets)
+    return offset if abs(offset) >= _MIN_DC else 0.0
 
 
 def _in_range(frames: Frames) -> Frames:

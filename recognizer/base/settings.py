@@ -36,6 +36,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     ----------
     engine : `auto`, `vosk` or `whisper`.
     channel : `auto`, `mix`, or a channel number from 0.
+    script_file : what the office's own agents say; None: the shipped sample.
     threads : CPU threads a call may use.
     models_dir : where installed speech models lie; None: the user's data folder.
     max_duration_s : longest recording that `batch` and `watch` hear, seconds.
@@ -43,6 +44,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     engine: str = "auto"
     channel: str = "auto"
+    script_file: Path | None = None
     threads: int = 1
     models_dir: Path | None = None
     max_duration_s: float = 14_400.0

@@ -181,6 +181,12 @@ def _evidence(evidence: Evidence) -> Iterable[str]:
     if evidence.transcript is not None:
         heard = evidence.transcript
         yield f"transcript ({heard.engine}, {heard.model}): {heard.text}"
+    for party in evidence.parties:
+        yield f"channel {party.channel}, {party.party.value} ({party.reason}): {party.text}"
+    for veto in evidence.vetoes:
+        yield f"veto {veto.id} ({veto.effect.value}): {veto.reason}"
+    for gap in evidence.gaps:
+        yield f"lost sound: {gap.kind.value} {gap.start_s:.2f}-{gap.end_s:.2f} s"
     for outcome, probability in evidence.alternatives:
         yield f"also considered: {outcome.value} {probability:.3f}"
     for score in evidence.acoustic_scores:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from recognizer.model.outcomes import CallOutcome, NextStep, PhraseListName, phrase_list_of
-from recognizer.model.reports import Basis, VetoEffect
+from recognizer.model.reports import Basis, Party, VetoEffect
 from recognizer.model.signals import ToneKind
 
 __all__ = ["Classification", "json_schema", "schema_components"]
@@ -98,6 +98,15 @@ class VetoRaised(_Part, frozen=True, kw_only=True):
     reason_ru: str
 
 
+class ChannelHeard(_Part, frozen=True, kw_only=True):
+    """One channel of several, and whose it is."""
+
+    channel: Annotated[int, Meta(ge=0)]
+    party: Annotated[Party, Meta(description="An agent's words never decide.")]
+    reason: Annotated[str, Meta(description="Why it is that party's.")]
+    text: Annotated[str, Meta(description="What is said in it.")] = ""
+
+
 class SignallingCodeRead(_Part, frozen=True, kw_only=True):
     """A code of the network."""
 
@@ -151,6 +160,9 @@ class Classification(_Part, frozen=True, kw_only=True):
     basis: Annotated[Basis | None, Meta(description="What the outcome rests on.")] = None
     vetoes: tuple[VetoRaised, ...] = ()
     gaps: Annotated[tuple[Interval, ...], Meta(description="Where sound was lost on the way.")] = ()
+    parties: Annotated[
+        tuple[ChannelHeard, ...], Meta(description="Channels of a recording with several.")
+    ] = ()
 
 
 # msgspec learns a type when it is first used, and crashes if two threads do that at once: so it

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from recognizer.model.classification import (
+    ChannelHeard,
     Classification,
     Considered,
     DecisionTaken,
@@ -86,6 +87,10 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
             for v in evidence.vetoes
         ),
         "gaps": tuple(_interval(g) for g in evidence.gaps),
+        "parties": tuple(
+            ChannelHeard(channel=p.channel, party=p.party, reason=p.reason, text=p.text)
+            for p in evidence.parties
+        ),
     }
 
 

@@ -19,6 +19,8 @@ __all__ = [
     "Decision",
     "Evidence",
     "Outcome",
+    "Party",
+    "PartyHeard",
     "SignallingEvidence",
     "Veto",
     "VetoEffect",
@@ -57,13 +59,45 @@ class Veto:
     reason_ru: str
 
 
+class Party(enum.StrEnum):
+    """Who is heard in a channel."""
+
+    REMOTE = "remote"
+    AGENT = "agent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PartyHeard:
+    """One channel of several that was recognised alone.
+
+    Attributes
+    ----------
+    channel : int
+        From 0.
+    party : Party
+        An agent's words never decide.
+    reason : str
+        Why it is that party's, in English.
+    text : str
+        What is said in it.
+    """
+
+    channel: int
+    party: Party
+    reason: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that was heard in one recording, whatever it led to.
 
-    `alternatives` holds the other outcomes considered with their confidence, best first;
-    `notes` says in plain English what a stage refused or could not do; `vetoes` lowered the
-    verdict; `gaps` are places where sound was lost; `basis` is what the outcome rests on.
+    `transcript` is the remote party's where that is known, and `parties` says what was heard in
+    each channel of several. `alternatives` holds the other outcomes considered with their
+    confidence, best first; `notes` says in plain English what a stage refused or could not do;
+    `vetoes` lowered the verdict; `gaps` are places where sound was lost; `basis` is what the
+    outcome rests on.
     """
 
     duration_s: float
@@ -77,6 +111,7 @@ class Evidence:
     vetoes: tuple[Veto, ...] = ()
     gaps: tuple[SoundGap, ...] = ()
     basis: Basis | None = None
+    parties: tuple[PartyHeard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ that a decision made today and one read back from the journal explain themselves
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recognizer.model import CallOutcome, CallReport, NextStep
@@ -25,6 +25,16 @@ _TONES = {
     "fax": "сигнал факса",
     "beep": "сигнал записи сообщения",
     "dtmf": "тоновый набор",
+}
+_PARTIES = {
+    "remote": "собеседник",
+    "agent": "наш оператор (его слова ничего не решают)",
+    "unknown": "чей он, понять нельзя",
+}
+_VETOED = {
+    "no_mark": "Отметка не поставлена",
+    "undetermined": "Решение не принято",
+    "person": "Принято за живого человека",
 }
 _HEARD = {
     CallOutcome.BUSY_TONE: "короткие гудки",
@@ -131,8 +141,18 @@ def _heard_in_recording(report: Mapping[str, Any]) -> Iterator[str]:
     ]
     if tones:
         yield f"Сигналы на линии: {'; '.join(tones)}."
+    yield from _parties(report.get("parties") or ())
+    for veto in report.get("vetoes") or ():
+        yield f"{_VETOED[veto['effect']]}: {veto['reason_ru']}."
     if report.get("confidence") is not None:
         yield f"Уверенность программы: {report['confidence']:.0%}.".replace("%", " %")
+
+
+def _parties(parties: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which channel is whose, and what our own agent said."""
+    for heard in parties:
+        said = f": «{heard['text']}»" if heard.get("text") else ", слов нет"
+        yield f"Канал {heard['channel']}, {_PARTIES[heard['party']]}{said}."
 
 
 def _moment(start_s: float | None, end_s: float | None) -> str:
