@@ -108,3 +108,44 @@ def _write(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def write_gigaam(
+    folder: Path,
+    sentence: str,
+    *,
+    first_s: float = 0.2,
+    n_features: int = 3_200,
+    n_mels: int = 64,
+    tokens: str = GIGAAM_TOKENS,
+) -> Path:
+    """Write v3_ctc.int8.onnx and v3_vocab.txt of GigaAM's contract.
+
+    A letter is said every 80 ms from `first_s` on. As the model does, the graph gives a frame for
+    every four features, counting with `feature_lengths`, and one that is padding.
+    """
+    n_frames = n_features // 4
+    frames = spelled(sentence, tokens, n_frames=n_frames, first_frame=round(first_s / 0.04), step=2)
+    constants: dict[str, Figures] = {
+        "table": frames[None],
+        "one": np.array([1], np.int64),
+        "four": np.array([4], np.int64),
+        "from": np.array([0], np.int64),
+        "axis": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Sub", ["feature_lengths", "one"], ["before_last"]),
+        helper.make_node("Div", ["before_last", "four"], ["last_frame"]),
+        helper.make_node("Add", ["last_frame", "one"], ["n_frames"]),
+        helper.make_node("Add", ["n_frames", "one"], ["n_padded"]),
+        helper.make_node("Slice", ["table", "from", "n_padded", "axis"], ["log_probs"]),
+    ]
+    inputs: list[Declared] = [
+        ("features", TensorProto.FLOAT, ["B", n_mels, "T"]),
+        ("feature_lengths", TensorProto.INT64, ["B"]),
+    ]
+    outputs: list[Declared] = [("log_probs", TensorProto.FLOAT, ["B", "T_out", len(tokens)])]
+    lines = [f"{'▁' if t == ' ' else '<blk>' if t == '_' else t} {n}" for n, t in enumerate(tokens)]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "v3_vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return _write(folder / "v3_ctc.int8.onnx", nodes, inputs, outputs, constants)

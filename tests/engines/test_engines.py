@@ -101,6 +101,14 @@ def _t_one() -> Case:
     return _stand_in(TOneEngine, write_t_one, "номер не существует")
 
 
+def _gigaam() -> Case:
+    from onnx_stand_ins import write_gigaam
+
+    from recognizer.engines.gigaam import GigaAmEngine
+
+    return _stand_in(GigaAmEngine, write_gigaam, "номер не существует")
+
+
 def _whisper() -> Case:
     return Case(
         load_engine("whisper"),
@@ -116,6 +124,7 @@ def _whisper() -> Case:
     params=[
         pytest.param(_scripted, id="scripted"),
         pytest.param(_t_one, id="t-one"),
+        pytest.param(_gigaam, id="gigaam-v3"),
         pytest.param(_vosk, id="vosk", marks=pytest.mark.model),
         pytest.param(_whisper, id="whisper", marks=pytest.mark.model),
     ],
