@@ -150,7 +150,7 @@ class Recognizer:
         settings : Settings or None
             None: those of this process.
         engine : str or None
-            `auto`, `vosk` or `whisper`, over the settings.
+            One of `engines.ENGINE_NAMES`, over the settings.
 
         Raises
         ------

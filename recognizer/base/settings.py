@@ -34,7 +34,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     Attributes
     ----------
-    engine : `auto`, `vosk` or `whisper`.
+    engine : `auto` (the best that is installed), `t-one`, `gigaam-v3`, `vosk` or `whisper`.
     channel : `auto`, `mix`, or a channel number from 0.
     script_file : what the office's own agents say; None: the shipped sample.
     threads : CPU threads a call may use.

@@ -36,6 +36,7 @@ def list_models() -> None:
     Example: recognizer models list
     """
     from recognizer.base.settings import load_settings
+    from recognizer.engines.models.finding import ENGINE_MODELS
     from recognizer.engines.models.registry import load_manifests
 
     folder = load_settings().recognition.models_folder
@@ -45,9 +46,9 @@ def list_models() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
         print("  ".join(cells))
-    named = os.environ.get("VOSK_MODEL_PATH")
-    if named:
-        print(f"\nVOSK_MODEL_PATH is set: vosk takes its model from {named}")
+    for engine, model in ENGINE_MODELS.items():
+        if named := os.environ.get(model.variable):
+            print(f"\n{model.variable} is set: {engine} takes its model from {named}")
 
 
 def _row(manifest: Manifest, models_folder: Path) -> tuple[str, str, str, str, str, str]:
@@ -94,7 +95,7 @@ def install(
     the user's data folder; the environment variable
     RECOGNIZER_RECOGNITION_MODELS_DIR names another.
 
-    Example: recognizer models install vosk-model-small-ru-0.22
+    Example: recognizer models install t-one
 
     Offline: recognizer models install vosk-model-small-ru-0.22 --from model.zip
     """

@@ -42,7 +42,7 @@ Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="Speech engine: auto, vosk or whisper.",
+        help="Speech engine: auto (the best that is installed), t-one, gigaam-v3, vosk or whisper.",
         show_default="auto",
         callback=_known_engine,
     ),

@@ -5,16 +5,43 @@ The libraries behind the engines are imported only when one is loaded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from recognizer.base.errors import EngineError, ModelError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines.base import Engine
-from recognizer.engines.models.registry import RUSSIAN_VOSK_MODEL, find_vosk_model
+from recognizer.engines.models.finding import ENGINE_MODELS, find_model
 
-__all__ = ["ENGINE_NAMES", "load_engine"]
+__all__ = ["ENGINE_NAMES", "choose_engine", "load_engine"]
 
-ENGINE_NAMES = ("auto", "vosk", "whisper")
-WHISPER_MODEL = "whisper-base"
+ENGINE_NAMES = ("auto", *ENGINE_MODELS)
+"""What may be asked for; after `auto`, the better for Russian telephones the earlier."""
+_EMBEDDED = "whisper"
 _RUSSIAN_WORD = "номер"
+
+
+def choose_engine(name: str, settings: Settings) -> tuple[str, Path | None]:
+    """Return which engine a name stands for, and the folder of its model, None if there is none.
+
+    `auto` is the first of `ENGINE_NAMES` whose model is there, or else the embedded one. Nothing
+    is loaded.
+
+    Raises
+    ------
+    EngineError
+        If there is no such engine.
+    ModelError
+        If the user names a folder that holds no model of an engine that is looked at.
+    """
+    if name not in ENGINE_NAMES:
+        raise EngineError(f"expected an engine of {', '.join(ENGINE_NAMES)}, found {name!r}")
+    asked = ENGINE_NAMES[1:] if name == "auto" else (name,)
+    for engine in asked:
+        folder = find_model(engine, settings.recognition.models_folder)
+        if folder is not None:
+            return engine, folder
+    return (_EMBEDDED if name == "auto" else name), None
 
 
 def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
@@ -23,7 +50,7 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
     Parameters
     ----------
     name : str
-        `vosk`, `whisper`, or `auto`: vosk where its Russian model is installed, else whisper.
+        One of `ENGINE_NAMES`; `auto` is the best that is installed, see `choose_engine`.
     settings : Settings or None
         None: those of this process.
 
@@ -35,42 +62,54 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
         If its model is missing or damaged; the message says what to type.
     """
     settings = settings or load_settings()
-    if name == "auto":
-        return _load_vosk(settings, required=False) or _load_whisper(settings)
-    if name == "vosk":
-        engine = _load_vosk(settings, required=True)
-        assert engine is not None
-        return engine
-    if name == "whisper":
-        return _load_whisper(settings)
-    raise EngineError(f"expected an engine of {', '.join(ENGINE_NAMES)}, found {name!r}")
+    engine, folder = choose_engine(name, settings)
+    if folder is None and engine != _EMBEDDED:
+        model = ENGINE_MODELS[engine]
+        raise ModelError(
+            f"no model of {engine} is installed in {settings.recognition.models_folder}; type: "
+            f"recognizer models install {model.name}, or name its folder in the environment "
+            f"variable {model.variable}"
+        )
+    return _LOADERS[engine](folder, settings)
 
 
-def _load_whisper(settings: Settings) -> Engine:
+def _load_t_one(folder: Path | None, settings: Settings) -> Engine:
+    try:
+        from recognizer.engines.t_one import TOneEngine  # noqa: PLC0415
+    except (ImportError, OSError) as problem:
+        raise _library_missing("onnxruntime", problem) from problem
+    assert folder is not None
+    return TOneEngine(folder, threads=settings.recognition.threads)
+
+
+def _load_gigaam(folder: Path | None, settings: Settings) -> Engine:
+    try:
+        from recognizer.engines.gigaam import GigaAmEngine  # noqa: PLC0415
+    except (ImportError, OSError) as problem:
+        raise _library_missing("onnxruntime", problem) from problem
+    assert folder is not None
+    return GigaAmEngine(folder, threads=settings.recognition.threads)
+
+
+def _load_whisper(folder: Path | None, settings: Settings) -> Engine:
     try:
         from recognizer.engines.faster_whisper import WhisperEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("faster-whisper", problem) from problem
     from recognizer.engines.models.install import ensure_model  # noqa: PLC0415  matching needs none
 
-    folder = ensure_model(WHISPER_MODEL, settings)
+    model = ENGINE_MODELS["whisper"].name
+    if folder is None or folder == settings.recognition.models_folder / model:
+        folder = ensure_model(model, settings)
     return WhisperEngine(folder, threads=settings.recognition.threads)
 
 
-def _load_vosk(settings: Settings, *, required: bool) -> Engine | None:
-    folder = find_vosk_model(settings.recognition.models_folder)
-    if folder is None:
-        if not required:
-            return None
-        raise ModelError(
-            f"no Russian model of vosk is installed in {settings.recognition.models_folder}; "
-            f"type: recognizer models install {RUSSIAN_VOSK_MODEL} (45 MB from the vendor), or "
-            "name its folder in the environment variable VOSK_MODEL_PATH"
-        )
+def _load_vosk(folder: Path | None, _settings: Settings) -> Engine:
     try:
         from recognizer.engines.vosk import VoskEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:  # OSError: its shared library does not load
         raise _library_missing("vosk", problem) from problem
+    assert folder is not None
     engine = VoskEngine(folder)
     if engine.missing_words(_RUSSIAN_WORD):
         raise ModelError(
@@ -78,6 +117,14 @@ def _load_vosk(settings: Settings, *, required: bool) -> Engine | None:
             f"{_RUSSIAN_WORD!r}; name another one in the environment variable VOSK_MODEL_PATH"
         )
     return engine
+
+
+_LOADERS: dict[str, Callable[[Path | None, Settings], Engine]] = {
+    "t-one": _load_t_one,
+    "gigaam-v3": _load_gigaam,
+    "vosk": _load_vosk,
+    "whisper": _load_whisper,
+}
 
 
 def _library_missing(library: str, problem: ImportError | OSError) -> EngineError:

@@ -8,12 +8,14 @@ from typer.testing import CliRunner, Result
 
 from recognizer.base.settings import load_settings
 from recognizer.cli import app
+from recognizer.engines.models.finding import ENGINE_MODELS
 from recognizer.engines.models.install import ensure_model
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for variable in ("VOSK_MODEL_PATH", "RECOGNIZER_SETTINGS", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+    models = (model.variable for model in ENGINE_MODELS.values())
+    for variable in (*models, "RECOGNIZER_SETTINGS", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
@@ -36,6 +38,19 @@ def test_a_fresh_machine_with_the_packages_can_classify(home: Path) -> None:
     assert "auto: whisper" in _line(result.stdout, "engine")
     for what in ("python", "library numpy", "phrase lists", "regulation", "tone plan", "journal"):
         assert _line(result.stdout, what).startswith("ok")
+
+
+def test_a_better_engine_comes_in_one_line_with_what_it_brings(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = _line(_doctor().stdout, "better engine")
+    assert "recognizer models install t-one" in line
+    assert "8.6 %" in line
+    (home / "model.onnx").touch()
+    monkeypatch.setenv("T_ONE_MODEL_PATH", str(home))
+    output = _doctor().stdout
+    assert f"auto: t-one with {home}" in _line(output, "engine")
+    assert "better engine" not in output
 
 
 def test_the_doctor_changes_nothing(home: Path) -> None:

@@ -76,10 +76,10 @@ def test_sigterm_ends_a_batch_with_143_and_says_what_is_left(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("classify", "--engine", "nonsense", "."), "expected one of auto, vosk, whisper"),
-        (("batch", "--engine", "nonsense", "."), "expected one of auto, vosk, whisper"),
-        (("watch", "--engine", "nonsense", "."), "expected one of auto, vosk, whisper"),
-        (("listen", "--engine", "nonsense"), "expected one of auto, vosk, whisper"),
+        (("classify", "--engine", "nonsense", "."), "expected one of auto, t-one, gigaam-v3"),
+        (("batch", "--engine", "nonsense", "."), "expected one of auto, t-one, gigaam-v3"),
+        (("watch", "--engine", "nonsense", "."), "expected one of auto, t-one, gigaam-v3"),
+        (("listen", "--engine", "nonsense"), "expected one of auto, t-one, gigaam-v3"),
         (("classify", "--number", "abc", "."), "expected one whole telephone number, found 'abc'"),
         (("classify", "--number", "123-45-67", "."), "expected one whole telephone number"),
         (("classify", "--number", "", "."), "expected one whole telephone number"),

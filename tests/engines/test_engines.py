@@ -22,6 +22,7 @@ from recognizer.base.errors import EngineError, ModelError
 from recognizer.base.settings import RecognitionSettings, Settings
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
+from recognizer.engines.models.finding import ENGINE_MODELS
 from recognizer.model import Audio
 
 DATA = Path(__file__).parents[1] / "data" / "engines"
@@ -419,13 +420,14 @@ def _settings(folder: Path) -> Settings:
 
 
 def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="auto, vosk, whisper, found 'gigaam'"):
-        load_engine("gigaam", _settings(tmp_path))
+    with pytest.raises(EngineError, match=r"auto, t-one, .*whisper, found 'siri'"):
+        load_engine("siri", _settings(tmp_path))
 
 
 @pytest.fixture
 def no_vosk_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("VOSK_MODEL_PATH", raising=False)
+    for model in ENGINE_MODELS.values():
+        monkeypatch.delenv(model.variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
@@ -440,7 +442,7 @@ def test_a_wrong_vosk_model_path_is_an_error_and_not_another_engine(
     name: str, no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOSK_MODEL_PATH", str(no_vosk_model / "nowhere"))
-    with pytest.raises(ModelError, match=r"VOSK_MODEL_PATH: expected a vosk model.*nowhere"):
+    with pytest.raises(ModelError, match=r"VOSK_MODEL_PATH: expected a model of vosk.*nowhere"):
         load_engine(name, _settings(no_vosk_model))
 
 
@@ -462,6 +464,40 @@ def test_auto_is_whisper_where_no_russian_vosk_model_is(
     assert "putting whisper-base together" in capsys.readouterr().err
     load_engine("auto", _settings(no_vosk_model))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["t-one", "gigaam-v3"])
+def test_an_engine_without_its_model_says_what_to_type(name: str, no_vosk_model: Path) -> None:
+    model = ENGINE_MODELS[name]
+    expected = f"recognizer models install {model.name}, .*{model.variable}"
+    with pytest.raises(ModelError, match=expected):
+        load_engine(name, _settings(no_vosk_model))
+
+
+def test_auto_takes_the_better_of_what_is_there(
+    no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnx_stand_ins import write_gigaam, write_t_one
+
+    write_gigaam(no_vosk_model / "gigaam", "номер занят")
+    monkeypatch.setenv("GIGAAM_MODEL_PATH", str(no_vosk_model / "gigaam"))
+    assert load_engine("auto", _settings(no_vosk_model)).name == "gigaam-v3"
+    write_t_one(no_vosk_model / "one", "номер занят")
+    monkeypatch.setenv("T_ONE_MODEL_PATH", str(no_vosk_model / "one"))
+    assert load_engine("auto", _settings(no_vosk_model)).name == "t-one"
+    assert load_engine("gigaam-v3", _settings(no_vosk_model)).name == "gigaam-v3"
+
+
+def test_a_missing_onnxruntime_is_named(
+    no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnx_stand_ins import write_t_one
+
+    write_t_one(no_vosk_model / "one", "номер занят")
+    monkeypatch.setenv("T_ONE_MODEL_PATH", str(no_vosk_model / "one"))
+    monkeypatch.setitem(sys.modules, "recognizer.engines.t_one", None)
+    with pytest.raises(EngineError, match="pip install onnxruntime"):
+        load_engine("auto", _settings(no_vosk_model))
 
 
 def test_a_missing_library_is_named(no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

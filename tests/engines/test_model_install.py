@@ -671,3 +671,39 @@ def test_ensuring_a_model_never_downloads(
     monkeypatch.setattr("recognizer.engines.models.install.download", pytest.fail)
     with pytest.raises(ModelError, match=r"type: recognizer models install vosk-model-small-ru"):
         ensure_model("vosk-model-small-ru-0.22", _settings(models))
+
+
+@pytest.mark.parametrize(("digest", "word"), [(DIGEST, "matches"), ("0" * 64, "differs")])
+def test_a_download_that_nobody_vouches_for_is_installed_with_a_warning(
+    models: Path, address: str, capsys: pytest.CaptureFixture[str], digest: str, word: str
+) -> None:
+    manifest = Manifest(
+        name="toy",
+        engine="t-one",
+        languages=("ru",),
+        licence="MIT",
+        files=(ModelFile("model.onnx", len(CONTENT), reported_sha256=digest),),
+        sources=(FilesSource(address),),
+    )
+    folder = install_model(manifest, models)
+    assert (folder / "model.onnx").read_bytes() == CONTENT
+    warned = capsys.readouterr().err
+    assert "toy publishes no SHA-256" in warned
+    assert f"model.onnx {word} the one digest" in warned
+    assert digest in warned or word == "matches"
+
+
+def test_a_download_of_another_size_is_refused_also_where_nobody_vouches_for_it(
+    models: Path, address: str
+) -> None:
+    manifest = Manifest(
+        name="toy",
+        engine="t-one",
+        languages=("ru",),
+        licence="MIT",
+        files=(ModelFile("model.onnx", len(CONTENT) - 1, reported_sha256=DIGEST),),
+        sources=(FilesSource(address),),
+    )
+    with pytest.raises(ModelError, match="toy"):
+        install_model(manifest, models)
+    assert not (models / "toy").exists()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import textwrap
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recognizer.base.errors import ModelError
+from recognizer.engines.models.finding import ENGINE_MODELS, find_model
 from recognizer.engines.models.registry import (
     FileState,
     Manifest,
@@ -14,7 +16,6 @@ from recognizer.engines.models.registry import (
     check_files,
     find_folder,
     find_installed,
-    find_vosk_model,
     get_manifest,
     is_complete,
     is_verified,
@@ -61,7 +62,15 @@ def test_every_shipped_model_names_its_licence_source_and_digests() -> None:
     for manifest in manifests.values():
         assert manifest.licence
         assert manifest.sources
-        assert manifest.is_pinned or manifest.known_digests
+        assert manifest.is_pinned or manifest.known_digests or manifest.files[0].reported_sha256
+
+
+def test_the_vocabulary_of_gigaam_is_pinned_by_what_it_says() -> None:
+    letters = ["▁", *map(chr, range(ord("а"), ord("я") + 1)), "<blk>"]
+    lines = "".join(f"{letter} {number}\n" for number, letter in enumerate(letters))
+    _, vocabulary = get_manifest("gigaam-v3-ctc").files
+    assert vocabulary.size_bytes == len(lines.encode())
+    assert vocabulary.sha256 == hashlib.sha256(lines.encode()).hexdigest()
 
 
 def test_whisper_base_is_the_official_one() -> None:
@@ -108,6 +117,7 @@ def test_a_good_manifest_loads(tmp_path: Path) -> None:
         ("https://", "ftp://", r"toy\.toml, line 13: expected an https address"),
         ('kind = "files"', 'kind = "torrent"', r"toy\.toml, line 1\d: .*torrent"),
         (f'sha256 = "{SHA256_ABCD}"', "", r"toy\.toml, line 11: .*need a sha256"),
+        ('sha256 = "8', 'reported_sha256 = "', r"line 9: expected 64 lower-case"),
         ("[[files]]", "[[files", r"toy\.toml: not valid TOML"),
     ],
 )
@@ -250,6 +260,27 @@ def test_known_digests_are_compared_and_refuse_nothing(tmp_path: Path) -> None:
     assert not any(check.is_error for check in checks)
 
 
+@pytest.mark.parametrize(
+    ("content", "state"), [(b"abcd", FileState.MATCHES), (b"abcX", FileState.DIFFERS)]
+)
+def test_a_digest_that_one_project_reports_refuses_nothing(
+    tmp_path: Path, content: bytes, state: FileState
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    manifest = Manifest(
+        name="toy",
+        engine="t-one",
+        languages=("ru",),
+        licence="MIT",
+        files=(ModelFile("model.onnx", 4, reported_sha256=SHA256_ABCD),),
+        sources=(),
+    )
+    (check,) = check_files(manifest, tmp_path)
+    assert check.state is state
+    assert not check.is_error
+    assert not manifest.is_pinned
+
+
 def test_a_stamp_holds_until_a_file_changes(manifest: Manifest, folder: Path) -> None:
     assert not is_verified(manifest, folder)
     write_stamp(manifest, folder)
@@ -298,7 +329,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing_is_found_in_an_empty_folder(tmp_path: Path, home: Path) -> None:
     assert find_installed("whisper-base", tmp_path) is None
-    assert find_vosk_model(tmp_path, {}) is None
+    assert find_model("vosk", tmp_path, {}) is None
 
 
 def test_a_half_model_is_found_as_a_folder_but_not_as_installed(tmp_path: Path, home: Path) -> None:
@@ -310,9 +341,9 @@ def test_a_half_model_is_found_as_a_folder_but_not_as_installed(tmp_path: Path, 
 
 def test_vosk_models_are_found_where_that_library_keeps_them(tmp_path: Path, home: Path) -> None:
     cached = _fake_vosk(home / ".cache/vosk/vosk-model-small-ru-0.22")
-    assert find_vosk_model(tmp_path / "models", {}) == cached
+    assert find_model("vosk", tmp_path / "models", {}) == cached
     own = _fake_vosk(tmp_path / "models/vosk-model-small-ru-0.22")
-    assert find_vosk_model(tmp_path / "models", {}) == own
+    assert find_model("vosk", tmp_path / "models", {}) == own
 
 
 @pytest.mark.parametrize("inside", ["", "vosk-model-small-ru-0.22", "vosk-model-ru-0.99"])
@@ -321,10 +352,27 @@ def test_vosk_model_path_names_a_model_or_a_folder_of_models(
 ) -> None:
     model = _fake_vosk(tmp_path / "named" / inside)
     own = _fake_vosk(tmp_path / "models/vosk-model-small-ru-0.22")
-    assert find_vosk_model(own.parent, {"VOSK_MODEL_PATH": str(tmp_path / "named")}) == model
+    assert find_model("vosk", own.parent, {"VOSK_MODEL_PATH": str(tmp_path / "named")}) == model
 
 
 def test_a_vosk_model_path_without_a_model_is_an_error(tmp_path: Path, home: Path) -> None:
     own = _fake_vosk(tmp_path / "models/vosk-model-small-ru-0.22")
     with pytest.raises(ModelError, match="VOSK_MODEL_PATH"):
-        find_vosk_model(own.parent, {"VOSK_MODEL_PATH": str(tmp_path)})
+        find_model("vosk", own.parent, {"VOSK_MODEL_PATH": str(tmp_path)})
+
+
+@pytest.mark.parametrize("engine", list(ENGINE_MODELS))
+@pytest.mark.parametrize("inside", ["", "{name}"])
+def test_a_folder_of_the_users_is_enough_for_every_engine(
+    tmp_path: Path, home: Path, engine: str, inside: str
+) -> None:
+    model = ENGINE_MODELS[engine]
+    folder = tmp_path / "named" / inside.format(name=model.name)
+    for names in model.needs:
+        (folder / names[-1]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / names[-1]).touch()
+    named = {model.variable: str(tmp_path / "named")}
+    assert find_model(engine, tmp_path / "models", named) == folder
+    (folder / model.needs[0][-1]).unlink()
+    with pytest.raises(ModelError, match=f"{model.variable}: expected a model of {engine}"):
+        find_model(engine, tmp_path / "models", named)

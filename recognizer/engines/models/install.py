@@ -31,6 +31,7 @@ from recognizer.base.settings import Settings
 from recognizer.engines.models.download import Progress, download
 from recognizer.engines.models.registry import (
     FilesSource,
+    FileState,
     Manifest,
     PackagesSource,
     Source,
@@ -170,6 +171,7 @@ def install_model(
                 _from_given(manifest, given, staging, report)
             else:
                 _from_first_of(sources or manifest.sources, manifest, staging, report)
+            _warn_of_doubts(manifest, staging / "model")
             write_stamp(manifest, staging / "model")
             _move_in_place(staging / "model", target)
             shutil.rmtree(staging, ignore_errors=True)
@@ -270,6 +272,22 @@ def _require_intact(manifest: Manifest, folder: Path) -> None:
             raise ModelError(f"{check.path}: {check.state} {check.detail}".rstrip())
 
 
+def _warn_of_doubts(manifest: Manifest, folder: Path) -> None:
+    """Say on stderr what nobody can vouch for."""
+    if manifest.is_pinned:
+        return
+    print(
+        f"recognizer: the maker of {manifest.name} publishes no SHA-256, so nobody can say for "
+        "certain that these are its files",
+        file=sys.stderr,
+    )
+    for check in check_files(manifest, folder):
+        if check.state in {FileState.MATCHES, FileState.DIFFERS}:
+            print(
+                f"recognizer: {check.path} {check.state} {check.detail}".rstrip(), file=sys.stderr
+            )
+
+
 # --- packages ---------------------------------------------------------------------------------
 
 
@@ -326,8 +344,7 @@ def _from_zip_source(
         max_bytes=2 * source.approximate_bytes,
         report=report,
     )
-    if source.sha256 is not None:
-        _require_digest(archive, source.sha256, source.url)
+    _require_digest(archive, source.sha256, source.url)
     try:
         _unpack(archive, source.url, manifest, model, source.max_unpacked_bytes)
     finally:
@@ -336,6 +353,8 @@ def _from_zip_source(
 
 
 def _require_digest(part: Path, expected: str | None, url: str) -> None:
+    if expected is None:
+        return
     found = file_sha256(part)
     if found != expected:
         part.unlink()

@@ -12,9 +12,8 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, BinaryIO, Literal
@@ -25,7 +24,6 @@ from recognizer.base.data_files import TomlFile, data_folder, read_toml
 from recognizer.base.errors import DataFileError, ModelError
 
 __all__ = [
-    "RUSSIAN_VOSK_MODEL",
     "FileCheck",
     "FileState",
     "FilesSource",
@@ -38,7 +36,6 @@ __all__ = [
     "file_sha256",
     "find_folder",
     "find_installed",
-    "find_vosk_model",
     "get_manifest",
     "is_complete",
     "is_verified",
@@ -47,7 +44,6 @@ __all__ = [
     "write_stamp",
 ]
 
-RUSSIAN_VOSK_MODEL = "vosk-model-small-ru-0.22"
 STAMP_NAME = ".verified.json"
 _CHUNK_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -56,11 +52,18 @@ _FIELD = re.compile(r"at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?")
 
 
 class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of a model; without `sha256` it only has to be there."""
+    """One file of a model; without `sha256` it only has to be there.
+
+    Attributes
+    ----------
+    sha256 : of the file, where its maker or two projects independent of each other say so.
+    reported_sha256 : what a single other project says: a difference is told and refuses nothing.
+    """
 
     path: str
     size_bytes: int | None = None
     sha256: str | None = None
+    reported_sha256: str | None = None
 
 
 class PackagesSource(
@@ -117,7 +120,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    engine: Literal["whisper", "vosk"]
+    engine: Literal["t-one", "gigaam-v3", "vosk", "whisper"]
     languages: tuple[str, ...]
     licence: str
     files: tuple[ModelFile, ...]
@@ -253,15 +256,17 @@ def _check_entry(entry: ModelFile, seen: set[str], file: TomlFile, index: int) -
         raise ModelError(f"{file.place('files', index, 'path')}: {entry.path!r} {problem}")
     if entry.path in seen:
         raise ModelError(f"{file.place('files', index, 'path')}: {entry.path!r} is listed twice")
-    if entry.sha256 is not None and not _SHA256.fullmatch(entry.sha256):
-        raise ModelError(
-            f"{file.place('files', index, 'sha256')}: expected 64 lower-case hexadecimal digits, "
-            f"found {entry.sha256!r}"
-        )
-    if entry.sha256 is not None and entry.size_bytes is None:
-        raise ModelError(
-            f"{file.place('files', index, 'path')}: expected size_bytes beside the sha256"
-        )
+    for key in ("sha256", "reported_sha256"):
+        digest = getattr(entry, key)
+        if digest is not None and not _SHA256.fullmatch(digest):
+            raise ModelError(
+                f"{file.place('files', index, key)}: expected 64 lower-case hexadecimal digits, "
+                f"found {digest!r}"
+            )
+        if digest is not None and entry.size_bytes is None:
+            raise ModelError(
+                f"{file.place('files', index, 'path')}: expected size_bytes beside the sha256"
+            )
 
 
 def _check_source(source: Source, manifest: Manifest, file: TomlFile, index: int) -> None:
@@ -279,10 +284,11 @@ def _check_source(source: Source, manifest: Manifest, file: TomlFile, index: int
         raise ModelError(
             f"{file.place('sources', index, key)}: expected an https address, found {url!r}"
         )
-    if isinstance(source, FilesSource) and not manifest.is_pinned:
+    known = all(entry.sha256 or entry.reported_sha256 for entry in manifest.files)
+    if isinstance(source, FilesSource) and not known:
         raise ModelError(
             f"{file.place('sources', index)}: files that are downloaded one by one need a sha256 "
-            "each"
+            "or a reported_sha256 each"
         )
 
 
@@ -329,37 +335,6 @@ def _places(manifest: Manifest, models_folder: Path) -> list[Path]:
     if manifest.engine == "vosk":
         folders += [Path("/usr/share/vosk"), Path.home() / ".cache/vosk"]
     return [folder / manifest.name for folder in folders]
-
-
-def find_vosk_model(
-    models_folder: Path, environment: Mapping[str, str] = os.environ
-) -> Path | None:
-    """Return the folder of the vosk model to use, None if there is none.
-
-    ``VOSK_MODEL_PATH`` comes first: a model, or a folder that holds a Russian one.
-
-    Raises
-    ------
-    ModelError
-        If ``VOSK_MODEL_PATH`` is set and leads to no model: better than to take another unasked.
-    """
-    named = environment.get("VOSK_MODEL_PATH")
-    if not named:
-        return find_installed(RUSSIAN_VOSK_MODEL, models_folder)
-    candidates = [Path(named), Path(named, RUSSIAN_VOSK_MODEL)]
-    candidates += sorted(Path(named).glob("vosk-model*-ru*"))
-    found = next((path for path in candidates if _looks_like_vosk(path)), None)
-    if found is None:
-        raise ModelError(
-            f"environment variable VOSK_MODEL_PATH: expected a vosk model (a folder with "
-            f"am/final.mdl and conf/), or a folder that holds a Russian one, found {named!r}; "
-            "correct it or unset it"
-        )
-    return found
-
-
-def _looks_like_vosk(folder: Path) -> bool:
-    return (folder / "am/final.mdl").is_file() and (folder / "conf").is_dir()
 
 
 def is_complete(manifest: Manifest, folder: Path) -> bool:
@@ -410,9 +385,14 @@ def _check_file(file: ModelFile, folder: Path, progress: Callable[[int], None] |
     problem = _size_problem(file, path)
     if problem is not None:
         return problem
-    if file.sha256 is None:
+    if file.sha256 is None and file.reported_sha256 is None:
         return FileCheck(file.path, FileState.PRESENT)
     found = file_sha256(path, progress)
+    if file.sha256 is None:
+        if found == file.reported_sha256:
+            return FileCheck(file.path, FileState.MATCHES, "the one digest that is known of it")
+        detail = f"the one digest that is known of it is {file.reported_sha256}, found {found}"
+        return FileCheck(file.path, FileState.DIFFERS, detail)
     if found != file.sha256:
         detail = f"expected sha256 {file.sha256}, found {found}"
         return FileCheck(file.path, FileState.WRONG_DIGEST, detail)
