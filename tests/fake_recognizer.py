@@ -22,7 +22,7 @@ from recognizer.base.errors import AudioError, ModelError
 from recognizer.batch.jobs import Finished, Job, RecognizerLike
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
 from recognizer.regulation.loading import load_regulation
-from recognizer.web.jobs.queue import InProcessRunner
+from recognizer.web.jobs.runners import InProcessRunner
 
 DAMAGED = "not a recording"
 PHRASES_VERSION = "0123456789ab"

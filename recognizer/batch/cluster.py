@@ -27,6 +27,7 @@ from recognizer.batch.jobs import CHANGED, Finished, Job, RecognizerLike, failed
 from recognizer.batch.recording_files import is_recording_name
 from recognizer.batch.runner import Summary
 from recognizer.batch.worker import TimeLimits, Worker, load_recognizer
+from recognizer.model import CallRequest
 from recognizer.model.report_json import report_to_dict
 
 __all__ = ["run_on_ray"]
@@ -88,7 +89,9 @@ class _Actor:
 
         filesystem, path = fsspec.url_to_fs(url)
         if isinstance(filesystem, LocalFileSystem):  # nothing to wait for, and one file is one file
-            return self._worker.run(Job(path=path, name=url, attempt=self._attempt))
+            return self._worker.run(
+                Job(path=path, request=CallRequest(name=url, attempt=self._attempt))
+            )
         # Whatever the storage, decoders want a file they can seek in.
         with (
             filesystem.open(path, "rb") as source,
@@ -97,7 +100,9 @@ class _Actor:
             while piece := source.read(1 << 20):
                 local.write(piece)
             local.flush()
-            return self._worker.run(Job(path=local.name, name=url, attempt=self._attempt))
+            return self._worker.run(
+                Job(path=local.name, request=CallRequest(name=url, attempt=self._attempt))
+            )
 
 
 def run_on_ray(

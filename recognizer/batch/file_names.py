@@ -21,7 +21,8 @@ import msgspec
 
 from recognizer.base.data_files import data_folder, read_toml
 from recognizer.base.errors import DataFileError, RecognizerError
-from recognizer.regulation.signalling import SignallingCode, parse_code
+from recognizer.model import SignallingCode
+from recognizer.regulation.signalling import parse_code
 
 __all__ = [
     "CallFacts",

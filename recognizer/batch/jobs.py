@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, BinaryIO, Protocol, cast
 
 from recognizer.audio.sources import display_name
 from recognizer.base.errors import AudioError
 from recognizer.batch.held_files import FileState, HeldFile, UnopenedFile
-from recognizer.model import CallError, CallReport, RecordedCall
-from recognizer.regulation.signalling import SignallingCode, SignallingTable
+from recognizer.model import CallError, CallReport, CallRequest, RecordedCall
+from recognizer.regulation.signalling import SignallingTable
 
 __all__ = ["CHANGED", "Finished", "Job", "RecognizerLike", "failed_report", "run_jobs"]
 
@@ -57,20 +57,20 @@ class Job:
     ----------
     path : str
         A file this machine can open.
-    name : str
-        What the report calls it (`recording`).
+    request : CallRequest
     max_duration_s : float or None
         A recording that says it is longer is refused with error kind `too_long`, whether or not
         its size allows that. None: what the worker accepts, of lengths that its size allows.
     """
 
     path: str
-    name: str
-    attempt: int = 1
-    channel: str | int | None = None
-    called_on: date | None = None
-    codes: tuple[SignallingCode, ...] = ()
+    request: CallRequest = field(default_factory=CallRequest)
     max_duration_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What the report calls it (`recording`)."""
+        return self.request.name or self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,15 @@ def run_jobs(
         )
         for job, file, refusal in zip(jobs, held, refusals, strict=True):
             report = next(reports) if refusal is None else refusal
-            if job.codes and refusal is None:
+            asked = job.request
+            if asked.codes and refusal is None:
                 regulation = getattr(recognizer, "regulation", None)
                 report = table.join(
-                    report, job.codes, regulation, attempt=job.attempt, called_on=job.called_on
+                    report,
+                    asked.codes,
+                    regulation,
+                    attempt=asked.attempt,
+                    called_on=asked.called_on,
                 )
             yield _finished(job, file, report)
 
@@ -166,9 +171,9 @@ def _source(file: HeldFile | AudioError, job: Job) -> BinaryIO:
 def _call(job: Job, source: BinaryIO) -> RecordedCall:
     return RecordedCall(
         source=source,
-        attempt=job.attempt,
-        channel=job.channel,
-        called_on=job.called_on,
+        attempt=job.request.attempt,
+        channel=job.request.channel,
+        called_on=job.request.called_on,
         name=job.name,
     )
 

@@ -22,7 +22,7 @@ from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
 from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
 from recognizer.batch.results import ResultLog
-from recognizer.model import CallReport
+from recognizer.model import CallReport, CallRequest
 from recognizer.model.report_json import decision_to_dict, report_to_dict
 
 __all__ = [
@@ -144,11 +144,13 @@ def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None 
     facts = recording.facts
     return Job(
         path=str(recording.path),
-        name=recording.name,
-        attempt=facts.attempt or attempt,
-        channel=recording.channel if recording.channel is not None else channel,
-        called_on=None if recording.called_at is None else recording.called_at.date(),
-        codes=facts.codes,
+        request=CallRequest(
+            name=recording.name,
+            attempt=facts.attempt or attempt,
+            channel=recording.channel if recording.channel is not None else channel,
+            called_on=None if recording.called_at is None else recording.called_at.date(),
+            codes=facts.codes,
+        ),
     )
 
 

@@ -102,6 +102,7 @@ def classify(
     from recognizer.batch.recording_files import find_recordings
     from recognizer.batch.recordings import written_path
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
+    from recognizer.model import CallRequest
     from recognizer.pipeline import Recognizer
     from recognizer.regulation.signalling import codes_of, load_signalling
 
@@ -131,10 +132,9 @@ def classify(
         for path in counted(recordings):
             job = Job(
                 path=str(path),
-                name=written_path(path),
-                attempt=attempt or 1,
-                channel=channel,
-                codes=codes,
+                request=CallRequest(
+                    name=written_path(path), attempt=attempt or 1, channel=channel, codes=codes
+                ),
             )
             (finished,) = run_jobs(recognizer, [job], table)
             failed = failed or finished.report.error is not None

@@ -21,7 +21,15 @@ from recognizer.model.reports import (
     Veto,
     VetoEffect,
 )
-from recognizer.model.requests import AudioSource, RecordedCall, check_attempt
+from recognizer.model.requests import (
+    AudioSource,
+    CallDetails,
+    CallRequest,
+    RecordedCall,
+    SignallingCode,
+    SignallingProtocol,
+    check_attempt,
+)
 from recognizer.model.signals import (
     Cadence,
     GapKind,
@@ -48,9 +56,11 @@ __all__ = [
     "AudioSource",
     "Basis",
     "Cadence",
+    "CallDetails",
     "CallError",
     "CallOutcome",
     "CallReport",
+    "CallRequest",
     "Decision",
     "Evidence",
     "GapKind",
@@ -66,7 +76,9 @@ __all__ = [
     "Samples",
     "Segment",
     "SegmentKind",
+    "SignallingCode",
     "SignallingEvidence",
+    "SignallingProtocol",
     "SoundGap",
     "ToneEvent",
     "ToneKind",

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["AudioSource", "RecordedCall", "check_attempt"]
+__all__ = [
+    "CODE_RANGES",
+    "AudioSource",
+    "CallDetails",
+    "CallRequest",
+    "RecordedCall",
+    "SignallingCode",
+    "SignallingProtocol",
+    "check_attempt",
+]
 
 AudioSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A path (`str` is always a path), the bytes of a recording, or a file opened in binary mode."""
 
 
+SignallingProtocol = Literal["sip", "q850"]
+
+CODE_RANGES: Mapping[SignallingProtocol, tuple[int, int]] = {"sip": (100, 699), "q850": (1, 127)}
+"""The numbers each protocol has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingCode:
+    """One code as the network sent it."""
+
+    protocol: SignallingProtocol
+    code: int
+
+    def __post_init__(self) -> None:
+        low, high = CODE_RANGES[self.protocol]
+        if not low <= self.code <= high:
+            raise ValueError(f"{self}: expected a number {low}..{high}")
+
+    def __str__(self) -> str:
+        return f"{'SIP' if self.protocol == 'sip' else 'Q.850'} {self.code}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedCall:
-    """One recording to classify, and what is known of the call.
+class CallDetails:
+    """What is known of a call, and asked of its recording.
 
     Attributes
     ----------
-    source : path, bytes or binary file object
     attempt : int
         Number of this attempt among those that count, from 1.
     channel : `auto`, `mix`, number from 0, or None for the default
@@ -36,7 +67,6 @@ class RecordedCall:
         As `check_attempt` does.
     """
 
-    source: AudioSource
     attempt: int = 1
     channel: str | int | None = None
     called_on: dt.date | None = None
@@ -45,6 +75,31 @@ class RecordedCall:
     def __post_init__(self) -> None:
         """Refuse what is no number of an attempt."""
         check_attempt(self.attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCall(CallDetails):
+    """One recording to classify, and what is known of the call.
+
+    Attributes
+    ----------
+    source : path, bytes or binary file object
+    """
+
+    source: AudioSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest(CallDetails):
+    """What a worker is asked about a recording it is given apart.
+
+    Attributes
+    ----------
+    codes : tuple of SignallingCode
+        What the network sent: joined with what was heard.
+    """
+
+    codes: tuple[SignallingCode, ...] = ()
 
 
 def check_attempt(attempt: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -26,46 +26,28 @@ from recognizer.model import (
     Outcome,
     PhraseListName,
     SegmentKind,
+    SignallingCode,
     SignallingEvidence,
+    SignallingProtocol,
     phrase_list_of,
 )
 
 __all__ = [
-    "SignallingCode",
     "SignallingTable",
     "codes_of",
     "load_signalling",
     "parse_code",
 ]
 
-Protocol_ = Literal["sip", "q850"]
-
-_RANGES: Mapping[Protocol_, tuple[int, int]] = {"sip": (100, 699), "q850": (1, 127)}
 _CODE = re.compile(
     r"\s*(?:SIP(?:/2\.0)?\s*|Q\.?850\s*;?\s*(?:cause\s*=\s*)?)?(\d{1,3})\b", re.IGNORECASE
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SignallingCode:
-    """One code as the network sent it."""
-
-    protocol: Protocol_
-    code: int
-
-    def __post_init__(self) -> None:
-        low, high = _RANGES[self.protocol]
-        if not low <= self.code <= high:
-            raise ValueError(f"{self}: expected a number {low}..{high}")
-
-    def __str__(self) -> str:
-        return f"{'SIP' if self.protocol == 'sip' else 'Q.850'} {self.code}"
-
-
 class CodeEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of one code (a `[[code]]` of data/signalling.toml)."""
 
-    protocol: Protocol_
+    protocol: SignallingProtocol
     code: int
     meaning: str
     russian: str
@@ -88,7 +70,7 @@ class Decides(Protocol):
         """Return the decision for an outcome."""
 
 
-def parse_code(protocol: Protocol_, text: str) -> SignallingCode | None:
+def parse_code(protocol: SignallingProtocol, text: str) -> SignallingCode | None:
     """Return the code in a field of a CDR or a form, None where it is empty.
 
     Takes what telephone systems write: ``404``, ``SIP 404 Not Found``, ``Q.850;cause=1``; zero

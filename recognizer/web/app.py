@@ -38,8 +38,9 @@ from recognizer.web.api.answers import ApiError, explain
 from recognizer.web.api.metrics import Metrics
 from recognizer.web.api.models import with_parts
 from recognizer.web.auth.api_keys import ApiKeys
-from recognizer.web.jobs.queue import InProcessRunner, Jobs, QueueFullError, Runner, UploadError
-from recognizer.web.jobs.queue import Request as JobRequest
+from recognizer.web.jobs.queue import Jobs
+from recognizer.web.jobs.runners import InProcessRunner, Runner
+from recognizer.web.jobs.submissions import QueueFullError, Submission, UploadError
 from recognizer.web.limits import RateLimit, UploadGate
 
 __all__ = ["create_app", "has_page"]
@@ -141,14 +142,16 @@ def _runner(
     return pool, lambda: pool.is_loaded
 
 
-def _record(app: FastAPI, request: JobRequest, finished: Finished) -> dict[str, Any]:
+def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
-    wanted = request.in_journal or request.contact is not None or request.number is not None
+    wanted = (
+        submission.in_journal or submission.contact is not None or submission.number is not None
+    )
     return keep_report(
         app.state.journal if wanted else None,
         finished,
-        contact=request.contact,
-        number=request.number,
+        contact=submission.contact,
+        number=submission.number,
     )
 
 

@@ -12,7 +12,7 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recognizer.base.settings import ServerSettings
-from recognizer.web.jobs.queue import QueueFullError
+from recognizer.web.jobs.submissions import QueueFullError
 from recognizer.web.receiving import UploadClock
 
 __all__ = ["FormLimits", "RateLimit", "RateLimitError", "UploadGate"]

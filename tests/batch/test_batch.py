@@ -27,9 +27,8 @@ from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, job_of, pending, run_batch
 from recognizer.batch.worker import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
-from recognizer.model import CallOutcome, CallReport
+from recognizer.model import CallOutcome, CallReport, SignallingCode
 from recognizer.model.outcome_names import OUTCOME_NAMES
-from recognizer.regulation.signalling import SignallingCode
 
 PROGRAM = Path(__file__).parents[1].joinpath("batch_program.py")
 PLAIN = FactFinder()
@@ -367,7 +366,11 @@ def test_a_manifest_says_what_is_known_of_each_call(tmp_path: Path) -> None:
     assert (found.name, found.contact, found.channel) == ("sub/a.wav", "K-1", "1")
     assert found.facts.codes == (SignallingCode("sip", 404), SignallingCode("q850", 1))
     job = job_of(found)
-    assert (job.attempt, job.channel, job.called_on) == (2, "1", dt.date(2026, 11, 22))
+    assert (job.request.attempt, job.request.channel, job.request.called_on) == (
+        2,
+        "1",
+        dt.date(2026, 11, 22),
+    )
 
 
 @pytest.mark.parametrize(
@@ -392,7 +395,7 @@ def test_a_wrong_manifest_is_refused_with_its_line(
 def test_where_nothing_is_said_the_options_count(tmp_path: Path) -> None:
     recording = Recording(path=tmp_path / "a.wav", name="a.wav", facts=CallFacts(attempt=None))
     job = job_of(recording, attempt=2, channel="mix")
-    assert (job.attempt, job.channel, job.called_on) == (2, "mix", None)
+    assert (job.request.attempt, job.request.channel, job.request.called_on) == (2, "mix", None)
 
 
 # -- progress and report ---------------------------------------------------------------------

@@ -15,7 +15,7 @@ from recognizer.batch.file_names import (
     load_name_patterns,
     read_call_records,
 )
-from recognizer.regulation.signalling import SignallingCode
+from recognizer.model import SignallingCode
 
 HALF_PAST_NINE = dt.datetime(2026, 11, 22, 9, 30, 15)  # noqa: DTZ001  a wall clock
 

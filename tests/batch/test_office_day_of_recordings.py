@@ -25,7 +25,7 @@ def machine_zone(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def day_of(finder: FactFinder, name: str, known: CallFacts = CallFacts()) -> dt.date | None:
-    return job_of(finder.recording(Path(name), name, known)).called_on
+    return job_of(finder.recording(Path(name), name, known)).request.called_on
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,9 @@ def test_another_office_has_another_day(machine_zone: str) -> None:
 def test_manifests_and_call_records_are_read_alike(machine_zone: str, tmp_path: Path) -> None:
     manifest = tmp_path / "m.csv"
     manifest.write_text("path,called_at\na.wav,2026-11-22T21:30:00Z\nb.wav,2026-11-22 23:30:00\n")
-    days = [job_of(recording).called_on for recording in read_manifest(manifest, FactFinder())]
+    days = [
+        job_of(recording).request.called_on for recording in read_manifest(manifest, FactFinder())
+    ]
     assert days == [dt.date(2026, 11, 23), dt.date(2026, 11, 22)]
     records = tmp_path / "cdr.csv"
     records.write_text("uniqueid,start,dst\nc.1,2026-11-22 23:30:00,79991112233\n")

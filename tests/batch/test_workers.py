@@ -18,13 +18,13 @@ from recognizer.base.errors import EngineError
 from recognizer.batch.jobs import Job
 from recognizer.batch.worker import TimeLimits, Worker, WorkerClosedError
 from recognizer.batch.worker_pool import WorkerPool
-from recognizer.model import CallOutcome
+from recognizer.model import CallOutcome, CallRequest
 
 
 def job(folder: Path, content: str, name: str = "call.wav") -> Job:
     path = folder / name
     path.write_text(content)
-    return Job(path=str(path), name=name)
+    return Job(path=str(path), request=CallRequest(name=name))
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +164,12 @@ def test_workers_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         from fake_recognizer import loader
         from recognizer.batch.jobs import Job
         from recognizer.batch.worker import Worker
+        from recognizer.model import CallRequest
         if __name__ == "__main__":
             worker = Worker(loader())
             worker.start()
             print(worker.pid, flush=True)
-            worker.run(Job(path={str(path)!r}, name="call.wav"))
+            worker.run(Job(path={str(path)!r}, request=CallRequest(name="call.wav")))
     """)
     script = tmp_path / "parent.py"
     script.write_text(program)

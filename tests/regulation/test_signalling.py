@@ -15,10 +15,11 @@ from recognizer.model import (
     PhraseListName,
     Segment,
     SegmentKind,
+    SignallingCode,
     phrase_list_of,
 )
 from recognizer.regulation.loading import load_regulation
-from recognizer.regulation.signalling import SignallingCode, load_signalling, parse_code
+from recognizer.regulation.signalling import load_signalling, parse_code
 
 REGULATION = load_regulation()
 # issue: the codes the table must know

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fake_recognizer import PHRASES_VERSION, FakeRecognizer, loader
 
+from recognizer.model import CallRequest
+
 fastapi = pytest.importorskip("fastapi")
 import httpx2  # noqa: E402
 import jsonschema  # noqa: E402
@@ -26,7 +28,8 @@ from recognizer.crm.journal.journal import Journal  # noqa: E402
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome  # noqa: E402
 from recognizer.web.app import create_app  # noqa: E402
 from recognizer.web.auth.api_keys import ApiKeys  # noqa: E402
-from recognizer.web.jobs.queue import Jobs, JobState, Request  # noqa: E402
+from recognizer.web.jobs.queue import Jobs  # noqa: E402
+from recognizer.web.jobs.submissions import JobState, Submission  # noqa: E402
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "classification.schema.json"
 CARD = ContactCard(ref="K-1", trusted_phone="+7 999 000-00-00", owner="Клиент")
@@ -263,7 +266,9 @@ def test_a_kept_recording_stays_as_long_as_its_result(tmp_path: Path) -> None:
         jobs = Jobs(settings, pool)
         path = tmp_path / "uploads" / "one"
         path.write_text("silence")
-        job = jobs.submit(path, Request(name="a.wav", keep_recording=True), owner="me")
+        job = jobs.submit(
+            path, Submission(call=CallRequest(name="a.wav"), keep_recording=True), owner="me"
+        )
         jobs.finished(job.id).result(60)
         assert jobs.recording(job.id) == path
         done = jobs.get(job.id, owner="me")

@@ -115,7 +115,7 @@ def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
     assert job["state"] == "done"  # there is one worker: it was listened to before
     assert job["result"]["outcome"] == "silence"
     assert leftovers(app) == []
-    names = {job.request.name for job in app.state.jobs.recent()}
+    names = {job.submission.name for job in app.state.jobs.recent()}
     assert names == {"silence--slow.wav", name}
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == []

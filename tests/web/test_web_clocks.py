@@ -13,8 +13,10 @@ from journal_reports import heard
 
 from recognizer.base.settings import ServerSettings
 from recognizer.crm.journal.journal import Journal
-from recognizer.model import CallOutcome
-from recognizer.web.jobs.queue import InProcessRunner, Jobs, Request
+from recognizer.model import CallOutcome, CallRequest
+from recognizer.web.jobs.queue import Jobs
+from recognizer.web.jobs.runners import InProcessRunner
+from recognizer.web.jobs.submissions import Submission
 from recognizer.web.pages.review import LabelledClips, Reviews
 
 DAY_S = 86_400.0
@@ -54,7 +56,7 @@ def jobs_with(folder: Path, now: Time) -> Jobs:
 def hand_in(jobs: Jobs, folder: Path, name: str) -> str:
     path = folder / "uploads" / name
     path.write_text("silence")
-    job = jobs.submit(path, Request(name=name), owner="me")
+    job = jobs.submit(path, Submission(call=CallRequest(name=name)), owner="me")
     jobs.finished(job.id).result(60)
     return job.id
 

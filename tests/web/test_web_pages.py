@@ -291,7 +291,7 @@ def test_a_browser_without_scripts_can_upload(client: TestClient) -> None:
     nothing = client.post("/uploads", data={"csrf": csrf}, files={"other": ("a.wav", b"RIFF")})
     assert nothing.status_code == 422
     assert "Нет записи" in nothing.text
-    names = {job.request.name for job in client.app.state.jobs.recent()}  # type: ignore[attr-defined]
+    names = {job.submission.name for job in client.app.state.jobs.recent()}  # type: ignore[attr-defined]
     assert names == {"busy_tone--1.wav", "busy_tone--2.wav"}
 
 

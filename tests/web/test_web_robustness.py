@@ -18,6 +18,7 @@ import soundfile
 from fake_recognizer import FakeRecognizer
 from fastapi.testclient import TestClient
 from real_server import serving
+from sqlalchemy.exc import OperationalError
 
 from recognizer.base.errors import JournalError
 from recognizer.base.settings import ServerSettings, Settings
@@ -29,7 +30,9 @@ from recognizer.web.api import models
 from recognizer.web.app import create_app
 from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.connections import limited_protocol
-from recognizer.web.jobs.queue import Jobs, QueueFullError
+from recognizer.web.jobs.store import JobStore
+from recognizer.web.jobs.submissions import QueueFullError
+from recognizer.web.jobs.uploads import UploadFolder
 from recognizer.web.limits import UploadGate
 
 CARD = ContactCard(ref="K-1", trusted_phone="+7 999 000-00-00", owner="Клиент")
@@ -150,15 +153,15 @@ def test_what_could_not_be_recorded_is_recorded_once_later_also_after_a_restart(
 def test_a_job_whose_end_cannot_be_kept_is_done_all_the_same(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = Jobs._save
+    saved = JobStore.finish
     failing = True
 
-    def save(jobs: Jobs, *args: Any) -> None:
+    def save(store: JobStore, *args: Any) -> None:
         if failing:
-            raise sqlite3.OperationalError("database or disk is full")
-        saved(jobs, *args)
+            raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+        saved(store, *args)
 
-    monkeypatch.setattr(Jobs, "_save", save)
+    monkeypatch.setattr(JobStore, "finish", save)
     assert classify(client).json()["outcome"] == "busy_tone"
     (job,) = client.get("/api/v1/jobs").json()["jobs"]
     assert job["state"] == "done"
@@ -175,7 +178,7 @@ def test_a_full_disk_refuses_politely_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Jobs, "_check_size", full)
+        patch.setattr(UploadFolder, "_check_size", full)
         answer = classify(client)
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers

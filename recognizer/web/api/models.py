@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from recognizer.model import CallOutcome
 from recognizer.model import classification as parts
-from recognizer.web.jobs.queue import JobState
+from recognizer.web.jobs.submissions import JobState
 
 __all__ = [
     "Ask",

@@ -20,7 +20,7 @@ from recognizer.web.api.models import (
 )
 from recognizer.web.api.uploads import jobs_of, take_recording
 from recognizer.web.api.who_asks import Owner
-from recognizer.web.jobs.queue import JobRecord, JobState
+from recognizer.web.jobs.submissions import JobRecord, JobState
 
 __all__ = ["router"]
 
@@ -184,7 +184,7 @@ def _job_out(job: JobRecord) -> dict[str, Any]:
     return {
         "id": job.id,
         "state": job.state.value,
-        "recording": job.request.name,
+        "recording": job.submission.name,
         "submitted_at": _moment(job.submitted_at_s),
         "started_at": _moment(job.started_at_s),
         "finished_at": _moment(job.finished_at_s),

@@ -16,14 +16,15 @@ from starlette.requests import ClientDisconnect
 from recognizer.base.errors import ContactError
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
+from recognizer.model import CallRequest
 from recognizer.regulation.signalling import codes_of
 from recognizer.web.api.answers import ApiError, explain
 from recognizer.web.api.models import (
     Ask,
 )
 from recognizer.web.api.who_asks import journal_of, known_owner
-from recognizer.web.jobs.queue import JobRecord, Jobs, QueueFullError, UploadError
-from recognizer.web.jobs.queue import Request as JobRequest
+from recognizer.web.jobs.queue import Jobs
+from recognizer.web.jobs.submissions import JobRecord, QueueFullError, Submission, UploadError
 from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
 
 __all__ = ["jobs_of", "take_recording"]
@@ -57,7 +58,7 @@ async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
             else:
                 path, name = await _receive_body(request, jobs), None
             try:
-                job = await _request_of(request, owner, asked, name)
+                job = await _submission(request, owner, asked, name)
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
@@ -162,7 +163,7 @@ async def _drain(request: Request) -> None:
             pass
 
 
-async def _request_of(request: Request, owner: str, asked: Ask, name: str | None) -> JobRequest:
+async def _submission(request: Request, owner: str, asked: Ask, name: str | None) -> Submission:
     if asked.contact is not None or asked.number is not None:
         journal = journal_of(request, known_owner(owner))
         journal.database.check_file()
@@ -175,14 +176,16 @@ async def _request_of(request: Request, owner: str, asked: Ask, name: str | None
                 "number: expected one whole telephone number, such as +7 926 555-01-02; part of "
                 "one may be anybody's",
             )
-    return JobRequest(
-        name=shown_name(asked.name or name, unnamed="recording"),
+    return Submission(
+        call=CallRequest(
+            name=shown_name(asked.name or name, unnamed="recording"),
+            attempt=asked.attempt,
+            channel=asked.channel,
+            called_on=asked.called_on,
+            codes=codes_of(asked.sip_code, asked.q850),
+        ),
         contact=asked.contact,
         number=asked.number,
-        attempt=asked.attempt,
-        channel=asked.channel,
-        called_on=asked.called_on,
-        codes=codes_of(asked.sip_code, asked.q850),
         record_later=asked.journal != "required",
     )
 

@@ -19,11 +19,17 @@ from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.contacts import read_numbers
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
-from recognizer.model import CallOutcome
+from recognizer.model import CallOutcome, CallRequest
 from recognizer.regulation.rule_table import RuleSource
 from recognizer.web.auth.sessions import Session
-from recognizer.web.jobs.queue import JobRecord, Jobs, JobState, QueueFullError, UploadError
-from recognizer.web.jobs.queue import Request as JobRequest
+from recognizer.web.jobs.queue import Jobs
+from recognizer.web.jobs.submissions import (
+    JobRecord,
+    JobState,
+    QueueFullError,
+    Submission,
+    UploadError,
+)
 from recognizer.web.pages import wording
 from recognizer.web.pages.calls import ShownCall, is_person_call
 from recognizer.web.pages.page import Page, ThePage
@@ -126,7 +132,9 @@ async def _take(
     try:
         path = await jobs.receive(with_timeout(body, page.settings.server))
         digest = await run_in_threadpool(page.recordings.keep, path, name)
-        asked = JobRequest(name=name, contact=contact, number=number, in_journal=True)
+        asked = Submission(
+            call=CallRequest(name=name), contact=contact, number=number, in_journal=True
+        )
         try:
             job = await run_in_threadpool(jobs.submit, path, asked, owner=_owner(session))
         except QueueFullError:
@@ -201,7 +209,7 @@ def _line_of(page: Page, job: JobRecord) -> Any:
     if attempt_id is not None:
         with contextlib.suppress(JournalError):
             return page.calls.line(page.journal.attempt(attempt_id))
-    return page.calls.loose_line(job.request.name, result, job.submitted_at_s)
+    return page.calls.loose_line(job.submission.name, result, job.submitted_at_s)
 
 
 def _jobs(request: Request) -> Jobs:

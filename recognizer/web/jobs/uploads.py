@@ -1,0 +1,88 @@
+"""Uploads in work: streamed into a private folder under names of our own."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+
+from recognizer.web.jobs.submissions import QueueFullError, UploadError
+
+__all__ = ["UploadFolder", "no_room"]
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+class UploadFolder:
+    """The folder of recordings that are not finished, or owed to the journal.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there; nobody but this user may read it.
+    max_bytes : int
+        The largest recording that is taken.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+        self._path = path
+        self._max_bytes = max_bytes
+
+    def file(self, name: str) -> Path:
+        """Return a file of the folder by the name we gave it."""
+        return self._path / name
+
+    async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
+        """Stream an upload to a private file and return it; nothing stays of a broken one.
+
+        Raises
+        ------
+        UploadError
+            If it is empty or too large.
+        QueueFullError
+            If there is no room for it.
+        """
+        path = self.file(secrets.token_hex(16))
+        try:
+            with path.open("xb") as file:
+                async for chunk in chunks:
+                    file.write(chunk)
+                    self._check_size(file.tell())
+        except BaseException as problem:
+            path.unlink(missing_ok=True)
+            if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
+                raise no_room(problem) from problem
+            raise
+        if path.stat().st_size == 0:
+            path.unlink()
+            raise UploadError("the recording is empty: expected sound, got 0 bytes", "empty")
+        return path
+
+    def remove(self, name: str | None) -> None:
+        """Remove a file, if it is there."""
+        if name is not None:
+            self.file(name).unlink(missing_ok=True)
+
+    def remove_unknown(self, known: Collection[str]) -> None:
+        """Remove what a stopped server left and nobody knows of."""
+        for path in self._path.iterdir():
+            if path.name not in known:
+                path.unlink()
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise UploadError(
+                f"the recording is larger than {self._max_bytes} bytes, the most this server "
+                "takes; send the part that matters",
+                "too_large",
+            )
+
+
+def no_room(problem: Exception) -> QueueFullError:
+    """Return what is said where the disk takes nothing more."""
+    return QueueFullError(
+        f"the server cannot keep recordings now ({problem}); try again later", retry_after_s=60
+    )
