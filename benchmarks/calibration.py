@@ -2,7 +2,7 @@
 
 Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
 figures of every wording considered and whether it was right, and fits the logistic model of
-data/calibration.toml by Newton's method with a small ridge. Every call is judged a second time as
+data/calibration.toml with a small ridge (scikit-learn, extra `benchmark`). Every call is judged a second time as
 if no wording of the right outcome were listed, with a tenth of the weight: carriers say things
 that no list has, and what is then the nearest is wrong. Prints the coefficients, the
 confidence's calibration error on the same calls (without the second round), and the surest wrong
@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
 from benchmarks.recognition.build import read_calls
 from benchmarks.recognition.measures import expected_calibration_error
@@ -79,7 +80,7 @@ def fit(examples: Iterable[Example]) -> Coefficients:
     counts = np.array([_UNLISTED_WEIGHT if e.is_unlisted else 1.0 for e in told])
     kept = list(range(len(_NAMES)))
     while True:
-        weights = _newton(matrix[:, [0, *(k + 1 for k in kept)]], right, counts)
+        weights = _likeliest(matrix[:, kept], right, counts)
         wrong = [k for k, w in zip(kept, weights[1:], strict=True) if w * _sign(k) < 0]
         if not wrong:
             break
@@ -95,30 +96,22 @@ def _sign(index: int) -> int:
 
 def _row(features: Features) -> list[float]:
     told = clipped(features)
-    return [1.0, *(told[name] for name in _NAMES)]
+    return [told[name] for name in _NAMES]
 
 
-def _newton(
+def _likeliest(
     matrix: npt.NDArray[np.float64],
     right: npt.NDArray[np.float64],
     counts: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
+    """Return the intercept and the weights, the ridge on features of one spread."""
     scale = np.maximum(matrix.std(axis=0), 1e-9)
-    scale[0] = 1.0
-    scaled = matrix / scale
-    ridge = np.eye(scaled.shape[1]) * _RIDGE * counts.sum()
-    ridge[0, 0] = 0.0
-    weights = np.zeros(scaled.shape[1])
-    for _ in range(50):
-        probability = 1 / (1 + np.exp(-np.clip(scaled @ weights, -30, 30)))
-        slope = scaled.T @ (counts * (right - probability)) - ridge @ weights
-        spread = counts * probability * (1 - probability)
-        curve = (scaled * spread[:, None]).T @ scaled + ridge
-        step = np.linalg.solve(curve + 1e-9 * np.eye(len(curve)), slope)
-        weights = weights + step
-        if np.abs(step).max() < 1e-7:
-            break
-    return np.asarray(weights / scale, np.float64)
+    # scikit-learn weighs the likelihood where we weigh the ridge.
+    model = LogisticRegression(
+        C=1 / (_RIDGE * counts.sum()), solver="newton-cholesky", tol=1e-9, max_iter=200
+    )
+    model.fit(matrix / scale, right, sample_weight=counts)
+    return np.concatenate([model.intercept_, model.coef_[0] / scale])
 
 
 def examples_of(

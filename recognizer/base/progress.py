@@ -1,4 +1,4 @@
-"""How far a long run is: a bar on a terminal, plain lines anywhere else."""
+"""How far a long run is: rich's bar on a terminal, plain lines in a log, for which rich has none."""
 
 from __future__ import annotations
 
