@@ -2,12 +2,12 @@
 
 Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
 figures of every wording considered and whether it was right, and fits the logistic model of
-data/calibration.toml with a small ridge (scikit-learn, extra `benchmark`). Every call is judged a second time as
-if no wording of the right outcome were listed, with a tenth of the weight: carriers say things
-that no list has, and what is then the nearest is wrong. Prints the coefficients, the
-confidence's calibration error on the same calls (without the second round), and the surest wrong
-marks; the honest figures are those that benchmarks.recognition.run gives on the `judge` calls,
-which have other voices and wordings.
+data/calibration.toml with a small ridge (scikit-learn, of the extra `benchmark`). Every call is
+judged a second time as if no wording of the right outcome were listed, with a tenth of the weight:
+carriers say things that no list has, and what is then the nearest is wrong. Prints the
+coefficients, the confidence's calibration error on the same calls (without the second round), and
+the surest wrong marks; the honest figures are those that benchmarks.recognition.run gives on the
+`judge` calls, which have other voices and wordings.
 
 ``--figures FILE`` keeps what was heard, so that a second fit takes a second.
 """

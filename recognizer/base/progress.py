@@ -1,4 +1,4 @@
-"""How far a long run is: rich's bar on a terminal, plain lines in a log, for which rich has none."""
+"""How far a long run is: rich's bar on a terminal, lines of our own in a log, as rich has none."""
 
 from __future__ import annotations
 

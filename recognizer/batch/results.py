@@ -20,31 +20,11 @@ import filelock
 import msgspec
 
 from recognizer.base.errors import RecognizerError
-from recognizer.batch.jobs import CHANGED
+from recognizer.batch.log_line import LogLine, decode_line
 from recognizer.batch.recordings import FileIdentity
 
 __all__ = ["ResultLog", "read_results", "write_csv", "write_whole", "write_xlsx"]
 
-
-class _File(msgspec.Struct):
-    path: str
-    size_bytes: int
-    modified_ns: int
-
-
-class _Error(msgspec.Struct):
-    kind: str
-
-
-class _Line(msgspec.Struct):
-    """What the log needs to know of a line of its own."""
-
-    file: _File
-    outcome: str | None = None
-    error: _Error | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Line)
 _LONGEST_LINE = 64 * 1024 * 1024
 
 
@@ -151,11 +131,9 @@ class ResultLog:
         self._lock.release()
 
     def _note(self, data: bytes) -> None:
-        line = _DECODER.decode(data)
-        file = line.file
-        is_changed = line.error is not None and line.error.kind == CHANGED
-        if self._remember and not is_changed:  # what is there now was not heard
-            self._done.add(FileIdentity(file.path, file.size_bytes, file.modified_ns).key)
+        line = decode_line(data)
+        if self._remember and line.done_key is not None:
+            self._done.add(line.done_key)
         self.counts[line.outcome or f"error:{line.error.kind if line.error else 'unknown'}"] += 1
 
 
@@ -205,9 +183,9 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def _decode(path: Path, number: int, line: bytes) -> _Line:
+def _decode(path: Path, number: int, line: bytes) -> LogLine:
     try:
-        return _DECODER.decode(line)
+        return decode_line(line)
     except msgspec.DecodeError as problem:
         raise RecognizerError(
             f"{path}, line {number}: expected a result of `recognizer batch`, got "
@@ -217,7 +195,7 @@ def _decode(path: Path, number: int, line: bytes) -> _Line:
 
 def _drop_failed(path: Path) -> None:
     def keep(file: IO[bytes]) -> None:
-        file.writelines(line for line in _lines(path) if _DECODER.decode(line).error is None)
+        file.writelines(line for line in _lines(path) if decode_line(line).error is None)
 
     write_whole(path, keep)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from recognizer.base.errors import RecognizerError
-from recognizer.batch.jobs import CHANGED
+from recognizer.batch.log_line import LogLine, decode_line
 from recognizer.batch.recordings import FileIdentity
 
 __all__ = ["SeenFiles"]
@@ -24,24 +24,6 @@ CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY CHECK (id = 1), read_bytes INTEGER NOT NULL);
 INSERT OR IGNORE INTO log VALUES (1, 0);
 """
-
-
-class _File(msgspec.Struct):
-    path: str
-    size_bytes: int
-    modified_ns: int
-
-
-class _Error(msgspec.Struct):
-    kind: str
-
-
-class _Line(msgspec.Struct):
-    file: _File
-    error: _Error | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Line)
 
 
 class SeenFiles:
@@ -88,7 +70,7 @@ class SeenFiles:
             self._database.execute("BEGIN")
             try:
                 for line in file:
-                    self._add(_DECODER.decode(line))
+                    self._add(decode_line(line))
                     read_bytes += len(line)
                 self._database.execute("UPDATE log SET read_bytes = ?", (read_bytes,))
             except BaseException:
@@ -96,16 +78,13 @@ class SeenFiles:
                 raise
             self._database.execute("COMMIT")
 
-    def _add(self, line: _Line) -> None:
-        if line.error is not None and line.error.kind == CHANGED:
-            return  # what is there now was not heard
-        file = line.file
-        key = FileIdentity(file.path, file.size_bytes, file.modified_ns).key
-        self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,))
+    def _add(self, line: LogLine) -> None:
+        if line.done_key is not None:
+            self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (line.done_key,))
 
     def note(self, line: dict[str, Any], log_bytes: int) -> None:
         """Take over a line that was just appended; the log now has `log_bytes`."""
         self._database.execute("BEGIN")
-        self._add(msgspec.convert(line, _Line))
+        self._add(msgspec.convert(line, LogLine))
         self._database.execute("UPDATE log SET read_bytes = ?", (log_bytes,))
         self._database.execute("COMMIT")

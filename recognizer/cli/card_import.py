@@ -249,13 +249,13 @@ def _print_understood(path: Path, reader: CardReader, *, full_numbers: bool) -> 
 
 def _understood(card: ContactCard, field: str, *, full_numbers: bool) -> str:
     """Return what a card has in a field, and of a number what is known of it."""
-    from recognizer.crm.contacts import masked, number_state, read_numbers
+    from recognizer.crm.contacts import PHONE_FIELDS, masked, number_state, read_numbers
 
     value = getattr(card, field)
     text = _shown(value)
     if not full_numbers and field != "ref" and isinstance(value, str):
         text = masked(text)
-    if field in {"trusted_phone", "mobile_phone"}:
+    if field in PHONE_FIELDS:
         return f"{text}: {number_state(read_numbers(value)).value}"
     return text
 

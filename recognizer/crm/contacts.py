@@ -31,6 +31,7 @@ from recognizer.crm.numbers import (
 
 __all__ = [
     "CARD_FIELDS",
+    "PHONE_FIELDS",
     "ContactCard",
     "ContactKind",
     "NumberProblem",
@@ -302,3 +303,6 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
 
 CARD_FIELDS = tuple(field.name for field in dataclasses.fields(ContactCard))
 """Names of the fields of a card, in order."""
+
+PHONE_FIELDS = ("trusted_phone", "mobile_phone")
+"""Fields of a card that hold numbers."""

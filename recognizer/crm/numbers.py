@@ -151,7 +151,6 @@ def _from_power(found: re.Match[str]) -> str | None:
 
 # --- reading ---------------------------------------------------------------------------------
 
-_HOME = "RU"
 _KINDS = {
     PhoneNumberType.MOBILE: PhoneKind.MOBILE,
     PhoneNumberType.FIXED_LINE: PhoneKind.FIXED,
@@ -163,7 +162,6 @@ _BREAKS = re.compile(r"[,;/|\\\n\r]|(?<![^\W\d_])(?:и|или|and|or)(?![^\W\d_]
 # Letters that stand for a digit among digits: О for 0, З for 3.
 _LOOK_ALIKES = {"о": "0", "o": "0", "з": "3"}
 _AMONG_DIGITS = re.compile(r"(?<=\d)[ОоOoЗз]+(?=[\d\s()-]*\d|$)")
-_PLACEHOLDER = re.compile(r"(?<=[\d\s()+-])[XxХх*?•#]{2,}|[XxХх*?•#]{3,}|_{2,}")
 _HIDDEN = re.compile(r"[XxХх*?•#]{2,}")
 _NEIGHBOURS = ("998", "996", "995", "994", "993", "992", "380", "375", "374", "373", "7")
 _MIN_DIGITS = 7

@@ -105,7 +105,7 @@ def test_jobs_stand_in_the_order_they_came_whatever_the_clock_says(
     for name in names:
         hand_in(jobs, tmp_path, name)
         now.wall_s -= DAY_S
-    assert [job.request.name for job in jobs.recent()] == names[::-1]
+    assert [job.submission.name for job in jobs.recent()] == names[::-1]
     jobs.close()
 
 

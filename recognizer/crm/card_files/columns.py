@@ -14,10 +14,10 @@ import msgspec
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import ContactError, DataFileError
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind, OwnerKind
+from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, lost_digits
 
-__all__ = ["PHONE_FIELDS", "CardColumns", "fold_text", "load_card_columns"]
+__all__ = ["CardColumns", "fold_text", "load_card_columns"]
 
 
 class _Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +64,6 @@ class _CellError(Exception):
     """A value of a row that cannot be understood; the text is the reason, Russian."""
 
 
-PHONE_FIELDS = ("trusted_phone", "mobile_phone")
 _STATES = {
     NumberState.VALID: "есть",
     NumberState.DOUBTFUL: "под вопросом",

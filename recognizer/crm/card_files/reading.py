@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base.errors import ContactError
-from recognizer.crm.card_files.columns import PHONE_FIELDS, CardColumns, fold_text
+from recognizer.crm.card_files.columns import CardColumns, fold_text
 from recognizer.crm.card_files.csv_tables import open_csv
 from recognizer.crm.card_files.files import explain_problems, is_workbook
 from recognizer.crm.card_files.xlsx_tables import open_sheet
-from recognizer.crm.contacts import ContactCard
+from recognizer.crm.contacts import PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, read_numbers
 
 __all__ = ["CardReader", "RejectedRow", "open_cards"]

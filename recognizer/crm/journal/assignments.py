@@ -5,9 +5,6 @@ Decisions follow the call: the card it leaves is counted anew, and so is the one
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
@@ -24,7 +21,7 @@ from recognizer.crm.journal.identity import (
 from recognizer.crm.journal.queries import attempt_record, contact_record
 from recognizer.crm.journal.records import AssignmentRecord, AttemptRecord, ContactRecord
 from recognizer.crm.journal.tables import AssignmentRow, AttemptRow, ContactChangeRow, ContactRow
-from recognizer.crm.journal.timeline import Timeline
+from recognizer.crm.journal.writing import Writing
 
 __all__ = ["Assignments", "read_assignments"]
 
@@ -34,26 +31,17 @@ class Assignments:
 
     Parameters
     ----------
-    timeline : callable
-        The timeline of a card, or without one (None).
-    lock : callable
-        Takes the journal's lock of a name until the transaction ends.
+    writing : Writing
+        The transaction.
+    made_by : str
     """
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        timeline: Callable[[ContactRow | None], Timeline],
-        lock: Callable[[str], None],
-        made_by: str,
-        now: dt.datetime,
-    ) -> None:
-        self._session = session
-        self._timeline = timeline
-        self._lock = lock
+    def __init__(self, writing: Writing, made_by: str) -> None:
+        self._session = writing.session
+        self._timeline = writing.timeline
+        self._lock = writing.lock
+        self._now = writing.now
         self._made_by = made_by
-        self._now = now
 
     def assign(self, attempt_id: int, ref: str) -> AttemptRecord:
         """Give an attempt without a card its card, and with it the others of its number."""

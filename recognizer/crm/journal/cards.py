@@ -9,13 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind, OwnerKind
+from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.journal.records import CardChange
 from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
 
 __all__ = ["append_line", "card_of", "in_batches", "merge_comments", "set_fields", "store_cards"]
 
-_PHONE_FIELDS = ("trusted_phone", "mobile_phone")
 _SEARCHED = ("ref", "trusted_person", "owner", "payer", "vin", "plate", "make")
 
 
@@ -218,7 +217,7 @@ def set_fields(
     stored = card_of(row)
     row.search_text = _search_text(stored)
     row.updated_at = now
-    if values.keys() & set(_PHONE_FIELDS):
+    if values.keys() & set(PHONE_FIELDS):
         session.execute(sa.delete(ContactPhoneRow).where(ContactPhoneRow.contact_id == row.id))
         _add_phones(session, [(row.id, stored)])
 

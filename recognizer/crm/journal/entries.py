@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ from recognizer.crm.journal.identity import (
 from recognizer.crm.journal.queries import attempt_record
 from recognizer.crm.journal.records import REHEARING, AttemptRecord
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow
-from recognizer.crm.journal.timeline import Timeline
+from recognizer.crm.journal.writing import Writing
 from recognizer.model import CallOutcome, CallReport, PhraseListName, phrase_list_of
 
 __all__ = ["Entries"]
@@ -40,30 +40,17 @@ _SOFTWARE_VERSION = importlib.metadata.version("recognizer")
 class Entries:
     """Adds attempts and corrections, in one transaction of the journal.
 
-    Whoever adds to a contact holds its row from the start (in SQLite, the whole file), so that
-    counting and comments never rest on what another writer is about to change. Without a card
-    there is no row, and a lock named by the number does the same.
-
     Parameters
     ----------
-    timeline : callable
-        The timeline of a card, or without one (None).
-    lock : callable
-        Takes the journal's lock of a name until the transaction ends.
+    writing : Writing
+        The transaction.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        timeline: Callable[[ContactRow | None], Timeline],
-        lock: Callable[[str], None],
-        now: dt.datetime,
-    ) -> None:
-        self._session = session
-        self._timeline = timeline
-        self._lock = lock
-        self._now = now
+    def __init__(self, writing: Writing) -> None:
+        self._session = writing.session
+        self._timeline = writing.timeline
+        self._lock = writing.lock
+        self._now = writing.now
 
     def hear(
         self,

@@ -30,6 +30,7 @@ from recognizer.crm.journal.records import (
     PurgeCounts,
 )
 from recognizer.crm.journal.tables import CorrectionRow
+from recognizer.crm.journal.writing import Writing
 from recognizer.model import CallOutcome, CallReport
 
 __all__ = ["REHEARING", "Journal", "recording_digest"]
@@ -293,17 +294,14 @@ class Journal(CardKeeper):
     # --- the parts of it ---
 
     def _assignments(self, session: Session, made_by: str) -> Assignments:
-        return Assignments(
-            session,
-            timeline=lambda contact: self._timeline(session, contact),
-            lock=lambda name: self.database.lock(session, name),
-            made_by=made_by,
-            now=_now(),
-        )
+        return Assignments(self._written(session), made_by)
 
     def _entries(self, session: Session) -> Entries:
-        return Entries(
-            session,
+        return Entries(self._written(session))
+
+    def _written(self, session: Session) -> Writing:
+        return Writing(
+            session=session,
             timeline=lambda contact: self._timeline(session, contact),
             lock=lambda name: self.database.lock(session, name),
             now=_now(),

@@ -112,7 +112,7 @@ class JobStore:
     @property
     def lived_s(self) -> float:
         """Seconds a server has run with this file."""
-        return self._connection.execute(sa.select(_lived.c.seconds)).scalar_one()
+        return float(self._connection.execute(sa.select(_lived.c.seconds)).scalar_one())
 
     @lived_s.setter
     def lived_s(self, seconds: float) -> None:

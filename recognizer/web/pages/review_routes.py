@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from recognizer.base.errors import ConflictError, ContactError, JournalError
@@ -129,20 +129,6 @@ def undo_values(page: Page, request: Request) -> dict[str, Any]:
     return {"undo": (int(call_id), int(correction)) if is_standing else None}
 
 
-def _after_review(
-    page: Page, session: Session, call_id: int, place: str, *, done: str, chosen: str
-) -> Response:
-    """Return to where the operator was: the next waiting call, or the call itself."""
-    last = page.journal.corrections(call_id)[-1].id
-    query = urlencode({"done": done, "was": call_id, "undo": f"{call_id}-{last}"})
-    if place != "queue":
-        return see(f"/calls/{call_id}?{query}")
-    which = read_queue_filter(chosen)
-    following = page.reviews.after(call_id, session.user.login, which)
-    path = "/queue" if following is None else f"/queue/{following}"
-    return see(address(path, which.query, query))
-
-
 def _attempt(page: Page, call_id: int) -> AttemptRecord:
     try:
         return page.journal.attempt(call_id)
@@ -182,13 +168,48 @@ def _conflict(request: Request, page: Page, call_id: int) -> Response:
 # -- what people say ---------------------------------------------------------------------------
 
 
-def _needs_second_look(outcome: CallOutcome | None, *, heard: str, sure: str) -> bool:
-    """Tell whether this would mark a contact though nobody listened or pressed twice."""
-    return outcome in wording.MARKING and not heard and sure != str(outcome)
+class _Answer:
+    """What every answer to a call carries besides what it says."""
+
+    def __init__(
+        self,
+        *,
+        call_id: int,
+        place: _Text = "",
+        chosen: _Text = "",
+        version: _Text = "",
+        heard: _Text = "",
+        sure: _Text = "",
+    ) -> None:
+        self.call_id = call_id
+        self.place = place
+        self.chosen = chosen
+        self.expected = version or None
+        self.is_heard = bool(heard)
+        self.sure = sure
+
+    def second_look(self, outcome: CallOutcome | None) -> Response | None:
+        """Ask again where this would mark a contact though nobody listened or pressed twice."""
+        is_sure = self.is_heard or self.sure == str(outcome)
+        if self.place != "queue" or outcome not in wording.MARKING or is_sure:
+            return None
+        query = read_queue_filter(self.chosen).query
+        return see(address(f"/queue/{self.call_id}", query, f"sure={outcome}"))
 
 
-def _asking_again(call_id: int, outcome: CallOutcome | None, chosen: str) -> str:
-    return address(f"/queue/{call_id}", read_queue_filter(chosen).query, f"sure={outcome}")
+_AnAnswer = Annotated[_Answer, Depends()]
+
+
+def _after_review(page: Page, session: Session, answer: _Answer, *, done: str) -> Response:
+    """Return to where the operator was: the next waiting call, or the call itself."""
+    last = page.journal.corrections(answer.call_id)[-1].id
+    query = urlencode({"done": done, "was": answer.call_id, "undo": f"{answer.call_id}-{last}"})
+    if answer.place != "queue":
+        return see(f"/calls/{answer.call_id}?{query}")
+    which = read_queue_filter(answer.chosen)
+    following = page.reviews.after(answer.call_id, session.user.login, which)
+    path = "/queue" if following is None else f"/queue/{following}"
+    return see(address(path, which.query, query))
 
 
 @router.post("/calls/{call_id}/accept")
@@ -198,28 +219,24 @@ def accept(
     page: ThePage,
     session: SendingOperator,
     call_id: int,
-    place: _Text = "",
-    chosen: _Text = "",
-    version: _Text = "",
-    heard: _Text = "",
-    sure: _Text = "",
+    answer: _AnAnswer,
 ) -> Response:
     """Keep that the machine was right."""
     attempt = _attempt(page, call_id)
-    if place == "queue" and _needs_second_look(attempt.outcome, heard=heard, sure=sure):
-        return see(_asking_again(call_id, attempt.outcome, chosen))
+    if (question := answer.second_look(attempt.outcome)) is not None:
+        return question
     try:
         page.reviews.accept(
             attempt,
             made_by=session.user.name,
-            recording=page.recordings.find(attempt) if heard else None,
-            expected=version or None,
+            recording=page.recordings.find(attempt) if answer.is_heard else None,
+            expected=answer.expected,
         )
     except ConflictError:
         return _conflict(request, page, call_id)
     note(request, session, "accept", target=f"звонок {call_id}", detail=_outcome(attempt.outcome))
-    done = "accepted" if heard else "accepted-unheard"
-    return _after_review(page, session, call_id, place, done=done, chosen=chosen)
+    done = "accepted" if answer.is_heard else "accepted-unheard"
+    return _after_review(page, session, answer, done=done)
 
 
 def _outcome(outcome: CallOutcome | None) -> str:
@@ -234,23 +251,19 @@ def correct(
     session: SendingOperator,
     call_id: int,
     outcome: Annotated[CallOutcome, Form()],
-    place: _Text = "",
-    chosen: _Text = "",
-    version: _Text = "",
-    heard: _Text = "",
-    sure: _Text = "",
+    answer: _AnAnswer,
 ) -> Response:
     """Keep what was really heard."""
     attempt = _attempt(page, call_id)
-    if place == "queue" and _needs_second_look(outcome, heard=heard, sure=sure):
-        return see(_asking_again(call_id, outcome, chosen))
+    if (question := answer.second_look(outcome)) is not None:
+        return question
     try:
         page.reviews.correct(
             attempt,
             outcome,
             made_by=session.user.name,
-            recording=page.recordings.find(attempt) if heard else None,
-            expected=version or None,
+            recording=page.recordings.find(attempt) if answer.is_heard else None,
+            expected=answer.expected,
         )
     except ConflictError:
         return _conflict(request, page, call_id)
@@ -261,10 +274,10 @@ def correct(
         target=f"звонок {call_id}",
         detail=f"{_outcome(attempt.outcome)} → {_outcome(outcome)}",
     )
-    if place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
+    if answer.place != "queue" and page.proposals.could_learn(attempt.transcript or "", outcome):
         query = urlencode({"call": call_id, "outcome": outcome.value, "done": "corrected"})
         return see(f"/phrases/new?{query}")
-    return _after_review(page, session, call_id, place, done="corrected", chosen=chosen)
+    return _after_review(page, session, answer, done="corrected")
 
 
 @router.post("/calls/{call_id}/state")
@@ -275,11 +288,9 @@ def state(
     session: SendingOperator,
     call_id: int,
     reason: _Text,
+    answer: _AnAnswer,
     name: _Text = "",
     words: _Text = "",
-    place: _Text = "",
-    chosen: _Text = "",
-    version: _Text = "",
 ) -> Response:
     """Keep what the operator says of the conversation."""
     attempt = _attempt(page, call_id)
@@ -290,7 +301,7 @@ def state(
             made_by=session.user.name,
             name=name.strip(),
             words=words.strip(),
-            expected=version or None,
+            expected=answer.expected,
         )
     except ConflictError:
         return _conflict(request, page, call_id)
@@ -307,7 +318,7 @@ def state(
         )
     detail = wording.STATED_NAMES.get(reason, reason)
     note(request, session, "stated", target=f"звонок {call_id}", detail=detail)
-    return _after_review(page, session, call_id, place, done="stated", chosen=chosen)
+    return _after_review(page, session, answer, done="stated")
 
 
 @router.post("/calls/{call_id}/withdraw")
