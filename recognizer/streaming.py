@@ -10,7 +10,7 @@ A verdict is `final` before the end only if `SettleRules` say so; see there for 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -111,6 +111,16 @@ class LiveChannel:
     def duration_s(self) -> float:
         """Seconds of sound taken."""
         return self._sound.duration_s
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt, from 1; may become known while the call lasts."""
+        return self._call.attempt
+
+    @attempt.setter
+    def attempt(self, attempt: int) -> None:
+        if attempt != self._call.attempt:
+            self._call = replace(self._call, attempt=attempt)
 
     def push(self, samples: Samples, sample_rate: int) -> CallReport | None:
         """Take sound; return what it looks like now, if that was looked at and is something.

@@ -21,6 +21,7 @@ from recognizer.base.errors import SettingsError
 
 __all__ = [
     "JournalSettings",
+    "LiveSettings",
     "PhraseSettings",
     "RecognitionSettings",
     "ServerSettings",
@@ -166,6 +167,36 @@ class CrmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame_ancestors: str = ""
 
 
+class LiveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Live calls: `recognizer listen`, and `recognizer serve` where an address is given.
+
+    Attributes
+    ----------
+    audiosocket, websocket : `HOST:PORT` to listen on; empty: not.
+    peers : addresses or networks of other machines that may connect, separated by spaces.
+    token_file : its first line is what a WebSocket client must show; None: nothing.
+    callback : address that is told of verdicts by HTTP; empty: nobody.
+    callback_secret_file : its first line signs what is told.
+    journal : write attempts into the journal.
+    hang_up : end a WebSocket call at the client once its verdict is final.
+    max_channels : connections at once.
+    idle_s : a connection that sends nothing for so long is closed, seconds.
+    max_call_s : sound heard of one call, seconds.
+    """
+
+    audiosocket: str = ""
+    websocket: str = ""
+    peers: str = ""
+    token_file: Path | None = None
+    callback: str = ""
+    callback_secret_file: Path | None = None
+    journal: bool = False
+    hang_up: bool = False
+    max_channels: Annotated[int, msgspec.Meta(ge=1)] = 100
+    idle_s: Annotated[float, msgspec.Meta(ge=1.0)] = 30.0
+    max_call_s: Annotated[float, msgspec.Meta(ge=5.0)] = 180.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings, one section a struct."""
 
@@ -174,6 +205,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalSettings = JournalSettings()
     server: ServerSettings = ServerSettings()
     crm: CrmSettings = CrmSettings()
+    live: LiveSettings = LiveSettings()
 
 
 _PREFIX = "RECOGNIZER_"

@@ -1,4 +1,5 @@
-"""Live lines: listeners that hear a call as it happens.
+"""Live lines: listeners that hear a call as it happens, and who is told of it.
 
-Bytes are read in one module a protocol, without sockets; `listener` has the sockets.
+One module a protocol reads bytes and messages without sockets; `audiosocket_server` and
+`websocket_server` have the sockets, `calls` what is going on, `keeping` what must not be lost.
 """

@@ -8,23 +8,36 @@ the machine is slow, looks become rarer and no queue grows.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from recognizer.base.errors import RecognizerError
-from recognizer.live.events import end_event, final_event, provisional_event, start_event
-from recognizer.model import CallReport, Samples
+from recognizer.live.events import (
+    Ending,
+    end_event,
+    final_event,
+    provisional_event,
+    start_event,
+)
+from recognizer.live.facts import LiveFacts
+from recognizer.model import CallError, CallReport, Samples
 from recognizer.pipeline import Recognizer
+from recognizer.regulation.signalling import SignallingTable, load_signalling
 from recognizer.streaming import LiveChannel, SettleRules
 
-__all__ = ["Emit", "LiveCall", "LiveCalls", "LiveLimits"]
+__all__ = ["Emit", "Keeper", "LiveCall", "LiveCalls", "LiveLimits"]
 
 _log = logging.getLogger(__name__)
+_N_REMEMBERED = 1000  # calls that have ended and can still be asked for
+_REJOIN_S = 30.0
 
 Emit = Callable[[dict[str, Any]], None]
 """Takes an event; must not block."""
@@ -37,7 +50,7 @@ class LiveLimits:
     Attributes
     ----------
     max_channels : int
-        Calls at once; further connections are closed at once.
+        Connections at once, over all protocols; further ones are closed at once.
     max_frame_bytes : int
         Longer frames or messages end the call.
     idle_s : float
@@ -52,6 +65,18 @@ class LiveLimits:
     max_call_s: float = 180.0
 
 
+class Keeper(Protocol):
+    """Who writes calls down; called in the keeper's own thread."""
+
+    def begin(self, call: str, started_at: dt.datetime) -> None:
+        """Write down that a call began."""
+
+    def keep(
+        self, call: str, started_at: dt.datetime, facts: LiveFacts, report: CallReport
+    ) -> dict[str, Any]:
+        """Write down what it came to; return `journal` and `decision` for its last event."""
+
+
 class LiveCalls:
     """All calls of one listener, with the worker that weighs them.
 
@@ -63,6 +88,8 @@ class LiveCalls:
         Takes every event of every call, in the event loop's thread.
     limits : LiveLimits
     rules : SettleRules or None
+    keeper : Keeper or None
+        None: calls are told, not written down.
     """
 
     def __init__(
@@ -72,11 +99,16 @@ class LiveCalls:
         *,
         limits: LiveLimits | None = None,
         rules: SettleRules | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.limits = limits or LiveLimits()
         self.recognizer, self.emit, self.rules = recognizer, emit, rules
+        self.signalling: SignallingTable = load_signalling()
+        self.keeper = keeper
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="live")
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="live-keeper")
         self.running: dict[str, LiveCall] = {}
+        self.ended: OrderedDict[str, _Ended] = OrderedDict()
         self.n_connections = 0
 
     @property
@@ -84,7 +116,7 @@ class LiveCalls:
         """Whether no further connection is taken."""
         return self.n_connections >= self.limits.max_channels
 
-    def start(self, call: str, emit: Emit | None = None) -> LiveCall:
+    def start(self, facts: LiveFacts, call: str, emit: Emit | None = None) -> LiveCall:
         """Begin a call; `emit` takes its events too.
 
         Raises
@@ -94,27 +126,73 @@ class LiveCalls:
         """
         if call in self.running:
             raise RecognizerError(f"call {call}: there is one of this id already")
-        live = LiveCall(self, call, emit)
+        live = LiveCall(self, call, facts, emit, started_at=self._started_at(call))
         self.running[call] = live
-        live.tell(start_event(call))
+        live.begin()
         return live
 
+    def _started_at(self, call: str) -> dt.datetime:
+        """Return when a call began: one that was cut off a moment ago goes on, as one attempt."""
+        before = self.ended.get(call)
+        now = dt.datetime.now(dt.UTC)
+        if before is None or not before.is_cut_off or time.monotonic() - before.at_s > _REJOIN_S:
+            return now
+        return before.started_at
+
+    def last_event(self, call: str) -> dict[str, Any] | None:
+        """Return the latest event of a call that goes on or has ended, None if it is not known."""
+        live = self.running.get(call)
+        if live is not None:
+            return live.last_event
+        ended = self.ended.get(call)
+        return None if ended is None else ended.event
+
+    def forget(self, live: LiveCall, why: str) -> None:
+        """Move a call to those that have ended."""
+        self.running.pop(live.id, None)
+        self.ended[live.id] = _Ended(
+            live.last_event, live.started_at, why == "cut_off", time.monotonic()
+        )
+        self.ended.move_to_end(live.id)
+        while len(self.ended) > _N_REMEMBERED:
+            self.ended.popitem(last=False)
+
     def close(self) -> None:
-        """Let the worker finish what it is at."""
+        """Let the threads finish what they are at."""
         self.worker.shutdown(cancel_futures=True)
+        self.writer.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    event: dict[str, Any]
+    started_at: dt.datetime
+    is_cut_off: bool
+    at_s: float
 
 
 class LiveCall:
     """One call: `push` sound, `end` it once. Used in the event loop's thread."""
 
-    def __init__(self, calls: LiveCalls, call: str, emit: Emit | None) -> None:
-        self.id = call
+    def __init__(
+        self,
+        calls: LiveCalls,
+        call: str,
+        facts: LiveFacts,
+        emit: Emit | None,
+        *,
+        started_at: dt.datetime,
+    ) -> None:
+        self.id, self.facts, self.started_at = call, facts, started_at
+        self.digits = ""
+        self.last_event: dict[str, Any] = {}
         self._calls, self._emit = calls, emit
         self._channel = LiveChannel(calls.recognizer, f"live:{call}", rules=calls.rules)
         self._pending: list[Samples] = []
         self._sample_rate = 0
         self._n_samples = 0
         self._work: asyncio.Future[Any] | None = None
+        self._begun: asyncio.Future[Any] | None = None
         self._told: object = None
         self._failure: RecognizerError | None = None
         self._is_final_told = False
@@ -129,11 +207,37 @@ class LiveCall:
         """Whether no more is heard of it."""
         return self.duration_s >= self._calls.limits.max_call_s
 
+    @property
+    def transcript(self) -> str:
+        """What has been understood so far."""
+        report = self._channel.report
+        evidence = None if report is None else report.evidence
+        transcript = None if evidence is None else evidence.transcript
+        return "" if transcript is None else transcript.text
+
+    def begin(self) -> None:
+        """Tell that the call has begun, and write it down where somebody keeps calls."""
+        self.tell(start_event(self.id, self.facts))
+        if self._calls.keeper is not None:
+            self._begun = asyncio.get_running_loop().run_in_executor(
+                self._calls.writer, self._calls.keeper.begin, self.id, self.started_at
+            )
+
     def tell(self, event: dict[str, Any]) -> None:
         """Hand on an event of this call."""
+        self.last_event = event
         for emit in (self._calls.emit, self._emit):
             if emit is not None:
                 emit(event)
+
+    def learn(self, facts: LiveFacts) -> None:
+        """Take what became known of the call."""
+        self.facts = self.facts.joined(facts)
+
+    def press(self, digit: str) -> None:
+        """Take a key pressed at the far end."""
+        if len(self.digits) < 32 and digit.isprintable():
+            self.digits += digit
 
     def push(self, samples: Samples, sample_rate: int) -> None:
         """Take sound, float32 in [-1, 1]; the rate must stay the same.
@@ -158,23 +262,45 @@ class LiveCall:
             self._work.add_done_callback(self._weighed)
 
     async def end(self, why: str) -> None:
-        """End the call: the whole of it is weighed and told."""
+        """End the call: the whole of it is weighed, written down and told."""
         if self._work is not None:
             await asyncio.wait([self._work])
         loop = asyncio.get_running_loop()
         try:
             whole = await loop.run_in_executor(self._calls.worker, self._finish)
-            report = self._channel.final or whole
-            if not self._is_final_told:
-                self.tell(final_event(self.id, self.duration_s, report))
-            self.tell(end_event(self.id, self.duration_s, report, whole, why=why))
         except RecognizerError as problem:
             _log.warning("call %s: %s", self.id, problem)
-            error = {"kind": problem.kind, "message": str(problem)}
-            at_s = round(self.duration_s, 3)
-            self.tell({"event": "end", "call": self.id, "at_s": at_s, "why": why, "error": error})
+            whole = _failed(self.id, problem)
+        try:
+            # Written down is what the whole call came to, as a recording of it would.
+            whole = self._joined(whole)
+            kept = await self._kept(whole)
+            verdict = whole if self._channel.final is None else self._joined(self._channel.final)
+            if not self._is_final_told and verdict.outcome is not None:
+                self.tell(final_event(self.id, self.duration_s, verdict))
+            ended = Ending(why=why, digits=self.digits, kept=kept)
+            self.tell(end_event(self.id, self.duration_s, verdict, whole, ended))
         finally:
-            self._calls.running.pop(self.id, None)
+            self._calls.forget(self, why)
+
+    def _joined(self, report: CallReport) -> CallReport:
+        """Return the report with the network's codes weighed in."""
+        return self._calls.signalling.join(
+            report,
+            self.facts.codes,
+            self._calls.recognizer.regulation,
+            attempt=self.facts.attempt or 1,
+        )
+
+    async def _kept(self, report: CallReport) -> dict[str, Any]:
+        keeper = self._calls.keeper
+        if keeper is None:
+            return {}
+        if self._begun is not None:
+            await asyncio.wait([self._begun])
+        return await asyncio.get_running_loop().run_in_executor(
+            self._calls.writer, keeper.keep, self.id, self.started_at, self.facts, report
+        )
 
     def _drain(self) -> Samples:
         taken, self._pending = self._pending, []
@@ -182,10 +308,12 @@ class LiveCall:
 
     def _weigh(self) -> tuple[float, CallReport | None, CallReport | None]:
         """In the worker: take what has come."""
+        self._channel.attempt = self.facts.attempt or 1
         report = self._channel.push(self._drain(), self._sample_rate)
         return self._channel.duration_s, report, self._channel.final
 
     def _finish(self) -> CallReport:
+        self._channel.attempt = self.facts.attempt or 1
         if self._pending:
             self._channel.push(self._drain(), self._sample_rate)
         return self._channel.finish()
@@ -203,9 +331,14 @@ class LiveCall:
         at_s, report, final = work.result()
         if final is not None and not self._is_final_told:
             self._is_final_told = True
-            self.tell(final_event(self.id, at_s, final))
+            self.tell(final_event(self.id, at_s, self._joined(final)))
             return
         kind = None if report is None or report.outcome is None else report.outcome.kind
         if report is not None and not self._is_final_told and kind not in (None, self._told):
             self._told = kind
             self.tell(provisional_event(self.id, at_s, report))
+
+
+def _failed(call: str, problem: RecognizerError) -> CallReport:
+    error = CallError(problem.kind, str(problem))
+    return CallReport(f"live:{call}", None, None, None, 0.0, error)

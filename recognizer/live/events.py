@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from recognizer.live.facts import LiveFacts
 from recognizer.model import CallReport, phrase_list_of
 from recognizer.model.report_json import report_to_dict
 
-__all__ = ["end_event", "final_event", "provisional_event", "start_event"]
+__all__ = ["Ending", "end_event", "final_event", "provisional_event", "start_event"]
 
 
-def start_event(call: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a call ended.
+
+    Attributes
+    ----------
+    why : str
+        `hangup`, `eof`, `cut_off` (no goodbye), `idle`, `too_long`, `frame`, `engine`, `stopped`.
+    digits : str
+        Keys pressed at the far end.
+    kept : mapping
+        `journal` and `decision` where the journal has the call; over what the sound alone says.
+    """
+
+    why: str
+    digits: str = ""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+def start_event(call: str, facts: LiveFacts) -> dict[str, Any]:
     """Return the event of a call that begins."""
-    return {"event": "start", "call": call, "at_s": 0.0}
+    return {"event": "start", "call": call, "at_s": 0.0, "channel": facts.channel}
 
 
 def provisional_event(call: str, at_s: float, report: CallReport) -> dict[str, Any]:
@@ -36,27 +58,27 @@ def final_event(call: str, at_s: float, report: CallReport) -> dict[str, Any]:
 
 
 def end_event(
-    call: str, at_s: float, report: CallReport, whole: CallReport, *, why: str
+    call: str, at_s: float, verdict: CallReport, whole: CallReport, ending: Ending
 ) -> dict[str, Any]:
     """Return the end of a call.
 
     Parameters
     ----------
-    report : CallReport
-        The verdict: the one that was final before, else that of the whole call.
+    verdict : CallReport
+        The one that was final before, else that of the whole call.
     whole : CallReport
         Of the whole call. Where it differs from a final verdict that was given, `agrees` is false
         and `whole_outcome` says how: a verdict is not taken back, but nobody is left uninformed.
-    why : str
-        `hangup`, `eof`, `idle`, `too_long`, `frame`, `engine` or `stopped`.
     """
-    heard, said = whole.outcome, report.outcome
+    heard, said = whole.outcome, verdict.outcome
     return {
         "event": "end",
         "call": call,
         "at_s": round(at_s, 3),
-        "why": why,
+        "why": ending.why,
+        "dtmf": ending.digits,
         "agrees": (heard and heard.kind) == (said and said.kind),
         "whole_outcome": None if heard is None else str(heard.kind),
-        **report_to_dict(report),
+        **report_to_dict(verdict),
+        **ending.kept,
     }

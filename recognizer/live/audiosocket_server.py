@@ -1,68 +1,20 @@
-"""The sockets: connections in, calls out."""
+"""Asterisk's AudioSocket over TCP: connections in, calls out."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-from collections.abc import Sequence
 
-from recognizer.base.errors import FrameError, RecognizerError, SettingsError
+from recognizer.base.errors import FrameError, RecognizerError
+from recognizer.live.access import Access
 from recognizer.live.audiosocket import Frame, FrameKind, FrameParser, samples_of, silence_like
 from recognizer.live.calls import LiveCall, LiveCalls
+from recognizer.live.facts import LiveFacts
 
-__all__ = ["AudioSocketListener", "check_exposure", "check_peers", "parse_address"]
+__all__ = ["AudioSocketListener"]
 
 _log = logging.getLogger(__name__)
 _READ_BYTES = 65_536
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT` (`[::1]:9092` for IPv6).
-
-    Raises
-    ------
-    SettingsError
-        If it is not of this form.
-    """
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535):
-        raise SettingsError(f"expected HOST:PORT such as 127.0.0.1:9092, found {text!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def check_exposure(host: str, *, peers: Sequence[str]) -> None:
-    """Refuse an address that others reach when nobody is named who may use it.
-
-    Raises
-    ------
-    SettingsError
-        With what to do.
-    """
-    if not is_loopback(host) and not peers:
-        raise SettingsError(
-            f"{host} is reached by other machines: name those that may connect (--peer ADDRESS), "
-            f"or listen on 127.0.0.1"
-        )
-
-
-def check_peers(peers: Sequence[str]) -> None:
-    """Raise SettingsError if one of these is no address and no network."""
-    for peer in peers:
-        try:
-            ipaddress.ip_network(peer)
-        except ValueError as problem:
-            raise SettingsError(
-                f"expected an address or a network such as 10.0.0.0/24, found {peer!r}: {problem}"
-            ) from problem
 
 
 class AudioSocketListener:
@@ -71,13 +23,13 @@ class AudioSocketListener:
     Parameters
     ----------
     calls : LiveCalls
-    peers : sequence of str
-        Addresses or networks that may connect; empty: this machine.
+    access : Access
+        The protocol carries no token, so addresses decide.
     """
 
-    def __init__(self, calls: LiveCalls, *, peers: Sequence[str] = ()) -> None:
+    def __init__(self, calls: LiveCalls, *, access: Access | None = None) -> None:
         self._calls = calls
-        self._networks = [ipaddress.ip_network(peer) for peer in peers]
+        self._access = access or Access()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,10 +48,8 @@ class AudioSocketListener:
 
     def _may_connect(self, writer: asyncio.StreamWriter) -> bool:
         peer = writer.get_extra_info("peername")
-        if peer is None or self._calls.is_full:
-            return False
-        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
-        return address.is_loopback or any(address in network for network in self._networks)
+        address = None if peer is None else str(peer[0])
+        return not self._calls.is_full and self._access.may_connect(address, shows_token=False)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._may_connect(writer):
@@ -165,7 +115,9 @@ class _Connection:
         if frame.kind == FrameKind.UUID:
             if self._call is not None:
                 raise FrameError("AudioSocket: expected one UUID frame, found a second")
-            self._call = self._calls.start(frame.call_id)
+            self._call = self._calls.start(LiveFacts(), frame.call_id)
+        elif frame.kind == FrameKind.DTMF and self._call is not None:
+            self._call.press(frame.payload.decode("latin-1"))
         elif frame.sample_rate is not None:
             if self._call is None:
                 raise FrameError("AudioSocket: expected a UUID frame first, found sound")
