@@ -17,12 +17,12 @@ Scenario = Callable[[int, LiveCalls], Awaitable[None]]
 OPENING = b"\x01\x00\x10" + uuid.UUID(int=7).bytes
 
 
-def run(recognizer: Recognizer, scenario: Scenario, **limits: Any) -> list[dict[str, Any]]:
+def run(whisper: Recognizer, scenario: Scenario, **limits: Any) -> list[dict[str, Any]]:
     """Run a listener for one scenario; return the events."""
     events: list[dict[str, Any]] = []
 
     async def serve() -> None:
-        calls = LiveCalls(recognizer, events.append, limits=LiveLimits(**limits))
+        calls = LiveCalls(whisper, events.append, limits=LiveLimits(**limits))
         listener = AudioSocketListener(calls)
         port = await listener.start("127.0.0.1", 0)
         await scenario(port, calls)
@@ -55,9 +55,9 @@ def sending(*parts: bytes, then: float = 0.0, pause_s: float = 0.001) -> Scenari
     return scenario
 
 
-def test_short_beeps_are_final_before_the_call_ends(recognizer: Recognizer) -> None:
+def test_short_beeps_are_final_before_the_call_ends(whisper: Recognizer) -> None:
     parts = (OPENING, *framed(beeps(8.0)), b"\x00\x00\x00")
-    *before, final, end = run(recognizer, sending(*parts, pause_s=0.005))
+    *before, final, end = run(whisper, sending(*parts, pause_s=0.005))
     assert [before[0]["event"], final["event"], end["event"]] == ["start", "final", "end"]
     assert {event["event"] for event in before[1:]} <= {"provisional"}
     assert final["outcome"] == end["outcome"] == "busy_tone"
@@ -67,8 +67,8 @@ def test_short_beeps_are_final_before_the_call_ends(recognizer: Recognizer) -> N
     assert end["why"] == "hangup"
 
 
-def test_a_stream_that_just_ends_is_a_whole_call(recognizer: Recognizer) -> None:
-    events = run(recognizer, sending(OPENING, *framed(bytes(16000 * 4))))
+def test_a_stream_that_just_ends_is_a_whole_call(whisper: Recognizer) -> None:
+    events = run(whisper, sending(OPENING, *framed(bytes(16000 * 4))))
     assert (events[-1]["why"], events[-1]["outcome"]) == ("eof", "silence")
 
 
@@ -76,10 +76,10 @@ def test_a_stream_that_just_ends_is_a_whole_call(recognizer: Recognizer) -> None
 @pytest.mark.parametrize(
     "name", ["1-does-not-exist-human.wav", "2-temporarily-blocked.alaw", "7-busy.ulaw"]
 )
-def test_a_live_call_comes_to_what_its_recording_does(recognizer: Recognizer, name: str) -> None:
-    report = recognizer.recognize(SAMPLES / name)
+def test_a_live_call_comes_to_what_its_recording_does(whisper: Recognizer, name: str) -> None:
+    report = whisper.recognize(SAMPLES / name)
     assert report.outcome is not None
-    events = run(recognizer, sending(OPENING, *framed(clip(name))))
+    events = run(whisper, sending(OPENING, *framed(clip(name))))
     assert events[-1]["outcome"] == report.outcome.kind
     assert events[-1]["agrees"]
 
@@ -89,30 +89,30 @@ def test_a_live_call_comes_to_what_its_recording_does(recognizer: Recognizer, na
     [(b"GET / HTTP/1.1\r\n", "frame"), (b"\x10\x00\x03abc", "frame"), (OPENING, "frame")],
 )
 def test_a_call_with_a_wrong_frame_ends_and_says_so(
-    recognizer: Recognizer, sent: bytes, why: str
+    whisper: Recognizer, sent: bytes, why: str
 ) -> None:
-    events = run(recognizer, sending(OPENING, *framed(beeps(1.0)), sent))
+    events = run(whisper, sending(OPENING, *framed(beeps(1.0)), sent))
     assert events[-1]["event"] == "end"
     assert events[-1]["why"] == why
 
 
-def test_sound_before_the_uuid_begins_no_call(recognizer: Recognizer) -> None:
-    assert run(recognizer, sending(*framed(bytes(640)))) == []
+def test_sound_before_the_uuid_begins_no_call(whisper: Recognizer) -> None:
+    assert run(whisper, sending(*framed(bytes(640)))) == []
 
 
-def test_a_stalled_client_is_ended(recognizer: Recognizer) -> None:
-    events = run(recognizer, sending(OPENING, b"\x10\x01", then=0.6), idle_s=0.3)
+def test_a_stalled_client_is_ended(whisper: Recognizer) -> None:
+    events = run(whisper, sending(OPENING, b"\x10\x01", then=0.6), idle_s=0.3)
     assert events[-1]["why"] == "idle"
 
 
-def test_no_more_of_a_call_is_heard_than_allowed(recognizer: Recognizer) -> None:
-    events = run(recognizer, sending(OPENING, *framed(bytes(16000 * 3))), max_call_s=1.0)
+def test_no_more_of_a_call_is_heard_than_allowed(whisper: Recognizer) -> None:
+    events = run(whisper, sending(OPENING, *framed(bytes(16000 * 3))), max_call_s=1.0)
     assert events[-1]["why"] == "too_long"
     assert events[-1]["at_s"] == 1.0
 
 
 def test_connections_over_the_limit_are_dropped_and_those_within_are_heard(
-    recognizer: Recognizer,
+    whisper: Recognizer,
 ) -> None:
     async def scenario(port: int, calls: LiveCalls) -> None:
         _, first = await asyncio.open_connection("127.0.0.1", port)
@@ -125,12 +125,12 @@ def test_connections_over_the_limit_are_dropped_and_those_within_are_heard(
         second.transport.abort()
         first.close()
 
-    events = run(recognizer, scenario, max_channels=1)
+    events = run(whisper, scenario, max_channels=1)
     assert [e["event"] for e in events][0::2] == ["start", "end"]
 
 
 @pytest.mark.slow
-def test_ten_thousand_connections_opened_and_dropped_leave_nothing(recognizer: Recognizer) -> None:
+def test_ten_thousand_connections_opened_and_dropped_leave_nothing(whisper: Recognizer) -> None:
     async def scenario(port: int, calls: LiveCalls) -> None:
         for _ in range(100):
             opened = await asyncio.gather(
@@ -142,4 +142,4 @@ def test_ten_thousand_connections_opened_and_dropped_leave_nothing(recognizer: R
                     one[1].transport.abort()
             await asyncio.sleep(0)
 
-    assert run(recognizer, scenario) == []
+    assert run(whisper, scenario) == []

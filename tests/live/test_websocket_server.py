@@ -32,7 +32,7 @@ START = json.dumps(
 
 
 def run(
-    recognizer: Recognizer,
+    whisper: Recognizer,
     scenario: Scenario,
     *,
     hangs_up: bool = False,
@@ -43,7 +43,7 @@ def run(
     events: list[dict[str, Any]] = []
 
     async def serve() -> None:
-        calls = LiveCalls(recognizer, events.append, limits=LiveLimits(**limits))
+        calls = LiveCalls(whisper, events.append, limits=LiveLimits(**limits))
         listener = WebSocketListener(calls, access=access, hangs_up=hangs_up)
         port = await listener.start("127.0.0.1", 0)
         await scenario(f"ws://127.0.0.1:{port}", calls)
@@ -75,7 +75,7 @@ async def rest_of(client: ClientConnection) -> list[Any]:
 
 
 def test_a_channel_of_asterisk_is_heard_and_hung_up_once_its_verdict_is_final(
-    recognizer: Recognizer,
+    whisper: Recognizer,
 ) -> None:
     said: list[Any] = []
 
@@ -88,7 +88,7 @@ def test_a_channel_of_asterisk_is_heard_and_hung_up_once_its_verdict_is_final(
                 said.append(await client.recv())
         assert calls.n_connections <= 1
 
-    events = run(recognizer, scenario, hangs_up=True)
+    events = run(whisper, scenario, hangs_up=True)
     assert said == ['{"command": "HANGUP"}']
     assert (events[0]["call"], events[0]["channel"]) == (CALL, "1.7")
     assert events[-1]["outcome"] == "busy_tone"
@@ -96,7 +96,7 @@ def test_a_channel_of_asterisk_is_heard_and_hung_up_once_its_verdict_is_final(
 
 
 @pytest.mark.model
-def test_freeswitch_gets_every_event_of_a_call_as_json(recognizer: Recognizer) -> None:
+def test_freeswitch_gets_every_event_of_a_call_as_json(whisper: Recognizer) -> None:
     name = "1-does-not-exist-human.wav"
     said: list[Any] = []
 
@@ -107,10 +107,10 @@ def test_freeswitch_gets_every_event_of_a_call_as_json(recognizer: Recognizer) -
             await client.send('{"eof": true, "sip_code": 404}')
             said.extend(await rest_of(client))
 
-    events = run(recognizer, scenario)
+    events = run(whisper, scenario)
     told = [json.loads(text) for text in said]
     assert told == events
-    report = recognizer.recognize(SAMPLES / name)
+    report = whisper.recognize(SAMPLES / name)
     assert report.outcome is not None
     assert told[-1]["event"] == "end"
     assert told[-1]["outcome"] == report.outcome.kind == "does_not_exist"
@@ -121,7 +121,7 @@ def test_freeswitch_gets_every_event_of_a_call_as_json(recognizer: Recognizer) -
 
 @pytest.mark.model
 def test_a_client_of_vosk_server_stays_in_step_and_gets_the_whole_text(
-    recognizer: Recognizer,
+    whisper: Recognizer,
 ) -> None:
     said: list[Any] = []
 
@@ -136,7 +136,7 @@ def test_a_client_of_vosk_server_stays_in_step_and_gets_the_whole_text(
             async with asyncio.timeout(30):
                 said.append(json.loads(await client.recv()))
 
-    run(recognizer, scenario)
+    run(whisper, scenario)
     assert all("partial" in one for one in said[:-1])
     assert "не существует" in said[-1]["text"].lower()
     assert said[-1]["result"][0]["word"]
@@ -144,7 +144,7 @@ def test_a_client_of_vosk_server_stays_in_step_and_gets_the_whole_text(
 
 
 def test_a_call_can_be_asked_for_by_its_uuid_while_it_lasts_and_after(
-    recognizer: Recognizer,
+    whisper: Recognizer,
 ) -> None:
     answers: list[tuple[int, dict[str, Any]]] = []
 
@@ -172,7 +172,7 @@ def test_a_call_can_be_asked_for_by_its_uuid_while_it_lasts_and_after(
         assert (await ask(url, f"/calls/{uuid.UUID(int=3)}"))[0] == 404
         assert (await ask(url, "/"))[0] == 404
 
-    events = run(recognizer, scenario)
+    events = run(whisper, scenario)
     assert answers == [(200, events[0]), (200, events[-1])]
 
 
@@ -186,7 +186,7 @@ def test_a_call_can_be_asked_for_by_its_uuid_while_it_lasts_and_after(
     ],
 )
 def test_a_call_with_a_wrong_message_ends_and_says_so(
-    recognizer: Recognizer, messages: list[str | bytes], why: str
+    whisper: Recognizer, messages: list[str | bytes], why: str
 ) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(url) as client:
@@ -194,14 +194,14 @@ def test_a_call_with_a_wrong_message_ends_and_says_so(
                 await client.send(message)
             await rest_of(client)
 
-    events = run(recognizer, scenario)
+    events = run(whisper, scenario)
     assert [e["event"] for e in events][0::2] == ["start", "end"]
     assert events[-1]["why"] == why
 
 
 @pytest.mark.parametrize("first", ["hello", b"\0", '{"event": "MEDIA_START", "format": "opus"}'])
 def test_a_client_that_speaks_no_dialect_begins_no_call(
-    recognizer: Recognizer, first: str | bytes
+    whisper: Recognizer, first: str | bytes
 ) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(url) as client:
@@ -209,10 +209,10 @@ def test_a_client_that_speaks_no_dialect_begins_no_call(
             await rest_of(client)
             assert client.close_code == 1008
 
-    assert run(recognizer, scenario) == []
+    assert run(whisper, scenario) == []
 
 
-def test_a_client_that_vanishes_is_told_from_one_that_hangs_up(recognizer: Recognizer) -> None:
+def test_a_client_that_vanishes_is_told_from_one_that_hangs_up(whisper: Recognizer) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(url) as client:
             await client.send("{}")
@@ -222,20 +222,20 @@ def test_a_client_that_vanishes_is_told_from_one_that_hangs_up(recognizer: Recog
             await client.send("{}")
             await send_all(client, beeps(0.5))
 
-    events = run(recognizer, scenario)
+    events = run(whisper, scenario)
     assert sorted(e["why"] for e in events if e["event"] == "end") == ["cut_off", "hangup"]
 
 
-def test_a_stalled_client_is_ended(recognizer: Recognizer) -> None:
+def test_a_stalled_client_is_ended(whisper: Recognizer) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(url) as client:
             await client.send("{}")
             await rest_of(client)
 
-    assert run(recognizer, scenario, idle_s=0.3)[-1]["why"] == "idle"
+    assert run(whisper, scenario, idle_s=0.3)[-1]["why"] == "idle"
 
 
-def test_one_call_is_heard_once_whoever_names_it(recognizer: Recognizer) -> None:
+def test_one_call_is_heard_once_whoever_names_it(whisper: Recognizer) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(f"{url}/?call={CALL}") as first:
             await first.send("{}")
@@ -244,11 +244,11 @@ def test_one_call_is_heard_once_whoever_names_it(recognizer: Recognizer) -> None
                 await second.send("{}")
                 await rest_of(second)
 
-    events = run(recognizer, scenario)
+    events = run(whisper, scenario)
     assert [e["event"] for e in events].count("start") == 1
 
 
-def test_a_token_is_asked_for_also_on_this_machine(recognizer: Recognizer) -> None:
+def test_a_token_is_asked_for_also_on_this_machine(whisper: Recognizer) -> None:
     token = "a-token-of-enough-length"
 
     async def scenario(url: str, calls: LiveCalls) -> None:
@@ -257,15 +257,15 @@ def test_a_token_is_asked_for_also_on_this_machine(recognizer: Recognizer) -> No
         async with connect(f"{url}/?token={token}") as client:
             await client.send("{}")
 
-    events = run(recognizer, scenario, access=Access(token=token))
+    events = run(whisper, scenario, access=Access(token=token))
     assert [e["event"] for e in events][0::2] == ["start", "end"]
 
 
-def test_connections_over_the_limit_are_told_so(recognizer: Recognizer) -> None:
+def test_connections_over_the_limit_are_told_so(whisper: Recognizer) -> None:
     async def scenario(url: str, calls: LiveCalls) -> None:
         async with connect(url):
             await asyncio.sleep(0.1)
             with pytest.raises(InvalidStatus, match="503"):
                 await connect(url)
 
-    run(recognizer, scenario, max_channels=1)
+    run(whisper, scenario, max_channels=1)
