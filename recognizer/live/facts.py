@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from recognizer.base.errors import FrameError, RecognizerError
-from recognizer.regulation.signalling import SignallingCode, codes_of, parse_code
+from recognizer.model import SignallingCode
+from recognizer.regulation.signalling import codes_of, parse_code
 
 __all__ = ["FIELDS", "LiveFacts"]
 
