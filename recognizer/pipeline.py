@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -23,7 +24,9 @@ from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
+from recognizer.engines.lazy import LazyEngine
 from recognizer.model import (
+    AcousticScore,
     Audio,
     AudioSource,
     Basis,
@@ -43,6 +46,9 @@ from recognizer.model import (
 )
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
+from recognizer.recognition.announcements.following import FollowedLibrary
+from recognizer.recognition.announcements.store import AnnouncementStore
+from recognizer.recognition.announcements.verdicts import checked_against, heard_in, verdict_of
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import (
@@ -112,6 +118,8 @@ class Recognizer:
         Default of `recognize`: `auto`, `mix` or a number from 0.
     script : OfficeScript or None
         What our own agents say; None: not known.
+    announcements : FollowedLibrary or None
+        Recordings that are known by their sound.
     """
 
     def __init__(
@@ -124,9 +132,11 @@ class Recognizer:
         calibration: Calibration,
         channel: str = "auto",
         script: OfficeScript | None = None,
+        announcements: FollowedLibrary | None = None,
     ) -> None:
         self.engine = engine
         self._script = script or OfficeScript()
+        self._announcements = announcements
         self.regulation = regulation
         self._tone_plan = tone_plan
         self._calibration = calibration
@@ -141,8 +151,21 @@ class Recognizer:
         self._verifier = Verifier(matcher)
         self.judge = UtteranceClassifier(matcher, self._calibration)
 
+    @property
+    def version(self) -> str:
+        """Of the phrase lists, and of the announcements where some are known."""
+        if self._announcements is None or not len(self._announcements.library):
+            return self.phrases.version
+        return f"{self.phrases.version}+announcements.{self._announcements.version}"
+
     @classmethod
-    def load(cls, settings: Settings | None = None, *, engine: str | None = None) -> Recognizer:
+    def load(
+        cls,
+        settings: Settings | None = None,
+        *,
+        engine: str | None = None,
+        announcements: bool = True,
+    ) -> Recognizer:
         """Load engine, phrase lists, regulation and tone plan as the settings say.
 
         Parameters
@@ -151,6 +174,8 @@ class Recognizer:
             None: those of this process.
         engine : str or None
             One of `engines.ENGINE_NAMES`, over the settings.
+        announcements : bool
+            False: everything is heard by the engine, whatever announcements are known.
 
         Raises
         ------
@@ -159,6 +184,9 @@ class Recognizer:
         """
         settings = settings or load_settings()
         office = OfficePhrases(settings.phrases)
+        learned = AnnouncementStore(settings.announcements.folder)
+        followed = FollowedLibrary(learned) if announcements else None
+        load = partial(load_engine, engine or settings.recognition.engine, settings)
         recognizer = cls(
             phrases=load_phrases(settings.phrases),
             regulation=load_regulation(
@@ -168,7 +196,9 @@ class Recognizer:
             calibration=load_calibration(),
             channel=settings.recognition.channel,
             script=load_office_script(settings.recognition.script_file),
-            engine=load_engine(engine or settings.recognition.engine, settings),
+            # What is known by its sound needs no engine; else a missing model shows at once.
+            engine=LazyEngine(load) if followed is not None and len(followed.library) else load(),
+            announcements=followed,
         )
         recognizer._office = office
         return recognizer
@@ -209,6 +239,8 @@ class Recognizer:
         """
         if self._office is not None and (changed := self._office.changed()) is not None:
             self.take_phrases(changed)
+        if self._announcements is not None:
+            self._announcements.refresh()
         running = [_Progress(self, call) for call in calls]
         try:
             while running:
@@ -260,7 +292,7 @@ class Recognizer:
         except RecognizerError as problem:
             error = CallError(problem.kind, str(problem))
             report = CallReport(label, None, None, None, 0.0, error)
-        return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
+        return replace(explained(report, self.regulation), phrases_version=self.version)
 
     def classify_scanned(
         self, call: RecordedCall, scan: Scan, sound: SoundReader, known: KnownUtterances
@@ -287,7 +319,7 @@ class Recognizer:
         verdicts = self._without_script(_run_through(steps))
         report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, ())
         report = replace(report, elapsed_s=round(time.perf_counter() - started, 4))
-        return replace(explained(report, self.regulation), phrases_version=self.phrases.version)
+        return replace(explained(report, self.regulation), phrases_version=self.version)
 
     def _classify(
         self, call: RecordedCall, label: str, stages: _Stopwatch
@@ -442,11 +474,26 @@ class Recognizer:
             if interval not in known:
                 with stages.timed("read"):
                     audio = reader.read(*interval)
-                known[interval] = yield from self._listen_to(audio, segments, stages)
+                known[interval] = yield from self._understand_stretch(audio, segments, stages)
             heard += known[interval]
             if any(_is_person(verdict) for verdict, _ in heard):
                 break
         return heard
+
+    def _understand_stretch(
+        self, audio: Audio, segments: Sequence[Segment], stages: _Stopwatch
+    ) -> Generator[Utterance, None, list[_Heard]]:
+        """Judge one utterance by the announcements that are known, else by what is said in it."""
+        if self._announcements is None:
+            return (yield from self._listen_to(audio, segments, stages))
+        with stages.timed("announcements"):
+            tones = [(s.start_s, s.end_s) for s in segments if s.kind is SegmentKind.TONE]
+            announced = heard_in(self._announcements.library.recognize(audio, tones))
+        if any(a.decides for a in announced):
+            return [(verdict_of(a), _NOT_TRANSCRIBED) for a in announced]
+        heard = yield from self._listen_to(audio, segments, stages)
+        verdicts = checked_against([verdict for verdict, _ in heard], announced)
+        return [(v, verified) for v, (_, verified) in zip(verdicts, heard, strict=True)]
 
     def _listen_to(
         self, audio: Audio, segments: Sequence[Segment], stages: _Stopwatch
@@ -521,6 +568,8 @@ def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard
             return heard
 
 
+# Of an utterance that is known by its sound.
+_NOT_TRANSCRIBED = VerifiedTranscript(Transcript("", (), "", "", ""), AcousticScore("", 0.0))
 _SURE = 0.9
 _MIN_FOREIGN_S = 2.0  # of speech: of an «алло» no language can be told
 _MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
@@ -722,6 +771,7 @@ def _evidence(
             )
         ),
         gaps=tuple(gap for v, _ in verdicts for gap in v.gaps),
+        announcements=tuple(v.announcement for v, _ in verdicts if v.announcement is not None),
     )
 
 
@@ -729,7 +779,10 @@ def _basis(outcome: Outcome, deciding: SpokenVerdict | None) -> Basis | None:
     """Return what the outcome rests on, None where there is none."""
     if outcome.kind is CallOutcome.UNDETERMINED:
         return None
-    return "signals" if deciding is None else "speech"
+    if deciding is None:
+        return "signals"
+    heard = deciding.announcement
+    return "announcement" if heard is not None and heard.decides else "speech"
 
 
 def _reading_notes(reader: AudioReader) -> tuple[str, ...]:

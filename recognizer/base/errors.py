@@ -7,6 +7,7 @@ where there is one, what to do.
 from __future__ import annotations
 
 __all__ = [
+    "AnnouncementError",
     "AudioError",
     "ConflictError",
     "ContactError",
@@ -51,6 +52,12 @@ class PhraseListError(DataFileError):
     """A phrase list is wrong."""
 
     kind = "phrase_list"
+
+
+class AnnouncementError(DataFileError):
+    """A learned announcement is wrong, or may not be kept."""
+
+    kind = "announcement"
 
 
 class SettingsError(DataFileError):

@@ -20,6 +20,7 @@ from recognizer.base.data_files import TomlFile, read_toml
 from recognizer.base.errors import SettingsError
 
 __all__ = [
+    "AnnouncementSettings",
     "JournalSettings",
     "LiveSettings",
     "PhraseSettings",
@@ -75,6 +76,22 @@ class PhraseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def office_folder(self) -> Path:
         """Folder of the phrases added on the operators' page."""
         return self.office_dir or platformdirs.user_data_path("recognizer") / "phrases"
+
+
+class AnnouncementSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Announcements learned once.
+
+    Attributes
+    ----------
+    dir : folder of the learned announcements; None: `announcements` in the user's data folder.
+    """
+
+    dir: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the learned announcements."""
+        return self.dir or platformdirs.user_data_path("recognizer") / "announcements"
 
 
 class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,6 +219,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     recognition: RecognitionSettings = RecognitionSettings()
     phrases: PhraseSettings = PhraseSettings()
+    announcements: AnnouncementSettings = AnnouncementSettings()
     journal: JournalSettings = JournalSettings()
     server: ServerSettings = ServerSettings()
     crm: CrmSettings = CrmSettings()

@@ -24,6 +24,7 @@ _COMMANDS = {
     "api-keys": "recognizer.cli.serve:api_keys",
     "users": "recognizer.cli.users:app",
     "phrases": "recognizer.cli.phrases:app",
+    "announcements": "recognizer.cli.announcements:app",
     "models": "recognizer.cli.models:app",
     "contacts": "recognizer.cli.contacts:app",
     "decide": "recognizer.cli.decide:decide",

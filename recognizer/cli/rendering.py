@@ -12,7 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recognizer.model import CallReport, Decision, Evidence, Outcome, phrase_list_of
+from recognizer.model import (
+    AnnouncementHeard,
+    CallReport,
+    Decision,
+    Evidence,
+    Outcome,
+    phrase_list_of,
+)
 from recognizer.model.report_json import report_to_dict
 
 __all__ = ["CSV_COLUMNS", "CsvPrinter", "JsonlPrinter", "TablePrinter", "csv_row"]
@@ -173,6 +180,16 @@ def _why(outcome: Outcome) -> Iterable[str]:
         yield f"phrase: {match.phrase.id}, score {match.score:.0f}{at}"
 
 
+def _announcement(heard: AnnouncementHeard) -> str:
+    known = "known announcement" if heard.decides else "like the announcement"
+    return (
+        f"{known} '{heard.id}' ({heard.outcome}) at {heard.start_s:.1f}-{heard.end_s:.1f} s: "
+        f"similarity {heard.similarity:.2f}, least similar part {heard.worst_part:.2f}, explains "
+        f"{heard.coverage:.0%} of what is heard; confirmed by {heard.confirmed_by} on "
+        f"{heard.confirmed_at:%Y-%m-%d}"
+    )
+
+
 def _evidence(evidence: Evidence) -> Iterable[str]:
     for tone in evidence.tones:
         yield f"tone: {tone.kind.value} {tone.start_s:.1f}-{tone.end_s:.1f} s, x{tone.n_periods}"
@@ -187,6 +204,7 @@ def _evidence(evidence: Evidence) -> Iterable[str]:
         yield f"veto {veto.id} ({veto.effect.value}): {veto.reason}"
     for gap in evidence.gaps:
         yield f"lost sound: {gap.kind.value} {gap.start_s:.2f}-{gap.end_s:.2f} s"
+    yield from map(_announcement, evidence.announcements)
     for outcome, probability in evidence.alternatives:
         yield f"also considered: {outcome.value} {probability:.3f}"
     for score in evidence.acoustic_scores:

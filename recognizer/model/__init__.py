@@ -7,6 +7,7 @@ Conventions: seconds count from the start of the recording; intervals are half-o
 the two never share a field; ``None`` means "not measured", never zero; collections are tuples.
 """
 
+from recognizer.model.announcements import AnnouncementHeard
 from recognizer.model.outcomes import CallOutcome, NextStep, PhraseListName, phrase_list_of
 from recognizer.model.reports import (
     Basis,
@@ -52,6 +53,7 @@ from recognizer.model.text import (
 
 __all__ = [
     "AcousticScore",
+    "AnnouncementHeard",
     "Audio",
     "AudioSource",
     "Basis",

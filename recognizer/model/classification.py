@@ -107,6 +107,27 @@ class ChannelHeard(_Part, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="What is said in it.")] = ""
 
 
+class LearnedAnnouncement(_Part, frozen=True, kw_only=True):
+    """A learned announcement that was heard again, or is likely."""
+
+    id: str
+    outcome: CallOutcome
+    text: str
+    carrier: str
+    similarity: Annotated[float, Meta(ge=-1, le=1, description="Of the whole announcement.")]
+    worst_part: Annotated[float, Meta(ge=-1, le=1, description="Of its least similar 0.2 s.")]
+    coverage: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the utterance's sound that is explained.")
+    ]
+    start_s: float
+    end_s: float
+    confirmed_by: Annotated[str, Meta(description="Who said what this recording is.")]
+    confirmed_at: Annotated[str, Meta(description="When, ISO 8601.")]
+    decides: Annotated[
+        bool, Meta(description="False: only likely, and the speech engine heard the utterance.")
+    ]
+
+
 class SignallingCodeRead(_Part, frozen=True, kw_only=True):
     """A code of the network."""
 
@@ -158,6 +179,7 @@ class Classification(_Part, frozen=True, kw_only=True):
     alternatives: tuple[Considered, ...] = ()
     signalling: SignallingWeighed | None = None
     basis: Annotated[Basis | None, Meta(description="What the outcome rests on.")] = None
+    announcements: tuple[LearnedAnnouncement, ...] = ()
     vetoes: tuple[VetoRaised, ...] = ()
     gaps: Annotated[tuple[Interval, ...], Meta(description="Where sound was lost on the way.")] = ()
     parties: Annotated[

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from recognizer.model.announcements import AnnouncementHeard
 from recognizer.model.classification import (
     ChannelHeard,
     Classification,
@@ -17,6 +18,7 @@ from recognizer.model.classification import (
     DecisionTaken,
     ErrorDetail,
     Interval,
+    LearnedAnnouncement,
     PhraseFound,
     SignallingCodeRead,
     SignallingWeighed,
@@ -82,6 +84,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
             for outcome, probability in evidence.alternatives
         ),
         "basis": evidence.basis,
+        "announcements": tuple(map(_announcement, evidence.announcements)),
         "vetoes": tuple(
             VetoRaised(id=v.id, effect=v.effect, reason=v.reason, reason_ru=v.reason_ru)
             for v in evidence.vetoes
@@ -92,6 +95,23 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
             for p in evidence.parties
         ),
     }
+
+
+def _announcement(heard: AnnouncementHeard) -> LearnedAnnouncement:
+    return LearnedAnnouncement(
+        id=heard.id,
+        outcome=heard.outcome,
+        text=heard.text,
+        carrier=heard.carrier,
+        similarity=heard.similarity,
+        worst_part=heard.worst_part,
+        coverage=heard.coverage,
+        start_s=heard.start_s,
+        end_s=heard.end_s,
+        confirmed_by=heard.confirmed_by,
+        confirmed_at=heard.confirmed_at.isoformat(timespec="seconds"),
+        decides=heard.decides,
+    )
 
 
 def _tone(tone: ToneEvent) -> ToneHeard:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from recognizer.model._checks import check_range
+from recognizer.model.announcements import AnnouncementHeard
 from recognizer.model.outcomes import CallOutcome, NextStep
 from recognizer.model.signals import Segment, SoundGap, ToneEvent
 from recognizer.model.text import AcousticScore, PhraseMatch, Transcript
@@ -97,7 +98,7 @@ class Evidence:
     each channel of several. `alternatives` holds the other outcomes considered with their
     confidence, best first; `notes` says in plain English what a stage refused or could not do;
     `vetoes` lowered the verdict; `gaps` are places where sound was lost; `basis` is what the
-    outcome rests on.
+    outcome rests on; `announcements` are the learned ones that were heard or are likely.
     """
 
     duration_s: float
@@ -112,6 +113,7 @@ class Evidence:
     gaps: tuple[SoundGap, ...] = ()
     basis: Basis | None = None
     parties: tuple[PartyHeard, ...] = ()
+    announcements: tuple[AnnouncementHeard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from recognizer.base import similarity
 from recognizer.model import (
+    AnnouncementHeard,
     CallOutcome,
     Phrase,
     PhraseListName,
@@ -135,6 +136,8 @@ class SpokenVerdict:
         What took something away.
     gaps : tuple of SoundGap
         Where sound is missing.
+    announcement : AnnouncementHeard or None
+        The learned announcement that says so.
     """
 
     outcome: CallOutcome
@@ -148,6 +151,7 @@ class SpokenVerdict:
     has_more: bool = False
     vetoes: tuple[Veto, ...] = ()
     gaps: tuple[SoundGap, ...] = ()
+    announcement: AnnouncementHeard | None = None
 
     def vetoed(self, vetoes: Sequence[Veto]) -> SpokenVerdict:
         """Return the verdict without its mark, and with the reasons."""

@@ -1,0 +1,4 @@
+"""Announcements learned once: the same recording is known again by its sound alone.
+
+`features` measure, `matching` compares, `index` finds whom to compare with, `store` keeps.
+"""

@@ -1,0 +1,46 @@
+"""One learned announcement: what a person said it is, and how it sounds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizer.model import CallOutcome
+
+__all__ = ["Announcement"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Announcement:
+    """A recording that a carrier plays, learned.
+
+    Attributes
+    ----------
+    id : str
+        Lower-case kebab-case Latin.
+    outcome : CallOutcome
+    text : str
+        What it says; empty where nobody wrote it down.
+    carrier : str
+        Who plays it; empty if unknown.
+    confirmed_by : str
+        Who said what it is.
+    confirmed_at : datetime
+        Aware.
+    bands : float16, shape (n_frames, N_BANDS)
+        Of `features.log_mel`, without the silence around it.
+    keywords : tuple of (start_s, end_s)
+        Where its deciding words lie, from its start; empty: not known, all of it decides.
+    """
+
+    id: str
+    outcome: CallOutcome
+    text: str
+    carrier: str
+    confirmed_by: str
+    confirmed_at: dt.datetime
+    bands: npt.NDArray[np.float16]
+    keywords: tuple[tuple[float, float], ...] = ()

@@ -1,0 +1,54 @@
+"""Whether every learned announcement is known as itself, and how near it comes to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.features import Floats
+from recognizer.recognition.announcements.library import AnnouncementLibrary, Limits
+
+__all__ = ["AnnouncementCheck", "check_announcements"]
+
+_PAD_FRAMES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementCheck:
+    """What was found; `near` are pairs to know of, `failures` are wrong."""
+
+    n_announcements: int
+    n_bytes: int
+    failures: tuple[str, ...]
+    near: tuple[str, ...]
+
+
+def check_announcements(
+    announcements: Sequence[Announcement], *, limits: Limits | None = None
+) -> AnnouncementCheck:
+    """Look for each announcement in what was learned of it."""
+    library = AnnouncementLibrary(announcements, limits=limits)
+    failures, near = [], []
+    for announcement in library.announcements:
+        bands = _in_silence(announcement.bands.astype(np.float32))
+        matches = library.recognize_bands(bands).matches
+        if not any(m.is_known and m.announcement.id == announcement.id for m in matches):
+            others = ", ".join(m.announcement.id for m in matches if m.is_known)
+            failures.append(
+                f"'{announcement.id}' is not known as itself"
+                + (f", but as {others}" if others else "; another outcome's comes too near")
+            )
+        for rival, worst_part in library.rivals(announcement):
+            near.append(
+                f"'{announcement.id}' ({announcement.outcome}) ~ '{rival.id}' ({rival.outcome}): "
+                f"least similar part {worst_part:.2f}"
+            )
+    return AnnouncementCheck(len(announcements), library.n_bytes, tuple(failures), tuple(near))
+
+
+def _in_silence(bands: Floats) -> Floats:
+    silence = np.full((_PAD_FRAMES, bands.shape[1]), bands.min(), np.float32)
+    return np.concatenate([silence, bands, silence])

@@ -1,0 +1,136 @@
+"""Find the few announcements that a recording may hold, among thousands.
+
+Coarse features (0.1 s by 8 bands) of a few stretches of 0.8 s of each announcement, the *anchors*,
+are correlated with those of every place of the recording in one product of matrices. What comes
+out is only whom to compare with, and where: `matching` decides.
+
+Conventions: bands are those of `features.log_mel`; a place is a frame number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizer.recognition.announcements.features import N_BANDS, Floats
+from recognizer.recognition.announcements.matching import MAX_SPEED
+
+__all__ = ["Candidate", "CandidateIndex"]
+
+_CELL = 10  # frames averaged
+_HOP = 5  # frames between two places looked at
+_CELLS = 8
+_WINDOW = _CELL * _CELLS
+_GROUP = 3  # bands averaged
+_N_DIMENSIONS = _CELLS * N_BANDS // _GROUP
+_MAX_ANCHORS = 4
+_RANGE_DB = 25.0  # what is weaker than this below the loudest is the line's
+_SHORTLIST = 4  # times as many as wanted are looked at for a common place
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An announcement that may begin at a frame of the recording.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the sequence that the index was made of.
+    first_frame : int
+    score : float
+        -1 to 1.
+    """
+
+    number: int
+    first_frame: int
+    score: float
+
+
+class CandidateIndex:
+    """Anchors of announcements.
+
+    Parameters
+    ----------
+    announcements : sequence of float32 or float16, shape (n_frames, N_BANDS) each
+    """
+
+    def __init__(self, announcements: Sequence[npt.NDArray[np.floating]]) -> None:
+        anchors: list[Floats] = []
+        self._places: list[npt.NDArray[np.intp]] = []
+        firsts = [0]
+        for bands in announcements:
+            windows = _windows(np.asarray(bands, np.float32))
+            n_anchors = min(_MAX_ANCHORS, max(1, len(windows) * _HOP // _WINDOW + 1))
+            chosen = np.unique(np.linspace(0, len(windows) - 1, n_anchors).round().astype(np.intp))
+            anchors.append(windows[chosen])
+            self._places.append(chosen)
+            firsts.append(firsts[-1] + len(chosen))
+        empty = np.zeros((0, _N_DIMENSIONS), np.float32)
+        self._anchors = np.ascontiguousarray(np.concatenate([empty, *anchors]).T)
+        self._firsts = np.array(firsts, np.intp)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the anchors."""
+        return self._anchors.nbytes
+
+    def find(self, recording: Floats, n_wanted: int) -> tuple[Candidate, ...]:
+        """Return the announcements most like some stretch of a recording, best first.
+
+        Parameters
+        ----------
+        recording : float32, shape (n_frames, N_BANDS)
+        n_wanted : int
+        """
+        if not self._places or not len(recording):
+            return ()
+        scores = _windows(recording) @ self._anchors
+        sums = np.add.reduceat(scores.max(axis=0), self._firsts[:-1])
+        means = sums / np.diff(self._firsts)
+        n_listed = min(len(means), n_wanted * _SHORTLIST)
+        listed = np.argpartition(-means, n_listed - 1)[:n_listed]
+        found = [self._placed(int(number), scores) for number in listed]
+        return tuple(sorted(found, key=lambda c: -c.score)[:n_wanted])
+
+    def _placed(self, number: int, scores: Floats) -> Candidate:
+        """Return where the anchors of an announcement lie best, in one row."""
+        columns = scores[:, self._firsts[number] : self._firsts[number + 1]]
+        total = np.zeros(len(columns), np.float32)
+        for place, column in zip(self._places[number].tolist(), columns.T, strict=True):
+            reach = int(np.ceil(MAX_SPEED * place))
+            total += _looking_ahead(column, place, reach)
+        first = int(np.argmax(total))
+        return Candidate(number, first * _HOP, float(total[first]) / columns.shape[1])
+
+
+def _looking_ahead(column: Floats, place: int, reach: int) -> Floats:
+    """Return for each row the best value around the row `place` later; 0 beyond the end."""
+    padded = np.zeros(len(column) + place + reach, np.float32)
+    padded[: len(column)] = column
+    best = np.full(len(column), -1.0, np.float32)
+    for offset in range(place - reach, place + reach + 1):
+        if offset >= 0:
+            np.maximum(best, padded[offset : offset + len(column)], out=best)
+    return best
+
+
+def _windows(bands: Floats) -> Floats:
+    """Return the coarse features of every stretch, shape (n_places, _N_DIMENSIONS), length one."""
+    if len(bands) < _WINDOW:
+        silence = np.full((_WINDOW - len(bands), N_BANDS), bands.min(), np.float32)
+        bands = np.concatenate([bands, silence])
+    clipped = np.maximum(bands, bands.max(axis=0) - _RANGE_DB)
+    grouped = clipped.reshape(len(bands), -1, _GROUP).mean(axis=2)
+    sums = np.cumsum(np.pad(grouped, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
+    cells = ((sums[_CELL:] - sums[:-_CELL]) / _CELL)[::_HOP].astype(np.float32)
+    n_places = (len(bands) - _WINDOW) // _HOP + 1
+    stride = _CELL // _HOP
+    rows = np.arange(n_places)[:, None] + stride * np.arange(_CELLS)
+    windows = cells[rows]
+    windows -= windows.mean(axis=1, keepdims=True)
+    flat = windows.reshape(n_places, -1)
+    scaled: Floats = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-3))
+    return scaled

@@ -1,0 +1,258 @@
+"""Compare a stretch of a recording with a whole announcement, and with every part of it.
+
+One recording of an announcement differs from another by the line: its band, its level, its noise,
+a clock that is a little off. `align` finds the place and the speed; `compare` takes line and noise
+out and correlates what is left, whole and in parts of 0.2 s. The worst part decides: where a word
+was cut out, put in or changed, or sound was lost, some part is nothing like the announcement,
+however well the rest fits.
+
+Conventions: bands are those of `features.log_mel`; a similarity is a normalised cross-correlation,
+1 for the same sound and about 0 for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recognizer.recognition.announcements.features import (
+    FRAMES_PER_S,
+    N_BANDS,
+    Floats,
+    noise_floor,
+)
+
+__all__ = ["MAX_SPEED", "Alignment", "Comparison", "align", "compare"]
+
+MAX_SPEED = 0.025
+"""A recording may run this much faster or slower: clocks, and tapes of old."""
+
+_CHUNK = 60  # frames compared at once to find the speed
+_OFF_LINE_FRAMES = 2.5  # noise moves a chunk's best place by so much
+_RANGE_DB = 35.0  # below the loudest of a band: noise of the line, whatever it was
+_HEARD_DB = 20.0  # below the loudest of a band: carries what is said
+_PART_S = 0.2
+_PART_STEP_S = 0.05
+_SHORT_S, _SHORT_STEP_S = 0.1, 0.02
+# What noise and codecs move a band by in a part, in dB: differences of that size say nothing.
+_COMMON_DB = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Where an announcement lies in a recording.
+
+    Attributes
+    ----------
+    first_frame : float
+        Of the recording, where the announcement begins.
+    speed : float
+        Frames of the announcement in a frame of the recording.
+    """
+
+    first_frame: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How alike a recording and an announcement are.
+
+    Attributes
+    ----------
+    similarity : float
+        Over the whole announcement, -1 to 1.
+    parts : float32, shape (n_parts,)
+        The same for every 0.2 s, one each 0.05 s.
+    short_parts : float32, shape (n_short_parts,)
+        The same for every 0.1 s, one each 0.02 s.
+    first_frame, end_frame : int
+        Of the recording, half-open.
+    """
+
+    similarity: float
+    parts: Floats
+    short_parts: Floats
+    first_frame: int
+    end_frame: int
+
+    def moved(self, n_frames: int) -> Comparison:
+        """Return the same in a recording that begins so many frames earlier."""
+        return replace(
+            self, first_frame=self.first_frame + n_frames, end_frame=self.end_frame + n_frames
+        )
+
+    @property
+    def worst_part(self) -> float:
+        """Similarity of the part that is least alike."""
+        return float(self.parts.min(initial=1.0))
+
+    def worst_between(self, intervals: Sequence[tuple[float, float]]) -> float:
+        """Return the similarity of the short part that is least alike within any interval.
+
+        Parameters
+        ----------
+        intervals : sequence of (start_s, end_s)
+            Of the announcement; none: all of it.
+        """
+        if not intervals:
+            return float(self.short_parts.min(initial=1.0))
+        starts_s = np.arange(len(self.short_parts)) * _SHORT_STEP_S
+        inside = np.zeros(len(starts_s), bool)
+        for start_s, end_s in intervals:
+            inside |= (starts_s + _SHORT_S > start_s) & (starts_s < end_s)
+        return float(self.short_parts[inside].min(initial=1.0))
+
+
+def align(announcement: Floats, recording: Floats, first_frame: int, slack: int) -> Alignment:
+    """Return where `announcement` fits `recording` best, near a place given.
+
+    Parameters
+    ----------
+    announcement, recording : float32, shape (n_frames, N_BANDS)
+    first_frame : int
+        Of the recording, where the announcement is thought to begin.
+    slack : int
+        Frames by which that may be wrong.
+    """
+    places, lags, weights = [], [], []
+    for first in range(0, max(1, len(announcement) - _CHUNK // 2), _CHUNK // 2):
+        chunk = announcement[first : first + _CHUNK]
+        reach = slack + round(MAX_SPEED * (first + _CHUNK / 2)) + 1
+        found = _best_lag(chunk, recording, first_frame + first, reach)
+        if found is not None:
+            places.append(first + len(chunk) / 2)
+            lags.append(found[0])
+            weights.append(max(0.0, found[1]) ** 2)
+    if not places:
+        return Alignment(float(first_frame), 1.0)
+    return _line(
+        np.array(places), np.array(lags), np.array(weights), first_frame, len(announcement)
+    )
+
+
+def _best_lag(
+    chunk: Floats, recording: Floats, place: int, reach: int
+) -> tuple[float, float] | None:
+    """Return by how many frames a chunk lies off `place`, and how alike it is there."""
+    low, high = max(0, place - reach), min(len(recording), place + reach + len(chunk))
+    n_lags = high - low - len(chunk) + 1
+    if n_lags < 1:
+        return None
+    wanted = _centred(chunk).ravel()
+    near = _centred(recording[low:high]).ravel()
+    heard = np.lib.stride_tricks.sliding_window_view(near, len(wanted))[::N_BANDS]
+    norms = np.sqrt(np.einsum("ij,ij->i", heard, heard)) * np.linalg.norm(wanted)
+    scores = (heard @ wanted) / (norms + 1e-6)
+    best = int(np.argmax(scores))
+    return low + best + _vertex(scores, best) - place, float(scores[best])
+
+
+def _vertex(scores: Floats, best: int) -> float:
+    """Return the offset of the maximum between lags, by a parabola through three."""
+    if not 0 < best < len(scores) - 1:
+        return 0.0
+    left, middle, right = (float(scores[best + o]) for o in (-1, 0, 1))
+    curve = left - 2 * middle + right
+    return 0.0 if curve >= -1e-9 else 0.5 * (left - right) / curve
+
+
+def _line(
+    places: Floats, lags: Floats, weights: Floats, first_frame: int, n_frames: int
+) -> Alignment:
+    """Return the straight line that most of the lags lie on."""
+    slopes = np.arange(-MAX_SPEED, MAX_SPEED + 1e-9, min(0.004, 1.0 / max(1, n_frames)))
+    rest = lags - slopes[:, None] * places  # (n_slopes, n_chunks): where each says it begins
+    near = np.clip(1 - np.abs(rest[:, None, :] - rest[:, :, None]) / _OFF_LINE_FRAMES, 0, None)
+    scores = near @ weights
+    slope, chunk = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    shares = near[slope, chunk] * weights
+    begin = float(np.sum(shares * rest[slope])) / max(1e-9, float(np.sum(shares)))
+    return Alignment(first_frame + begin, float(1 / (1 + slopes[slope])))
+
+
+def compare(
+    announcement: Floats, recording: Floats, alignment: Alignment, floor: Floats | None = None
+) -> Comparison:
+    """Return how alike the recording is where it was aligned.
+
+    Parameters
+    ----------
+    announcement, recording : float32, shape (n_frames, N_BANDS)
+    alignment : Alignment
+    floor : float32, shape (N_BANDS,), or None
+        Noise of the line in dB; None: of this recording.
+    """
+    n = round(len(announcement) / alignment.speed)
+    first = round(alignment.first_frame)
+    places = (np.arange(n) + first - alignment.first_frame) * alignment.speed
+    wanted = _at(announcement, places)
+    heard = _cut(recording, first, n)
+    wanted, heard = _through_line(wanted, heard, noise_floor(recording) if floor is None else floor)
+    wanted, heard = _centred(wanted), _centred(heard)
+    products = np.sum(wanted * heard, axis=1)
+    powers = np.sum(wanted**2 + heard**2, axis=1) / 2
+    whole = products.sum() / max(1e-6, powers.sum())
+    return Comparison(
+        similarity=float(whole),
+        parts=_by_part(products, powers, _PART_S, _PART_STEP_S),
+        short_parts=_by_part(products, powers, _SHORT_S, _SHORT_STEP_S),
+        first_frame=first,
+        end_frame=first + n,
+    )
+
+
+def _by_part(products: Floats, powers: Floats, part_s: float, step_s: float) -> Floats:
+    size, step = round(part_s * FRAMES_PER_S), round(step_s * FRAMES_PER_S)
+    common = size * N_BANDS * _COMMON_DB**2
+    parts: Floats = (_sums(products, size, step) + common) / (_sums(powers, size, step) + common)
+    return parts
+
+
+def _at(bands: Floats, places: Floats) -> Floats:
+    """Return the bands at places between frames."""
+    places = np.clip(places, 0, len(bands) - 1)
+    left = np.floor(places).astype(int)
+    right = np.minimum(left + 1, len(bands) - 1)
+    share = (places - left)[:, None].astype(np.float32)
+    between: Floats = bands[left] * (1 - share) + bands[right] * share
+    return between
+
+
+def _cut(bands: Floats, first: int, n: int) -> Floats:
+    """Return `n` frames from `first` on; silence where there are none."""
+    cut = np.full((n, N_BANDS), float(bands.min(initial=0.0)), np.float32)
+    low, high = max(0, first), min(len(bands), first + n)
+    if low < high:
+        cut[low - first : high - first] = bands[low:high]
+    return cut
+
+
+def _through_line(wanted: Floats, heard: Floats, floor: Floats) -> tuple[Floats, Floats]:
+    """Return the announcement as this line would carry it, and both above its noise."""
+    loud = wanted >= wanted.max(axis=0) - _HEARD_DB
+    above = loud & (heard > floor + 6)
+    count = above.sum(axis=0)
+    gain = np.where(above, heard - wanted, 0).sum(axis=0) / np.maximum(count, 1)
+    usual = np.median(gain[count > 0]) if (count > 0).any() else 0.0
+    carried = wanted + np.where(count >= 10, gain, usual)
+    noise = np.maximum(floor, carried.max(axis=0) - _RANGE_DB)
+    carried = 10 * np.log10(10 ** (carried / 10) + 10 ** (noise / 10))
+    return carried.astype(np.float32), np.maximum(heard, noise)
+
+
+def _centred(bands: Floats) -> Floats:
+    centred: Floats = bands - bands.mean(axis=0)
+    return centred
+
+
+def _sums(values: Floats, size: int, step: int) -> Floats:
+    """Return the sum of each `size` values, one every `step`; of all where there are fewer."""
+    total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    size = min(size, len(values))
+    firsts = np.arange(0, len(values) - size + 1, step)
+    if firsts[-1] + size < len(values):
+        firsts = np.append(firsts, len(values) - size)
+    return np.asarray(total[firsts + size] - total[firsts], np.float32)

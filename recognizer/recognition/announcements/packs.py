@@ -1,0 +1,126 @@
+"""A pack of announcements in one file, to be carried to another office.
+
+A pack is a ZIP archive of the two files of each announcement. It says what a recording is, who
+plays it and how it sounds; not who confirmed it, and nothing of any call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tomli
+
+from recognizer.base.data_files import TomlFile
+from recognizer.base.errors import AnnouncementError
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.store import from_files, to_files
+
+__all__ = ["Pack", "read_pack", "write_pack"]
+
+_MAX_FILE = 3_000_000
+_MAX_ANNOUNCEMENTS = 20_000
+_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)  # a pack does not say when somebody was at work
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What a pack holds that is new here, and what is known already."""
+
+    new: tuple[Announcement, ...]
+    known: tuple[Announcement, ...]
+
+
+def write_pack(path: Path, announcements: Sequence[Announcement]) -> None:
+    """Write a pack, in place of what was there.
+
+    Raises
+    ------
+    AnnouncementError
+        If it cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+        try:
+            with (
+                os.fdopen(descriptor, "wb") as file,
+                zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+            ):
+                for announcement in announcements:
+                    nobody = replace(announcement, confirmed_by="", confirmed_at=_EPOCH)
+                    entry, features = to_files(nobody)
+                    archive.writestr(f"{announcement.id}.toml", entry)
+                    archive.writestr(f"{announcement.id}.npy", features)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise AnnouncementError(f"{path}: cannot be written: {problem.strerror}") from problem
+
+
+def read_pack(path: Path, *, known: Sequence[Announcement], confirmed_by: str) -> Pack:
+    """Return what a pack holds, confirmed by whoever takes it over.
+
+    Raises
+    ------
+    AnnouncementError
+        If it is no pack, or one of its announcements contradicts a known one.
+    """
+    library = AnnouncementLibrary(known)
+    ids = {announcement.id for announcement in known}
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    new, old = [], []
+    for announcement in _read(path):
+        heard = library.recognize_bands(announcement.bands.astype(np.float32)).matches
+        same = [m.announcement for m in heard if m.is_known]
+        other = next((a for a in same if a.outcome is not announcement.outcome), None)
+        if other is not None:
+            raise AnnouncementError(
+                f"{path}: '{announcement.id}' is '{announcement.outcome}' there, but '{other.id}' "
+                f"here, the same recording, is '{other.outcome}'; find out which is right"
+            )
+        if same:
+            old.append(announcement)
+        elif announcement.id in ids:
+            raise AnnouncementError(
+                f"{path}: '{announcement.id}' is another recording here; rename the one here "
+                "(its two files) first"
+            )
+        else:
+            new.append(replace(announcement, confirmed_by=confirmed_by, confirmed_at=now))
+    return Pack(tuple(new), tuple(old))
+
+
+def _read(path: Path) -> list[Announcement]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.endswith(".toml")]
+            if len(names) > _MAX_ANNOUNCEMENTS or any(
+                info.file_size > _MAX_FILE for info in archive.infolist()
+            ):
+                raise AnnouncementError(f"{path}: too large for a pack of announcements")
+            return [_announcement(archive, path, name) for name in sorted(names)]
+    except (OSError, zipfile.BadZipFile, KeyError) as problem:
+        raise AnnouncementError(
+            f"{path}: expected a pack written by `recognizer announcements export`: {problem}"
+        ) from problem
+
+
+def _announcement(archive: zipfile.ZipFile, path: Path, name: str) -> Announcement:
+    place = path / name
+    try:
+        text = archive.read(name).decode()
+        values = tomli.loads(text)
+    except (UnicodeDecodeError, tomli.TOMLDecodeError) as problem:
+        raise AnnouncementError(f"{place}: not valid TOML: {problem}") from problem
+    features = archive.read(f"{name.removesuffix('.toml')}.npy")
+    return from_files(place.stem, TomlFile(place, values, tuple(text.splitlines())), features)

@@ -1,0 +1,349 @@
+"""The folder of learned announcements: read, added to, taken from, undone.
+
+One announcement is two files: ``ID.toml``, which a person reads and corrects, and ``ID.npy``, its
+features (numbers, no sound: nobody's voice can be played from them). ``changes.jsonl`` says who
+did what and when, and lets the last change be undone. Files are put in place whole, the TOML last;
+what is forgotten moves to ``forgotten/``. Nothing is kept under a telephone number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import filelock
+import msgspec
+import numpy as np
+
+from recognizer.base.data_files import TomlFile, convert_toml, read_toml
+from recognizer.base.errors import AnnouncementError
+from recognizer.model import CallOutcome
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.features import N_BANDS
+
+__all__ = ["AnnouncementStore", "Change", "State", "from_files", "to_files"]
+
+FORMAT = 1
+"""Of the features: announcements of another format have to be learned anew."""
+
+_CHANGES = "changes.jsonl"
+_FORGOTTEN = "forgotten"
+_LOCK_S = 30.0
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MAX_ID = 80
+_NUMBER = re.compile(r"(?:\d[\s()\-]*){5,}")
+_MAX_BYTES = 2_000_000  # seven minutes of features
+
+Action: TypeAlias = Literal["learn", "forget", "import", "undo"]
+State: TypeAlias = tuple[int, int, int, int]
+"""What shows that a folder has changed."""
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ID.toml says."""
+
+    outcome: CallOutcome
+    text: str
+    carrier: str
+    confirmed_by: str
+    confirmed_at: dt.datetime
+    format: int
+    features_sha256: str
+    keywords: tuple[tuple[float, float], ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A line of the history; `undoes` is the number of the change that an `undo` took back."""
+
+    number: int
+    at: dt.datetime
+    by: str
+    action: Action
+    ids: tuple[str, ...]
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementStore:
+    """The announcements that lie in a folder; an absent folder holds none."""
+
+    folder: Path
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def load(self) -> tuple[Announcement, ...]:
+        """Return every announcement, by id.
+
+        Raises
+        ------
+        AnnouncementError
+            Naming the file and line that is wrong.
+        """
+        return tuple(self._read(path) for path in sorted(self.folder.glob("*.toml")))
+
+    def taken_ids(self) -> frozenset[str]:
+        """Return the ids that are used, by what was forgotten too."""
+        places = (self.folder, self.folder / _FORGOTTEN)
+        return frozenset(path.stem for place in places for path in place.glob("*.toml"))
+
+    def state(self) -> State | None:
+        """Return what changes whenever the announcements do; None where there are none."""
+        with contextlib.suppress(OSError):
+            folder, changes = self.folder.stat(), (self.folder / _CHANGES).stat()
+            # A change appends a line and renames files, so it shows in either.
+            return folder.st_mtime_ns, changes.st_ino, changes.st_mtime_ns, changes.st_size
+        return None
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return the history, oldest first."""
+        try:
+            lines = (self.folder / _CHANGES).read_bytes().splitlines()
+        except FileNotFoundError:
+            return ()
+        try:
+            return tuple(msgspec.json.decode(line, type=Change) for line in lines if line)
+        except msgspec.DecodeError as problem:
+            raise AnnouncementError(f"{self.folder / _CHANGES}: {problem}") from problem
+
+    def version(self) -> str:
+        """Return which version of the folder this is: the number of its last change."""
+        changes = self.changes()
+        return str(changes[-1].number) if changes else "0"
+
+    # -- changing ----------------------------------------------------------------------------
+
+    def add(
+        self, announcements: Sequence[Announcement], *, by: str, action: Action = "learn"
+    ) -> Change:
+        """Keep announcements.
+
+        Raises
+        ------
+        AnnouncementError
+            If one cannot be kept, or its id is taken; then none is.
+        """
+        with self._locked():
+            for announcement in announcements:
+                if self._toml(announcement.id).exists():
+                    raise AnnouncementError(
+                        f"{self.folder}: an announcement '{announcement.id}' is known already; "
+                        "choose another --id, or forget that one first"
+                    )
+            files = [to_files(announcement) for announcement in announcements]
+            for announcement, (entry, features) in zip(announcements, files, strict=True):
+                _put(self.folder / f"{announcement.id}.npy", features)
+                _put(self._toml(announcement.id), entry.encode())
+            return self._note(action, by, tuple(a.id for a in announcements))
+
+    def forget(self, announcement_id: str, *, by: str) -> Change:
+        """Know an announcement no longer.
+
+        Raises
+        ------
+        AnnouncementError
+            If there is none of that id.
+        """
+        with self._locked():
+            self._leave(announcement_id)
+            return self._note("forget", by, (announcement_id,))
+
+    def undo(self, *, by: str) -> Change:
+        """Take back the last change that is not taken back yet.
+
+        Raises
+        ------
+        AnnouncementError
+            If there is none, or it cannot be taken back any more.
+        """
+        with self._locked():
+            changes = self.changes()
+            undone = {change.undoes for change in changes}
+            last = next(
+                (c for c in reversed(changes) if c.action != "undo" and c.number not in undone),
+                None,
+            )
+            if last is None:
+                raise AnnouncementError(f"{self.folder}: there is no change to take back")
+            for announcement_id in last.ids:
+                if last.action == "forget":
+                    self._return(announcement_id)
+                elif self._toml(announcement_id).exists():
+                    self._leave(announcement_id)
+            return self._note("undo", by, last.ids, undoes=last.number)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.folder / ".lock", timeout=_LOCK_S):
+                yield
+        except filelock.Timeout as problem:
+            raise AnnouncementError(f"{self.folder}: another program is writing there") from problem
+        except OSError as problem:
+            raise AnnouncementError(
+                f"{self.folder}: cannot be written: {problem.strerror}"
+            ) from problem
+
+    def _toml(self, announcement_id: str) -> Path:
+        _check_id(announcement_id)
+        return self.folder / f"{announcement_id}.toml"
+
+    def _read(self, path: Path) -> Announcement:
+        file = read_toml(path, AnnouncementError)
+        try:
+            features = path.with_suffix(".npy").read_bytes()
+        except OSError as problem:
+            raise AnnouncementError(
+                f"{path.with_suffix('.npy')}: cannot be read: {problem.strerror}; restore it, or "
+                f"move {path.name} away"
+            ) from problem
+        return from_files(path.stem, file, features)
+
+    def _leave(self, announcement_id: str) -> None:
+        path = self._toml(announcement_id)
+        if not path.exists():
+            known = ", ".join(sorted(p.stem for p in self.folder.glob("*.toml"))) or "none"
+            raise AnnouncementError(
+                f"{self.folder}: no announcement '{announcement_id}'; known: {known}"
+            )
+        forgotten = self.folder / _FORGOTTEN
+        forgotten.mkdir(exist_ok=True)
+        for file in (path, path.with_suffix(".npy")):  # the TOML first: without it none is read
+            file.replace(forgotten / file.name)
+
+    def _return(self, announcement_id: str) -> None:
+        forgotten = self.folder / _FORGOTTEN / f"{announcement_id}.toml"
+        if self._toml(announcement_id).exists() or not forgotten.exists():
+            raise AnnouncementError(
+                f"{self.folder}: '{announcement_id}' cannot be brought back: another one has its "
+                f"id, or {forgotten} is gone"
+            )
+        for file in (forgotten.with_suffix(".npy"), forgotten):
+            file.replace(self.folder / file.name)
+
+    def _note(
+        self, action: Action, by: str, ids: tuple[str, ...], undoes: int | None = None
+    ) -> Change:
+        changes = self.changes()
+        number = changes[-1].number + 1 if changes else 1
+        change = Change(number, dt.datetime.now(dt.UTC), by, action, ids, undoes)
+        with (self.folder / _CHANGES).open("ab") as file:
+            file.write(msgspec.json.encode(change) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return change
+
+
+def to_files(announcement: Announcement) -> tuple[str, bytes]:
+    """Return the TOML and the features of an announcement as its two files hold them.
+
+    Raises
+    ------
+    AnnouncementError
+        If it may not be kept.
+    """
+    _check_id(announcement.id)
+    for name in ("id", "text", "carrier"):
+        value: str = getattr(announcement, name)
+        if _NUMBER.search(value):
+            raise AnnouncementError(
+                f"{name} of an announcement: expected words, found what looks like a telephone "
+                "number; an announcement is the carrier's and kept under nobody's number"
+            )
+    content = io.BytesIO()
+    np.save(content, announcement.bands.astype(np.float16), allow_pickle=False)
+    features = content.getvalue()
+    entry = {
+        "outcome": announcement.outcome.value,
+        "text": announcement.text,
+        "carrier": announcement.carrier,
+        "confirmed_by": announcement.confirmed_by,
+        "features_sha256": hashlib.sha256(features).hexdigest(),
+    }
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()]
+    lines += [f"confirmed_at = {announcement.confirmed_at.isoformat(timespec='seconds')}"]
+    lines += [f"format = {FORMAT}"]
+    if announcement.keywords:
+        intervals = ", ".join(f"[{start:.2f}, {end:.2f}]" for start, end in announcement.keywords)
+        lines += ["# Where the deciding words lie, in seconds.", f"keywords = [{intervals}]"]
+    return "\n".join(lines) + "\n", features
+
+
+def from_files(announcement_id: str, file: TomlFile, features: bytes) -> Announcement:
+    """Return the announcement that two files hold.
+
+    Raises
+    ------
+    AnnouncementError
+        Naming the file and line that is wrong.
+    """
+    _check_id(announcement_id)
+    entry = convert_toml(file, _Entry, AnnouncementError)
+    if entry.format != FORMAT:
+        raise AnnouncementError(
+            f"{file.place(key='format')}: expected format {FORMAT}, found {entry.format}; learn "
+            "this announcement anew from a recording"
+        )
+    if hashlib.sha256(features).hexdigest() != entry.features_sha256:
+        raise AnnouncementError(
+            f"{file.place(key='features_sha256')}: the features beside it are others; restore "
+            f"{announcement_id}.npy, or learn the announcement anew"
+        )
+    if len(features) > _MAX_BYTES:
+        raise AnnouncementError(f"{file.path}: expected features up to {_MAX_BYTES} bytes")
+    try:
+        bands = np.load(io.BytesIO(features), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as problem:
+        raise AnnouncementError(f"{file.path}: its features cannot be read: {problem}") from problem
+    if bands.ndim != 2 or bands.shape[1] != N_BANDS or bands.dtype != np.float16:
+        raise AnnouncementError(
+            f"{file.path}: expected float16 features of {N_BANDS} bands, found {bands.dtype} of "
+            f"shape {bands.shape}"
+        )
+    if not np.isfinite(bands).all():
+        raise AnnouncementError(f"{file.path}: its features are not all numbers")
+    return Announcement(
+        id=announcement_id,
+        outcome=entry.outcome,
+        text=entry.text,
+        carrier=entry.carrier,
+        confirmed_by=entry.confirmed_by,
+        confirmed_at=entry.confirmed_at,
+        bands=bands,
+        keywords=entry.keywords,
+    )
+
+
+def _check_id(announcement_id: str) -> None:
+    if not _ID.fullmatch(announcement_id) or len(announcement_id) > _MAX_ID:
+        raise AnnouncementError(
+            "id of an announcement: expected up to 80 Latin letters, digits and single hyphens, "
+            f"found {announcement_id!r}"
+        )
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Put a file in place at once."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,126 @@
+"""A known announcement is known through any line; nothing else is taken for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soxr
+from announced import CALLS, RATE, at_speed, library, noisy, outcomes, pause, sound_of
+
+from benchmarks.recognition.channel import CODECS, through_codec
+from recognizer.audio import read_audio
+from recognizer.model import Audio, Samples
+from recognizer.recognition.announcements.library import AnnouncementLibrary, Recognized
+
+BLOCKED = "temporarily-blocked-number.wav"
+MARKS = "does-not-exist.wav"
+
+
+def recognize(samples: Samples) -> Recognized:
+    return library().recognize(Audio(np.asarray(samples, np.float32), RATE))
+
+
+def ids(found: Recognized) -> list[str]:
+    return [match.announcement.id for match in found.matches if match.is_known]
+
+
+def by_line(samples: Samples, codec: str) -> Samples:
+    narrow = np.asarray(soxr.resample(samples, RATE, 8000), np.float32)
+    narrow = narrow * np.float32(0.5 / np.abs(narrow).max())
+    return np.asarray(soxr.resample(through_codec(narrow, codec), 8000, RATE), np.float32)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("name", [BLOCKED, MARKS, "line-busy.wav", "blocked.wav"])
+def test_it_is_known_through_a_codec_in_15_db_of_noise(name: str, codec: str) -> None:
+    found = recognize(by_line(noisy(sound_of(name), 15.0), codec))
+    assert ids(found) == [name.partition(".")[0]]
+    assert found.is_whole
+
+
+@pytest.mark.parametrize("speed", [0.98, 0.99, 1.01, 1.02])
+def test_it_is_known_a_little_faster_or_slower(speed: float) -> None:
+    found = recognize(by_line(at_speed(sound_of(MARKS), speed), "alaw"))
+    assert ids(found) == ["does-not-exist"]
+    assert found.is_whole
+
+
+@pytest.mark.parametrize("gain", [0.003, 0.05, 1.0])
+def test_its_level_does_not_matter(gain: float) -> None:
+    assert recognize(sound_of(MARKS) * np.float32(gain)).is_whole
+
+
+def test_every_announcement_is_known_as_itself_and_nothing_else() -> None:
+    assert {name: ids(recognize(sound_of(name))) for name in outcomes()} == {
+        name: [name.partition(".")[0]] for name in outcomes()
+    }
+
+
+def test_what_was_not_learned_is_not_known() -> None:
+    for folder in ("pairs", "people", "prompts", "mixed", "signals"):
+        for path in sorted((CALLS / folder).iterdir()):
+            found = recognize(read_audio(path, sample_rate=RATE).samples)
+            assert not found.is_whole, path
+            assert not ids(found), path
+
+
+def test_an_announcement_with_its_deciding_word_cut_out_is_another() -> None:
+    sound = sound_of(BLOCKED)
+    for first_s in np.arange(1.0, 2.2, 0.2):
+        first, end = round(first_s * RATE), round((first_s + 0.45) * RATE)
+        spliced = np.concatenate([sound[:first], sound[end:]])
+        assert not recognize(spliced).is_whole, first_s
+
+
+def test_sound_put_into_it_makes_it_another() -> None:
+    sound, other = sound_of(MARKS), sound_of("line-busy.wav")
+    for at_s in np.arange(0.8, 4.8, 0.4):
+        first = round(at_s * RATE)
+        piece = other[round(1.0 * RATE) : round(1.3 * RATE)]
+        spliced = np.concatenate([sound[:first], piece, sound[first:]])
+        assert not recognize(spliced).is_whole, at_s
+
+
+@pytest.mark.parametrize("hole_s", [0.3, 0.5])
+def test_a_hole_in_its_words_leaves_it_unknown(hole_s: float) -> None:
+    for at_s in np.arange(1.2, 2.8, 0.2):
+        sound = sound_of(MARKS).copy()
+        sound[round(at_s * RATE) : round((at_s + hole_s) * RATE)] = 0
+        assert not recognize(sound).is_whole, at_s
+
+
+@pytest.mark.parametrize("word_s", [0.12, 0.25, 0.6])
+def test_a_word_before_or_after_it_is_not_explained(word_s: float) -> None:
+    word = sound_of("line-busy.wav")[round(0.5 * RATE) :][: round(word_s * RATE)]
+    sound = sound_of(MARKS)
+    for whole in ([word, sound[round(0.25 * RATE) :]], [sound, word], [sound[: -RATE // 4], word]):
+        found = recognize(np.concatenate(whole))
+        assert not found.is_whole, len(whole)
+
+
+def test_a_person_after_it_is_not_explained() -> None:
+    person = read_audio(CALLS / "people" / "hello.wav", sample_rate=RATE).samples
+    assert not recognize(np.concatenate([sound_of(MARKS), person])).is_whole
+
+
+def test_it_may_be_said_twice_or_follow_another() -> None:
+    twice = recognize(np.concatenate([sound_of(MARKS), sound_of(MARKS)]))
+    assert (ids(twice), twice.is_whole) == (["does-not-exist"] * 2, True)
+    two = recognize(np.concatenate([sound_of(BLOCKED), sound_of("line-busy.wav")]))
+    assert (ids(two), two.is_whole) == (["temporarily-blocked-number", "line-busy"], True)
+
+
+def test_half_of_it_is_not_known() -> None:
+    sound = sound_of(MARKS)
+    assert not recognize(np.concatenate([sound[: 3 * RATE], pause(0.5)])).is_whole
+    assert not recognize(np.concatenate([pause(0.5), sound[2 * RATE :]])).is_whole
+
+
+def test_nothing_is_known_of_silence_or_of_nothing() -> None:
+    for samples in (np.zeros(0), np.zeros(1), np.zeros(RATE), np.ones(RATE)):
+        assert not recognize(samples.astype(np.float32)).is_whole
+
+
+def test_an_empty_library_knows_nothing() -> None:
+    empty = AnnouncementLibrary([])
+    assert not empty.recognize(Audio(sound_of(MARKS), RATE)).matches
