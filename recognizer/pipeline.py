@@ -237,10 +237,7 @@ class Recognizer:
         `recognize`. All the recordings are open at once, and the next utterance of each is
         held encoded: 0.1 MB a second of speech.
         """
-        if self._office is not None and (changed := self._office.changed()) is not None:
-            self.take_phrases(changed)
-        if self._announcements is not None:
-            self._announcements.refresh()
+        self._follow_changes()
         running = [_Progress(self, call) for call in calls]
         try:
             while running:
@@ -253,6 +250,13 @@ class Recognizer:
         finally:
             for progress in running:
                 progress.close()
+
+    def _follow_changes(self) -> None:
+        """Take over what the office has changed since the last call."""
+        if self._office is not None and (changed := self._office.changed()) is not None:
+            self.take_phrases(changed)
+        if self._announcements is not None:
+            self._announcements.refresh()
 
     def _transcribe(self, listening: Sequence[_Progress]) -> None:
         """Work out what the utterances that are listened to now say, their cost shared."""
@@ -315,6 +319,7 @@ class Recognizer:
             If the engine failed.
         """
         started, stages = time.perf_counter(), _Stopwatch()
+        self._follow_changes()
         steps = self._listen(sound, scan.segments, stages, known)
         verdicts = self._without_script(_run_through(steps))
         report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, ())
@@ -490,7 +495,7 @@ class Recognizer:
             tones = [(s.start_s, s.end_s) for s in segments if s.kind is SegmentKind.TONE]
             announced = heard_in(self._announcements.library.recognize(audio, tones))
         if any(a.decides for a in announced):
-            return [(verdict_of(a), _NOT_TRANSCRIBED) for a in announced]
+            return [(verdict_of(a), _NOT_TRANSCRIBED) for a in announced if a.decides]
         heard = yield from self._listen_to(audio, segments, stages)
         verdicts = checked_against([verdict for verdict, _ in heard], announced)
         return [(v, verified) for v, (_, verified) in zip(verdicts, heard, strict=True)]
