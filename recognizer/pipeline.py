@@ -646,7 +646,7 @@ def recognize(
     Examples
     --------
     >>> from recognizer import recognize
-    >>> recognize("tests/data/calls/samples/number-does-not-exist.wav").outcome.kind
+    >>> recognize("tests/data/calls/samples/1-does-not-exist-human.wav").outcome.kind
     <CallOutcome.DOES_NOT_EXIST: 'does_not_exist'>
 
     Raises

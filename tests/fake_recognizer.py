@@ -84,7 +84,7 @@ def content_of(source: Any) -> bytes:
         source.seek(0)
         data: bytes = source.read()
         return data
-    return Path(source).read_bytes()
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
 
 
 def misbehave(word: str, rest: str) -> None:

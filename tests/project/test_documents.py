@@ -21,19 +21,30 @@ DOCUMENTS = [
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
 _FENCE = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"^    (recognizer .*)$", re.MULTILINE)
+_INLINE = re.compile(r"`(recognizer [^`]+)`")
+_SERVICE = re.compile(r"^ExecStart=\S*/(recognizer .*)$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 
 
+def shown_lines(text: str) -> Iterator[str]:
+    """Yield what a reader may type: fenced and indented lines, code amid a sentence, services."""
+    for block in _FENCE.findall(text):
+        yield from block.replace("\\\n", " ").splitlines()
+    yield from _INDENTED.findall(text)
+    yield from _INLINE.findall(text)
+    yield from _SERVICE.findall(text.replace("\\\n", " "))
+
+
 def shown_commands() -> Iterator[tuple[str, str]]:
-    for document in DOCUMENTS:
-        for block in _FENCE.findall(document.read_text("utf-8")):
-            joined = block.replace("\\\n", " ")
-            for line in joined.splitlines():
-                for part in re.split(r"&&|;|(?<!\w)\|(?!\w)", line.partition("  #")[0]):
-                    command = part.strip().removeprefix("$ ")
-                    if command.startswith("recognizer "):
-                        yield str(document.relative_to(ROOT)), command
+    for document in (*DOCUMENTS, *UNITS):
+        for line in shown_lines(document.read_text("utf-8")):
+            for part in re.split(r"&&|;|(?<!\w)\|(?!\w)", line.partition("  #")[0]):
+                command = part.strip().removeprefix("$ ")
+                if command.startswith("recognizer "):
+                    yield str(document.relative_to(ROOT)), command
 
 
 COMMANDS = sorted(set(shown_commands()))
