@@ -68,6 +68,7 @@ class Attempts(Protocol):
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
+        call_id: str | None = None,
     ) -> Any:
         """Record an attempt and decide it."""
 
@@ -243,6 +244,7 @@ def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[st
         contact=recording.contact,
         number=facts.number,
         called_at=recording.called_at,
+        call_id=facts.call_id,
     )
     heard = finished.file or identity  # it may have changed since it was listed
     line["file"] = {
@@ -262,6 +264,7 @@ def keep_report(
     contact: str | None = None,
     number: str | None = None,
     called_at: dt.datetime | None = None,
+    call_id: str | None = None,
 ) -> dict[str, Any]:
     """Record a report in the journal and return it as JSON with the journal's decision.
 
@@ -285,6 +288,7 @@ def keep_report(
             number=number,
             digest=finished.sha256,
             called_at=called_at,
+            call_id=call_id,
         )
     except ContactError as problem:
         line["journal"] = {"attempt_id": None, "error": str(problem)}

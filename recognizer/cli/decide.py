@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recognizer.base.settings import JournalSettings
     from recognizer.model import Decision
 
@@ -48,7 +51,7 @@ def decide(
     """Decide a card before the call, an outcome, or what an operator states of a call.
 
     Every decision says in Russian why it is what it is. A card that no rule decides is to be
-    called.
+    called, unless its status stands already: then that decision is shown. Only a person changes it.
 
     Examples:
 
@@ -77,7 +80,9 @@ def decide(
     if outcome is not None:
         decision: Decision | None = _decide_outcome(settings, outcome, attempt or 1)
     elif reason is None:
-        decision = _decide_card(settings, contact or "")
+        decision, notes = _decide_card(settings, contact or "")
+        for line in notes:
+            print(line, file=sys.stderr if as_json else sys.stdout)
     else:
         if not by:
             raise typer.BadParameter("--reason: expected --by, the operator")
@@ -113,12 +118,27 @@ def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> De
     )
 
 
-def _decide_card(settings: JournalSettings, contact: str) -> Decision | None:
+def _decide_card(settings: JournalSettings, contact: str) -> tuple[Decision | None, Sequence[str]]:
+    """Return the decision on a card, and what a person must know beside it."""
     from recognizer.cli.journal import open_journal
+    from recognizer.crm.contacts import NumberState
 
+    notes: list[str] = []
     with open_journal(settings) as journal:
         record = journal.decide_card(contact)
-    return None if record is None else record.decision
+        found = journal.contact(contact)
+    if record is not None and record.source != "card":
+        day = record.made_at.astimezone(journal.office.timezone).strftime("%Y-%m-%d")
+        notes.append(f"already final since {day}; only a person changes it")
+    if found.deciding is None and (found.card.result or found.card.incorrect_contact):
+        mark = " + «Некорректный контакт»" if found.card.incorrect_contact else ""
+        notes.append(f"the CRM says: «{found.card.result}»{mark}")
+    if found.card.do_not_call and found.card.number_state is not NumberState.ABSENT:
+        notes.append(
+            "the card bears the red notice «ВНИМАНИЕ НЕ ЗВОНИТЬ КЛИЕНТУ» beside a number: ask "
+            "before calling"
+        )
+    return (None if record is None else record.decision), notes
 
 
 def _decide_statement(

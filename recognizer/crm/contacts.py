@@ -168,6 +168,8 @@ class Office:
         Folded words that make an owner an organisation.
     timezone : ZoneInfo
         Days of comment lines are days of this zone.
+    is_named : bool
+        Whether it says what the company is called. Else an organisation may be the company.
     """
 
     company_numbers: frozenset[str]
@@ -175,6 +177,7 @@ class Office:
     own_names: frozenset[str]
     legal_forms: frozenset[str]
     timezone: zoneinfo.ZoneInfo
+    is_named: bool = True
 
     def day_of(self, moment: dt.datetime) -> dt.date:
         """Return the office's day of an aware moment."""
@@ -207,6 +210,7 @@ def load_office(path: Path | None = None) -> Office:
         ),
         legal_forms=frozenset(fold_name(form) for form in content.organisations.legal_forms),
         timezone=zone,
+        is_named=any(fold_name(name) for name in content.office.names),
     )
 
 
@@ -251,7 +255,7 @@ def card_facts(
         Name of who answered the call, where an operator states it.
     """
     owner = owner_kind_of(card, office)
-    owner_is_client = owner is not None and fold_name(card.owner) not in office.own_names
+    owner_is_client = owner is not None and not _is_own(card.owner, owner, office)
     facts = {
         "do_not_call_notice": card.do_not_call,
         "contact_after_service": card.kind is ContactKind.AFTER_SERVICE,
@@ -267,6 +271,21 @@ def card_facts(
     return frozenset(name for name, holds in facts.items() if holds)
 
 
+def _is_own(name: str, kind: OwnerKind, office: Office) -> bool:
+    """Tell whether a name is the company's or an employee's, in any order of its words.
+
+    An organisation whose name has all words of the company's («Авилон», «Авилон Трейд АО») is
+    not known to be another.
+    """
+    words = frozenset(fold_name(name).split()) - office.legal_forms
+    for own in office.own_names:
+        own_words = frozenset(own.split()) - office.legal_forms
+        is_part = kind is OwnerKind.ORGANISATION and own_words < words
+        if own_words and (own_words == words or is_part):
+            return True
+    return False
+
+
 def _trusts_client(card: ContactCard, owner: OwnerKind | None, office: Office) -> bool:
     """Tell whether the trusted person is the client by name: the owner, or an organisation's."""
     trusted = fold_name(card.trusted_person)
@@ -280,6 +299,8 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
     valid = [number for number in numbers if number.problem is None]
     dialled = {number.e164 for number in valid}
     own = office.company_numbers | office.employee_numbers
+    # Where the office does not say what the company is called, an organisation may be itself.
+    may_be_own = owner is OwnerKind.ORGANISATION and not office.is_named
     is_general = card.general_number
     if is_general is None:
         is_general = owner is OwnerKind.ORGANISATION and all(
@@ -289,8 +310,9 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
         "number_missing": card.number_state is NumberState.ABSENT,
         "number_malformed": card.number_state is NumberState.WRONG,
         # One number of somebody else's is enough to call.
-        "number_is_company": bool(valid) and dialled <= office.company_numbers,
+        "number_is_company": bool(valid) and dialled <= office.company_numbers and not may_be_own,
         "number_is_employee": bool(valid)
+        and not may_be_own
         and dialled <= own
         and not dialled <= office.company_numbers,
         "number_is_mobile": any(number.kind is PhoneKind.MOBILE for number in valid),

@@ -274,6 +274,7 @@ class FakeJournal:
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
+        call_id: str | None = None,
     ) -> Any:
         if contact == "nobody":
             raise ContactError("nobody: no such card")

@@ -264,7 +264,7 @@ def _check_cards(journal: Journal, calls: list[int]) -> None:
         assert [d.decision.attempt for d in decisions] == list(range(1, len(decisions) + 1))
         is_said = any(d.outcome is CallOutcome.BLOCKED for d in decisions)
         final = [d for d in decisions if d.decision.final]
-        assert contact.incorrect_contact == bool(final and final[-1].decision.incorrect_contact)
+        assert contact.incorrect_contact == any(d.decision.incorrect_contact for d in final)
         assert is_said or not contact.incorrect_contact
     assert len(owned) == len(set(owned))
     assert set(owned) <= set(calls)

@@ -343,3 +343,64 @@ def test_a_mistake_in_the_offices_file_is_named_with_its_line(
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataFileError, match=message):
         load_office(path)
+
+
+OFFICE_WITHOUT_NAMES = """
+[office]
+timezone = "Europe/Moscow"
+{names}
+[company]
+numbers = ["+7 495 7304487"]
+[[employee]]
+name = "Сотрудник Семён"
+mobile = "+7 926 5550102"
+[organisations]
+legal_forms = ["ООО", "АО"]
+"""
+
+
+def own_rule(tmp_path: Path, names: str, owner: str, phone: str = "84957304487") -> str | None:
+    path = tmp_path / "office.toml"
+    path.write_text(OFFICE_WITHOUT_NAMES.format(names=names), encoding="utf-8")
+    facts = card_facts(ContactCard(ref="1", owner=owner, mobile_phone=phone), load_office(path))
+    ruling = load_regulation().rule_on_card(facts)
+    return None if ruling is None else ruling.decision.rule_id
+
+
+@pytest.mark.parametrize("owner", ["Авилон АО", "АО «Авилон»", "ООО Ромашка"])
+@pytest.mark.parametrize("phone", ["84957304487", "89265550102"])
+@pytest.mark.parametrize("names", ["", "names = []", 'names = [" "]'])
+def test_without_the_companys_name_no_organisation_is_known_to_be_another(
+    tmp_path: Path, owner: str, phone: str, names: str
+) -> None:
+    assert own_rule(tmp_path, names, owner, phone) is None
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [
+        ("Авилон АО", None),
+        ("АО «Авилон»", None),
+        ("авилон", None),
+        ("ООО Авилон Трейд", None),
+        ("Семён Сотрудник", None),
+        ("ООО Ромашка", "own-company-number"),
+        ("ООО Авил", "own-company-number"),
+        ("Клиент Первый", "own-company-number"),
+        ("", None),
+    ],
+)
+def test_the_company_is_known_by_its_name_in_any_order(
+    tmp_path: Path, owner: str, expected: str | None
+) -> None:
+    assert own_rule(tmp_path, 'names = ["АО Авилон"]', owner) == expected
+
+
+def test_a_person_is_a_client_without_the_companys_name_too(tmp_path: Path) -> None:
+    assert own_rule(tmp_path, "", "Клиент Первый") == "own-company-number"
+    assert own_rule(tmp_path, "", "Клиент Первый", "89265550102") == "own-employee-mobile"
+
+
+def test_the_sample_office_does_not_mark_itself() -> None:
+    card = ContactCard(ref="1", owner="Авилон АО", mobile_phone="84957304487")
+    assert load_regulation().rule_on_card(card_facts(card, OFFICE)) is None

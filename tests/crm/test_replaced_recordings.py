@@ -151,3 +151,66 @@ def test_what_gave_way_stays_so_when_an_earlier_call_arrives_late_or_its_card_ch
     (said,) = journal.corrections(first.id)
     journal.withdraw_correction(said.id, made_by="operator")
     assert marks(journal) == []
+
+
+# --- the same bytes, another call ---
+
+
+def silent(
+    journal: Journal, at: dt.datetime | None, call_id: str | None = None, **more: Any
+) -> Any:
+    return journal.record_attempt(
+        heard(O.SILENCE, "calls/silent.wav"),
+        number=NUMBER,
+        digest="s" * 64,
+        called_at=at,
+        call_id=call_id,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("moments", "ids"),
+    [
+        ((0, 60, 120), ("", "", "")),
+        ((120, 60, 0), ("", "", "")),
+        ((0, 86400, 2 * 86400), ("", "", "")),
+        ((0, 0, 0), ("1.1", "1.2", "1.3")),
+        ((None, None, None), ("1.1", "1.2", "1.3")),
+        ((0, 60, 120), ("1.1", "1.2", "1.3")),
+    ],
+)
+def test_three_silent_calls_with_the_same_bytes_reach_attempt_three(
+    journal: Journal, moments: tuple[int | None, ...], ids: tuple[str, ...]
+) -> None:
+    for _ in range(2):  # and the same recordings again are no more calls
+        for seconds, call_id in zip(moments, ids, strict=True):
+            at = None if seconds is None else MORNING + dt.timedelta(seconds=seconds)
+            silent(journal, at, call_id or None)
+        card = journal.contact("1001")
+        assert (card.n_counted, card.status) == (3, "Недоступен")
+        assert not card.incorrect_contact
+    history = journal.history("1001")
+    assert sorted(a.decision.decision.attempt for a in history if a.decision) == [1, 2, 3]
+    assert {attempt.digest for attempt in history} == {"s" * 64}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((0, "1.1"), (60, "1.1")),  # the same call, its moment written twice differently
+        ((0, ""), (0, "")),
+        ((0, ""), (4, "")),  # the recording is five seconds long
+        ((None, ""), (0, "")),
+        ((0, ""), (None, "")),
+        ((None, ""), (None, "")),
+        ((None, "1.1"), (0, "")),
+    ],
+)
+def test_what_is_not_known_to_be_another_call_is_the_same(
+    journal: Journal, one: tuple[int | None, str], other: tuple[int | None, str]
+) -> None:
+    for seconds, call_id in (one, other):
+        at = None if seconds is None else MORNING + dt.timedelta(seconds=seconds)
+        silent(journal, at, call_id or None)
+    assert journal.contact("1001").n_counted == 1

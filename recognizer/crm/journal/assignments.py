@@ -146,13 +146,6 @@ class Assignments:
         leaving.leave(attempt)
         attempt.contact_id = None if card is None else card.id
         attempt.contact_key = self._key(attempt, card)
-        self._session.flush()
-        leaving.point_at_deciding()
-        self._timeline(card).join(attempt)
-        if is_silent:
-            for row in (old, card):
-                if row is not None:
-                    row.comments = comments[row.id]
         self._session.add(
             AssignmentRow(
                 attempt_id=attempt.id,
@@ -163,6 +156,13 @@ class Assignments:
                 made_by=self._made_by,
             )
         )
+        self._session.flush()
+        leaving.point_at_deciding()
+        self._timeline(card).join(attempt)
+        if is_silent:
+            for row in (old, card):
+                if row is not None:
+                    row.comments = comments[row.id]
         self._session.flush()
 
     def _of_same_number(self, attempt: AttemptRow) -> list[AttemptRow]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from recognizer.crm.journal.conditions import CALL_ORDER, IN_FORCE, LAST_CALL_FIRST
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, DecisionRow
 
-__all__ = ["card_decision", "counted_before", "current_decision", "decided_after", "deciding_id"]
+__all__ = ["card_decision", "counted_before", "current_decision", "decided_after"]
 
 
 def counted_before(session: Session, attempt: AttemptRow) -> int:
@@ -68,26 +68,6 @@ def card_decision(session: Session, contact: ContactRow) -> DecisionRow | None:
             IN_FORCE,
         )
     )
-
-
-def deciding_id(session: Session, contact: ContactRow) -> int | None:
-    """Return the decision whose status stands: the last final one since a conversation."""
-    statement = (
-        sa.select(DecisionRow.id, DecisionRow.final)
-        .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
-        .where(
-            AttemptRow.contact_id == contact.id,
-            IN_FORCE,
-            sa.or_(DecisionRow.final, DecisionRow.resets),
-        )
-        .order_by(*LAST_CALL_FIRST)
-        .limit(1)
-    )
-    found = session.execute(statement).first()
-    if found is not None:
-        return found.id if found.final else None
-    on_card = card_decision(session, contact)
-    return on_card.id if on_card is not None and on_card.final else None
 
 
 def _place(attempt: AttemptRow) -> tuple[Any, ...]:

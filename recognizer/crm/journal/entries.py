@@ -18,10 +18,12 @@ from recognizer.base.errors import ConflictError, JournalError
 from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.identity import (
     attempt_row,
+    call_digest,
     card_row,
     cards_with_number,
     contact_key,
     dialled_number,
+    is_another_call,
     same_call,
     same_recording,
     written_number,
@@ -60,6 +62,7 @@ class Entries:
         number: str | None,
         digest: str | None,
         called_at: dt.datetime | None,
+        call_id: str | None,
     ) -> AttemptRecord:
         """Add what was heard of a call; the same recording again only corrects it."""
         row = self._find_contact(contact, number)
@@ -72,7 +75,13 @@ class Entries:
         attempt.contact_key = key
         attempt.digest = digest
         attempt.called_at = called_at or self._now
+        attempt.call_id = call_id
         there = same_recording(self._session, key, digest)
+        if there is not None and is_another_call(there, attempt):
+            # Pure silence, or a tone a machine makes: the same bytes, and another call.
+            attempt.content_digest = digest
+            attempt.digest = call_digest(attempt)
+            there = same_recording(self._session, key, attempt.digest)
         if called_at is not None:
             self._replace_content(attempt, there, row)
         if there is not None:

@@ -93,7 +93,7 @@ def _equal(which: AttemptFilter) -> tuple[tuple[Any, Any], ...]:
         (DecisionRow.next, None if which.next is None else which.next.value),
         (DecisionRow.final, which.final),
         (DecisionRow.incorrect_contact, which.incorrect_contact),
-        (AttemptRow.digest, which.digest),
+        (sa.func.coalesce(AttemptRow.content_digest, AttemptRow.digest), which.digest),
     )
 
 

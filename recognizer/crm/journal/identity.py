@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import hashlib
 import os
@@ -17,11 +18,13 @@ from recognizer.crm.journal.tables import AttemptRow, ContactPhoneRow, ContactRo
 
 __all__ = [
     "attempt_row",
+    "call_digest",
     "card_row",
     "cards_with_number",
     "contact_key",
     "contact_row",
     "dialled_number",
+    "is_another_call",
     "recording_digest",
     "same_call",
     "same_recording",
@@ -113,6 +116,31 @@ def same_recording(session: Session, key: str, digest: str | None) -> AttemptRow
     )
 
 
+def is_another_call(there: AttemptRow, attempt: AttemptRow) -> bool:
+    """Tell whether a recording with the content of an attempt that is there is of another call.
+
+    By the telephone system's ids where both are known, else by the moments where both are: a call
+    does not begin while another of the same number lasts. What is not known tells nothing.
+    """
+    if there.call_id is not None and attempt.call_id is not None:
+        return there.call_id != attempt.call_id
+    if not (_has_moment(there) and _has_moment(attempt)):
+        return False
+    apart_s = abs((there.called_at - attempt.called_at).total_seconds())
+    return apart_s > max(1.0, there.duration_s or 0.0)
+
+
+def _has_moment(attempt: AttemptRow) -> bool:
+    """Tell whether the moment of a call is known; else it is the moment it was recorded."""
+    return abs((attempt.called_at - attempt.recorded_at).total_seconds()) >= 1.0
+
+
+def call_digest(attempt: AttemptRow) -> str:
+    """Return what makes an attempt the same again where its content is another call's, too."""
+    which = attempt.call_id or attempt.called_at.astimezone(dt.UTC).isoformat()
+    return hashlib.sha256(f"{attempt.content_digest}\0{which}".encode()).hexdigest()
+
+
 def same_call(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
     """Return the attempts of this call under the same file name, with another content."""
     if not attempt.contact_key or attempt.digest is None or not attempt.recording:
@@ -123,6 +151,9 @@ def same_call(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
         AttemptRow.recording == attempt.recording,
         AttemptRow.digest != attempt.digest,
     )
+    if attempt.call_id is not None:
+        of_it = sa.or_(AttemptRow.call_id.is_(None), AttemptRow.call_id == attempt.call_id)
+        statement = statement.where(of_it)
     return list(session.scalars(statement))
 
 

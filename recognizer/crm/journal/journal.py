@@ -60,14 +60,16 @@ class Journal(CardKeeper):
         number: str | None = None,
         digest: str | None = None,
         called_at: dt.datetime | None = None,
+        call_id: str | None = None,
     ) -> AttemptRecord:
         """Record what was heard, decide it with the card and the count, add the comment line.
 
         The same digest for the same contact (or, without a card, the same number) is the same
-        attempt: the one already there is returned with `is_new` False. If the recording is heard
-        as something else now, that is added as a correction made by `REHEARING`, unless a person
-        has corrected the attempt: what a person says stands. No attempt that was heard as
-        something else becomes one of an invalid number in this way.
+        attempt, unless ids or moments say that it was another call: the one already there is
+        returned with `is_new` False. If the recording is heard as something else now, that is
+        added as a correction made by `REHEARING`, unless a person has corrected the attempt: what
+        a person says stands. No attempt that was heard as something else becomes one of an
+        invalid number in this way.
 
         One call is one attempt: another content under the same file name, of a call of the same
         moment, takes the place of what was recorded of it before, unless a person corrected that.
@@ -86,6 +88,8 @@ class Journal(CardKeeper):
             `recording_digest` of the very bytes that were heard; None: never the same as another.
         called_at : datetime or None
             Moment of the call, aware; None: now.
+        call_id : str or None
+            The telephone system's own id of the call.
 
         Raises
         ------
@@ -96,7 +100,12 @@ class Journal(CardKeeper):
         """
         with self.database.writing() as session:
             return self._entries(session).hear(
-                report, contact=contact, number=number, digest=digest, called_at=called_at
+                report,
+                contact=contact,
+                number=number,
+                digest=digest,
+                called_at=called_at,
+                call_id=call_id,
             )
 
     def record_statement(

@@ -31,6 +31,7 @@ def purge_batch(
         .values(
             recording=None,
             number=None,
+            call_id=None,
             transcript=None,
             error_message=None,
             report=sa.null(),

@@ -105,7 +105,7 @@ def attempt_records(
             contact_ref=refs.get(row.contact_id),
             number=row.number,
             recording=row.recording,
-            digest=row.digest,
+            digest=row.content_digest or row.digest,
             called_at=row.called_at,
             recorded_at=row.recorded_at,
             outcome=None if row.outcome is None else CallOutcome(row.outcome),

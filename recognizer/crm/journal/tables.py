@@ -174,8 +174,10 @@ class AttemptRow(Base):
 
     `contact_key` is the contact's row, else the number called, else nothing: with the digest of
     the recording it makes the same recording one attempt. `report` is the classification
-    without its decision (JSON contract). Purging empties `transcript`, `report`, `recording`
-    and `number` and sets `purged_at`; the counts stay. `call_id` is the telephone system's.
+    without its decision (JSON contract). Another call with the very same content has a `digest`
+    made of both, and that of its content in `content_digest`. Purging empties `transcript`,
+    `report`, `recording`, `number` and `call_id`, which is the telephone system's, and sets
+    `purged_at`; the counts stay.
     """
 
     __tablename__ = "attempts"
@@ -197,6 +199,7 @@ class AttemptRow(Base):
     number: Mapped[str | None] = mapped_column(String(40), index=True)
     recording: Mapped[str | None] = mapped_column(Text)
     digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    content_digest: Mapped[str | None] = mapped_column(String(64))
     call_id: Mapped[str | None] = mapped_column(String(128))
     called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

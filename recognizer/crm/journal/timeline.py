@@ -18,11 +18,16 @@ from recognizer.crm.journal.call_order import (
     counted_before,
     current_decision,
     decided_after,
-    deciding_id,
 )
 from recognizer.crm.journal.cards import append_line, card_of
 from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.records import REHEARING
+from recognizer.crm.journal.standing import (
+    call_standing_id,
+    point_at_standing,
+    standing_decision,
+    what_stands,
+)
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
 from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
@@ -76,6 +81,7 @@ class Timeline:
         decision = self._decide_as_heard(attempt, None, source="call")
         self._write_comment(decision.comment)
         self._recount_after(attempt, decision)
+        self._say_what_stands(decision)
 
     def join(self, attempt: AttemptRow) -> None:
         """Decide anew an attempt that has just got another card or none, and those after it."""
@@ -170,7 +176,11 @@ class Timeline:
         self._recount_after(attempt, decision)
 
     def decide_card(self, on: dt.date) -> DecisionRow | None:
-        """Decide the card without a call; None where no rule on a card fits."""
+        """Decide the card without a call.
+
+        Where no rule on a card fits, that is the decision that stands over it, if one does: what
+        is final stays so. None: call.
+        """
         assert self._contact is not None
         ruling = self._regulation.rule_on_card(self._facts(), on=on)
         old = card_decision(self._session, self._contact)
@@ -178,14 +188,14 @@ class Timeline:
             if old is not None and old.rule_id is not None:
                 self._decide(None, _WITHDRAWN, source="card", supersedes=old)
                 self._point_at_deciding()
-            return None
+            return standing_decision(self._session, self._contact)
         if old is not None and _same(decision_of(old), ruling.decision):
             if self._contact.deciding_id is None:
-                self._point_at_deciding()
+                self._contact.deciding_id = call_standing_id(self._session, self._contact) or old.id
             return old
         row = self._decide(None, ruling, source="card", supersedes=old)
         self._write_comment(row.comment)
-        self._point_at_deciding()
+        self._contact.deciding_id = call_standing_id(self._session, self._contact) or row.id
         return row
 
     def withdraw_card(self) -> None:
@@ -272,14 +282,8 @@ class Timeline:
         self._renumber(later, decision.counted_after)
         if self._contact is None:
             return
-        if not later and decision.supersedes_id is None:
-            # The usual case, a new last attempt: no need to look back.
-            if decision.final:
-                self._contact.deciding_id = decision.id
-            elif decision.resets:
-                self._contact.deciding_id = None
-            return
-        self._point_at_deciding()
+        if later or decision.supersedes_id is not None or decision.final or decision.resets:
+            self._point_at_deciding()
 
     def _renumber(self, later: list[tuple[AttemptRow, DecisionRow]], counted: int) -> None:
         """Give attempts in a row their numbers anew, up to the first whose number stays."""
@@ -306,7 +310,19 @@ class Timeline:
 
     def _point_at_deciding(self) -> None:
         assert self._contact is not None
-        self._contact.deciding_id = deciding_id(self._session, self._contact)
+        point_at_standing(self._session, self._contact, self._still_fits)
+
+    def _still_fits(self, rule_id: str | None) -> bool:
+        ruling = self._regulation.rule_on_card(self._facts())
+        return ruling is not None and ruling.decision.rule_id == rule_id
+
+    def _say_what_stands(self, decision: DecisionRow) -> None:
+        """Let a call that changes nothing of a card's status say so, and who may."""
+        if self._contact is None:
+            return
+        standing = standing_decision(self._session, self._contact)
+        if standing is not None and standing.id != decision.id:
+            decision.explanation = [*decision.explanation, what_stands(standing)]
 
     def _decide(
         self,
