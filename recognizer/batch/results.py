@@ -107,8 +107,9 @@ class ResultLog:
         Raises
         ------
         RecognizerError
-            If it could not be written; nothing of it stays.
+            If it could not be written; nothing of it stays. If the log was deleted or replaced.
         """
+        self._check_file()
         data = msgspec.json.encode(result) + b"\n"
         size = os.fstat(self._file.fileno()).st_size
         try:
@@ -124,6 +125,19 @@ class ResultLog:
                 "stays, the same command goes on from there"
             ) from problem
         self._note(data)
+
+    def _check_file(self) -> None:
+        """Refuse to write where nobody would find it."""
+        ours = os.fstat(self._file.fileno())
+        try:
+            there = self.path.stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise RecognizerError(
+                f"{self.path}: was deleted or replaced under this run; what it held is gone, the "
+                "same command begins it anew"
+            )
 
     def close(self) -> None:
         """Close the log for the next writer."""

@@ -7,7 +7,9 @@ not grow with the number of files.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +38,7 @@ class SeenFiles:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -43,7 +46,8 @@ class SeenFiles:
             self._database.executescript(_SCHEMA)
         except sqlite3.Error as problem:
             raise RecognizerError(
-                f"{path}: cannot be used: {problem}; it may be removed, it is made anew"
+                f"{path}: cannot be used: {problem}; make room if the disk is full (the file may "
+                "be removed, it is made anew)"
             ) from problem
 
     def __enter__(self) -> Self:
@@ -67,24 +71,42 @@ class SeenFiles:
             if read_bytes > file.seek(0, 2):
                 read_bytes = 0
             file.seek(read_bytes)
-            self._database.execute("BEGIN")
-            try:
+            with self._changing():
                 for line in file:
                     self._add(decode_line(line))
                     read_bytes += len(line)
                 self._database.execute("UPDATE log SET read_bytes = ?", (read_bytes,))
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
 
     def _add(self, line: LogLine) -> None:
         if line.done_key is not None:
             self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (line.done_key,))
 
     def note(self, line: dict[str, Any], log_bytes: int) -> None:
-        """Take over a line that was just appended; the log now has `log_bytes`."""
-        self._database.execute("BEGIN")
-        self._add(msgspec.convert(line, LogLine))
-        self._database.execute("UPDATE log SET read_bytes = ?", (log_bytes,))
-        self._database.execute("COMMIT")
+        """Take over a line that was just appended; the log now has `log_bytes`.
+
+        Raises
+        ------
+        RecognizerError
+            If it cannot be kept; the next `catch_up` reads it from the log.
+        """
+        with self._changing():
+            self._add(msgspec.convert(line, LogLine))
+            self._database.execute("UPDATE log SET read_bytes = ?", (log_bytes,))
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change all of it or nothing."""
+        try:
+            self._database.execute("BEGIN")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as problem:
+            raise RecognizerError(
+                f"{self._path}: cannot be written: {problem}; make room, the same command goes on "
+                "from there (the file may be removed, it is made anew)"
+            ) from problem

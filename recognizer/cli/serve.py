@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -91,9 +93,14 @@ def serve(
         http=limited_protocol(settings.server.max_connections, settings.server.header_timeout_s),
     )
     server = Server(config)
-    server.run()
+    # A problem that has a sentence is said in it, not in the framework's tracebacks.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda _: getattr(app.state, "startup_problem", None) is None
+    )
+    with contextlib.suppress(SystemExit):
+        server.run()
     if not server.started:
-        raise typer.Exit(1)
+        raise getattr(app.state, "startup_problem", None) or typer.Exit(1)
 
 
 def _say_where(server: object, host: str) -> None:

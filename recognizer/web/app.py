@@ -69,24 +69,18 @@ def create_app(
     Notes
     -----
     What routes and the page find in ``app.state``: ``settings``, ``api_keys``, ``metrics`` and,
-    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.queue.Jobs`).
+    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.queue.Jobs`);
+    ``startup_problem``, if it cannot run because of the journal or the state folder.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with contextlib.ExitStack() as closing:
-            if journal is None:
-                app.state.journal = closing.enter_context(Journal.of_settings(settings.journal))
-            runner, app.state.is_loaded = _runner(settings, recognizer)
-            jobs = app.state.jobs = Jobs(
-                settings.server,
-                runner,
-                record=partial(_record, app),
-                on_finished=app.state.metrics.count_report,
-                can_record=partial(_can_record, app),
-            )
-            closing.callback(jobs.close)
-            _tell_others(app, closing)
+            try:
+                jobs = _start(app, settings, recognizer, closing)
+            except RecognizerError as problem:
+                app.state.startup_problem = problem
+                raise
             purging = asyncio.create_task(_purge(jobs))
             try:
                 yield
@@ -117,6 +111,29 @@ def create_app(
     _include_page(app)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
+
+
+def _start(
+    app: FastAPI,
+    settings: Settings,
+    recognizer: RecognizerLike | None,
+    closing: contextlib.ExitStack,
+) -> Jobs:
+    """Open the journal and begin to recognise; what was begun is ended with `closing`."""
+    if app.state.journal is None:
+        app.state.journal = closing.enter_context(Journal.of_settings(settings.journal))
+    runner, app.state.is_loaded = _runner(settings, recognizer)
+    closing.callback(runner.close)
+    jobs = app.state.jobs = Jobs(
+        settings.server,
+        runner,
+        record=partial(_record, app),
+        on_finished=app.state.metrics.count_report,
+        can_record=partial(_can_record, app),
+    )
+    closing.callback(jobs.close)
+    _tell_others(app, closing)
+    return jobs
 
 
 def _tell_others(app: FastAPI, closing: contextlib.ExitStack) -> None:

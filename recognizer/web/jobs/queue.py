@@ -61,6 +61,11 @@ class Jobs:
         Whether `record` would succeed now: asked before what waits for that is heard again.
     clock : callable
         Monotonic seconds.
+
+    Raises
+    ------
+    RecognizerError
+        If the state folder cannot be written.
     """
 
     def __init__(
@@ -78,17 +83,24 @@ class Jobs:
         self._record: Record = record or (lambda _, finished: report_to_dict(finished.report))
         self._on_finished = on_finished
         self._can_record = can_record
-        settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._uploads = UploadFolder(settings.state_folder / "uploads", settings.max_upload_bytes)
         self._lock = threading.Lock()  # guards what follows
         self._waiters: dict[str, Future[None]] = {}
         self._unsaved: dict[str, Ending] = {}  # finished, and the state's disk is full
         self._recording: set[str] = set()  # heard again, for the journal
-        self._store = JobStore(settings.state_folder / "jobs.sqlite3")
         self._clock = clock
         self._ticked_s = clock()
-        self._lived_s = self._store.lived_s
-        self._resume()
+        folder = settings.state_folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._uploads = UploadFolder(folder / "uploads", settings.max_upload_bytes)
+            self._store = JobStore(folder / "jobs.sqlite3")
+            self._lived_s = self._store.lived_s
+            self._resume()
+        except (OSError, SQLAlchemyError) as problem:
+            raise RecognizerError(
+                f"{folder}: the server cannot keep its state here: {_cause(problem)}; make room, "
+                "or choose another folder (server.state_dir)"
+            ) from problem
 
     # -- taking recordings in ---------------------------------------------------------------
 
@@ -313,7 +325,7 @@ class Jobs:
             self._uploads.remove(name)
 
 
-def _cause(problem: SQLAlchemyError) -> Exception:
+def _cause(problem: Exception) -> BaseException:
     """Return the driver's own words, without the statement."""
     return problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
 

@@ -81,7 +81,7 @@ class UploadFolder:
             )
 
 
-def no_room(problem: Exception) -> QueueFullError:
+def no_room(problem: BaseException) -> QueueFullError:
     """Return what is said where the disk takes nothing more."""
     return QueueFullError(
         f"the server cannot keep recordings now ({problem}); try again later", retry_after_s=60
