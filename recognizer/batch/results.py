@@ -82,6 +82,7 @@ class ResultLog:
             for line in _lines(self.path) if self._remember else ():
                 self._note(line)
             self._file = self.path.open("ab", buffering=0)
+            self._status = os.fstat(self._file.fileno())
             _sync_folder(self.path.parent)
         except OSError as problem:
             raise RecognizerError(
@@ -128,12 +129,11 @@ class ResultLog:
 
     def _check_file(self) -> None:
         """Refuse to write where nobody would find it."""
-        ours = os.fstat(self._file.fileno())
         try:
-            there = self.path.stat()
+            is_ours = os.path.samestat(self.path.stat(), self._status)
         except OSError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            is_ours = False
+        if not is_ours:
             raise RecognizerError(
                 f"{self.path}: was deleted or replaced under this run; what it held is gone, the "
                 "same command begins it anew"
