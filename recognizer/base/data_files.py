@@ -7,6 +7,7 @@ key for everything a reader checks afterwards.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,11 +123,19 @@ def read_toml(path: Path, error: type[DataFileError] = DataFileError) -> TomlFil
     return TomlFile(path, values, tuple(text.splitlines()))
 
 
-_WHERE = re.compile(r"`\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
-
-
-def convert_toml(file: TomlFile, kind: type[T], error: type[DataFileError] = DataFileError) -> T:
+def convert_toml(
+    file: TomlFile,
+    kind: type[T],
+    error: type[DataFileError] = DataFileError,
+    *,
+    reworded: Callable[[str, str | None], str] = lambda message, _key: message,
+) -> T:
     """Return a file's values as a msgspec struct of tables.
+
+    Parameters
+    ----------
+    reworded : callable
+        Says msgspec's message in other words; it is given the key that is wrong, if that is known.
 
     Raises
     ------
@@ -136,9 +145,23 @@ def convert_toml(file: TomlFile, kind: type[T], error: type[DataFileError] = Dat
     try:
         return msgspec.convert(file.values, kind)
     except msgspec.ValidationError as problem:
-        message = str(problem).partition(" - at ")[0]
-        where = _WHERE.search(str(problem))
-        if where is None:
-            raise error(f"{file.path}: {message}") from problem
-        place = file.place(where["table"], int(where["index"] or 0), where["key"])
-        raise error(f"{place}: {message}") from problem
+        message, _, where = str(problem).partition(" - at ")
+        place, key = _place(file, message, where)
+        raise error(f"{place}: {reworded(message, key)}") from problem
+
+
+_WHERE = re.compile(r"\$\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?")
+_UNKNOWN_KEY = re.compile(r"unknown field `(?P<key>[^`]+)`")
+
+
+def _place(file: TomlFile, message: str, where: str) -> tuple[str, str | None]:
+    """Return the place of what msgspec says («… - at `$.code[3].agrees`») and the key there."""
+    found, unknown = _WHERE.search(where), _UNKNOWN_KEY.search(message)
+    table, index, key = found.group("table", "index", "key") if found else (None, None, None)
+    if unknown is not None:
+        key = unknown["key"]
+    if table is None and key is not None and file.header_lines(key):
+        table, key = key, None
+    elif table is not None and not file.header_lines(table):
+        table, key = None, table
+    return file.place(table, int(index or 0), key), key

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from recognizer.base.data_files import TomlFile
+from recognizer.base.data_files import TomlFile, convert_toml
 from recognizer.base.errors import PhraseListError
 from recognizer.model import CallOutcome, NormalizedText, Phrase
 from recognizer.phrases.normalization import normalize
@@ -35,51 +35,37 @@ NEVER_SPOKEN = frozenset(
 )
 SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in NEVER_SPOKEN)
 """Outcomes that may have phrases."""
+
+_FileT = TypeVar("_FileT", bound=msgspec.Struct)
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LATIN = re.compile(r"[A-Za-z]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 
 
-_FileT = TypeVar("_FileT", bound=msgspec.Struct)
+_WORDS = (
+    ("Object contains unknown field", "unknown key"),
+    ("Object missing required field", "missing key"),
+    ("Invalid enum value", "unknown value"),
+    ("`object`", "a table"),
+    ("`array`", "a list"),
+    ("`str`", "text in quotes"),
+    ("`float | null`", "a number"),
+    ("`float`", "a number"),
+)
 
 
-# msgspec says «... - at `$.phrase[3].text`»; that is the key we look up the line of.
-_WHERE = re.compile(r"\$(?:\.(?P<table>\w+)(?:\[(?P<index>\d+)\])?(?:\.(?P<key>\w+))?)?")
-_UNKNOWN_KEY = re.compile(r"unknown field `(?P<key>[^`]+)`")
+def _in_plain_words(message: str, key: str | None) -> str:
+    """Return what msgspec finds wrong in a list as somebody reads it who is no programmer."""
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
+    if key in {"outcome", "never"}:
+        message += f"; expected one of: {', '.join(SPOKEN_OUTCOMES)}"
+    return message
 
 
 def convert_list_file(file: TomlFile, kind: type[_FileT]) -> _FileT:
-    """Return a list file's values as a struct, or say in words what is wrong and in which line."""
-    try:
-        return msgspec.convert(file.values, kind)
-    except msgspec.ValidationError as problem:
-        raise PhraseListError(_explain(file, str(problem))) from problem
-
-
-def _explain(file: TomlFile, problem: str) -> str:
-    message, _, where = problem.partition(" - at `")
-    found = _WHERE.match(where)
-    table, index, key = found.group("table", "index", "key") if found else (None, None, None)
-    unknown = _UNKNOWN_KEY.search(message)
-    if unknown:
-        key = unknown["key"]
-    if table is not None and index is None and key is None:
-        table, key = None, table
-    place = file.place(table, int(index or 0), key)
-    for theirs, ours in (
-        ("Object contains unknown field", "unknown key"),
-        ("Object missing required field", "missing key"),
-        ("Invalid enum value", "unknown value"),
-        ("`object`", "a table"),
-        ("`array`", "a list"),
-        ("`str`", "text in quotes"),
-        ("`float | null`", "a number"),
-        ("`float`", "a number"),
-    ):
-        message = message.replace(theirs, ours)
-    if key in ("outcome", "never"):
-        message += f"; expected one of: {', '.join(SPOKEN_OUTCOMES)}"
-    return f"{place}: {message}"
+    """Return a list file's values as a struct, or say in plain words what is wrong and where."""
+    return convert_toml(file, kind, PhraseListError, reworded=_in_plain_words)
 
 
 def check_cutoff(place: str, cutoff: float | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from recognizer.base.data_files import data_folder, read_toml
+from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
 
 __all__ = ["Calibration", "Coefficients", "Features", "clipped", "load_calibration"]
@@ -155,10 +155,7 @@ def load_calibration(path: Path | None = None) -> Calibration:
         Naming the file and the field that is wrong.
     """
     file = read_toml(path or data_folder(".") / "calibration.toml")
-    try:
-        calibration = msgspec.convert(file.values, Calibration)
-    except msgspec.ValidationError as problem:
-        raise DataFileError(f"{file.path}: {problem}") from problem
+    calibration = convert_toml(file, Calibration)
     for name in ("mark_cutoff", "announcement_cutoff", "unclear_probability"):
         value = getattr(calibration, name)
         if not 0.0 < value < 1.0:

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from recognizer.base.data_files import TomlFile, data_folder, read_toml
+from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError, RecognizerError
 from recognizer.model import (
     CallOutcome,
@@ -246,10 +246,7 @@ def load_signalling(path: Path | None = None) -> SignallingTable:
         Naming the file and line of what is wrong, a mark without a reason included.
     """
     file = read_toml(path or data_folder(".") / "signalling.toml")
-    try:
-        content = msgspec.convert(file.values, _File)
-    except msgspec.ValidationError as problem:
-        raise DataFileError(_place(file, problem)) from problem
+    content = convert_toml(file, _File)
     seen: set[tuple[str, int]] = set()
     for index, entry in enumerate(content.code):
         place = file.place("code", index, "code")
@@ -267,11 +264,3 @@ def load_signalling(path: Path | None = None) -> SignallingTable:
                 f"«Некорректный контакт» ({entry.alone}); say why in mark_reason, or drop `alone`"
             )
     return SignallingTable(content.code, content.bare_outcomes)
-
-
-def _place(file: TomlFile, problem: msgspec.ValidationError) -> str:
-    message, _, where = str(problem).partition(" - at `$.")
-    entry = re.match(r"code\[(\d+)\](?:\.(\w+))?", where)
-    if entry is None:
-        return f"{file.place(key=where.split('[')[0].rstrip('`') or None)}: {message}"
-    return f"{file.place('code', int(entry.group(1)), entry.group(2))}: {message}"

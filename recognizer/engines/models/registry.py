@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from recognizer.base.data_files import TomlFile, data_folder, read_toml
+from recognizer.base.data_files import TomlFile, convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError, ModelError
 
 __all__ = [
@@ -48,7 +48,6 @@ STAMP_NAME = ".verified.json"
 _CHUNK_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
-_FIELD = re.compile(r"at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?")
 
 
 class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,25 +210,13 @@ def get_manifest(name: str, folder: Path | None = None) -> Manifest:
 
 def _read_manifest(path: Path) -> Manifest:
     file = read_toml(path, _ManifestError)
-    try:
-        manifest = msgspec.convert(file.values, Manifest)
-    except msgspec.ValidationError as problem:
-        table, index, key = _split_field(str(problem))
-        raise ModelError(f"{file.place(table, index, key)}: {problem}") from problem
+    manifest = convert_toml(file, Manifest, _ManifestError)
     _check_manifest(manifest, file)
     return manifest
 
 
 class _ManifestError(ModelError, DataFileError):
-    """A manifest that is not even TOML."""
-
-
-def _split_field(message: str) -> tuple[str | None, int, str | None]:
-    found = _FIELD.search(message)
-    if not found:
-        return None, 0, None
-    first, index, key = found.groups()
-    return (None, 0, first) if index is None else (first, int(index), key)
+    """A manifest that is no TOML, or not what a manifest holds."""
 
 
 def _check_manifest(manifest: Manifest, file: TomlFile) -> None:
