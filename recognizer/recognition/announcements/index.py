@@ -28,7 +28,9 @@ _GROUP = 3  # bands averaged
 _N_DIMENSIONS = _CELLS * N_BANDS // _GROUP
 _MAX_ANCHORS = 4
 _RANGE_DB = 25.0  # what is weaker than this below the loudest is the line's
-_SHORTLIST = 4  # times as many as wanted are looked at for a common place
+_MIN_SCORE = 0.3  # the announcement itself: 0.6 and more in 5 dB of noise
+_NEAR_THE_BEST = 0.6  # what comes near in every part comes near on the whole
+_SHORTLIST = 2  # times as many as wanted are looked at for a common place
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class CandidateIndex:
         n_listed = min(len(means), n_wanted * _SHORTLIST)
         listed = np.argpartition(-means, n_listed - 1)[:n_listed]
         found = [self._placed(int(number), scores) for number in listed]
-        return tuple(sorted(found, key=lambda c: -c.score)[:n_wanted])
+        found.sort(key=lambda c: -c.score)
+        cutoff = max(_MIN_SCORE, _NEAR_THE_BEST * found[0].score)
+        return tuple(c for c in found[:n_wanted] if c.score >= cutoff)
 
     def _placed(self, number: int, scores: Floats) -> Candidate:
         """Return where the anchors of an announcement lie best, in one row."""

@@ -30,6 +30,7 @@ MAX_SPEED = 0.025
 """A recording may run this much faster or slower: clocks, and tapes of old."""
 
 _CHUNK = 60  # frames compared at once to find the speed
+_MANY_CHUNKS = 5  # so many need not overlap
 _OFF_LINE_FRAMES = 2.5  # noise moves a chunk's best place by so much
 _RANGE_DB = 35.0  # below the loudest of a band: noise of the line, whatever it was
 _HEARD_DB = 20.0  # below the loudest of a band: carries what is said
@@ -118,7 +119,8 @@ def align(announcement: Floats, recording: Floats, first_frame: int, slack: int)
         Frames by which that may be wrong.
     """
     places, lags, weights = [], [], []
-    for first in range(0, max(1, len(announcement) - _CHUNK // 2), _CHUNK // 2):
+    step = _CHUNK if len(announcement) >= _MANY_CHUNKS * _CHUNK else _CHUNK // 2
+    for first in range(0, max(1, len(announcement) - _CHUNK // 2), step):
         chunk = announcement[first : first + _CHUNK]
         reach = slack + round(MAX_SPEED * (first + _CHUNK / 2)) + 1
         found = _best_lag(chunk, recording, first_frame + first, reach)
