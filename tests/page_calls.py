@@ -21,7 +21,13 @@ import numpy as np
 import soundfile as sf
 from fastapi import FastAPI
 
-from recognizer.base.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
+from recognizer.base.settings import (
+    AnnouncementSettings,
+    JournalSettings,
+    PhraseSettings,
+    ServerSettings,
+    Settings,
+)
 from recognizer.batch.jobs import RecognizerLike
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import (
@@ -205,6 +211,7 @@ def page_settings(folder: Path, **server: Any) -> Settings:
         journal=JournalSettings(url=f"sqlite:///{folder / 'journal.sqlite3'}"),
         server=ServerSettings(state_dir=folder / "state", max_upload_bytes=4_000_000, **server),
         phrases=PhraseSettings(office_dir=folder / "phrases"),
+        announcements=AnnouncementSettings(dir=folder / "announcements"),
     )
 
 

@@ -141,11 +141,26 @@ def _heard_in_recording(report: Mapping[str, Any]) -> Iterator[str]:
     ]
     if tones:
         yield f"Сигналы на линии: {'; '.join(tones)}."
+    yield from _announcements(report.get("announcements") or ())
     yield from _parties(report.get("parties") or ())
     for veto in report.get("vetoes") or ():
         yield f"{_VETOED[veto['effect']]}: {veto['reason_ru']}."
     if report.get("confidence") is not None:
         yield f"Уверенность программы: {report['confidence']:.0%}.".replace("%", " %")
+
+
+def _announcements(announcements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which learned announcement was heard, how surely, and who had confirmed it."""
+    for heard in announcements:
+        name = heard["text"].rstrip(".") or heard["id"]
+        carrier = f" ({heard['carrier']})" if heard["carrier"] else ""
+        known = "Узнано известное объявление" if heard["decides"] else "Похоже на объявление"
+        day = ".".join(reversed(heard["confirmed_at"][:10].split("-")))
+        yield (
+            f"{known} «{name}»{carrier}: сходство {heard['similarity']:.0%}, самый непохожий "
+            f"отрезок {max(0.0, heard['worst_part']):.0%}, объясняет {heard['coverage']:.0%} "
+            f"услышанного; подтверждено: {heard['confirmed_by']}, {day}."
+        ).replace("%", " %")
 
 
 def _parties(parties: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -38,6 +38,7 @@ def foreign_words(text: str) -> set[str]:
 
 PATHS = (
     "/",
+    "/announcements",
     "/calls",
     "/calls/1",
     "/calls/2",

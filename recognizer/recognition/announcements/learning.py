@@ -26,12 +26,29 @@ from recognizer.signals.gaps import find_gaps
 __all__ = [
     "LEARNABLE",
     "LONGEST_S",
+    "NotLearnedError",
     "check_report",
     "check_unlike",
     "heard_text",
     "keywords_of",
     "learn",
 ]
+
+
+class NotLearnedError(AnnouncementError):
+    """A recording may not be kept as an announcement.
+
+    Attributes
+    ----------
+    reason : str
+        Stable name: `outcome`, `machine`, `nothing`, `duration`, `pause`, `noise`, `gap`, `unread`,
+        `person`, `differs`, `known` or `near`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 LEARNABLE = tuple(o for o in PRECEDENCE if o is not CallOutcome.COMPANY_IVR)
 """Outcomes of recordings that a carrier plays; a company's menu is its own."""
@@ -70,22 +87,25 @@ def learn(
 
     Raises
     ------
-    AnnouncementError
+    NotLearnedError
         If it may not be kept, saying why and what to do.
     """
     if outcome not in LEARNABLE:
-        raise AnnouncementError(
-            f"outcome of an announcement: expected one of {', '.join(LEARNABLE)}, found '{outcome}'"
+        raise NotLearnedError(
+            "outcome",
+            f"outcome of an announcement: expected one of {', '.join(LEARNABLE)}, "
+            f"found '{outcome}'",
         )
     if outcome in MACHINES and not carrier:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "machine",
             f"'{outcome}' is often a greeting of one person, which is not kept; if the carrier "
-            "plays it to everybody, name the carrier"
+            "plays it to everybody, name the carrier",
         )
     bands = log_mel(audio)
     heard = np.flatnonzero(sounds(bands))
     if not len(heard):
-        raise AnnouncementError(f"{audio.source}: expected an announcement, nothing is heard in it")
+        raise NotLearnedError("nothing", f"{audio.source}: nothing is heard in it")
     first = max(0, int(heard[0]) - _EDGE_FRAMES)
     end = min(len(bands), int(heard[-1]) + 1 + _EDGE_FRAMES)
     _check_form(audio, (end - first) * HOP_S, float(np.diff(heard).max(initial=0)) * HOP_S)
@@ -108,14 +128,16 @@ def learn(
 
 def _check_form(audio: Audio, duration_s: float, pause_s: float) -> None:
     if not _MIN_S <= duration_s <= LONGEST_S:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "duration",
             f"{audio.source}: expected an announcement of {_MIN_S:g} to {LONGEST_S:g} s, found "
-            f"{duration_s:.1f} s of sound; choose the part with --from and --to"
+            f"{duration_s:.1f} s of sound; choose the part with --from and --to",
         )
     if pause_s > _MAX_PAUSE_S:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "pause",
             f"{audio.source}: there is a pause of {pause_s:.1f} s in it, and what follows may be a "
-            "person or a signal; choose the announcement alone with --from and --to"
+            "person or a signal; choose the announcement alone with --from and --to",
         )
 
 
@@ -123,9 +145,10 @@ def _check_noise(audio: Audio, announcement: Floats) -> None:
     loud = np.percentile(announcement, 90, axis=0)
     clear_db = float(np.median(loud - noise_floor(log_mel(audio))))
     if clear_db < _MIN_SNR_DB:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "noise",
             f"{audio.source}: the announcement is only {clear_db:.0f} dB above the noise, expected "
-            f"{_MIN_SNR_DB:.0f} dB; learn it from a clearer recording"
+            f"{_MIN_SNR_DB:.0f} dB; learn it from a clearer recording",
         )
 
 
@@ -133,10 +156,11 @@ def _check_whole(announcement: Audio, keywords: Sequence[tuple[float, float]]) -
     for gap in find_gaps(announcement):
         decides = not keywords or any(a < gap.end_s and gap.start_s < b for a, b in keywords)
         if decides:
-            raise AnnouncementError(
+            raise NotLearnedError(
+                "gap",
                 f"{announcement.source}: sound may be lost between {gap.start_s:.2f} and "
                 f"{gap.end_s:.2f} s; learn it from a whole recording, or add --overrule if you "
-                "have listened to it and it is whole"
+                "have listened to it and it is whole",
             )
 
 
@@ -154,25 +178,27 @@ def check_report(report: CallReport, outcome: CallOutcome, *, overrule: bool = F
 
     Raises
     ------
-    AnnouncementError
+    NotLearnedError
     """
     if report.error is not None:
-        raise AnnouncementError(report.error.message)
+        raise NotLearnedError("unread", report.error.message)
     assert report.outcome is not None
     assert report.evidence is not None
     heard = report.outcome.kind
     is_answered = any(veto.id == "answered" for veto in report.evidence.vetoes)
     has_person = any(m.outcome is CallOutcome.LIVE_PERSON for m in report.evidence.matches)
     if heard is CallOutcome.LIVE_PERSON or has_person or is_answered:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "person",
             f"{report.recording}: a person seems to speak in it, and what people say is not kept; "
-            "choose the announcement alone with --from and --to"
+            "choose the announcement alone with --from and --to",
         )
     if heard not in {outcome, CallOutcome.UNDETERMINED} and not overrule:
-        raise AnnouncementError(
+        raise NotLearnedError(
+            "differs",
             f"{report.recording}: it is heard to say '{heard}' "
             f"(«{'' if report.evidence.transcript is None else report.evidence.transcript.text}»), "
-            f"not '{outcome}'; if you have listened to it and know better, add --overrule"
+            f"not '{outcome}'; if you have listened to it and know better, add --overrule",
         )
 
 
@@ -214,20 +240,21 @@ def check_unlike(library: AnnouncementLibrary, audio: Audio, outcome: CallOutcom
 
     Raises
     ------
-    AnnouncementError
+    NotLearnedError
         Naming the announcement.
     """
     for match in library.recognize(audio).matches:
         known = match.announcement
         if match.is_known and known.outcome is outcome:
-            raise AnnouncementError(f"{audio.source}: known already, as '{known.id}'")
+            raise NotLearnedError("known", f"{audio.source}: known already, as '{known.id}'")
         either_marks = PhraseListName.INVALID_NUMBER in {
             phrase_list_of(known.outcome),
             phrase_list_of(outcome),
         }
         if known.outcome is not outcome and (match.is_known or either_marks):
-            raise AnnouncementError(
+            raise NotLearnedError(
+                "near",
                 f"{audio.source}: sounds too much like '{known.id}', which is "
                 f"'{known.outcome}' (least similar part {match.worst_part:.2f}); forget that one "
-                "first if it is wrong"
+                "first if it is wrong",
             )

@@ -256,6 +256,7 @@ _SMOOTH = 5  # frames: the noise of a line hardly moves over so many
 _ABOVE_FLOOR_DB = 6.0
 _BELOW_SPEECH_DB = 28.0  # what is weaker than this below the loud moments is no word
 _TONE_SHARE, _MIN_TONE = 0.97, 10  # of the power in three bands; frames
+_TONE_EDGE = 4  # frames that reach into a tone
 
 
 def sounds(bands: Floats) -> npt.NDArray[np.bool_]:
@@ -278,7 +279,7 @@ def _is_tone(bands: Floats, power: Floats) -> npt.NDArray[np.bool_]:
     steady = (share >= _TONE_SHARE)[1:] & (np.abs(np.diff(strongest)) <= 1)
     for first, end in _runs(steady):
         if end - first >= _MIN_TONE:
-            tone[first : end + 1] = True
+            tone[max(0, first - _TONE_EDGE) : end + 1 + _TONE_EDGE] = True
     return tone
 
 

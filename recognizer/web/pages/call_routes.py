@@ -20,6 +20,7 @@ from recognizer.crm.contacts import read_numbers
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.model import CallOutcome, CallRequest
+from recognizer.recognition.announcements.learning import LEARNABLE
 from recognizer.regulation.rule_table import RuleSource
 from recognizer.web.auth.sessions import Session
 from recognizer.web.jobs.queue import Jobs
@@ -31,6 +32,7 @@ from recognizer.web.jobs.submissions import (
     UploadError,
 )
 from recognizer.web.pages import wording
+from recognizer.web.pages.announcements import stretch_of
 from recognizer.web.pages.calls import ShownCall, is_person_call
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
@@ -264,6 +266,7 @@ def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
         "assignments": page.journal.assignments(call.id),
         "doubts": () if is_reviewed else doubts(call.report, next_step),
         "candidates": candidates(call.report),
+        "can_remember": call.attempt.n_corrections > 0 and _can_remember(call),
         "outcome_groups": wording.OUTCOME_GROUPS,
         "statements": [
             (entry.id, wording.STATED_NAMES.get(entry.id, entry.reason), "{name}" in entry.comment)
@@ -282,6 +285,12 @@ def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
         "queue_query": "",
         "problem": "",
     }
+
+
+def _can_remember(call: ShownCall) -> bool:
+    """Return whether a person said of a call that it is an announcement, not known by its sound."""
+    is_announced = call.report.outcome in LEARNABLE and call.report.basis != "announcement"
+    return is_announced and call.listening is not None and stretch_of(call.report) is not None
 
 
 @router.get("/calls/{call_id}/audio.wav")

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from recognizer.base.settings import Settings
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.auth.access import Access
+from recognizer.web.pages.announcements import Announcements
 from recognizer.web.pages.calls import Calls, Recordings
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import Proposals
@@ -25,7 +26,7 @@ class Page:
     Attributes
     ----------
     regulation, office : the journal's.
-    access, recordings, calls, reviews, statistics, proposals : the parts.
+    access, recordings, calls, reviews, statistics, proposals, announcements : the parts.
     """
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
@@ -43,6 +44,7 @@ class Page:
         self.reviews = Reviews(engine, journal, self.clips)
         self.statistics = Statistics(engine)
         self.proposals = Proposals(engine, settings.phrases, self.clips)
+        self.announcements = Announcements(settings.announcements)
 
 
 _making = threading.Lock()

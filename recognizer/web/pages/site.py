@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from recognizer.web.pages import (
+    announcement_routes,
     call_routes,
     card_routes,
     overview_routes,
@@ -35,6 +36,7 @@ def include(app: FastAPI) -> None:
         review_routes,
         overview_routes,
         phrase_routes,
+        announcement_routes,
     ):
         app.include_router(routes.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

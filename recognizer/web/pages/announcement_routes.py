@@ -1,0 +1,155 @@
+"""Learned announcements: what is known, what is offered from a call, confirming, undoing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from recognizer.model import CallOutcome
+from recognizer.recognition.announcements.learning import LEARNABLE
+from recognizer.web.auth.users import Role
+from recognizer.web.pages import wording
+from recognizer.web.pages.announcements import OfferError, stretch_of
+from recognizer.web.pages.call_routes import shown_call
+from recognizer.web.pages.page import ThePage
+from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.rendering import render, see
+from recognizer.web.pages.who_asks import Operator, SendingOperator, SendingSupervisor, note
+
+__all__ = ["router"]
+
+router = APIRouter()
+_Text = Annotated[str, Form(max_length=300)]
+_NOT_HEARD = ("Сначала послушайте", "Запоминается только отрезок, прослушанный до конца.")
+_DONE = {
+    "accept": "announcement-accepted",
+    "reject": "announcement-rejected",
+    "forget": "announcement-forgotten",
+}
+
+
+@router.get("/announcements")
+def announcements_page(request: Request, page: ThePage, session: Operator) -> Response:
+    """Show what is known and what waits."""
+    known = page.announcements.known()
+    return render(
+        request,
+        "announcements.html",
+        here="phrases",
+        known=known,
+        names={one.id: one.text for one in known if one.text},
+        waiting=page.announcements.waiting(),
+        changes=page.announcements.changes()[:50],
+        may_decide=session.user.role.includes(Role.SUPERVISOR),
+    )
+
+
+@router.get("/announcements/new")
+def new_announcement(
+    *,
+    request: Request,
+    page: ThePage,
+    session: Operator,
+    call: Annotated[int, Query(ge=1)],
+    outcome: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """Show the stretch of a call that would be kept, to be played first."""
+    del session
+    shown = shown_call(page, call)
+    stretch = stretch_of(shown.report)
+    if shown.listening is None or stretch is None:
+        raise PageProblemError(
+            404, "Запоминать нечего", "Записи на сервере нет, или в ней никто не говорит."
+        )
+    heard = shown.report.outcome
+    chosen = CallOutcome(outcome) if outcome in set(CallOutcome) else heard
+    return render(
+        request,
+        "announcement_new.html",
+        here="phrases",
+        call=call,
+        start_s=round(stretch[0], 1),
+        end_s=round(stretch[1], 1),
+        text=shown.attempt.transcript or "",
+        outcome=chosen,
+        learnable=[(one, wording.OUTCOME_NAMES[one]) for one in LEARNABLE],
+    )
+
+
+@router.post("/announcements")
+def offer(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingOperator,
+    call: Annotated[int, Form(ge=1)],
+    outcome: Annotated[CallOutcome, Form()],
+    start_s: Annotated[float, Form(ge=0, le=86400)],
+    end_s: Annotated[float, Form(ge=0, le=86400)],
+    text: _Text = "",
+    carrier: _Text = "",
+    heard: _Text = "",
+) -> Response:
+    """Offer a stretch that was played; a supervisor confirms it."""
+    if heard != "yes":
+        raise PageProblemError(422, *_NOT_HEARD)
+    shown = shown_call(page, call)
+    if shown.listening is None:
+        raise PageProblemError(404, "Записи нет", "Она удалена с сервера по сроку хранения.")
+    try:
+        made = page.announcements.offer(
+            shown.listening.wav,
+            shown.report,
+            call_id=call,
+            stretch=(start_s, end_s),
+            outcome=outcome,
+            text=text,
+            carrier=carrier,
+            made_by=session.user.name,
+        )
+    except OfferError as refusal:
+        raise PageProblemError(422, "Объявление не принято", str(refusal)) from refusal
+    note(request, session, "offer_announcement", target=made.announcement.id, detail=outcome.value)
+    return see("/announcements", "announcement-offered")
+
+
+@router.post("/announcements/undo")
+def undo(request: Request, page: ThePage, session: SendingSupervisor) -> Response:
+    """Take back the last change."""
+    try:
+        page.announcements.undo(by=session.user.name)
+    except OfferError as problem:
+        raise PageProblemError(409, "Ничего не изменено", str(problem)) from problem
+    note(request, session, "undo_announcement")
+    return see("/announcements", "announcement-undone")
+
+
+@router.post("/announcements/{announcement_id}/{action}")
+def decide(
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingSupervisor,
+    announcement_id: str,
+    action: str,
+    heard: _Text = "",
+) -> Response:
+    """Confirm an offered announcement that was played, decline it, or forget a known one."""
+    who = session.user.name
+    if action not in _DONE:
+        raise PageProblemError(404, "Такого действия нет", "Обновите страницу.")
+    if action == "accept" and heard != "yes":
+        raise PageProblemError(422, *_NOT_HEARD)
+    try:
+        if action == "accept":
+            page.announcements.accept(announcement_id, by=who)
+        elif action == "reject":
+            page.announcements.reject(announcement_id)
+        else:
+            page.announcements.forget(announcement_id, by=who)
+    except OfferError as problem:
+        raise PageProblemError(409, "Ничего не изменено", str(problem)) from problem
+    note(request, session, f"{action}_announcement", target=announcement_id)
+    return see("/announcements", _DONE[action])

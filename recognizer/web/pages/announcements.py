@@ -1,0 +1,272 @@
+"""Announcements that operators offer to keep, and supervisors confirm.
+
+What is offered waits beside the learned ones, in ``proposed/``: its two files and a note of the
+call and the stretch, so that whoever decides can play it. The note goes with the decision: what is
+kept knows of no call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from recognizer.audio import open_audio
+from recognizer.base.errors import AnnouncementError, RecognizerError
+from recognizer.base.settings import AnnouncementSettings
+from recognizer.engines.base import ENGINE_SAMPLE_RATE
+from recognizer.model import Audio, CallOutcome
+from recognizer.model.classification import Classification
+from recognizer.phrases.editing import make_id
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.learning import (
+    LONGEST_S,
+    NotLearnedError,
+    check_unlike,
+    learn,
+)
+from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.store import AnnouncementStore, Change
+
+__all__ = ["Announcements", "Offer", "OfferError", "stretch_of"]
+
+_PAD_S = 0.3
+_MAX_PAUSE_S = 1.5
+_REFUSALS: Mapping[str, str] = {
+    "outcome": "Такой результат бывает не от объявления оператора связи.",
+    "machine": "Так приветствует и человек. Если это играет сам оператор связи, укажите его.",
+    "nothing": "На этом отрезке ничего не слышно.",
+    "duration": "Отрезок должен быть от 1 до 60 секунд звука.",
+    "pause": "В отрезке есть длинная пауза: после неё может говорить человек. Сузьте отрезок.",
+    "noise": "Слишком шумно: возьмите более чистую запись этого объявления.",
+    "gap": "Похоже, в отрезке пропал звук: возьмите целую запись.",
+    "person": "Похоже, на записи говорит человек, а слова людей не запоминаются.",
+    "known": "Это объявление уже известно.",
+    "near": "Слишком похоже на известное объявление с другим смыслом. Сначала разберитесь с ним.",
+}  # fmt: skip
+
+
+class OfferError(RecognizerError):
+    """An announcement cannot be offered or decided on; the message is Russian, for the page."""
+
+    kind = "announcement_offer"
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """What is remembered of an offer until it is decided."""
+
+    call_id: int
+    start_s: float
+    end_s: float
+    made_by: str
+    made_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An announcement that waits for a supervisor."""
+
+    announcement: Announcement
+    call_id: int
+    start_s: float
+    end_s: float
+    made_by: str
+    made_at: dt.datetime
+
+
+def stretch_of(report: Classification) -> tuple[float, float] | None:
+    """Return where the longest utterance of a recording lies, seconds; None if nobody speaks."""
+    joined: list[tuple[float, float]] = []
+    for segment in report.segments:
+        if segment.kind != "speech":
+            continue
+        if joined and segment.start_s - joined[-1][1] <= _MAX_PAUSE_S:
+            joined[-1] = (joined[-1][0], segment.end_s)
+        else:
+            joined.append((segment.start_s, segment.end_s))
+    return max(joined, key=lambda part: part[1] - part[0], default=None)
+
+
+class Announcements:
+    """The learned announcements, as the page shows and changes them.
+
+    Parameters
+    ----------
+    settings : AnnouncementSettings
+    """
+
+    def __init__(self, settings: AnnouncementSettings) -> None:
+        self._store = AnnouncementStore(settings.folder)
+        self._proposed = AnnouncementStore(settings.folder / "proposed")
+        self._lock = threading.Lock()
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def known(self) -> tuple[Announcement, ...]:
+        """Return what is known."""
+        return self._store.load()
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return the history, newest first."""
+        return tuple(reversed(self._store.changes()))
+
+    def waiting(self) -> tuple[Offer, ...]:
+        """Return what waits for a decision, oldest first."""
+        offers = [self._offer(announcement) for announcement in self._proposed.load()]
+        return tuple(sorted(offers, key=lambda offer: offer.made_at))
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def offer(
+        self,
+        sound: Path,
+        report: Classification,
+        *,
+        call_id: int,
+        stretch: tuple[float, float],
+        outcome: CallOutcome,
+        text: str,
+        carrier: str,
+        made_by: str,
+    ) -> Offer:
+        """Keep a stretch of a recording for a supervisor to decide on.
+
+        Parameters
+        ----------
+        sound : Path
+            The copy that was played.
+        report : Classification
+            What the program heard in it.
+        stretch : (start_s, end_s)
+
+        Raises
+        ------
+        OfferError
+            If it may not become an announcement.
+        """
+        try:
+            _check_nobody(report)
+            audio = _read(sound, stretch)
+            with self._lock:
+                check_unlike(AnnouncementLibrary(self.known()), audio, outcome)
+                taken = self._store.taken_ids() | self._proposed.taken_ids()
+                announcement = learn(
+                    audio,
+                    announcement_id=make_id(text or outcome.value, taken),
+                    outcome=outcome,
+                    text=text,
+                    carrier=carrier,
+                    confirmed_by=made_by,
+                )
+                self._proposed.add([announcement], by=made_by)
+                now = dt.datetime.now(dt.UTC)
+                note = _Note(call_id, *stretch, made_by, now)
+                self._note_path(announcement.id).write_bytes(msgspec.json.encode(note))
+        except NotLearnedError as refusal:
+            raise OfferError(_REFUSALS.get(refusal.reason, str(refusal))) from refusal
+        except AnnouncementError as problem:
+            raise OfferError(
+                "В тексте похожее на номер телефона: объявления по номерам не запоминаются."
+                if "telephone number" in str(problem)
+                else str(problem)
+            ) from problem
+        return self._offer(announcement)
+
+    def accept(self, announcement_id: str, *, by: str) -> None:
+        """Know an offered announcement from now on, confirmed by whoever decides.
+
+        Raises
+        ------
+        OfferError
+            If it does not wait any more, or something like it was learned meanwhile.
+        """
+        with self._lock:
+            offer = self._waiting(announcement_id)
+            now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+            confirmed = replace(offer.announcement, confirmed_by=by, confirmed_at=now)
+            try:
+                self._store.add([confirmed], by=by)
+            except AnnouncementError as problem:
+                raise OfferError(str(problem)) from problem
+            self._drop(announcement_id)
+
+    def reject(self, announcement_id: str) -> None:
+        """Keep nothing of an offered announcement.
+
+        Raises
+        ------
+        OfferError
+            If it does not wait any more.
+        """
+        with self._lock:
+            self._waiting(announcement_id)
+            self._drop(announcement_id)
+
+    def forget(self, announcement_id: str, *, by: str) -> None:
+        """Know an announcement no longer.
+
+        Raises
+        ------
+        OfferError
+            If it is not known.
+        """
+        try:
+            self._store.forget(announcement_id, by=by)
+        except AnnouncementError as problem:
+            raise OfferError("Такого объявления уже нет. Обновите страницу.") from problem
+
+    def undo(self, *, by: str) -> None:
+        """Take back the last change.
+
+        Raises
+        ------
+        OfferError
+            If there is none to take back.
+        """
+        try:
+            self._store.undo(by=by)
+        except AnnouncementError as problem:
+            raise OfferError("Отменять нечего. Обновите страницу.") from problem
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _note_path(self, announcement_id: str) -> Path:
+        return self._proposed.folder / f"{announcement_id}.json"
+
+    def _offer(self, announcement: Announcement) -> Offer:
+        try:
+            note = msgspec.json.decode(self._note_path(announcement.id).read_bytes(), type=_Note)
+        except (OSError, msgspec.DecodeError) as problem:
+            raise OfferError(f"Предложение {announcement.id} повреждено.") from problem
+        return Offer(
+            announcement, note.call_id, note.start_s, note.end_s, note.made_by, note.made_at
+        )
+
+    def _waiting(self, announcement_id: str) -> Offer:
+        for offer in self.waiting():
+            if offer.announcement.id == announcement_id:
+                return offer
+        raise OfferError("С этим объявлением уже решили. Обновите страницу.")
+
+    def _drop(self, announcement_id: str) -> None:
+        for suffix in (".toml", ".npy", ".json"):  # the TOML first: without it nothing is read
+            (self._proposed.folder / f"{announcement_id}{suffix}").unlink(missing_ok=True)
+
+
+def _check_nobody(report: Classification) -> None:
+    """Refuse a call in which the program heard a person, or a machine that answers as one."""
+    is_answered = any(veto.id == "answered" for veto in report.vetoes)
+    if report.outcome is CallOutcome.LIVE_PERSON or is_answered:
+        raise NotLearnedError("person", "a person was heard in this call")
+
+
+def _read(sound: Path, stretch: tuple[float, float]) -> Audio:
+    start_s, end_s = stretch
+    if not 0 <= start_s < end_s <= start_s + LONGEST_S:
+        raise NotLearnedError("duration", f"expected up to {LONGEST_S:g} s, got {stretch}")
+    with open_audio(sound, sample_rate=ENGINE_SAMPLE_RATE) as reader:
+        return reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)

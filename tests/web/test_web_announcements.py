@@ -1,0 +1,146 @@
+"""Announcements from the page: offered from a call that was played, confirmed by a supervisor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from page_calls import PASSWORD, SPEECH_END_S, SPEECH_START_S, add_call, page_app
+
+from recognizer.model import CallOutcome
+from recognizer.web.pages.page import page_of
+
+STRETCH = {"start_s": str(SPEECH_START_S), "end_s": str(SPEECH_END_S)}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    app = page_app(tmp_path)
+    yield app
+    app.state.journal.close()
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    headers = {"Accept": "text/html"}
+    with TestClient(app, headers=headers, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def sign_in(client: TestClient, who: str) -> dict[str, str]:
+    answer = client.post("/sign-in", data={"login": who, "password": PASSWORD})
+    token = re.search(r'name="csrf-token" content="([^"]+)"', answer.text)
+    assert token is not None
+    return {"X-CSRF-Token": token.group(1)}
+
+
+def offer(client: TestClient, csrf: dict[str, str], call: int, **changes: str) -> int:
+    form = {
+        "call": str(call),
+        "outcome": "not_in_service",
+        "text": "данный аппарат изъят из обращения",
+        "heard": "yes",
+        **STRETCH,
+        **changes,
+    }
+    return client.post("/announcements", data=form, headers=csrf).status_code
+
+
+def corrected_call(app: FastAPI, client: TestClient, csrf: dict[str, str]) -> int:
+    call = add_call(app, "new-wording--1.wav", sound=True)
+    data = {"outcome": "not_in_service", "heard": "yes"}
+    assert client.post(f"/calls/{call}/correct", data=data, headers=csrf).status_code == 200
+    return call
+
+
+def test_a_corrected_call_offers_to_remember_it(app: FastAPI, client: TestClient) -> None:
+    csrf = sign_in(client, "operator")
+    fresh = add_call(app, "blocked-for-now--1.wav", sound=True)
+    assert "Запомнить это объявление" not in client.get(f"/calls/{fresh}").text
+    call = corrected_call(app, client, csrf)
+    assert f"/announcements/new?call={call}" in client.get(f"/calls/{call}").text
+    form = client.get(f"/announcements/new?call={call}").text
+    assert f'src="/calls/{call}/audio.wav#t={SPEECH_START_S},{SPEECH_END_S}"' in form
+    assert re.search(r'value="not_in_service" selected', form)
+
+
+def test_it_is_known_once_a_supervisor_who_played_it_confirms(
+    app: FastAPI, client: TestClient
+) -> None:
+    csrf = sign_in(client, "operator")
+    call = corrected_call(app, client, csrf)
+    assert offer(client, csrf, call) == 200
+    (waiting,) = page_of(app).announcements.waiting()
+    place = f"/announcements/{waiting.announcement.id}"
+    assert page_of(app).announcements.known() == ()
+    answer = client.post(f"{place}/accept", data={"heard": "yes"}, headers=csrf)
+    assert answer.status_code == 403
+    csrf = sign_in(client, "supervisor")
+    assert client.post(f"{place}/accept", headers=csrf).status_code == 422
+    answer = client.post(f"{place}/accept", data={"heard": "yes"}, headers=csrf)
+    assert answer.status_code == 200
+    (known,) = page_of(app).announcements.known()
+    assert (known.outcome, known.confirmed_by) == (CallOutcome.NOT_IN_SERVICE, "Борис")
+    assert page_of(app).announcements.waiting() == ()
+    kept = list((page_of(app).settings.announcements.folder / "proposed").glob("[!.]*.json"))
+    assert kept == []
+    assert offer(client, csrf, call) == 422  # known already
+
+
+def test_what_is_known_can_be_forgotten_and_brought_back(app: FastAPI, client: TestClient) -> None:
+    csrf = sign_in(client, "supervisor")
+    call = corrected_call(app, client, csrf)
+    offer(client, csrf, call)
+    (waiting,) = page_of(app).announcements.waiting()
+    place = f"/announcements/{waiting.announcement.id}"
+    client.post(f"{place}/accept", data={"heard": "yes"}, headers=csrf)
+    assert client.post(f"{place}/forget", headers=csrf).status_code == 200
+    assert page_of(app).announcements.known() == ()
+    assert client.post("/announcements/undo", headers=csrf).status_code == 200
+    assert len(page_of(app).announcements.known()) == 1
+
+
+def test_a_declined_offer_leaves_nothing(app: FastAPI, client: TestClient) -> None:
+    csrf = sign_in(client, "supervisor")
+    offer(client, csrf, corrected_call(app, client, csrf))
+    (waiting,) = page_of(app).announcements.waiting()
+    place = f"/announcements/{waiting.announcement.id}"
+    assert client.post(f"{place}/reject", headers=csrf).status_code == 200
+    assert page_of(app).announcements.waiting() == ()
+    assert client.post(f"{place}/accept", data={"heard": "yes"}, headers=csrf).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"heard": ""}, 422),
+        ({"text": "номер 8 916 123 45 67"}, 422),
+        ({"outcome": "live_person"}, 422),
+        ({"outcome": "busy_tone"}, 422),
+        ({"outcome": "voicemail"}, 422),
+        ({"end_s": "5.6"}, 422),
+        ({"start_s": "9", "end_s": "5"}, 422),
+        ({"start_s": "0", "end_s": "9"}, 422),
+    ],
+)
+def test_what_may_not_be_kept_is_refused(
+    app: FastAPI, client: TestClient, changes: dict[str, str], status: int
+) -> None:
+    csrf = sign_in(client, "operator")
+    call = corrected_call(app, client, csrf)
+    assert offer(client, csrf, call, **changes) == status
+    assert page_of(app).announcements.waiting() == ()
+    assert offer(client, csrf, 999) == 404
+
+
+def test_a_call_in_which_a_person_was_heard_teaches_nothing(
+    app: FastAPI, client: TestClient
+) -> None:
+    csrf = sign_in(client, "operator")
+    call = add_call(app, "person--1.wav", sound=True)
+    assert offer(client, csrf, call) == 422
+    assert page_of(app).announcements.waiting() == ()
