@@ -35,14 +35,10 @@ from recognizer.model import (
     CallReport,
     Evidence,
     Outcome,
-    PhraseListName,
     RecordedCall,
     Segment,
     SegmentKind,
     Transcript,
-    Veto,
-    VetoEffect,
-    phrase_list_of,
 )
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
@@ -51,11 +47,7 @@ from recognizer.recognition.announcements.store import AnnouncementStore
 from recognizer.recognition.announcements.verdicts import checked_against, heard_in, verdict_of
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.office_script import (
-    OfficeScript,
-    load_office_script,
-    veto_of_script,
-)
+from recognizer.recognition.office_script import OfficeScript, load_office_script
 from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.parties import (
     ChannelHeard,
@@ -63,13 +55,12 @@ from recognizer.recognition.parties import (
     find_remote,
     parties_heard,
 )
+from recognizer.recognition.precedence import GREETS_AS_A_PERSON, is_mark
 from recognizer.recognition.slow_retry import SLOWER, confirms, rescale_times
-from recognizer.recognition.utterance_classifier import (
-    GREETS_AS_A_PERSON,
-    SpokenVerdict,
-    UtteranceClassifier,
-)
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
+from recognizer.recognition.vetoes import raised
 from recognizer.recognition.wholeness import vetoes_of_sound
 from recognizer.regulation.explanation import explained
 from recognizer.regulation.loading import load_regulation
@@ -371,11 +362,11 @@ class Recognizer:
 
     def _without_script(self, verdicts: list[_Heard]) -> list[_Heard]:
         """Take the mark away where words of the office's own script are heard."""
-        if not any(_marks(verdict) for verdict, _ in verdicts):
+        if not any(is_mark(verdict.outcome) for verdict, _ in verdicts):
             return verdicts
         script = self._script.find(_words(verdicts))
-        vetoes = [] if script is None else [veto_of_script(script)]
-        return [(v.vetoed(vetoes) if _marks(v) else v, heard) for v, heard in verdicts]
+        vetoes = [] if script is None else [raised("own-agent", words=script)]
+        return [(v.vetoed(vetoes), heard) for v, heard in verdicts]
 
     def _without_agents(self, reader: AudioReader, verdicts: list[_Heard]) -> list[_Heard]:
         """Take the mark away where it may be our own agent who speaks in this channel.
@@ -385,8 +376,8 @@ class Recognizer:
         here = reader.info.channel
         others = [n for n in range(reader.info.n_channels) if here not in {n, "mix"}]
         return [
-            (v.vetoed([_LEAKED]), heard)
-            if _marks(v) and any(_is_leak(reader, n, v) for n in others)
+            (v.vetoed([raised("leak-of-another-channel")]), heard)
+            if is_mark(v.outcome) and any(_is_leak(reader, n, v) for n in others)
             else (v, heard)
             for v, heard in self._without_script(verdicts)
         ]
@@ -522,8 +513,7 @@ class Recognizer:
         # Also what was taken for another language: misrecognized Russian often is. Where nothing
         # listed is near there is nothing to bear out.
         # What was understood to speak of something else is not asked again until it does not.
-        is_understood = verdict.outcome is not CallOutcome.UNDETERMINED or bool(verdict.vetoes)
-        is_doubtful = not is_understood and bool(verified.candidates)
+        is_doubtful = not verdict.is_settled and bool(verified.candidates)
         if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
             # The slow retry is a chance, no condition: if it fails the first stands.
             with suppress(EngineError):
@@ -555,8 +545,7 @@ class Recognizer:
                     and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
                 )
                 verdict = replace(verdict, is_foreign=is_foreign)
-            if _marks(verdict):
-                assert verdict.match is not None
+            if is_mark(verdict.claimed) and verdict.match is not None:
                 gaps = find_gaps(audio)
                 vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
                 verdict = replace(verdict.vetoed(vetoes), gaps=gaps)
@@ -708,30 +697,9 @@ def _without_words(
     ]
 
 
-_LEAKED = Veto(
-    "leak-of-another-channel",
-    VetoEffect.NO_MARK,
-    "the same is heard louder in another channel: this is an echo of it",
-    "то же слышно громче в другом канале: это его эхо",
-)
-_PARTIES_MIXED = Veto(
-    "parties-mixed",
-    VetoEffect.NO_MARK,
-    "both channels are heard as one, and it cannot be told which party said it; name the remote "
-    "party's channel in the setting recognition.channel",
-    "оба канала слышны как один, и не понять, кто это сказал: собеседник или наш оператор",
-)
-
-
 def _of_two_parties(verdict: SpokenVerdict) -> SpokenVerdict:
     """Return the verdict on parties that nothing tells apart: our agent's words mark nobody."""
-    if phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER:
-        return verdict
-    return verdict.vetoed([_PARTIES_MIXED])
-
-
-def _marks(verdict: SpokenVerdict) -> bool:
-    return phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER
+    return verdict.vetoed([raised("parties-mixed")])
 
 
 def _words(verdicts: Sequence[_Heard]) -> list[str]:

@@ -13,7 +13,7 @@ from recognizer.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from recognizer.recognition.utterance_classifier import SpokenVerdict
+    from recognizer.recognition.verdicts import SpokenVerdict
 
 __all__ = ["match"]
 

@@ -36,6 +36,8 @@ class SubjectKind(enum.StrEnum):
     CALL = "call"
     EXTENSION = "extension"
     OTHER = "other"
+    ANOTHER = "another"
+    MISTAKEN = "mistaken"
 
 
 class _Token(NamedTuple):
@@ -84,12 +86,13 @@ class Grammar:
     Attributes
     ----------
     subjects : mapping of SubjectKind to tuple of Pattern
-    conditions, plain, advice : tuple of Pattern
+    conditions, now, plain, advice : tuple of Pattern
     predicates : tuple of Predicate
     """
 
     subjects: Mapping[SubjectKind, tuple[Pattern, ...]]
     conditions: tuple[Pattern, ...] = ()
+    now: tuple[Pattern, ...] = ()
     plain: tuple[Pattern, ...] = ()
     advice: tuple[Pattern, ...] = ()
     predicates: tuple[Predicate, ...] = ()
@@ -115,6 +118,7 @@ class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
     language: str
     subject: dict[SubjectKind, _Words] = {}
     condition: _Words = msgspec.field(default_factory=_Words)
+    now: _Words = msgspec.field(default_factory=_Words)
     plain: _Words = msgspec.field(default_factory=_Words)
     advice: _Words = msgspec.field(default_factory=_Words)
     predicate: list[_PredicateEntry] = []
@@ -129,7 +133,7 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
         Naming file and line: an entry without words, a star inside a word, an id used twice.
     """
     subjects: dict[SubjectKind, list[Pattern]] = {kind: [] for kind in SubjectKind}
-    groups: dict[str, list[Pattern]] = {"condition": [], "plain": [], "advice": []}
+    groups: dict[str, list[Pattern]] = {"condition": [], "now": [], "plain": [], "advice": []}
     predicates: dict[str, Predicate] = {}
     for file, content in contents:
         for kind, listed in content.subject.items():
@@ -144,6 +148,7 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     return Grammar(
         {kind: tuple(patterns) for kind, patterns in subjects.items()},
         tuple(groups["condition"]),
+        tuple(groups["now"]),
         tuple(groups["plain"]),
         tuple(groups["advice"]),
         tuple(predicates.values()),

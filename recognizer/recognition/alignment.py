@@ -53,6 +53,7 @@ _JOINED = 0.75  # two words stand for one only if together they sound like it
 # «На который вызваните» reaches 95; «с которого вы звоните», our own number, 86 of «которому вы
 # звоните».
 _PARENTHETICAL_RATIO = 90.0
+_HEARD_RATIO = 60.0  # a listed word less like every word heard was not heard
 _DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
@@ -99,6 +100,17 @@ class TranscriptWords:
             ),
         )
 
+    def has_every_word(self, match: PhraseMatch) -> bool:
+        """Return whether every word of a wording was heard inside its match, fillers included."""
+        spoken = [
+            sound
+            for sound, place in zip(self.sounds, self.places, strict=True)
+            if match.first_word <= place < match.end_word
+        ]
+        spoken += [a + b for a, b in pairwise(spoken)]
+        listed = (sound_alike_word(word) for word, _ in normalize_words([match.phrase.text]))
+        return all(similarity.best_ratio(sound, spoken) >= _HEARD_RATIO for sound in listed)
+
     def n_parenthetical(self, match: PhraseMatch) -> int:
         """Return how many words of parentheticals were heard inside a match."""
         return sum(len(parenthetical) for parenthetical in self._asides_inside(match))
@@ -139,8 +151,8 @@ def _sound_of(text: str) -> str:
 def _asides_in(words: Sequence[str], sounds: Sequence[str], lists: WordLists) -> Iterator[range]:
     """Yield where parentheticals are, by their sound; each between two other words.
 
-    Two words of an parenthetical may have been written as one, but no word more is taken for it,
-    and none that decides: it must never hide a «временно».
+    Two words of a parenthetical may have been written as one, but no word more is taken for it,
+    and none that decides, unless it is heard just so: it must never hide a «временно».
     """
     decides = [lists.weight(word) > 1.0 for word in words]
     first = 1
@@ -155,7 +167,11 @@ def _asides_in(words: Sequence[str], sounds: Sequence[str], lists: WordLists) ->
                 )
                 for parenthetical in lists.parenthetical_sounds
                 for n in (parenthetical.count(" "), parenthetical.count(" ") + 1)
-                if first + n < len(sounds) and not any(decides[first : first + n])
+                if first + n < len(sounds)
+                and (
+                    not any(decides[first : first + n])
+                    or " ".join(sounds[first : first + n]) == parenthetical
+                )
             ),
             default=(0.0, 1),
         )

@@ -7,9 +7,9 @@ has (`Reading.outcome`).
 
 Conventions
 -----------
-Words are normalised. A word that the grammar lacks is read as the nearest word of the carriers'
-lists from 80 of 100 on (`alignment.KNOWN_WORD_RATIO`): recognisers garble. Words in Latin letters,
-or in letters that Russian lacks, are another language's and read as nothing.
+Words are normalised. A word that the grammar lacks is read as the word of the carriers' lists that
+sounds most like it, from 80 of 100 on (`alignment.KNOWN_WORD_RATIO`): recognisers garble. Words in
+Latin letters, or in letters that Russian lacks, are another language's and read as nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from recognizer.base import similarity
-from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.model import CallOutcome
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
+from recognizer.phrases.normalization import sound_alike_word
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO
+from recognizer.recognition.precedence import is_mark
 
 __all__ = ["GrammarReader", "Reading"]
 
@@ -34,6 +36,12 @@ _MAX_GAP = 2  # words between neighbours of a pattern
 _MAX_WORDS = 150
 _RUSSIAN = re.compile(r"[а-я]+")
 _NOT = frozenset({"не", "ни", "нет"})
+_MISHEARD_NOT = "ни"  # «ни существует»
+_REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
+_ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
+# Sounds of a word and of what spelling mistakes make of it are as like as this («обслуживаеца»);
+# «используем» and «используется» are not.
+_SAME_WORD_RATIO = 88.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,12 @@ class Reading:
         Something is denied that no predicate denies («временно не заблокирован»).
     conditions : tuple of str
         Words that restrict it to a time, a place or a service.
-    foreign : tuple of str
-        Words of another subject.
+    remains : tuple of str
+        Little words right before what is said, which may be what is left of «временно».
+    foreign, another, mistaken : tuple of str
+        Words of another subject, of another number, and such as look like what is said.
+    unclear : tuple of str
+        Words of what is said that were garbled beyond what spelling does to them.
     unknown : tuple of str
         Words of which nothing is known, in order.
     n_words : int
@@ -60,31 +72,40 @@ class Reading:
     predicates: tuple[Predicate, ...]
     is_negated: bool
     conditions: tuple[str, ...]
+    remains: tuple[str, ...]
     foreign: tuple[str, ...]
+    another: tuple[str, ...]
+    mistaken: tuple[str, ...]
+    unclear: tuple[str, ...]
     unknown: tuple[str, ...]
     n_words: int
 
     @property
-    def refusals(self) -> tuple[str, ...]:
-        """Ids of the reasons why this must not mark the contact; empty where all is understood."""
-        reasons = {
-            "subject-not-dialled": SubjectKind.DIALLED not in self.subjects,
-            "own-line": SubjectKind.OWN in self.subjects,
-            "said-of-the-call": SubjectKind.CALL in self.subjects,
-            "foreign-subject": bool(self.foreign),
-            "conditional": bool(self.conditions),
-            "negated": self.is_negated,
-            "something-else-said": any(not _marks(each.outcome) for each in self.predicates),
-            "unknown-words": bool(self.unknown),
+    def refusals(self) -> dict[str, str]:
+        """Vetoes of the mark by id, each with the words it rests on; empty: all is understood."""
+        reasons: dict[str, tuple[bool, tuple[str, ...]]] = {
+            "subject-not-dialled": (SubjectKind.DIALLED not in self.subjects, ()),
+            "own-line": (SubjectKind.OWN in self.subjects, ()),
+            "said-of-the-call": (SubjectKind.CALL in self.subjects, ()),
+            "foreign-subject": (bool(self.foreign), self.foreign),
+            "another-number": (bool(self.another), self.another),
+            "mistaken-word": (bool(self.mistaken), self.mistaken),
+            "conditional": (bool(self.conditions), self.conditions),
+            "remains-in-wording": (bool(self.remains), self.remains),
+            "another-word": (bool(self.unclear), self.unclear),
+            "negated": (self.is_negated, ()),
+            "something-else-said": (any(not is_mark(p.outcome) for p in self.predicates), ()),
+            "unknown-words": (bool(self.unknown), self.unknown),
         }
-        return tuple(name for name, holds in reasons.items() if holds)
+        return {name: " ".join(words) for name, (holds, words) in reasons.items() if holds}
 
     @property
     def outcome(self) -> CallOutcome | None:
         """What it comes to, by the predicate read first; None where that is not understood."""
         if self.is_menu:
             return self.predicates[0].outcome
-        if not self.predicates or self.is_negated or self.foreign:
+        is_other = self.foreign or self.another or self.mistaken
+        if not self.predicates or self.is_negated or is_other:
             return None
         read = self.predicates[0]
         if SubjectKind.OWN in self.subjects:
@@ -93,7 +114,7 @@ class Reading:
             return read.call if read.call is not None else self._retry(read)
         if self.conditions and SubjectKind.DIALLED in self.subjects:
             return read.conditional
-        is_retry = SubjectKind.DIALLED in self.subjects and not _marks(read.outcome)
+        is_retry = SubjectKind.DIALLED in self.subjects and not is_mark(read.outcome)
         return read.outcome if is_retry or not self.refusals else None
 
     @property
@@ -103,13 +124,13 @@ class Reading:
 
     def _retry(self, read: Predicate) -> CallOutcome | None:
         """Return an outcome that holds whoever is spoken of: never the mark."""
-        return None if _marks(read.outcome) else read.outcome
+        return None if is_mark(read.outcome) else read.outcome
 
 
-_HEAD = 2  # letters
+_HEAD, _LONG = 2, 6  # letters
 _N_REMEMBERED = 4096  # words: announcements repeat theirs
 
-_Part: TypeAlias = SubjectKind | Literal["condition", "plain"] | Predicate
+_Part: TypeAlias = SubjectKind | Literal["condition", "now", "plain"] | Predicate
 """What a pattern of the grammar belongs to."""
 
 
@@ -162,17 +183,30 @@ class GrammarReader:
         parts: list[tuple[_Part, Iterable[Pattern]]] = [
             *grammar.subjects.items(),
             ("condition", grammar.conditions),
+            ("now", grammar.now),
             ("plain", plain),
             *((each, each.patterns) for each in grammar.predicates),
         ]
         self._patterns = _Patterns(parts)
         self._plain = _Patterns([("plain", plain)])
+        self._plain_sounds = [
+            sound_alike_word(pattern[0].text)
+            for pattern in plain
+            if len(pattern) == 1 and len(pattern[0].text) >= _LONG
+        ]
         # Also the words that have a meaning together only.
         self._lexicon = _Patterns(
             (part, [(token,) for pattern in patterns for token in pattern])
             for part, patterns in parts
         )
         self._vocabulary = sorted(word for word in vocabulary if self._lexicon.has(word))
+        self._sounds = [sound_alike_word(word) for word in self._vocabulary]
+        self._denied = frozenset(
+            pattern[1].text
+            for each in grammar.predicates
+            for pattern in each.patterns
+            if len(pattern) > 1 and pattern[0].text == "не"
+        )
         self._understood = lru_cache(maxsize=_N_REMEMBERED)(self._nearest)
 
     def read(
@@ -181,6 +215,7 @@ class GrammarReader:
         *,
         matched: Collection[int] = (),
         listed: Collection[str] = (),
+        may_be_garbled: bool = True,
     ) -> Reading:
         """Return what some words say.
 
@@ -189,54 +224,101 @@ class GrammarReader:
         words : sequence of str
             Normalised.
         matched : collection of int
-            Places of words that a listed wording explains: not known, they are garbled.
+            Places of words that a listed wording explains.
         listed : collection of str
             Words of that wording, normalised: heard as they are listed, they mean what it means.
+        may_be_garbled : bool
+            Words at those places that are not known are garbled words of the wording: the sound
+            was asked.
         """
         kept = [
-            (self._understood(word), place in matched)
+            (place, *self._understood(word))
             for place, word in enumerate(words[:_MAX_WORDS])
             if _RUSSIAN.fullmatch(word)
         ]
-        read = [word for word, _ in kept]
+        read = [word for _, word, _ in kept]
+        for place, after in enumerate(read[1:]):
+            if read[place] == _MISHEARD_NOT and after in self._denied:
+                read[place] = "не"
         found = self._patterns.places(read)
         subjects = {kind: found.get(kind, set()) for kind in SubjectKind}
-        conditions, plain = found["condition"], found["plain"]
         predicates = [each for each in self._predicates if found[each]]
-        said = set().union(*(found[each] for each in predicates))
+        said, plain = set().union(*(found[each] for each in predicates)), found["plain"]
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
-        known = said | conditions | plain | set().union(*subjects.values())
+        subjects[SubjectKind.OTHER] -= plain | said  # «в салоне связи», «услуги приостановлены»
+        spoken_of = set().union(*subjects.values())
         denied = {p for p, word in enumerate(read) if word in _NOT}
-        own = {p for p, (word, match) in enumerate(kept) if match and word in listed}
-        foreign = (subjects[SubjectKind.OTHER] | subjects[SubjectKind.EXTENSION]) - own
-        conditions -= own
-        unknown = [
-            w for p, (w, match) in enumerate(kept) if not (p in known or p in denied or match)
-        ]
-        if len(words) > _MAX_WORDS:
-            unknown.append("…")
+        known = said | found["condition"] | found["now"] | plain | spoken_of | denied
+        explained = {p for p, (place, _, _) in enumerate(kept) if place in matched}
+        own = {p for p in explained if read[p] in listed}
+        garbled = explained if may_be_garbled else set()
+        conditions = found["condition"]
+        if any(each.conditional for each in predicates):
+            conditions = conditions | found["now"]
+        remains = {
+            p
+            for p in range(len(read) - 1)
+            if read[p] in _REMAINS
+            and p not in said
+            and p + 1 in said - spoken_of
+            and not read[p + 1].endswith(_ADJECTIVES)
+        }
+        unknown = {
+            p
+            for p, word in enumerate(read)
+            if p not in known and not (p in garbled and self._is_garble(word, listed))
+        }
+        if may_be_garbled:
+            unknown -= {p for p in unknown if self._is_split(read[max(0, p - 1) : p + 1])}
+        # Of a bare text no word may be guessed; sound was asked for the words that decide.
+        exact = said if may_be_garbled else set(range(len(read)))
+        unclear = {p for p in exact - garbled if not kept[p][2]}
+
+        def at(places: set[int]) -> tuple[str, ...]:
+            return tuple(read[p] for p in sorted(places))
+
         return Reading(
-            frozenset(kind for kind, found in subjects.items() if found),
+            frozenset(kind for kind, places in subjects.items() if places),
             tuple(predicates),
             bool(denied - said),
-            tuple(read[p] for p in sorted(conditions)),
-            tuple(read[p] for p in sorted(foreign)),
-            tuple(unknown),
+            at(conditions - own),
+            at(remains - own),
+            at((subjects[SubjectKind.OTHER] | subjects[SubjectKind.EXTENSION]) - own),
+            at(subjects[SubjectKind.ANOTHER] - own),
+            at(subjects[SubjectKind.MISTAKEN] - own),
+            at(unclear),
+            at(unknown) + (("…",) if len(words) > _MAX_WORDS else ()),
             len(read),
+        )
+
+    def _is_garble(self, word: str, listed: Collection[str]) -> bool:
+        """Return whether a word is nothing but what a listed wording's may have become."""
+        return word in listed or not self._lexicon.begun_by(word)
+
+    def _is_split(self, words: Sequence[str]) -> bool:
+        """Return whether two words heard are one that changes nothing: «и вы нитя», «извините»."""
+        sound = sound_alike_word("".join(words))
+        return len(words) > 1 and bool(
+            similarity.nearest(sound, self._plain_sounds, score_cutoff=KNOWN_WORD_RATIO)
         )
 
     def is_plain(self, word: str) -> bool:
         """Return whether an announcement says a word, too, that only people are listed to say."""
         return self._plain.has(word)
 
-    def _nearest(self, word: str) -> str:
-        """Return the word that one was most likely garbled from, or the word itself."""
+    def _nearest(self, word: str) -> tuple[str, bool]:
+        """Return the word that one was most likely garbled from, and whether it sounds the same."""
         if self._lexicon.has(word) or word in _NOT:
-            return word
-        near = similarity.nearest(word, self._vocabulary, score_cutoff=KNOWN_WORD_RATIO)
-        likely = self._vocabulary[near[0].place] if near else word
+            return word, True
+        sound = sound_alike_word(word)
+        near = similarity.nearest(sound, self._sounds, score_cutoff=KNOWN_WORD_RATIO)
+        if not near:
+            return word, True
+        likely = self._vocabulary[near[0].place]
         # A prefix turns a word round: «правильно», «неправильно».
-        return likely if likely[:_HEAD] == word[:_HEAD] else word
+        if likely[:_HEAD] != word[:_HEAD]:
+            return word, True
+        return likely, near[0].ratio >= _SAME_WORD_RATIO
 
 
 def _follow(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, ...]:
@@ -253,7 +335,3 @@ def _follow(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, ..
             return ()
         places.append(place)
     return tuple(places)
-
-
-def _marks(outcome: CallOutcome) -> bool:
-    return phrase_list_of(outcome) is PhraseListName.INVALID_NUMBER

@@ -14,10 +14,9 @@ import msgspec
 from recognizer.base import similarity
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
-from recognizer.model import Veto, VetoEffect
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 
-__all__ = ["OfficeScript", "load_office_script", "veto_of_script"]
+__all__ = ["OfficeScript", "load_office_script"]
 
 _MIN_WORDS = 2  # a single word is like what was misrecognized by chance
 
@@ -86,13 +85,3 @@ def load_office_script(path: Path | None = None) -> OfficeScript:
                     f"{place}: expected two or more Russian words in a phrase, found {text!r}"
                 )
     return OfficeScript.of((*agent.notes, *agent.greetings))
-
-
-def veto_of_script(phrase: str) -> Veto:
-    """Return why nothing marks beside the words of our own agent."""
-    return Veto(
-        "own-agent",
-        VetoEffect.NO_MARK,
-        f"«{phrase}» is what our own agents say",
-        f"слышны слова нашего оператора («{phrase}»)",
-    )

@@ -8,26 +8,21 @@ other, or more was said than the announcement that would mark the contact, nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from recognizer.model import (
     CallOutcome,
     Outcome,
-    PhraseListName,
     Segment,
     SegmentKind,
     ToneEvent,
     ToneKind,
-    phrase_list_of,
+    Veto,
     total_duration_s,
 )
-from recognizer.recognition.utterance_classifier import (
-    MACHINES,
-    PRECEDENCE,
-    SpokenVerdict,
-    answered,
-)
+from recognizer.recognition.precedence import MACHINES, PRECEDENCE
+from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.vetoes import may_be_misheard, raised
 
 __all__ = ["decide_call"]
 
@@ -94,22 +89,18 @@ def _with_doubt(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> S
 
     What was not understood beside the announcement may be a person.
     """
-    if phrase_list_of(deciding.outcome) is not PhraseListName.INVALID_NUMBER:
-        return deciding
+    return deciding.vetoed(_doubts(deciding, verdicts))
+
+
+def _doubts(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> Iterator[Veto]:
+    """Yield what the rest of the call says against a mark."""
     for other in verdicts:
         if other.outcome in MACHINES and other.match is not None:
-            return deciding.vetoed([answered(other.outcome, other.match.phrase.text)])
+            yield raised("answered", words=f"«{other.match.phrase.text}»")
         agrees = other.match is not None and other.match.outcome is deciding.outcome
-        agrees = agrees and not other.vetoes
+        agrees = agrees and all(may_be_misheard(veto) for veto in other.vetoes)
         if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):
-            return replace(
-                deciding,
-                outcome=CallOutcome.UNDETERMINED,
-                alternatives=((deciding.outcome, deciding.confidence), *deciding.alternatives),
-                confidence=0.5,
-                reason=f"{deciding.reason}, and more was said that was not understood",
-            )
-    return deciding
+            yield raised("more-not-understood")
 
 
 def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:

@@ -28,12 +28,12 @@ from recognizer.model import (
     SegmentKind,
     ToneKind,
     Veto,
-    VetoEffect,
     phrase_list_of,
     total_duration_s,
 )
 from recognizer.recognition.outcome import decide_call
-from recognizer.recognition.utterance_classifier import SpokenVerdict
+from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.vetoes import raised
 from recognizer.signals.segments import Scan
 
 __all__ = ["ChannelHeard", "Remote", "decide_parties", "find_remote", "parties_heard"]
@@ -144,7 +144,7 @@ def decide_parties(
     if remote.channel is not None:
         outcome, deciding = by_channel[remote.channel].decide()
         if remote.is_alone and _is_short(by_channel[remote.channel], deciding):
-            return _without_mark(outcome, deciding, _SAID_BY_NOBODY_KNOWN)
+            return _without_mark(outcome, deciding, raised("party-unknown"))
         return outcome, deciding
     heard = [c for c in channels if not c.is_quiet] or list(channels)
     decided = [(c, *c.decide()) for c in heard]
@@ -152,7 +152,7 @@ def decide_parties(
     _, outcome, deciding = max(decided, key=lambda each: each[1].confidence)
     if len(kinds) == 1:
         if _marks(outcome.kind) and _overlap([d for *_, d in decided if d is not None]):
-            return _without_mark(outcome, deciding, _PARTIES_MIXED)
+            return _without_mark(outcome, deciding, raised("parties-mixed"))
         return outcome, deciding
     known = kinds - {CallOutcome.UNDETERMINED}
     if len(known) == 1 and not _marks(*known):
@@ -243,29 +243,6 @@ def _disagreeing(
     reason = f"the channels say different things ({heard}), and whose each is cannot be told"
     if deciding is None:
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason=reason), None
-    verdict = deciding.vetoed([_PARTIES_DISAGREE])
+    verdict = deciding.vetoed([raised("parties-disagree")])
     verdict = replace(verdict, reason=reason)
     return Outcome(CallOutcome.UNDETERMINED, verdict.confidence, outcome.match, reason), verdict
-
-
-_PARTIES_MIXED = Veto(
-    "parties-mixed",
-    VetoEffect.NO_MARK,
-    "both channels say it at once, and it cannot be told which party it is; name the remote "
-    "party's channel in the setting recognition.channel",
-    "это слышно сразу в обоих каналах, и не понять, кто говорит: собеседник или наш оператор",
-)
-_PARTIES_DISAGREE = Veto(
-    "parties-disagree",
-    VetoEffect.UNDETERMINED,
-    "the channels say different things, and it cannot be told which is the remote party's; name "
-    "its channel in the setting recognition.channel",
-    "в каналах сказано разное, и не понять, в каком из них собеседник, а в каком наш оператор",
-)
-_SAID_BY_NOBODY_KNOWN = Veto(
-    "party-unknown",
-    VetoEffect.NO_MARK,
-    "only one channel speaks, and so short a wording may be our own agent's; name the remote "
-    "party's channel in the setting recognition.channel",
-    "говорит только один канал, и такие короткие слова мог сказать и наш оператор",
-)

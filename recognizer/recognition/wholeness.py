@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from recognizer.base import similarity
-from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, VetoEffect, Word
+from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, Word
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import TranscriptWords
+from recognizer.recognition.vetoes import raised
 
 __all__ = ["veto_of_another_word", "vetoes_of_sound"]
 
@@ -75,14 +76,7 @@ def _lost_sound(
             continue
         if _is_between_sentences(gap, transcript.words):
             continue
-        return Veto(
-            "lost-sound",
-            VetoEffect.NO_MARK,
-            f"sound is lost between {gap.start_s:.2f} and {gap.end_s:.2f} s ({gap.kind}), where a "
-            "word may have been said that reverses the wording",
-            f"потерян звук с {gap.start_s:.2f} по {gap.end_s:.2f} с: там могло стоять слово, "
-            "меняющее смысл",
-        )
+        return raised("lost-sound", start_s=gap.start_s, end_s=gap.end_s, kind=gap.kind)
     return None
 
 
@@ -97,12 +91,7 @@ def _remains(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     for place, sound in enumerate(sounds):
         if _is_listed(sound, listed) or _is_part(place, sounds, listed):
             continue
-        return Veto(
-            "remains-in-wording",
-            VetoEffect.NO_MARK,
-            f"«{sound}» was heard inside «{match.phrase.text}», which has no such word",
-            f"внутри фразы «{match.phrase.text}» слышно «{sound}», чего в ней нет",
-        )
+        return raised("remains-in-wording", words=sound)
     return None
 
 
@@ -116,11 +105,15 @@ def _is_listed(sound: str, listed: Sequence[str]) -> bool:
 
 
 def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
-    """Return whether a word heard is a part of one of the wording's, cut off by the recogniser."""
+    """Return whether a word heard is a part of one of the wording's, cut off by the recogniser.
+
+    «На обратномер» is «набран номер», split elsewhere.
+    """
+    wanted = [*listed, *(a + b for a, b in pairwise(listed))]
     alone = [similarity.best_ratio(s, listed) for s in sounds]
     for first in (place - 1, place):
         if 0 <= first < len(sounds) - 1:
-            joined = similarity.best_ratio(sounds[first] + sounds[first + 1], listed)
+            joined = similarity.best_ratio(sounds[first] + sounds[first + 1], wanted)
             if joined >= _LIKE_A_WORD and joined > max(alone[first], alone[first + 1]):
                 return True
     return False
@@ -146,12 +139,7 @@ def veto_of_another_word(match: PhraseMatch, words: Sequence[str]) -> Veto | Non
         heard = max(sounds, key=lambda sound: similarity.ratio(sound, wanted))
         heads = [wanted[:_HEAD], *(short + wanted[0] for short in listed if len(short) <= _HEAD)]
         if not heard.startswith(tuple(heads)):
-            return Veto(
-                "another-word",
-                VetoEffect.NO_MARK,
-                f"«{heard}» was heard for «{wanted}» of «{match.phrase.text}»: it begins otherwise",
-                f"вместо «{wanted}» из фразы «{match.phrase.text}» слышно «{heard}»",
-            )
+            return raised("another-word", words=heard)
     return None
 
 
@@ -162,13 +150,8 @@ def _without_time(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     """
     for word in transcript.words[match.first_word : match.end_word]:
         if word.end_s - word.start_s < _MIN_LETTER_S * len(word.text):
-            return Veto(
-                "word-without-sound",
-                VetoEffect.NO_MARK,
-                f"«{word.text}» lasts {word.end_s - word.start_s:.2f} s: nobody says it so fast",
-                f"слово «{word.text}» длится {word.end_s - word.start_s:.2f} с: так быстро его не "
-                "произнести",
-            )
+            length_s = word.end_s - word.start_s
+            return raised("word-without-sound", words=word.text, length_s=length_s)
     return None
 
 
@@ -184,13 +167,7 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
         said_s = len(word.text) * rate_s * _MAX_STRETCH
         room_s = following.start_s - word.start_s - said_s
         if room_s >= _ROOM_S:
-            return Veto(
-                "room-for-a-word",
-                VetoEffect.NO_MARK,
-                f"after «{word.text}» there is {room_s:.2f} s more than it takes to say it",
-                f"после слова «{word.text}» остаётся {room_s:.2f} с, в которые могло быть "
-                "сказано ещё слово",
-            )
+            return raised("room-for-a-word", words=word.text, length_s=room_s)
     return None
 
 

@@ -72,12 +72,6 @@ def test_wrong_calibration_file_is_an_error_that_names_it(
         load_calibration(path)
 
 
-def test_a_wording_with_a_hole_in_it_can_never_reach_the_mark() -> None:
-    from recognizer.recognition.utterance_classifier import _WITH_A_HOLE
-
-    assert load_calibration().mark_cutoff > _WITH_A_HOLE
-
-
 # Babble taken for «Верный лимон, и он же в виде полиарного», and a formant voice not understood:
 # the nearest wording of the mark explains both sounds better than the garbage does.
 NOT_UNDERSTOOD = (

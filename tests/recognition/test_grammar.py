@@ -60,6 +60,27 @@ WHEN = (
     "в этом районе",
     "на время ремонта",
 )
+# Said of now, of another number, by oneself, or with a word that only looks like an announcement's.
+OTHERWISE = (
+    "сейчас номер не обслуживается",
+    "в данный момент номер не обслуживается",
+    "абонент сейчас заблокирован",
+    "тот номер не обслуживается",
+    "её номер заблокирован",
+    "вами номер заблокирован",
+    "абонент вами заблокирован",
+    "абонент в заблокирован",
+    "номер на заблокирован",
+    "номер раз блокирован",
+    "номер не используем",
+    "номер доступен для приобретателя",
+    "номер доступен для приобретённых услуг",
+    "неправильно собран номер",
+    "номер доступен для звонков",
+    "номер брони не существует",
+    "возможно, номер заблокирован",
+    "номер не будет заблокирован",
+)
 OF_THE_CALL = (
     "абонент заблокировал входящие вызовы",
     "абонент заблокировал ваш номер",
@@ -105,6 +126,7 @@ def marks(outcome: CallOutcome | None) -> bool:
         *(form.format(thing) for form, thing in product(SAID_OF_A_THING, THINGS)),
         *(form.format(when) for form, when in product(CONDITIONS, WHEN)),
         *OF_THE_CALL,
+        *OTHERWISE,
     ],
 )
 def test_what_is_said_of_something_else_or_for_a_time_marks_nobody(
@@ -116,10 +138,13 @@ def test_what_is_said_of_something_else_or_for_a_time_marks_nobody(
 def test_every_listed_wording_of_an_invalid_number_is_understood(
     book: PhraseBook, reader: GrammarReader
 ) -> None:
-    wordings = [p.text for p in book.phrases if p.language == "ru" and marks(p.outcome)]
-    assert {
-        text: read(reader, text).refusals for text in wordings if read(reader, text).refusals
-    } == {}
+    refused = {}
+    for phrase in book.phrases:
+        if phrase.language == "ru" and marks(phrase.outcome):
+            words = normalize(phrase.text).split()
+            refusals = reader.read(words, matched=range(len(words)), listed=words).refusals
+            refused.update({phrase.text: refusals} if refusals else {})
+    assert refused == {}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +163,28 @@ def test_every_listed_wording_of_an_invalid_number_is_understood(
     ],
 )
 def test_a_sentence_that_no_list_has_is_read(
+    classifier: UtteranceClassifier, text: str, outcome: str
+) -> None:
+    assert classifier.judge_text(text).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("абонент, номер которого вы набрали, заблокирован", "blocked"),
+        ("аппарат абонента не подключён к станции", "connection_impossible"),
+        ("набранный вами номер ни обслуживаеца", "not_in_service"),
+        ("номер не обслуживается в роуминге", "service_suspended"),
+        ("сейчас номер не обслуживается", "service_suspended"),
+        ("через некоторое время вы сможете продолжить разговор", "undetermined"),
+        ("please record your message at the tone", "voicemail"),
+        ("press one for sales", "company_ivr"),
+        ("the number you have dialed is not in service", "undetermined"),
+        ("погода завтра ожидается дождливая", "undetermined"),
+        ("к сожалению, такого номера нет", "does_not_exist"),
+    ],
+)
+def test_a_sentence_is_taken_for_what_it_says(
     classifier: UtteranceClassifier, text: str, outcome: str
 ) -> None:
     assert classifier.judge_text(text).outcome == outcome
@@ -163,9 +210,7 @@ def test_a_veto_says_why_in_both_languages(classifier: UtteranceClassifier) -> N
     assert all(veto.reason and veto.reason_ru for veto in verdict.vetoes)
 
 
-@pytest.mark.parametrize(
-    "text", ["ромашки цветут вдоль берега реки", "please record your message at"]
-)
+@pytest.mark.parametrize("text", ["ромашки цветут вдоль берега реки", "the quick brown fox jumps"])
 def test_words_that_nobody_listed_are_no_person(classifier: UtteranceClassifier, text: str) -> None:
     assert classifier.judge_text(text).outcome is CallOutcome.UNDETERMINED
 

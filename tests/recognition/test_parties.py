@@ -20,7 +20,7 @@ from recognizer.recognition.parties import (
     find_remote,
     parties_heard,
 )
-from recognizer.recognition.utterance_classifier import SpokenVerdict
+from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.signals.segments import Scan
 
 MARK, RETRY, PERSON = (

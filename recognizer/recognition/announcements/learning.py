@@ -20,7 +20,7 @@ from recognizer.phrases.normalization import normalize
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import HOP_S, Floats, log_mel, noise_floor
 from recognizer.recognition.announcements.library import AnnouncementLibrary, sounds
-from recognizer.recognition.utterance_classifier import MACHINES, PRECEDENCE
+from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.signals.gaps import find_gaps
 
 __all__ = [

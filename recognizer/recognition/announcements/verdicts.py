@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recognizer.model import (
-    AnnouncementHeard,
-    Phrase,
-    PhraseListName,
-    PhraseMatch,
-    Veto,
-    VetoEffect,
-    phrase_list_of,
-)
+from recognizer.model import AnnouncementHeard, Phrase, PhraseMatch
 from recognizer.recognition.announcements.library import Match, Recognized
-from recognizer.recognition.utterance_classifier import SpokenVerdict
+from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.vetoes import raised
 
 __all__ = ["checked_against", "heard_in", "verdict_of"]
 
@@ -74,19 +67,9 @@ def checked_against(
     for number, verdict in enumerate(verdicts):
         likely = heard[0] if number == 0 and heard else None
         against = next((a for a in heard if a.outcome is not verdict.outcome), None)
-        if phrase_list_of(verdict.outcome) is PhraseListName.INVALID_NUMBER and against is not None:
-            vetoes = [_differs(against)]
-        else:
-            vetoes = []
+        vetoes = []
+        if against is not None:
+            said = against.text or against.id
+            vetoes = [raised("differs-from-announcement", words=said, kind=against.outcome)]
         checked.append(replace(verdict.vetoed(vetoes), announcement=likely))
     return checked
-
-
-def _differs(heard: AnnouncementHeard) -> Veto:
-    return Veto(
-        "differs-from-announcement",
-        VetoEffect.NO_MARK,
-        f"it sounds much like the learned announcement '{heard.id}' ({heard.outcome}), which says "
-        "another thing",
-        f"запись похожа на известное объявление «{heard.text or heard.id}», а оно говорит о другом",
-    )

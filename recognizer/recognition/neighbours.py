@@ -1,0 +1,201 @@
+"""What stands beside a wording, or in its place: vetoes of words.
+
+Conventions: a *wording* is the listed text of a match; what was *heard* are the normalised words of
+the transcript (`TranscriptWords`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from recognizer.base import similarity
+from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
+from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
+from recognizer.recognition.calibration import Calibration, Features
+from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.precedence import CARRIERS, MACHINES, is_mark
+from recognizer.recognition.vetoes import limit_of, raised
+
+__all__ = ["PERSON_STARTS", "Neighbours"]
+
+PERSON_STARTS = frozenset({"нет", "алло", "ну", "ага", "угу", "слушаю"})
+"""What people begin with; of the listed and shared wordings of carriers none begins so."""
+_NOT = "не"
+_HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
+_EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
+_CLEAR_WORD = 0.7  # what is misrecognized is less probable
+
+
+class Neighbours:
+    """The lists, laid out for looking at what stands beside a wording.
+
+    Parameters
+    ----------
+    matcher : Matcher
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._lists = matcher.book.words
+        self._known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
+        self.carriers = matcher.vocabulary(CARRIERS)
+        grammar = matcher.book.grammar
+        plain = (pattern[0] for pattern in (*grammar.plain, *grammar.advice) if len(pattern) == 1)
+        self._said_by_carriers = {*self.carriers, *(word.text for word in plain)}
+        self._denied = matcher.words_after(_NOT, CARRIERS)
+
+    def vetoes_of_text(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
+        """Yield every veto of a wording in a bare text."""
+        yield from self._person_words(heard, match, None)
+        if not is_mark(match.outcome):
+            return
+        yield from self._reversed(heard, match)
+        yield from self._holes(heard, match)
+        yield from self._unknown_words(heard, match)
+
+    def vetoes_of_sound(
+        self,
+        heard: TranscriptWords,
+        match: PhraseMatch,
+        transcript: Transcript,
+        *,
+        features: Features,
+        calibration: Calibration,
+    ) -> Iterator[Veto]:
+        """Yield every veto of a wording that was compared with the sound."""
+        yield from self._person_words(heard, match, transcript)
+        clear = [
+            word
+            for word, place in self._unknown_beside(heard, match)
+            if (transcript.words[place].confidence or 0.0) >= _CLEAR_WORD
+        ]
+        if len(clear) >= limit_of("clear-words-beside"):
+            yield raised("clear-words-beside", words=" ".join(clear))
+        if not is_mark(match.outcome):
+            return
+        yield from self._reversed(heard, match)
+        yield from self._unknown_words(heard, match)
+        if not calibration.weighs_sound(transcript.engine):
+            yield from self._holes(heard, match)
+        if not calibration.may_mark(features):
+            yield raised("letters-unlike")
+        yield from self._far_end(heard, match)
+
+    def has_more(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether words that no carrier uses were heard beside a wording."""
+        return len(self._unknown_beside(heard, match)) >= limit_of("unknown-words-beside")
+
+    def person_words(self, words: Sequence[str]) -> list[str]:
+        """Return the words that only a person says."""
+        return [word for word in words if word in self._lists.live]
+
+    def unknown_share(self, words: Sequence[str]) -> float:
+        """Return the share, 0-1, of Russian words that no machine uses."""
+        russian = [word for word in words if not word.isascii()]
+        unknown = [word for word in russian if self._is_unknown(word, self._known)]
+        return len(unknown) / len(russian) if russian else 0.0
+
+    # ---- single vetoes ----------------------------------------------------------------------
+
+    def _person_words(
+        self, heard: TranscriptWords, match: PhraseMatch, transcript: Transcript | None
+    ) -> Iterator[Veto]:
+        """Yield what is said beside the wording that only a person says.
+
+        Where it would mark the contact one word is enough; elsewhere it must be clearly heard, and
+        be none that a carrier uses too.
+        """
+        if match.outcome in MACHINES:
+            return
+        placed = [(w, p) for w, p in heard.placed_beside(match) if w in self._lists.live]
+        if len(placed) >= limit_of("person-words"):
+            yield raised("person-words", words=" ".join(word for word, _ in placed))
+            return
+        for word, place in placed:
+            is_clear = (
+                transcript is None or (transcript.words[place].confidence or 0.0) >= _CLEAR_WORD
+            )
+            if is_mark(match.outcome) or (is_clear and word not in self._said_by_carriers):
+                yield raised("person-word", words=word)
+
+    def _unknown_words(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
+        unknown = self._unknown_beside(heard, match)
+        if len(unknown) >= limit_of("unknown-words-beside"):
+            yield raised("unknown-words-beside", words=" ".join(word for word, _ in unknown))
+
+    def _reversed(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
+        """Yield whether what is beside a wording may turn it into something else."""
+        if self._matcher.has_reversing_neighbour(heard, match):
+            yield raised("reversing-neighbour")
+        beside = [word for word in heard.beside(match) if not word.isascii()]
+        if any(
+            word == _NOT and similarity.best_ratio(after, self._denied) < KNOWN_WORD_RATIO
+            for word, after in pairwise(beside)
+        ):
+            yield raised("denied-beside")
+
+    def _far_end(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
+        """Yield why a wording does not mark although it was heard: the far end is no carrier."""
+        for other in self._matcher.find(heard):
+            apart = other.first_word >= match.end_word or other.end_word <= match.first_word
+            found = other.score >= cutoff_of(other.phrase)
+            if found and apart and other.outcome in MACHINES:
+                yield raised("answered", words=f"«{other.phrase.text}»")
+                break
+        before = {word for word, p in heard.placed_beside(match) if p < match.first_word}
+        if spoken := sorted(before & PERSON_STARTS):
+            yield raised("starts-as-a-person", words=spoken[0])
+
+    def _holes(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
+        """Yield whether a word of the phrase was not heard, or a word heard is not explained.
+
+        «номер дременно заблокирован» may be «временно» after all; «записей не существует» is not
+        «номер не существует».
+        """
+        if match.score < cutoff_of(match.phrase) or self._has_hole(heard, match):
+            yield raised("word-not-heard", words=match.phrase.text)
+
+    def _has_hole(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        inside = [
+            (word, sound)
+            for word, sound, place in zip(heard.words, heard.sounds, heard.places, strict=True)
+            if match.first_word <= place < match.end_word
+        ]
+        listed = TranscriptWords.of(match.phrase.text.split())
+        spoken = [sound for _, sound in inside]
+        told = [s for word, s in inside if word not in self._lists.filler]
+        wanted = [
+            s
+            for word, s in zip(listed.words, listed.sounds, strict=True)
+            if word not in self._lists.filler
+        ]
+        if not told or not wanted:
+            return False
+        glued = [a + b for a, b in pairwise(spoken)]
+        is_unheard = any(
+            similarity.best_ratio(sound, [*spoken, *glued]) < _HEARD_RATIO for sound in wanted
+        )
+        return is_unheard or any(
+            similarity.best_partial_ratio(sound, listed.sounds) < _EXPLAINED_RATIO for sound in told
+        )
+
+    # ---- words ------------------------------------------------------------------------------
+
+    def _unknown_beside(self, heard: TranscriptWords, match: PhraseMatch) -> list[tuple[str, int]]:
+        """Return the words beside a wording that no carrier's announcement uses, with places."""
+        return [
+            (word, place)
+            for word, place in heard.placed_beside(match)
+            if not word.isascii()
+            and word not in self._said_by_carriers
+            and self._is_unknown(word, self.carriers)
+        ]
+
+    def _is_unknown(self, word: str, vocabulary: Sequence[str]) -> bool:
+        """Return whether a word is none of the vocabulary, however spelt, nor a filler."""
+        return (
+            word not in self._lists.filler
+            and word not in self._lists.announcement
+            and similarity.best_ratio(word, vocabulary) < KNOWN_WORD_RATIO
+        )

@@ -1,0 +1,192 @@
+"""What a whole sentence says, weighed against the wording that was found in it.
+
+The grammar (`grammar`) reads every word; a listed wording stands where the sentence is about the
+number dialled, without a condition, and nothing in it is another matter. Where no list has the
+sentence, or the nearest wording is doubtful, the reading stands in for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from recognizer.model import CallOutcome, Phrase, PhraseMatch, Transcript, Veto
+from recognizer.phrases.grammar_file import SubjectKind
+from recognizer.phrases.normalization import normalize
+from recognizer.recognition.alignment import TranscriptWords
+from recognizer.recognition.grammar import GrammarReader, Reading
+from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.precedence import CARRIERS, MACHINES, PRECEDENCE, is_mark
+from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.vetoes import may_be_misheard, raised
+from recognizer.recognition.wholeness import veto_of_another_word
+
+__all__ = ["SentenceJudge"]
+
+# Sentences that only the grammar reads. A mark needs every word understood and, of sound, every
+# word heard clearly; its confidence is just above `mark_cutoff`. A retry costs a call.
+_READ_MARK, _READ_RETRY = 0.87, 0.75
+_MAX_UNKNOWN = 2
+_MIN_WORDS_OF_MARK = 3  # «неверный номер» is what programs write
+_CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
+_AS_LISTED = 90.0  # score below which a sentence that is understood whole outweighs a wording
+
+
+class SentenceJudge:
+    """The grammar and the lists of a book, laid out for judging many sentences.
+
+    Parameters
+    ----------
+    matcher : Matcher
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._lists = matcher.book.words
+        self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
+
+    def judge(
+        self, heard: TranscriptWords, verdict: SpokenVerdict, transcript: Transcript | None = None
+    ) -> SpokenVerdict:
+        """Return the verdict, lowered by what the sentence is read to say, or read in its place.
+
+        Parameters
+        ----------
+        heard : TranscriptWords
+        verdict : SpokenVerdict
+            By the lists.
+        transcript : Transcript or None
+            What was heard in the sound; None: a bare text.
+        """
+        if self._grammar.is_empty or not heard.words or verdict.outcome in MACHINES:
+            return verdict
+        match, claimed = verdict.match, verdict.claimed
+        reading = self._read(heard, match, asked_sound=transcript is not None)
+        if claimed in CARRIERS and match is not None:
+            held = verdict.vetoed(self._vetoes(reading, verdict, transcript))
+            if {veto.id for veto in held.vetoes} == {"conditional"}:
+                return self._read_only(heard, reading, held, transcript)
+            if is_mark(claimed) or transcript is not None or match.score >= _AS_LISTED:
+                is_confirmed = transcript is None and reading.outcome is claimed
+                may_be = is_confirmed and all(may_be_misheard(veto) for veto in held.vetoes)
+                return (
+                    self._read_only(heard, reading, held, None) if may_be and held.vetoes else held
+                )
+            is_understood = not is_mark(reading.outcome) and not held.vetoes
+            is_understood &= reading.is_menu or not reading.unknown
+            return self._read_only(heard, reading, held, None) if is_understood else held
+        # What the sound speaks against stays doubtful; of a bare text every word was understood.
+        is_doubtful = transcript is not None or (
+            match is not None and reading.outcome is not match.outcome
+        )
+        if match is not None and match.outcome in PRECEDENCE and is_doubtful:
+            return verdict
+        return self._read_only(heard, reading, verdict, transcript)
+
+    def _read(
+        self, heard: TranscriptWords, match: PhraseMatch | None, *, asked_sound: bool
+    ) -> Reading:
+        matched = () if match is None else _places_of(heard, match)
+        listed = () if match is None else normalize(match.phrase.text).split()
+        return self._grammar.read(
+            heard.words, matched=matched, listed=listed, may_be_garbled=asked_sound
+        )
+
+    def _vetoes(
+        self,
+        reading: Reading,
+        verdict: SpokenVerdict,
+        transcript: Transcript | None,
+    ) -> Iterator[Veto]:
+        """Yield what the sentence says against a carrier's outcome."""
+        assert verdict.match is not None
+        if is_mark(verdict.claimed):
+            for name, words in reading.refusals.items():
+                # The wording has its subject, whatever the recogniser made of it: the sound was
+                # asked.
+                if name != "subject-not-dialled" or transcript is None:
+                    yield raised(name, words=words)
+            if transcript is not None:
+                words_heard = [word.text for word in transcript.words]
+                if veto := veto_of_another_word(verdict.match, words_heard):
+                    yield veto
+            return
+        is_own_account = verdict.claimed is CallOutcome.CALLER_RESTRICTED
+        if reading.foreign and SubjectKind.DIALLED not in reading.subjects and not is_own_account:
+            yield raised("foreign-subject", words=" ".join(reading.foreign))
+        if reading.is_negated and [each.id for each in reading.predicates] == ["blocked"]:
+            yield raised("negated")  # «временно не заблокирован»: nothing else is said
+
+    def _read_only(
+        self,
+        heard: TranscriptWords,
+        reading: Reading,
+        verdict: SpokenVerdict,
+        transcript: Transcript | None,
+    ) -> SpokenVerdict:
+        """Return what an unlisted sentence is read to say, if enough of it is understood."""
+        outcome = reading.outcome
+        is_person = verdict.outcome is CallOutcome.LIVE_PERSON
+        is_person |= not reading.is_menu and any(
+            w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
+        )
+        few = len(reading.unknown) <= _MAX_UNKNOWN and 3 * len(reading.unknown) < reading.n_words
+        few |= reading.is_menu
+        if outcome is None or is_person or not few or self._lists.is_hallucinated(heard.words):
+            return verdict
+        if self._is_listed_otherwise(heard, is_bare=transcript is None):
+            return verdict
+        marks = is_mark(outcome)
+        if marks and (
+            reading.n_words < _MIN_WORDS_OF_MARK or any(w.isascii() for w in heard.words)
+        ):
+            return verdict
+        if transcript is not None and not _is_clear(transcript, marks=marks):
+            return verdict
+        sentence = " ".join(heard.words)
+        read = Phrase(
+            f"grammar-{reading.predicates[0].id}", sentence, outcome, "ru", "read by the grammar"
+        )
+        confidence = _READ_MARK if marks else _READ_RETRY
+        match = PhraseMatch(read, 100.0 * confidence, 0, max(heard.places) + 1)
+        if transcript is not None:
+            words = transcript.words[: match.end_word]
+            match = replace(match, start_s=words[0].start_s, end_s=words[-1].end_s)
+        return replace(
+            verdict,
+            outcome=outcome,
+            confidence=confidence,
+            match=match,
+            transcript=transcript,
+            reason=f"read by the grammar: «{sentence}»",
+            vetoes=() if marks else verdict.vetoes,
+        )
+
+    def _is_listed_otherwise(self, heard: TranscriptWords, *, is_bare: bool) -> bool:
+        """Return whether a counter-phrase or a person's phrase was found: it outranks a reading.
+
+        Of a bare text the grammar reads every word as it is spelt, so that a counter-phrase counts
+        only where it is plainly there.
+        """
+        for match in self._matcher.find(heard):
+            if match.outcome is CallOutcome.LIVE_PERSON:
+                if match.score >= cutoff_of(match.phrase) and heard.has_every_word(match):
+                    return True
+            elif match.outcome not in PRECEDENCE:
+                least = _AS_LISTED if is_bare else 0.0
+                if match.score >= max(least, cutoff_of(match.phrase)):
+                    return True
+        return False
+
+
+def _places_of(heard: TranscriptWords, match: PhraseMatch) -> frozenset[int]:
+    """Return the places, among the normalised words, that a match covers."""
+    spoken = range(match.first_word, match.end_word)
+    return frozenset(n for n, place in enumerate(heard.places) if place in spoken)
+
+
+def _is_clear(transcript: Transcript, *, marks: bool) -> bool:
+    """Return whether a sentence was heard clearly enough to be read without a listed wording."""
+    if (transcript.confidence or 0.0) < _CLEAR_SENTENCE:
+        return False
+    return not marks or all((w.confidence or 0.0) >= _CLEAR_MARK_WORD for w in transcript.words)
