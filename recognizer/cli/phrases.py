@@ -12,7 +12,7 @@ from recognizer.cli import options
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
-    from recognizer.model import CallOutcome
+    from recognizer.model import CallOutcome, Phrase
     from recognizer.phrases.book import PhraseBook
     from recognizer.recognition.collisions import PhraseCheck
 
@@ -91,8 +91,10 @@ def add(
 ) -> None:
     """Add a wording to your own lists, unless it could be confused with what is listed already.
 
-    All lists are checked with the new phrase first (some seconds); nothing is written if that
-    fails. Without --phrases it goes into the office's folder of your data.
+    All lists are checked with the new phrase first (some seconds), and the phrase is judged as a
+    transcript would be; nothing is written if that fails. Listed wordings that would be taken for
+    something else are shown, and refused if they are another list's. Without --phrases it goes into
+    the office's folder of your data.
 
     Example: recognizer phrases add "номер временно отключён, позвоните завтра"
     --outcome service_suspended --seen-in "МТС, 22.11" --phrases our-phrases
@@ -107,7 +109,9 @@ def add(
     new_id = phrase_id or make_id(text, book.by_id)
     phrase = Phrase(new_id, text, _outcome(outcome), language, seen_in)
     path, content = place_phrase(phrase, folder)
-    _report(check_phrases(with_phrase(book, phrase, path)))
+    after = with_phrase(book, phrase, path)
+    _report(check_phrases(after))
+    _check_verdicts(book, after, phrase)
     write_phrase(path, content)
     print(f"added '{new_id}' to {path}")
 
@@ -127,6 +131,31 @@ def _outcome(name: str) -> CallOutcome:
             return outcome
     known = ", ".join(SPOKEN_OUTCOMES)
     raise typer.BadParameter(f"expected one of {known}; got {name!r}", param_hint="--outcome")
+
+
+def _check_verdicts(before: PhraseBook, after: PhraseBook, phrase: Phrase) -> None:
+    """Judge the new wording, and the listed ones like it; leave with exit status 1 if it harms."""
+    from recognizer.recognition.additions import ListComparison
+
+    lists = ListComparison(before, after)
+    verdict, is_harmful = lists.will_be(phrase.text), False
+    if verdict is not phrase.outcome:
+        is_harmful = True
+        print(
+            f"{phrase.text!r} would be listed as '{phrase.outcome}', but a transcript that says it "
+            f"is taken for '{verdict}'",
+            file=sys.stderr,
+        )
+    for changed in lists.changed_wordings():
+        is_stolen = changed.will_be is not changed.phrase.outcome
+        is_harmful |= is_stolen
+        print(
+            f"{'harms' if is_stolen else 'changes'}  {changed.phrase.outcome}: "
+            f"«{changed.phrase.text}» was taken for '{changed.was}', would be '{changed.will_be}'",
+            file=sys.stderr if is_stolen else sys.stdout,
+        )
+    if is_harmful:
+        raise typer.Exit(1)
 
 
 def _report(result: PhraseCheck) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recognizer.cli.csv_text import harmless
 from recognizer.model import (
     AnnouncementHeard,
     CallReport,
@@ -78,13 +79,7 @@ def csv_row(report: CallReport) -> list[object]:
         "transcript": (data["transcript"] or {}).get("text"),
         "error": (data["error"] or {}).get("message"),
     }
-    return [_harmless(flat.get(column)) for column in CSV_COLUMNS]
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
+    return [harmless(flat.get(column)) for column in CSV_COLUMNS]
 
 
 class TablePrinter:

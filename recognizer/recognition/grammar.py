@@ -266,7 +266,7 @@ class GrammarReader:
         unknown = {
             p
             for p, word in enumerate(read)
-            if p not in known and not (p in garbled and self._is_garble(word, listed))
+            if p not in known | own and not (p in garbled and self._is_garble(word, listed))
         }
         if may_be_garbled:
             unknown -= {p for p in unknown if self._is_split(read[max(0, p - 1) : p + 1])}

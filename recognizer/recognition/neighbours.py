@@ -42,7 +42,8 @@ class Neighbours:
         self.carriers = matcher.vocabulary(CARRIERS)
         grammar = matcher.book.grammar
         plain = (pattern[0] for pattern in (*grammar.plain, *grammar.advice) if len(pattern) == 1)
-        self._said_by_carriers = {*self.carriers, *(word.text for word in plain)}
+        self._plain = frozenset(word.text for word in plain)
+        self._said_by_carriers = {*self.carriers, *self._plain}
         self._denied = matcher.words_after(_NOT, CARRIERS)
 
     def vetoes_of_text(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
@@ -88,7 +89,7 @@ class Neighbours:
 
     def person_words(self, words: Sequence[str]) -> list[str]:
         """Return the words that only a person says."""
-        return [word for word in words if word in self._lists.live]
+        return [word for word in words if word in self._lists.live and word not in self._plain]
 
     def unknown_share(self, words: Sequence[str]) -> float:
         """Return the share, 0-1, of Russian words that no machine uses."""
@@ -108,7 +109,7 @@ class Neighbours:
         """
         if match.outcome in MACHINES:
             return
-        placed = [(w, p) for w, p in heard.placed_beside(match) if w in self._lists.live]
+        placed = [(w, p) for w, p in heard.placed_beside(match) if self.person_words([w])]
         if len(placed) >= limit_of("person-words"):
             yield raised("person-words", words=" ".join(word for word, _ in placed))
             return

@@ -29,6 +29,8 @@ _READ_MARK, _READ_RETRY = 0.87, 0.75
 _MAX_UNKNOWN = 2
 _MIN_WORDS_OF_MARK = 3  # «неверный номер» is what programs write
 _CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
+# Where nothing else speaks against a wording, what is read is believed in its place.
+_READ_INSTEAD = ({"conditional"}, {"not-our-line"}, {"on-hold"})
 _AS_LISTED = 90.0  # score below which a sentence that is understood whole outweighs a wording
 
 
@@ -58,23 +60,15 @@ class SentenceJudge:
         transcript : Transcript or None
             What was heard in the sound; None: a bare text.
         """
-        if self._grammar.is_empty or not heard.words or verdict.outcome in MACHINES:
+        if self._grammar.is_empty or not heard.words:
             return verdict
         match, claimed = verdict.match, verdict.claimed
         reading = self._read(heard, match, asked_sound=transcript is not None)
+        if claimed in MACHINES and match is not None:
+            is_menu = transcript is None and match.score < _AS_LISTED and reading.is_menu
+            return self._read_only(heard, reading, verdict, None) if is_menu else verdict
         if claimed in CARRIERS and match is not None:
-            held = verdict.vetoed(self._vetoes(reading, verdict, transcript))
-            if {veto.id for veto in held.vetoes} == {"conditional"}:
-                return self._read_only(heard, reading, held, transcript)
-            if is_mark(claimed) or transcript is not None or match.score >= _AS_LISTED:
-                is_confirmed = transcript is None and reading.outcome is claimed
-                may_be = is_confirmed and all(may_be_misheard(veto) for veto in held.vetoes)
-                return (
-                    self._read_only(heard, reading, held, None) if may_be and held.vetoes else held
-                )
-            is_understood = not is_mark(reading.outcome) and not held.vetoes
-            is_understood &= reading.is_menu or not reading.unknown
-            return self._read_only(heard, reading, held, None) if is_understood else held
+            return self._held_against(reading, heard, verdict, transcript)
         # What the sound speaks against stays doubtful; of a bare text every word was understood.
         is_doubtful = transcript is not None or (
             match is not None and reading.outcome is not match.outcome
@@ -82,6 +76,34 @@ class SentenceJudge:
         if match is not None and match.outcome in PRECEDENCE and is_doubtful:
             return verdict
         return self._read_only(heard, reading, verdict, transcript)
+
+    def _held_against(
+        self,
+        reading: Reading,
+        heard: TranscriptWords,
+        verdict: SpokenVerdict,
+        transcript: Transcript | None,
+    ) -> SpokenVerdict:
+        """Return what is left of a carrier's outcome, or what the sentence says instead.
+
+        Of sound only a condition leads to another outcome. A bare text that is understood whole
+        confirms a wording that was spelt otherwise, and outweighs one that is only alike.
+        """
+        assert verdict.match is not None
+        held = verdict.vetoed(self._vetoes(reading, verdict, transcript))
+        if {veto.id for veto in held.vetoes} in _READ_INSTEAD:
+            return self._read_only(heard, reading, held, transcript)
+        if transcript is not None:
+            return held
+        if held.vetoes:
+            is_confirmed = is_mark(verdict.claimed) and reading.outcome is verdict.claimed
+            is_confirmed &= all(map(may_be_misheard, held.vetoes))
+            return self._read_only(heard, reading, held, None) if is_confirmed else held
+        is_alike = verdict.match.score < _AS_LISTED and not is_mark(verdict.claimed)
+        is_understood = reading.is_menu or not reading.unknown
+        if is_alike and is_understood and not is_mark(reading.outcome):
+            return self._read_only(heard, reading, held, None)
+        return held
 
     def _read(
         self, heard: TranscriptWords, match: PhraseMatch | None, *, asked_sound: bool
@@ -111,7 +133,20 @@ class SentenceJudge:
                 if veto := veto_of_another_word(verdict.match, words_heard):
                     yield veto
             return
+        yield from self._not_said(reading, verdict, is_bare=transcript is None)
+
+    def _not_said(
+        self, reading: Reading, verdict: SpokenVerdict, *, is_bare: bool
+    ) -> Iterator[Veto]:
+        """Yield why an outcome that marks nobody is not what was said."""
+        assert verdict.match is not None
+        if reading.outcome is CallOutcome.UNDETERMINED:
+            yield raised("on-hold")
         is_own_account = verdict.claimed is CallOutcome.CALLER_RESTRICTED
+        if is_own_account and is_bare and not reading.unknown:
+            listed = self._grammar.read(normalize(verdict.match.phrase.text).split())
+            if SubjectKind.OWN in listed.subjects - reading.subjects:
+                yield raised("not-our-line")
         if reading.foreign and SubjectKind.DIALLED not in reading.subjects and not is_own_account:
             yield raised("foreign-subject", words=" ".join(reading.foreign))
         if reading.is_negated and [each.id for each in reading.predicates] == ["blocked"]:

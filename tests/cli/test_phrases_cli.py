@@ -1,6 +1,7 @@
 """`recognizer phrases`: list, check, add."""
 
 import doctest
+import json
 import tomllib
 from pathlib import Path
 
@@ -113,6 +114,25 @@ def test_a_phrase_that_would_do_harm_is_not_written(
     assert result.exit_code == 1
     assert message in result.output + str(result.exception)
     assert not (tmp_path / "office").exists()
+
+
+@pytest.fixture
+def shipped_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECOGNIZER_PHRASES_FOLDERS")
+    monkeypatch.setenv("RECOGNIZER_PHRASES_REPLACE", "false")
+
+
+@pytest.mark.usefixtures("shipped_lists")
+def test_what_is_added_is_judged_as_a_transcript_would_be(tmp_path: Path) -> None:
+    text = "абонент заблокировал входящие звонки"
+    refused = run("add", text, "--outcome", "blocked", "--seen-in", "test")
+    assert refused.exit_code == 1
+    assert "a transcript that says it is taken for 'undetermined'" in refused.output
+    assert not (tmp_path / "office").exists()
+    taken = run("add", text, "--outcome", "caller_restricted", "--seen-in", "test")
+    assert taken.exit_code == 0, taken.output
+    match = CliRunner().invoke(app, ["match", text])
+    assert json.loads(match.output)["outcome"] == "caller_restricted"
 
 
 def test_an_id_that_is_taken_is_refused() -> None:

@@ -195,9 +195,9 @@ def test_a_garbled_word_is_read_as_the_nearest_of_an_announcement(reader: Gramma
 
 
 def test_a_reading_says_of_whom_and_under_which_condition(reader: GrammarReader) -> None:
-    found = read(reader, "карта с этим номером временно заблокирована")
+    found = read(reader, "пропуск с этим номером временно заблокирован")
     assert SubjectKind.OTHER in found.subjects
-    assert found.foreign == ("карта",)
+    assert found.foreign == ("пропуск",)
     assert found.conditions == ("временно",)
     assert [each.id for each in found.predicates] == ["blocked"]
     assert found.outcome is None

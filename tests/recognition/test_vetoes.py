@@ -69,7 +69,7 @@ def test_only_what_may_be_misheard_is_heard_again() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('id = "some-reason"', 'id = "some-reason"\nwhy = 1', "line 2.*why"),
+        ('id = "some-reason"', 'id = "some-reason"\nwhy = 1', "why"),
         ("because of {words}", "", "line 2: expected a text in 'reason'"),
         ("{words}", "{everything}", "line 2: expected details of .*, found everything"),
         ('"mark"', '"all"', "all"),

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.editing import with_phrase
 from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
+from recognizer.recognition.additions import ListComparison
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases
 from recognizer.recognition.matching import Matcher, cutoff_of
@@ -207,7 +208,7 @@ class Proposals:
             if known is not None:
                 title = f"Фраза уже стоит под результатом «{OUTCOME_NAMES[known.outcome]}»."
             return Effect((Check(False, title, str(refusal)),), (), 0)
-        comparison = _Comparison(before, after)
+        comparison = ListComparison(before, after)
         return Effect(tuple(_checks(text, outcome, comparison)), *_changes(self._clips, comparison))
 
     def could_learn(self, transcript: str, outcome: CallOutcome) -> bool:
@@ -370,50 +371,7 @@ def _list_text(outcome: CallOutcome, proposals: Sequence[Proposal]) -> str:
     )
 
 
-_FAINT = 40.0
-"""Score from which a new phrase may change what a text is taken for (floor of `Matcher.find`)."""
-
-
-class _Comparison:
-    """The lists before and after a change, ready to judge texts.
-
-    Where none of the new phrases is found even faintly in a text, its verdict stays as it is:
-    judging hundreds of phrases again would take a minute.
-    """
-
-    def __init__(self, before: PhraseBook, after: PhraseBook) -> None:
-        self.before = before
-        self.after = after
-        self.listed = Matcher(before)
-        calibration = load_calibration()
-        self._old = UtteranceClassifier(self.listed, calibration)
-        self._new = UtteranceClassifier(Matcher(after), calibration)
-        new = tuple(phrase for phrase in after.phrases if phrase.id not in before.by_id)
-        self._only_new = Matcher(replace(after, phrases=new))
-        self._phrases = [frozenset(normalize(phrase.text).split()) for phrase in new]
-
-    def was(self, text: str) -> CallOutcome:
-        """Return what a text is taken for before the change."""
-        return self._old.judge_text(text).outcome
-
-    def will_be(self, text: str) -> CallOutcome:
-        """Return what a text is taken for after the change."""
-        return self._new.judge_text(text).outcome
-
-    def touches(self, transcript: str) -> bool:
-        """Tell whether a transcript, garbled as it may be, holds one of the new phrases faintly."""
-        return bool(self._only_new.find(transcript.split(), floor=_FAINT))
-
-    def has_words_of(self, listed: Phrase) -> bool:
-        """Tell whether a listed wording does; it is spelt right, so equal words are enough."""
-        weigh, words = self.after.words.weight, set(normalize(listed.text).split())
-        return any(
-            100 * sum(map(weigh, phrase & words)) >= _FAINT * sum(map(weigh, phrase))
-            for phrase in self._phrases
-        )
-
-
-def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Check]:
+def _checks(text: str, outcome: CallOutcome, lists: ListComparison) -> Iterator[Check]:
     """Yield what the list check finds of a wording, with the lists before and after."""
     forbidden = lists.after.forbidden_confusions()
     near = [
@@ -438,13 +396,9 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
         else "Сама фраза распознаётся иначе, чем задумано.",
     )
     stolen = [
-        phrase.text
-        for phrase in lists.before.phrases
-        if phrase.outcome is not outcome
-        and phrase.language == "ru"
-        and lists.has_words_of(phrase)
-        and lists.will_be(phrase.text) is outcome
-        and lists.was(phrase.text) is not outcome
+        changed.phrase.text
+        for changed in lists.changed_wordings()
+        if changed.phrase.outcome is not outcome and changed.will_be is outcome
     ]
     yield Check(
         not stolen,
@@ -466,7 +420,7 @@ def _checks(text: str, outcome: CallOutcome, lists: _Comparison) -> Iterator[Che
     )
 
 
-def _changes(clips: LabelledClips, lists: _Comparison) -> tuple[tuple[Change, ...], int]:
+def _changes(clips: LabelledClips, lists: ListComparison) -> tuple[tuple[Change, ...], int]:
     """Return which labelled clips would be judged differently by transcript, and of how many."""
     rows: Sequence[Mapping[str, str]] = [row for row in clips.rows() if row.get("heard")]
     changes = []
