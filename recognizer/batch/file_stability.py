@@ -4,6 +4,10 @@ A file is complete once its size and times have stayed the same for so many seco
 clock (a file server's clock may be off), and no program of this machine has it open for writing.
 A change of attributes (chmod, chown, a hard link) says nothing: seen from here it looks like a
 rename into place, and the writer may sit on another machine. So a renamed file waits, too.
+
+Nothing tells a pause of a writer on another machine from its end, but the header often does: it
+must stay the same as well, and where it does not fit its file, the writer may come back for it
+(a client on hold). Such a file is waited for longer, not for ever: a recorder may have died.
 """
 
 from __future__ import annotations
@@ -15,9 +19,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from recognizer.batch.header_claims import is_unfinished
 from recognizer.batch.recordings import FileIdentity, identify
 
-__all__ = ["Candidates", "files_being_written"]
+__all__ = ["UNFINISHED_S", "Candidates", "files_being_written"]
+
+
+UNFINISHED_S = 600.0
+"""How long a file must stay the same whose header does not fit it."""
+_HEAD_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -25,6 +35,15 @@ class _Candidate:
     identity: FileIdentity
     inode: tuple[int, int]
     since_s: float
+    head: _Head | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The start of a file, and whether it says that the file is not finished."""
+
+    start: bytes
+    is_unfinished: bool
 
 
 class Candidates:
@@ -36,14 +55,22 @@ class Candidates:
         How long a file must stay the same.
     limit : int
         How many are remembered; the rest is found again by a later search.
+    unfinished_s : float
+        How long, where its header does not fit it.
     clock : callable
         Monotonic seconds.
     """
 
     def __init__(
-        self, settle_s: float, limit: int, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settle_s: float,
+        limit: int,
+        *,
+        unfinished_s: float = UNFINISHED_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settle_s = settle_s
+        self._unfinished_s = max(settle_s, unfinished_s)
         self._limit = limit
         self._clock = clock
         self._waiting: dict[Path, _Candidate] = {}
@@ -84,7 +111,19 @@ class Candidates:
         if now.identity != before.identity or now.inode != before.inode:
             self._waiting[path] = now
             return False
-        return now.since_s - before.since_s >= self._settle_s
+        waited_s = now.since_s - before.since_s
+        if waited_s < self._settle_s / 2:
+            return False
+        if before.head is None:
+            before.head = _read_head(path)
+        if waited_s < self._settle_s:
+            return False
+        head = _read_head(path)
+        if head != before.head:
+            now.head = head
+            self._waiting[path] = now
+            return False
+        return not head.is_unfinished or waited_s >= self._unfinished_s
 
     def _look(self, path: Path) -> _Candidate | None:
         try:
@@ -96,6 +135,17 @@ class Candidates:
             return None
         inode = (status.st_dev, status.st_ino)
         return _Candidate(identity, inode, self._clock())
+
+
+def _read_head(path: Path) -> _Head:
+    """Read the start of a file; nothing where that cannot be read: its result will say so."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            start = file.read(_HEAD_BYTES)
+            file.seek(0)
+            return _Head(start, is_unfinished(file))
+    except OSError:
+        return _Head(b"", is_unfinished=False)
 
 
 def files_being_written(inodes: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recognizer.batch.file_stability import Candidates
+from recognizer.batch.file_stability import UNFINISHED_S, Candidates
 from recognizer.batch.jobs import CHANGED, Finished
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
@@ -54,6 +54,8 @@ class WatchOptions:
     ----------
     settle_s : float
         How long a file must stay the same to be complete.
+    unfinished_s : float
+        How long, where its header says that it is not finished.
     rescan_s : float
         How often everything is searched.
     include, exclude : sequence of str
@@ -68,6 +70,7 @@ class WatchOptions:
     """
 
     settle_s: float = 5.0
+    unfinished_s: float = UNFINISHED_S
     rescan_s: float = 30.0
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
@@ -112,7 +115,9 @@ class Watcher:
         self._options = options
         self._journal = journal
         self._on_result = on_result
-        self._candidates = Candidates(options.settle_s, _MAX_CANDIDATES)
+        self._candidates = Candidates(
+            options.settle_s, _MAX_CANDIDATES, unfinished_s=options.unfinished_s
+        )
         self._running: dict[Future[Finished], Todo] = {}
         self._stopped = threading.Event()
         self._changed: set[Path] = set()

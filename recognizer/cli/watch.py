@@ -57,8 +57,9 @@ def watch(
 ) -> None:
     """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
 
-    A recording is taken when it is complete: nobody writes it and it has stayed the same for a
-    while. One that this user may not read is named and waited for.
+    A recording is taken when it is complete: nobody writes it, it has stayed the same for a while,
+    and its header fits it (else it must stay the same for ten minutes). One that this user may
+    not read is named and waited for.
     What is in work when the program is stopped is finished; what was missed meanwhile is found at
     the next start.
 

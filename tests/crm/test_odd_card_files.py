@@ -213,3 +213,61 @@ def test_the_red_notice_is_read_in_its_usual_spellings(tmp_path: Path, text: str
     (card,) = read(path)
     assert isinstance(card, ContactCard)
     assert card_facts(card, OFFICE) >= {"number_missing", "do_not_call_notice"}
+
+
+# --- the longest cell ------------------------------------------------------------------------
+
+
+def long_card(n_characters: int, line_end: str = "\n", char: str = "я") -> ContactCard:
+    """Return a card whose comments are so long, the newest line last."""
+    newest = f"{line_end}27/11 Не отвечает"
+    return ContactCard(
+        ref="7", mobile_phone=PHONE, comments=char * (n_characters - len(newest)) + newest
+    )
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        long_card(32_768),
+        long_card(40_000),
+        long_card(32_766, line_end="\r\n"),  # one that XML holds as seven
+        long_card(32_700, char="\N{TELEPHONE RECEIVER}"),  # two to a spreadsheet
+    ],
+)
+def test_comments_that_no_cell_holds_refuse_the_export(tmp_path: Path, card: ContactCard) -> None:
+    path = tmp_path / "out.xlsx"
+    path.write_bytes(b"of yesterday")
+    with pytest.raises(ContactError, match=r"'7', «Комментарии»: .*32,767.*\.csv"):
+        write_cards(path, [ContactCard(ref="6"), card], COLUMNS)
+    assert path.read_bytes() == b"of yesterday"
+    assert [file.name for file in tmp_path.iterdir()] == ["out.xlsx"]
+    write_cards(tmp_path / "out.csv", [card], COLUMNS)
+    assert read(tmp_path / "out.csv") == [card]
+
+
+@pytest.mark.parametrize("n_characters", [32_766, 30_000])
+def test_comments_that_a_cell_holds_come_back_whole(tmp_path: Path, n_characters: int) -> None:
+    card = long_card(n_characters)
+    write_cards(tmp_path / "out.xlsx", [card], COLUMNS)
+    assert read(tmp_path / "out.xlsx") == [card]
+
+
+@pytest.mark.parametrize("name", ["torn.xlsx", "torn.csv"])
+def test_a_line_that_another_program_tore_does_not_come_back(tmp_path: Path, name: str) -> None:
+    whole = long_card(40_000)
+    rows = [
+        ("Номер контакта", "Мобильный телефон", "Комментарии"),
+        ("7", PHONE, whole.comments[:32_767]),
+    ]
+    path = tmp_path / name
+    if name.endswith("xlsx"):
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.worksheets[0].append(row)
+        book.save(path)
+    else:
+        path.write_text("\n".join(";".join(f'"{cell}"' for cell in row) for row in rows), "utf-8")
+    (torn,) = read(path)
+    assert isinstance(torn, RejectedRow)
+    assert "конец мог быть отрезан" in torn.reason

@@ -14,6 +14,7 @@ import msgspec
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import ContactError, DataFileError
+from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, lost_digits
 
@@ -141,6 +142,11 @@ class CardColumns:
         for field, text in values.items():
             if "\0" in text:
                 raise ContactError(f"«{self.headings[field]}»: содержит нулевой символ")
+            if n_cell_characters(text) == LONGEST_CELL:
+                raise ContactError(
+                    f"«{self.headings[field]}»: ячейка заполнена до предела таблиц "
+                    f"({LONGEST_CELL} знаков), конец мог быть отрезан"
+                )
             read = self._readers.get(field)
             try:
                 if field in PHONE_FIELDS:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from recognizer.base.errors import ContactError
 
-__all__ = ["explain_problems", "is_workbook"]
+__all__ = ["LONGEST_CELL", "explain_problems", "is_workbook", "n_cell_characters"]
+
+LONGEST_CELL = 32_767
+"""Characters a cell holds; programs that write workbooks cut what is longer without a word."""
+
+
+def n_cell_characters(text: str) -> int:
+    """Return the length of a text as spreadsheets count it."""
+    return len(text) + sum(char > "\uffff" for char in text)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recognizer.base.errors import ContactError
+from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 
 __all__ = ["NO_VALUE", "open_sheet", "write_sheet"]
 
@@ -89,20 +90,39 @@ def _cell_text(value: Any) -> str:
 
 
 def write_sheet(part: Path, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table as a workbook in which every cell is a text."""
-    openpyxl = _openpyxl()
+    """Write a table as a workbook in which every cell is a text.
+
+    Raises
+    ------
+    ContactError
+        If a text is longer than a cell may be.
+    """
+    book = _openpyxl().Workbook(write_only=True)
+    sheet = book.create_sheet()
+    try:
+        for row in itertools.chain([heading], rows):
+            sheet.append(
+                [
+                    _text_cell(sheet, text, row[0], name)
+                    for name, text in zip(heading, row, strict=True)
+                ]
+            )
+    except BaseException:
+        sheet.close()  # what it has begun to write is thrown away
+        raise
+    book.save(part)
+
+
+def _text_cell(sheet: Any, text: str, row: str, column: str) -> Any:
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - only for workbooks
 
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet()
-    for row in itertools.chain([heading], rows):
-        cells = []
-        for text in row:
-            cell = WriteOnlyCell(
-                sheet, _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
-            )
-            # A text that begins with = is still a text, not a formula.
-            cell.data_type = "s"
-            cells.append(cell)
-        sheet.append(cells)
-    book.save(part)
+    escaped = _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+    if n_cell_characters(escaped) > LONGEST_CELL:
+        raise ContactError(
+            f"row {row!r}, «{column}»: expected at most {LONGEST_CELL:,} characters, as a cell holds, "
+            f"found {len(text):,}; write a .csv instead, which has no such limit"
+        )
+    cell = WriteOnlyCell(sheet, escaped)
+    # A text that begins with = is still a text, not a formula.
+    cell.data_type = "s"
+    return cell
