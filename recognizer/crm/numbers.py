@@ -8,6 +8,7 @@ from the `phonenumbers` library, words from ``data/phone_spellings.toml``.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
 import unicodedata
@@ -332,13 +333,23 @@ def _at(blocks: Sequence[_Block], start: int, piece: str) -> tuple[PhoneNumber |
         if len(digits) > 17:
             break
         number = _whole(digits, piece, plus=blocks[start].plus)
-        if number is not None:
+        if number is not None and not _breaks_off(blocks, start, end):
             best = (number, end + 1)
             if len(digits) >= 10:
                 break
     if best is None:
         return None, start + 1
     return _with_extension(best[0], blocks, best[1])
+
+
+def _breaks_off(blocks: Sequence[_Block], start: int, end: int) -> bool:
+    """Tell whether ten digits are no number of ours: «90 532 123 45 67» goes on, as a Turkish one.
+
+    No area code has two digits.
+    """
+    n_digits = sum(len(block.digits) for block in blocks[start : end + 1])
+    goes_on = end + 1 < len(blocks) and blocks[end + 1].joins
+    return n_digits == 10 and goes_on and len(blocks[start].digits) == 2
 
 
 def _with_extension(
@@ -378,7 +389,21 @@ def _whole(digits: str, written: str, *, plus: bool) -> PhoneNumber | None:
 
 def _national_readings(digits: str) -> Iterator[str]:
     """Yield the ten digits of a Russian or Kazakh number, by the prefixes people write."""
-    for prefix in ("7", "8", "007", "77", "78", "87", "88", "8107", "0077", "0078", "07", "08"):
+    for prefix in (
+        "7",
+        "8",
+        "007",
+        "77",
+        "78",
+        "87",
+        "88",
+        "8107",
+        "0077",
+        "0078",
+        "07",
+        "08",
+        "0",
+    ):
         if digits.startswith(prefix) and len(digits) == len(prefix) + 10:
             yield digits[len(prefix) :]
     if len(digits) == 10:
@@ -443,14 +468,38 @@ def _is_doubtful(clean: str, digits: str) -> bool:
     """Tell whether a number may stand in a field though it cannot be read for certain."""
     if _HIDDEN.search(clean) or _POWER.fullmatch(clean) or re.search(r"\d__+|__+\d", clean):
         return True
-    if re.search(r"[^\W\d_]", clean):
-        # Words beside digits: an address, a date, a vanity number, a letter for a digit.
+    if re.search(r"[^\W\d_]", clean) or _DATE.search(clean):
+        # Words beside digits: an address, a vanity number, a letter for a digit; or a date.
+        return True
+    if _is_foreign(digits):
         return True
     return any(
         _whole(digits[start : start + 11], clean, plus=False) is not None
         for start in range(len(digits) - 10)
         if len(digits) >= 13 and len(set(digits)) > 1
     )
+
+
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d)(?!\d)"
+)
+# Where people write their own numbers with a trunk 0, or 80.
+_TRUNK_ZERO = ("BY", "UA", "KG", "AM", "AZ", "GE", "MD")
+
+
+def _is_foreign(digits: str) -> bool:
+    """Tell whether digits without their plus, or with a trunk 0, are a number abroad."""
+    if digits in "12345678901234567890":
+        return False  # what people type to fill a field
+    if digits[0] not in "780" or (digits[0] == "8" and len(digits) >= 12):
+        return _foreign(digits, digits) is not None
+    if not digits.startswith(("0", "80")):
+        return False
+    for region in _TRUNK_ZERO:
+        with contextlib.suppress(phonenumbers.NumberParseException):
+            if phonenumbers.is_valid_number(phonenumbers.parse(digits, region)):
+                return True
+    return False
 
 
 _DIGIT_RUNS = re.compile(r"\+?\d(?:[\s\-().]{0,3}\d){6,}")

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +23,20 @@ def n_cell_characters(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
+# What the library raises for parts that are missing, cut, encrypted, or say nonsense.
+_BAD_WORKBOOK = (
+    zipfile.BadZipFile, zlib.error, KeyError, IndexError, SyntaxError, ValueError, TypeError,
+    AttributeError, RuntimeError, NotImplementedError, EOFError,
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def explain_problems(path: Path) -> Iterator[None]:
     """Turn what can go wrong with a file into one sentence."""
     try:
         yield
+    except ContactError:
+        raise
     except OSError as problem:
         raise ContactError(f"{path}: {problem.strerror or problem}") from problem
     except UnicodeError as problem:
@@ -35,7 +45,7 @@ def explain_problems(path: Path) -> Iterator[None]:
         ) from problem
     except csv.Error as problem:
         raise ContactError(f"{path}: not a valid CSV file: {problem}") from problem
-    except (zipfile.BadZipFile, KeyError, SyntaxError) as problem:
+    except _BAD_WORKBOOK as problem:
         raise ContactError(f"{path}: not a valid XLSX file: {problem}") from problem
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
+from recognizer.crm.card_files.xlsx_packages import MergedCells, merged_ranges, readable_package
 
 __all__ = ["NO_VALUE", "open_sheet", "write_sheet"]
 
@@ -23,16 +24,27 @@ _TO_ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)
 
 @contextlib.contextmanager
 def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Give the numbered rows of a workbook's first sheet."""
+    """Give the numbered rows of a workbook's first sheet.
+
+    Raises
+    ------
+    ContactError
+        If it is no workbook that can be read.
+    """
     openpyxl = _openpyxl()
-    with path.open("rb") as file, path.open("rb") as again:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        written = openpyxl.load_workbook(again, read_only=True, data_only=False)
-        try:
-            yield _sheet_rows(book.worksheets[0], written.worksheets[0])
-        finally:
-            book.close()
-            written.close()
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(readable_package(path))
+        books = [
+            openpyxl.load_workbook(file, read_only=True, data_only=is_computed)
+            for is_computed in (True, False)
+        ]
+        for book in books:
+            opened.callback(book.close)
+        if not books[0].worksheets:
+            raise ContactError(f"{path}: expected a workbook with a sheet, found none")
+        sheet, written = (book.worksheets[0] for book in books)
+        merged = merged_ranges(file, sheet._worksheet_path)  # noqa: SLF001 - not to be had else
+        yield _sheet_rows(sheet, written, merged)
 
 
 def _openpyxl() -> Any:
@@ -43,14 +55,18 @@ def _openpyxl() -> Any:
     return openpyxl
 
 
-def _sheet_rows(sheet: Any, written: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a sheet, from its cells: what it says of its own size may be wrong."""
+def _sheet_rows(sheet: Any, written: Any, merged: MergedCells) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a sheet, from its cells: what it says of its own size may be wrong.
+
+    Every cell of merged ones has the value of the first, as whoever looks at it sees it.
+    """
     sheet.reset_dimensions()
     written.reset_dimensions()
     width = 0
     both = zip(sheet.iter_rows(), written.iter_rows(), strict=False)
     for line, (cells, sources) in enumerate(both, start=1):
         texts = [_computed_text(cell, source) for cell, source in zip(cells, sources, strict=False)]
+        merged.fill(line, texts)
         if not width:
             while texts and not texts[-1].strip():
                 texts.pop()
@@ -69,10 +85,25 @@ def _computed_text(cell: Any, source: Any) -> str:
     is_formula = source.data_type == "f"
     if is_formula and (value is None or value == "" or (value == 0 and value is not False)):
         return NO_VALUE
-    if cell.data_type == "n" and isinstance(value, int | float) and abs(value) >= 1e15:
-        # Beyond fifteen digits a spreadsheet keeps zeros in their place.
-        return f"{float(value):.14E}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) >= 1e15:
+            # Beyond fifteen digits a spreadsheet keeps zeros in their place.
+            return f"{float(value):.14E}"
+        return _shown_digits(cell.number_format) + _cell_text(value)
     return _cell_text(value)
+
+
+_FORMAT_PART = re.compile(r'"([^"]*)"|\\(.)|([0#?@])')
+
+
+def _shown_digits(number_format: str | None) -> str:
+    """Return the digits, and plus, that a format shows before every number: `"+7 "0`."""
+    literals = ""
+    for part in _FORMAT_PART.finditer(number_format or ""):
+        if part[3]:
+            break
+        literals += part[1] or part[2] or ""
+    return literals if any(char.isdigit() for char in literals) else ""
 
 
 def _cell_text(value: Any) -> str:
@@ -119,7 +150,7 @@ def _text_cell(sheet: Any, text: str, row: str, column: str) -> Any:
     escaped = _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     if n_cell_characters(escaped) > LONGEST_CELL:
         raise ContactError(
-            f"row {row!r}, «{column}»: expected at most {LONGEST_CELL:,} characters, as a cell holds, "
+            f"row {row!r}, «{column}»: expected at most {LONGEST_CELL:,} characters in a cell, "
             f"found {len(text):,}; write a .csv instead, which has no such limit"
         )
     cell = WriteOnlyCell(sheet, escaped)

@@ -1,0 +1,91 @@
+"""The package of an XLSX workbook: parts under names of another case, and merged cells."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+__all__ = ["MergedCells", "merged_ranges", "readable_package"]
+
+_TYPES = "[Content_Types].xml"
+_PART_NAME = re.compile(rb'PartName\s*=\s*["\']/([^"\']+)["\']')
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+_BLOCK = 1 << 20
+_LONGEST_TAG = 200
+
+
+@contextlib.contextmanager
+def readable_package(path: Path) -> Iterator[IO[bytes]]:
+    """Give a workbook whose parts are called what its table of contents calls them.
+
+    Old 1C writes `xl/SharedStrings.xml` and lists `xl/sharedStrings.xml`: to Windows the same.
+    """
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(path.open("rb"))
+        package = opened.enter_context(zipfile.ZipFile(file))
+        there = package.namelist()
+        by_case = {name.casefold().replace("\\", "/"): name for name in there}
+        listed = [_TYPES]
+        if by_case.get(_TYPES.casefold()) is not None:
+            types = package.read(by_case[_TYPES.casefold()])
+            listed += [name.decode() for name in _PART_NAME.findall(types)]
+        wanted = {by_case[name.casefold()]: name for name in listed if name.casefold() in by_case}
+        if all(name == wanted.get(name, name) and "\\" not in name for name in there):
+            yield file
+            return
+        copy = opened.enter_context(tempfile.TemporaryFile())
+        with zipfile.ZipFile(copy, "w") as renamed:
+            for name in there:
+                renamed.writestr(wanted.get(name, name.replace("\\", "/")), package.read(name))
+        yield copy
+
+
+class MergedCells:
+    """Which cells of a sheet show the value of another; fed row by row, from the first.
+
+    Parameters
+    ----------
+    ranges : list of (int, int, int, int)
+        First row, first column, last row, last column; rows from 1, columns from 0.
+    """
+
+    def __init__(self, ranges: list[tuple[int, int, int, int]]) -> None:
+        self._coming = sorted(ranges, reverse=True)
+        self._open: list[tuple[tuple[int, int, int, int], str]] = []
+
+    def fill(self, row: int, texts: list[str]) -> None:
+        """Give merged cells of a row the text of the first of them, in place."""
+        self._open = [entry for entry in self._open if entry[0][2] >= row]
+        while self._coming and self._coming[-1][0] <= row:
+            place = self._coming.pop()
+            text = texts[place[1]] if place[1] < len(texts) else ""
+            self._open.append((place, text))
+        for (_, first, _, last), text in self._open:
+            if text and len(texts) <= last:
+                texts.extend([""] * (last + 1 - len(texts)))
+            for column in range(first, min(last + 1, len(texts))):
+                texts[column] = text
+
+
+def merged_ranges(file: IO[bytes], part: str) -> MergedCells:
+    """Read which cells of a sheet are merged: that stands behind all its rows."""
+    ranges: set[tuple[int, int, int, int]] = set()
+    with zipfile.ZipFile(file) as package, package.open(part) as sheet:
+        tail = b""
+        while block := sheet.read(_BLOCK):
+            for first, top, last, bottom in _MERGED.findall(tail + block):
+                ranges.add((int(top), _column(first), int(bottom), _column(last)))
+            tail = block[-_LONGEST_TAG:]
+    return MergedCells(list(ranges))
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
