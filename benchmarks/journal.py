@@ -27,7 +27,8 @@ from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards
 from recognizer.crm.contacts import CARD_FIELDS, ContactCard, ContactKind
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptFilter
-from recognizer.crm.journal.tables import ContactPhoneRow, ContactRow
+from recognizer.crm.journal.states import call_states
+from recognizer.crm.journal.tables import CallStateRow, ContactPhoneRow, ContactRow
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 PER_CARD = 5
@@ -112,6 +113,9 @@ def lay_out(journal: Journal, n_attempts: int) -> int:
             connection = session.connection()
             connection.exec_driver_sql(INSERT_ATTEMPT, [attempt for attempt, _ in chunk])
             connection.exec_driver_sql(INSERT_DECISION, [decision for _, decision in chunk])
+    with journal.database.writing() as session:
+        columns = [column.name for column in CallStateRow.__table__.columns]
+        session.execute(sa.insert(CallStateRow).from_select(columns, call_states()))
     return n_cards
 
 

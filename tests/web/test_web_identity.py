@@ -123,9 +123,9 @@ def test_a_wrong_card_is_changed_and_detached_on_the_page(
     journal.upsert_contact(ContactCard(ref="C-2", trusted_phone="+79265550000"))
     call = add_call(app, "no-such-number--1.wav", contact="C-1")
     assert "Не та карточка?" in anna.get(f"/calls/{call}")
-    anna.post(f"/calls/{call}/card", ref="C-2")
+    anna.post(f"/calls/{call}/card", ref="C-2", seen="C-1")
     assert journal.attempt(call).contact_ref == "C-2"
-    _, text = anna.post(f"/calls/{call}/detach")
+    _, text = anna.post(f"/calls/{call}/detach", seen="C-2")
     assert journal.attempt(call).contact_ref is None
     assert "откреплён" in text
     assert "C-2 → без карточки" in text
@@ -136,7 +136,7 @@ def test_a_second_card_of_a_detached_call_is_not_the_first_one(
 ) -> None:
     call = add_call(app, "blocked-for-now--1.wav")
     anna.post(f"/calls/{call}/card", number="+79265550001")
-    anna.post(f"/calls/{call}/detach")
+    anna.post(f"/calls/{call}/detach", seen=f"page-{call}")
     anna.post(f"/calls/{call}/card", number="+79265550002")
     first, second = (journal.contact(f"page-{call}"), journal.contact(f"page-{call}-2"))
     assert first.card.trusted_phone != second.card.trusted_phone
@@ -148,9 +148,43 @@ def test_only_a_supervisor_merges_cards(app: FastAPI, journal: Journal, anna: Pe
     call = add_call(app, "busy_tone--1.wav", contact="C-1")
     assert anna.post(f"/calls/{call}/merge", into="C-2")[0] == 403
     chief = Person(app, "supervisor")
-    assert chief.post(f"/calls/{call}/merge", into="C-")[0] == 409
-    assert chief.post(f"/calls/{call}/merge", into="C-2")[0] == 200
+    assert chief.post(f"/calls/{call}/merge", into="C-", seen="C-1")[0] == 409
+    assert chief.post(f"/calls/{call}/merge", into="C-2", seen="C-1")[0] == 200
     assert journal.attempt(call).contact_ref == "C-2"
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("card", {"ref": "C-3"}),
+        ("card", {"number": "+79265559999"}),
+        ("detach", {}),
+        ("merge", {"into": "C-3"}),
+    ],
+)
+def test_a_form_beside_a_card_that_was_changed_meanwhile_touches_nobody(
+    app: FastAPI, journal: Journal, anna: Person, form: str, fields: dict[str, str]
+) -> None:
+    del anna  # the server runs
+    for ref in ("C-2", "C-3"):
+        journal.upsert_contact(ContactCard(ref=ref, trusted_phone=f"+7926555000{ref[-1]}"))
+    call = add_call(app, "no-such-number--1.wav", contact="C-1")
+    chief = Person(app, "supervisor")
+    journal.move_attempt(call, "C-2", made_by="Борис")
+    before = [(one.card, one.incorrect_contact) for one in journal.all_contacts()]
+    status, text = chief.post(f"/calls/{call}/{form}", **fields, seen="C-1")
+    assert status == 409
+    assert "Карточку звонка уже сменили" in text
+    assert [(one.card, one.incorrect_contact) for one in journal.all_contacts()] == before
+    assert journal.attempt(call).contact_ref == "C-2"
+
+
+def test_a_new_card_sent_twice_is_one_card(app: FastAPI, journal: Journal, anna: Person) -> None:
+    call = add_call(app, "blocked-for-now--1.wav")
+    form = {"number": "+79265550009", "owner": "Новый Клиент"}
+    assert anna.post(f"/calls/{call}/card", **form)[0] == 200
+    assert anna.post(f"/calls/{call}/card", **form)[0] == 409
+    assert [one.card.ref for one in journal.find_contacts("Новый Клиент")] == [f"page-{call}"]
 
 
 # -- two people --------------------------------------------------------------------------------

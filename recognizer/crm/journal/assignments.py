@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.errors import ConflictError, ContactError, JournalError
 from recognizer.crm.journal.cards import merge_comments
 from recognizer.crm.journal.conditions import CALL_ORDER
 from recognizer.crm.journal.identity import (
@@ -59,10 +59,17 @@ class Assignments:
         self._session.flush()
         return attempt_record(self._session, attempt)
 
-    def move(self, attempt_id: int, ref: str | None, *, with_same_number: bool) -> AttemptRecord:
+    def move(
+        self, attempt_id: int, ref: str | None, *, with_same_number: bool, seen: str | None
+    ) -> AttemptRecord:
         """Give an attempt another card, or none."""
         attempt = attempt_row(self._session, attempt_id)
         old, card = self._cards(attempt, ref)
+        if seen is not None and (old is None or old.ref != seen):
+            raise ConflictError(
+                f"attempt {attempt_id}: somebody gave it another card meanwhile (expected "
+                f"{seen!r}); read it again"
+            )
         if (None if old is None else old.id) == (None if card is None else card.id):
             return attempt_record(self._session, attempt)
         self._refuse_twice(attempt, card)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError
+from recognizer.crm.journal.states import keep_states
 
 __all__ = ["Database"]
 
@@ -102,6 +103,7 @@ class Database:
             Session(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
+            keep_states(session)
             yield session
         self.check_file()  # deleted meanwhile: what was committed is nowhere
 

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from recognizer.crm.contacts import read_numbers
-from recognizer.crm.journal.conditions import BY_PERSON
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.crm.journal.tables import (
     AttemptRow,
+    CallStateRow,
     ContactPhoneRow,
     ContactRow,
-    CorrectionRow,
     DecisionRow,
 )
 
-__all__ = ["Condition", "attempt_filters", "contact_filter", "is_corrected"]
+__all__ = [
+    "Cards",
+    "Condition",
+    "any_of",
+    "attempt_filters",
+    "contact_filter",
+    "either",
+    "is_corrected",
+    "joined",
+]
 
 Condition = sa.ColumnElement[bool]
+Cards = sa.Select[Any]
+"""A query of the ids of cards: calls of theirs are meant."""
 
 
 def attempt_filters(which: AttemptFilter) -> list[Condition]:
-    """Return the conditions of a filter, over attempts joined with their decisions in force."""
+    """Return the conditions of a filter but those of `any_of`, over the rows of `joined`."""
     conditions = [column == value for column, value in _equal(which) if value is not None]
     conditions += [
         condition if wanted else ~condition
         for condition, wanted in (
-            (AttemptRow.error_kind.is_not(None), which.has_error),
+            (CallStateRow.has_error, which.has_error),
             (is_corrected(), which.is_corrected),
         )
         if wanted is not None
@@ -36,52 +47,78 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
     if which.contact is not None:
         by_ref = sa.select(ContactRow.id).where(ContactRow.ref == which.contact)
         conditions.append(AttemptRow.contact_id.in_(by_ref))
-    if which.number is not None:
-        numbers = [found.e164 for found in read_numbers(which.number) if found.e164]
-        cards = sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number.in_(numbers))
-        conditions.append(
-            sa.or_(
-                AttemptRow.number.in_(numbers or [which.number]), AttemptRow.contact_id.in_(cards)
-            )
-        )
+    if which.digest is not None:
+        is_content = AttemptRow.content_digest == which.digest
+        is_alone = sa.and_(AttemptRow.content_digest.is_(None), AttemptRow.digest == which.digest)
+        conditions.append(sa.or_(is_content, is_alone))
     if which.outcomes:
-        conditions.append(DecisionRow.outcome.in_([outcome.value for outcome in which.outcomes]))
+        conditions.append(CallStateRow.outcome.in_([outcome.value for outcome in which.outcomes]))
     if which.since is not None:
-        conditions.append(AttemptRow.called_at >= which.since)
+        conditions.append(CallStateRow.called_at >= which.since)
     if which.until is not None:
-        conditions.append(AttemptRow.called_at < which.until)
-    if which.text:
-        conditions.append(_has_text(which.text))
+        conditions.append(CallStateRow.called_at < which.until)
     return conditions
 
 
-def _has_text(text: str) -> Condition:
-    """Return the condition that a call, or its card, has these words or digits somewhere.
+def joined(*columns: Any) -> sa.Select[Any]:
+    """Return a query over attempts with what stands for them, and the decisions in force."""
+    query: sa.Select[Any] = sa.select(*columns)
+    return (
+        query.select_from(AttemptRow)
+        .join(CallStateRow, CallStateRow.attempt_id == AttemptRow.id)
+        .outerjoin(DecisionRow, DecisionRow.id == CallStateRow.decision_id)
+    )
+
+
+def any_of(which: AttemptFilter) -> list[list[Condition | Cards]]:
+    """Return what a filter says of numbers and words: of each list one condition must hold.
+
+    Apart from each other, for a database finds each by its own index.
+    """
+    return [found for found in (_has_number(which.number), _has_text(which.text)) if found]
+
+
+def _has_number(number: str | None) -> list[Condition | Cards]:
+    if number is None:
+        return []
+    numbers = [found.e164 for found in read_numbers(number) if found.e164]
+    cards = sa.select(ContactPhoneRow.contact_id).where(ContactPhoneRow.number.in_(numbers))
+    return [AttemptRow.number.in_(numbers or [number]), cards]
+
+
+def _has_text(text: str | None) -> list[Condition | Cards]:
+    """Return conditions, any of which says that a call or its card has these words or digits.
 
     To look through, not to say whose a call is: four last digits are many people's.
     """
+    if not text:
+        return []
     folded = text.casefold()
-    found = [
+    found: list[Condition | Cards] = [
         AttemptRow.recording.contains(text, autoescape=True),
         AttemptRow.transcript.contains(text, autoescape=True),
         AttemptRow.transcript.contains(folded, autoescape=True),
-        AttemptRow.contact_id.in_(
-            sa.select(ContactRow.id).where(ContactRow.search_text.contains(folded, autoescape=True))
-        ),
+        sa.select(ContactRow.id).where(ContactRow.search_text.contains(folded, autoescape=True)),
     ]
     digits = "".join(char for char in text if char.isdigit())
     if len(digits) >= 4 and not any(char.isalpha() for char in text):
         ends = ContactPhoneRow.number.endswith(digits, autoescape=True)
         found.append(AttemptRow.number.endswith(digits, autoescape=True))
-        found.append(AttemptRow.contact_id.in_(sa.select(ContactPhoneRow.contact_id).where(ends)))
-    return sa.or_(*found)
+        found.append(sa.select(ContactPhoneRow.contact_id).where(ends))
+    return found
+
+
+def either(branches: Sequence[Condition | Cards]) -> Condition:
+    """Return the condition that one of these holds."""
+    return sa.or_(
+        *(AttemptRow.contact_id.in_(b) if isinstance(b, sa.Select) else b for b in branches)
+    )
 
 
 def is_corrected() -> Condition:
     """Return the condition that a person corrected what the program heard."""
     return sa.and_(
-        sa.or_(AttemptRow.outcome.is_not(None), AttemptRow.error_kind.is_not(None)),
-        sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON),
+        CallStateRow.is_reviewed, sa.or_(CallStateRow.heard.is_not(None), CallStateRow.has_error)
     )
 
 
@@ -90,10 +127,9 @@ def _equal(which: AttemptFilter) -> tuple[tuple[Any, Any], ...]:
     return (
         (DecisionRow.rule_id, which.rule_id),
         (DecisionRow.status, which.status),
-        (DecisionRow.next, None if which.next is None else which.next.value),
-        (DecisionRow.final, which.final),
-        (DecisionRow.incorrect_contact, which.incorrect_contact),
-        (sa.func.coalesce(AttemptRow.content_digest, AttemptRow.digest), which.digest),
+        (CallStateRow.next, None if which.next is None else which.next.value),
+        (CallStateRow.final, which.final),
+        (CallStateRow.incorrect_contact, which.incorrect_contact),
     )
 
 

@@ -234,6 +234,7 @@ class Journal(CardKeeper):
         *,
         made_by: str,
         with_same_number: bool = False,
+        seen: str | None = None,
     ) -> AttemptRecord:
         """Give an attempt another card, or none; what stood on the old one is decided anew.
 
@@ -243,9 +244,13 @@ class Journal(CardKeeper):
             `ref` of the right card; None: it is not known whose call it is.
         with_same_number : bool
             Take along the other attempts of the old card to the same number.
+        seen : str or None
+            `ref` of the card the person saw it to be of.
 
         Raises
         ------
+        ConflictError
+            If it is no longer of the card `seen`.
         ContactError
             If there is no such card, or it does not bear out what an operator stated.
         JournalError
@@ -253,7 +258,7 @@ class Journal(CardKeeper):
         """
         with self.database.writing() as session:
             return self._assignments(session, made_by).move(
-                attempt_id, contact, with_same_number=with_same_number
+                attempt_id, contact, with_same_number=with_same_number, seen=seen
             )
 
     def merge_contacts(self, ref: str, into: str, *, made_by: str) -> ContactRecord:

@@ -9,10 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.crm.contacts import Office
-from recognizer.crm.journal.conditions import IN_FORCE
-from recognizer.crm.journal.filters import Condition, is_corrected
+from recognizer.crm.journal.filters import Condition, is_corrected, joined
 from recognizer.crm.journal.records import Overview
-from recognizer.crm.journal.tables import AttemptRow, DecisionRow
+from recognizer.crm.journal.tables import AttemptRow, CallStateRow, DecisionRow
 from recognizer.model import NextStep
 
 __all__ = ["read_overview"]
@@ -31,14 +30,7 @@ def read_overview(session: Session, conditions: Sequence[Condition], office: Off
         AttemptRow.model,
         is_corrected(),
     )
-    joined = sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE)
-    grouped = (
-        sa.select(*columns, sa.func.count())
-        .select_from(AttemptRow)
-        .outerjoin(DecisionRow, joined)
-        .where(*conditions)
-        .group_by(*columns)
-    )
+    grouped = joined(*columns, sa.func.count()).where(*conditions).group_by(*columns)
     totals: Counter[str] = Counter()
     by_outcome: Counter[str] = Counter()
     by_rule: Counter[str] = Counter()
@@ -88,10 +80,7 @@ def read_overview(session: Session, conditions: Sequence[Condition], office: Off
 def _by_day(session: Session, conditions: Sequence[Condition], office: Office) -> dict[str, int]:
     """Return attempts a day of the office, whose zone the database need not know."""
     statement = (
-        sa.select(AttemptRow.called_at)
-        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
-        .where(*conditions)
-        .execution_options(yield_per=10_000)
+        joined(CallStateRow.called_at).where(*conditions).execution_options(yield_per=10_000)
     )
     days = Counter(office.day_of(moment) for moment in session.scalars(statement))
     return {day.isoformat(): days[day] for day in sorted(days)}

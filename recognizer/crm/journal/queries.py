@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from recognizer.crm.journal.cards import card_of
 from recognizer.crm.journal.conditions import BY_PERSON, IN_FORCE, LAST_CALL_FIRST
-from recognizer.crm.journal.filters import Condition
+from recognizer.crm.journal.filters import Cards, Condition, either, joined
 from recognizer.crm.journal.records import (
     AttemptPage,
     AttemptRecord,
@@ -18,7 +18,13 @@ from recognizer.crm.journal.records import (
     CorrectionRecord,
     DecisionRecord,
 )
-from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
+from recognizer.crm.journal.tables import (
+    AttemptRow,
+    CallStateRow,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+)
 from recognizer.crm.journal.timeline import decision_of
 from recognizer.model import CallError, CallOutcome
 
@@ -135,24 +141,52 @@ def _by_id(session: Session, statement: sa.Executable) -> dict[Any, Any]:
 
 
 def read_attempts(
-    session: Session, conditions: Sequence[Condition], limit: int, before_id: int | None
+    session: Session,
+    conditions: Sequence[Condition],
+    limit: int,
+    before_id: int | None,
+    *,
+    any_of: Sequence[Sequence[Condition | Cards]] = (),
 ) -> AttemptPage:
-    """Return a page of the attempts that fit, the last recorded first."""
-    statement = (
-        sa.select(AttemptRow)
-        .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
-        .where(*conditions)
-        .order_by(AttemptRow.id.desc())
-        .limit(limit + 1)
-    )
-    if before_id is not None:
-        statement = statement.where(AttemptRow.id < before_id)
-    rows = session.scalars(statement).all()
+    """Return a page of the attempts that fit, the last recorded first.
+
+    `any_of`: of each of these one must hold, too. They are asked for one by one, so that a
+    database that finds one by an index does not look through everything for another's sake.
+    """
+    key = CallStateRow.attempt_id
+
+    def last_first(*more: Condition) -> sa.Select[Any]:
+        query = joined(key).where(*conditions, *more).order_by(key.desc()).limit(limit + 1)
+        return query if before_id is None else query.where(key < before_id)
+
+    if any_of:
+        *others, branches = any_of
+        conditions = [*conditions, *map(either, others)]
+        parts = [last_first(_resolved(session, one)).subquery() for one in branches]
+        ids = sa.union(*(sa.select(part.c.attempt_id) for part in parts)).subquery()
+        found = sa.select(ids.c.attempt_id).order_by(ids.c.attempt_id.desc()).limit(limit + 1)
+    else:
+        found = last_first()
+    wanted = session.scalars(found).all()
+    rows = session.scalars(
+        sa.select(AttemptRow).where(AttemptRow.id.in_(wanted)).order_by(AttemptRow.id.desc())
+    ).all()
     page = rows[:limit]
     return AttemptPage(
         items=tuple(attempt_records(session, page)),
         next_before_id=page[-1].id if len(rows) > limit else None,
     )
+
+
+_FEW_CARDS = 5000
+
+
+def _resolved(session: Session, branch: Condition | Cards) -> Condition:
+    """Return a branch as a condition; few cards by their ids, which the calls' index knows."""
+    if not isinstance(branch, sa.Select):
+        return branch
+    found = session.scalars(branch.limit(_FEW_CARDS + 1)).all()
+    return AttemptRow.contact_id.in_(found if len(found) <= _FEW_CARDS else branch)
 
 
 def contact_record(session: Session, row: ContactRow) -> ContactRecord:

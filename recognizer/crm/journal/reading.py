@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from recognizer.base.settings import JournalSettings
 from recognizer.crm.contacts import Office, load_office
 from recognizer.crm.journal.assignments import read_assignments
-from recognizer.crm.journal.conditions import BY_PERSON, CALL_ORDER, IN_FORCE
+from recognizer.crm.journal.conditions import CALL_ORDER
 from recognizer.crm.journal.database import Database
-from recognizer.crm.journal.filters import attempt_filters, contact_filter
+from recognizer.crm.journal.filters import any_of, attempt_filters, contact_filter, either, joined
 from recognizer.crm.journal.identity import (
     attempt_row,
     cards_with_number,
@@ -41,7 +41,13 @@ from recognizer.crm.journal.records import (
     DecisionRecord,
     Overview,
 )
-from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
+from recognizer.crm.journal.tables import (
+    AttemptRow,
+    CallStateRow,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+)
 from recognizer.model import NextStep
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation
@@ -221,18 +227,15 @@ class JournalReader:
     ) -> AttemptPage:
         """Return attempts, the last recorded first, a page at a time."""
         with self.database.reading() as session:
-            return read_attempts(session, attempt_filters(which), limit, before_id)
+            return read_attempts(
+                session, attempt_filters(which), limit, before_id, any_of=any_of(which)
+            )
 
     def count_attempts(self, which: AttemptFilter = AttemptFilter()) -> int:
         """Return how many attempts fit."""
         with self.database.reading() as session:
-            statement = (
-                sa.select(sa.func.count())
-                .select_from(AttemptRow)
-                .outerjoin(DecisionRow, sa.and_(DecisionRow.attempt_id == AttemptRow.id, IN_FORCE))
-                .where(*attempt_filters(which))
-            )
-            return session.scalar(statement) or 0
+            conditions = (*attempt_filters(which), *map(either, any_of(which)))
+            return session.scalar(joined(sa.func.count()).where(*conditions)) or 0
 
     def history(self, contact: str) -> tuple[AttemptRecord, ...]:
         """Return every attempt of a card in the order of the calls."""
@@ -245,19 +248,16 @@ class JournalReader:
 
     def review_queue(self, *, limit: int = 50, before_id: int | None = None) -> AttemptPage:
         """Return attempts that wait for an operator, and unreadable recordings."""
-        # Found from the few that wait, not by looking through all that do not.
-        undecided = sa.select(DecisionRow.attempt_id).where(
-            DecisionRow.next == NextStep.OPERATOR.value, IN_FORCE
-        )
-        heard = sa.exists().where(
-            DecisionRow.attempt_id == AttemptRow.id, DecisionRow.outcome.is_not(None), IN_FORCE
-        )
-        unreadable = sa.select(AttemptRow.id).where(AttemptRow.error_kind.is_not(None), ~heard)
-        waits = AttemptRow.id.in_(sa.union_all(undecided, unreadable))
         # What a person has looked at does not wait, whatever they said of it.
-        unseen = ~sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
+        waits = (
+            ~CallStateRow.is_reviewed,
+            sa.or_(
+                CallStateRow.next == NextStep.OPERATOR.value,
+                sa.and_(CallStateRow.has_error, CallStateRow.outcome.is_(None)),
+            ),
+        )
         with self.database.reading() as session:
-            return read_attempts(session, [waits, unseen], limit, before_id)
+            return read_attempts(session, waits, limit, before_id)
 
     # --- what was said and decided of an attempt ---
 

@@ -31,6 +31,7 @@ __all__ = [
     "AssignmentRow",
     "AttemptRow",
     "Base",
+    "CallStateRow",
     "ContactChangeRow",
     "ContactPhoneRow",
     "ContactRow",
@@ -85,6 +86,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def _partial(name: str, condition: str) -> Index:
+    where = text(condition)
+    return Index(name, "attempt_id", sqlite_where=where, postgresql_where=where)
 
 
 class ContactRow(Base):
@@ -199,7 +205,7 @@ class AttemptRow(Base):
     number: Mapped[str | None] = mapped_column(String(40), index=True)
     recording: Mapped[str | None] = mapped_column(Text)
     digest: Mapped[str | None] = mapped_column(String(64), index=True)
-    content_digest: Mapped[str | None] = mapped_column(String(64))
+    content_digest: Mapped[str | None] = mapped_column(String(64), index=True)
     call_id: Mapped[str | None] = mapped_column(String(128))
     called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
@@ -294,3 +300,38 @@ class DecisionRow(Base):
     resets: Mapped[bool]
     counted_after: Mapped[int]
     regulation_version: Mapped[str] = mapped_column(Text)
+
+
+class CallStateRow(Base):
+    """What stands for a call now, made from the rows above; see `states`.
+
+    `heard` is what the program heard, `outcome` what stands (of a statement: what was heard).
+    """
+
+    __tablename__ = "call_states"
+    __table_args__ = (
+        Index("ix_call_states_called_at", "called_at"),
+        Index("ix_call_states_outcome_attempt_id", "outcome", "attempt_id"),
+        Index("ix_call_states_confidence_attempt_id", "confidence", "attempt_id"),
+        Index("ix_call_states_elapsed_s_attempt_id", "elapsed_s", "attempt_id"),
+        _partial("ix_call_states_marked", "incorrect_contact"),
+        _partial("ix_call_states_reviewed", "is_reviewed"),
+        _partial("ix_call_states_errors", "has_error"),
+        _partial("ix_call_states_waiting", "is_doubtful AND NOT is_reviewed"),
+    )
+
+    attempt_id: Mapped[int] = mapped_column(RowId, ForeignKey("attempts.id"), primary_key=True)
+    called_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    decision_id: Mapped[int | None] = mapped_column(RowId)
+    heard: Mapped[str | None] = mapped_column(String(40))
+    outcome: Mapped[str | None] = mapped_column(String(40))
+    confidence: Mapped[float | None] = mapped_column(Double)
+    final: Mapped[bool]
+    incorrect_contact: Mapped[bool | None]
+    next: Mapped[str | None] = mapped_column(String(20))
+    network: Mapped[str | None] = mapped_column(String(20))
+    elapsed_s: Mapped[float | None] = mapped_column(Double)
+    has_error: Mapped[bool]
+    is_stated: Mapped[bool]
+    is_doubtful: Mapped[bool]
+    is_reviewed: Mapped[bool]

@@ -117,7 +117,7 @@ class Recordings:
         gone = 0
         with engine.connect() as connection:
             for digest in ours:
-                purged = sa.select(AttemptRow.purged_at).where(AttemptRow.digest == digest)
+                purged = sa.select(AttemptRow.purged_at).where(_is_of(digest))
                 moments = connection.execute(purged).scalars().all()
                 if moments and None not in moments:
                     self._forget(digest)
@@ -127,7 +127,7 @@ class Recordings:
     def forget_unknown(self, engine: sa.Engine, digest: str) -> None:
         """Remove a recording of which the journal has no call."""
         with engine.connect() as connection:
-            known = sa.select(AttemptRow.id).where(AttemptRow.digest == digest).limit(1)
+            known = sa.select(AttemptRow.id).where(_is_of(digest)).limit(1)
             if connection.scalar(known) is None:
                 self._forget(digest)
 
@@ -135,6 +135,11 @@ class Recordings:
         for folder in (self._kept, self._playable):
             for path in folder.glob(f"{digest}*"):
                 path.unlink(missing_ok=True)
+
+
+def _is_of(digest: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a call is of this content; of several such, most have another."""
+    return sa.or_(AttemptRow.digest == digest, AttemptRow.content_digest == digest)
 
 
 def safe_suffix(name: str) -> str:

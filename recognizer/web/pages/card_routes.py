@@ -74,6 +74,7 @@ def save_card(
     chosen: _Text = "",
     take: Annotated[list[str] | None, Form()] = None,
     along: _Text = "",
+    seen: _Text = "",
 ) -> Response:
     """Give a call its card, or another one: a new card, the one with this number, or one chosen."""
     typed = Typed(
@@ -98,10 +99,28 @@ def save_card(
             call_id=call_id,
             typed=typed,
             along=along,
+            seen=seen,
             choices=[(record, _differences(record, typed)) for record in known],
             owner_kinds=wording.OWNER_KINDS,
         )
-    return _keep(request, page, session, call_id, typed, known, take or [], is_along=bool(along))
+    _check_seen(page, call_id, seen)
+    return _keep(
+        request, page, session, call_id, typed, known, take or [], seen=seen, is_along=bool(along)
+    )
+
+
+def _check_seen(page: Page, call_id: int, seen: str) -> None:
+    """Refuse a form that was filled in beside another card than the call's now."""
+    try:
+        now = page.journal.attempt(call_id).contact_ref or ""
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
+    if now != seen:
+        raise PageProblemError(
+            409,
+            "Карточку звонка уже сменили",
+            "Пока страница была открыта, это сделал другой сотрудник. Откройте звонок заново.",
+        )
 
 
 def _check_number(typed: Typed) -> None:
@@ -182,12 +201,12 @@ def _keep(  # noqa: PLR0917 - what a form said
     known: Sequence[ContactRecord],
     take: Sequence[str],
     *,
+    seen: str,
     is_along: bool,
 ) -> Response:
     """Store what was chosen and give the call its card."""
     source, made_by = f"page:{session.user.login}", session.user.name
     try:
-        before = page.journal.attempt(call_id)
         if known:
             ref = known[0].card.ref
             taken = [name for name in take if name in typed.fields]
@@ -197,15 +216,17 @@ def _keep(  # noqa: PLR0917 - what a form said
         else:
             ref = typed.ref or _free_ref(page, call_id)
             page.journal.upsert_contact(dataclasses.replace(typed.card, ref=ref), source=source)
-        if before.contact_id is None:
-            page.journal.assign_contact(call_id, ref, made_by=made_by)
+        if seen:
+            page.journal.move_attempt(
+                call_id, ref, made_by=made_by, with_same_number=is_along, seen=seen
+            )
         else:
-            page.journal.move_attempt(call_id, ref, made_by=made_by, with_same_number=is_along)
+            page.journal.assign_contact(call_id, ref, made_by=made_by)
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Карточка не сохранена", wording.refusal(problem)) from problem
-    is_moved = before.contact_id is not None
+    is_moved = bool(seen)
     action = "move_call" if is_moved else "save_card"
-    detail = f"{before.contact_ref} → {ref}" if is_moved else ref
+    detail = f"{seen} → {ref}" if is_moved else ref
     note(request, session, action, target=f"звонок {call_id}", detail=detail)
     return see(f"/calls/{call_id}", "moved" if is_moved else "card")
 
@@ -230,12 +251,13 @@ def detach(
     session: SendingOperator,
     call_id: int,
     along: _Text = "",
+    seen: _Text = "",
 ) -> Response:
     """Say that a call is not of its card; whose it is, is not known."""
     try:
-        before = page.journal.attempt(call_id)
+        _check_seen(page, call_id, seen)
         page.journal.move_attempt(
-            call_id, None, made_by=session.user.name, with_same_number=bool(along)
+            call_id, None, made_by=session.user.name, with_same_number=bool(along), seen=seen
         )
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Звонок не откреплён", wording.refusal(problem)) from problem
@@ -244,21 +266,27 @@ def detach(
         session,
         "detach_call",
         target=f"звонок {call_id}",
-        detail=before.contact_ref or "",
+        detail=seen,
     )
     return see(f"/calls/{call_id}", "detached")
 
 
 @router.post("/calls/{call_id}/merge")
 def merge(
-    *, request: Request, page: ThePage, session: SendingSupervisor, call_id: int, into: _Text
+    *,
+    request: Request,
+    page: ThePage,
+    session: SendingSupervisor,
+    call_id: int,
+    into: _Text,
+    seen: _Text = "",
 ) -> Response:
     """Say that the card of this call and another one are the same client."""
     try:
-        ref = page.journal.attempt(call_id).contact_ref
-        if ref is None:
+        _check_seen(page, call_id, seen)
+        if not seen:
             raise PageProblemError(409, "Карточки нет", "Сначала назначьте звонку карточку.")
-        page.journal.merge_contacts(ref, into.strip(), made_by=session.user.name)
+        page.journal.merge_contacts(seen, into.strip(), made_by=session.user.name)
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Карточки не объединены", wording.refusal(problem)) from problem
     note(
@@ -266,6 +294,6 @@ def merge(
         session,
         "merge_cards",
         target=f"звонок {call_id}",
-        detail=f"{ref} → {into.strip()}",
+        detail=f"{seen} → {into.strip()}",
     )
     return see(f"/calls/{call_id}", "merged")

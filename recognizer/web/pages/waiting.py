@@ -17,57 +17,27 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
-from recognizer.crm.journal.conditions import BY_PERSON
-from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
+from recognizer.crm.journal.states import CONFIDENT
+from recognizer.crm.journal.tables import AttemptRow, CallStateRow, CorrectionRow, DecisionRow
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 from recognizer.phrases.normalization import normalize
 
 __all__ = [
-    "CONFIDENT",
     "DOUBT_NAMES",
     "ORDER_NAMES",
     "QueueFilter",
     "Waiting",
     "WaitingCall",
     "doubts",
-    "in_force",
-    "is_doubtful",
-    "is_in_force",
     "read_queue_filter",
-    "reviewed",
 ]
-
-CONFIDENT = 0.8
-"""Below this confidence a person looks."""
 
 _QUEUE_AGE = dt.timedelta(days=30)
 _LONG_S, _KEPT_S = 0.2, 15.0
+_UNCHANGED_S = 30.0
 _MIN_WORDS = 2
-
-in_force = aliased(DecisionRow, name="in_force")
-"""The decision that no newer one replaces, to join to `AttemptRow` by `is_in_force`."""
-_newer = aliased(DecisionRow, name="newer")
-is_in_force = sa.and_(
-    in_force.attempt_id == AttemptRow.id,
-    ~sa.exists().where(_newer.supersedes_id == in_force.id),
-)
-_agreement = AttemptRow.report["signalling"]["agreement"].as_string()
-is_doubtful = sa.or_(
-    sa.and_(AttemptRow.error_kind.is_not(None), in_force.outcome.is_(None)),
-    AttemptRow.confidence < CONFIDENT,
-    sa.and_(
-        in_force.next == NextStep.OPERATOR.value,
-        AttemptRow.outcome != CallOutcome.LIVE_PERSON.value,
-    ),
-    _agreement == "disagrees",
-)
-"""Attempts that need a person, as SQL: unreadable, unsure, no rule, or the network disagrees."""
-
-reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
-"""Attempts that a person confirmed or corrected, as SQL."""
 
 DOUBT_NAMES: Mapping[str, str] = {
     "unread": "запись не прочитана",
@@ -94,7 +64,7 @@ def doubt_kinds(
     is_unread: bool,
     disagrees: bool,
 ) -> tuple[str, ...]:
-    """Return the keys of `DOUBT_NAMES` that hold; the same conditions as `is_doubtful`."""
+    """Return the keys of `DOUBT_NAMES` that hold: as `CallStateRow.is_doubtful`."""
     found = []
     if is_unread:
         found.append("unread")
@@ -218,6 +188,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._kept: tuple[WaitingCall, ...] = ()
         self._until = 0.0
+        self._seen: tuple[object, float] = (None, 0.0)
 
     def forget(self) -> None:
         """Read anew at the next question: somebody has decided."""
@@ -226,7 +197,8 @@ class Waiting:
     def all(self) -> tuple[WaitingCall, ...]:
         """Return every waiting call of the last 30 days, the oldest first.
 
-        Where reading takes long, what was read is kept for some seconds.
+        What was read is kept as long as nothing was added to the journal; where reading takes
+        long, for some seconds all the same.
         """
         if time.monotonic() < self._until:
             return self._kept
@@ -236,9 +208,13 @@ class Waiting:
                 return self._kept
             query = _select().where(*_conditions()).order_by(AttemptRow.id)
             with self._engine.connect() as connection:
+                newest = tuple(connection.execute(_NEWEST).one())
+                if newest == self._seen[0] and begun < self._seen[1]:
+                    return self._kept
                 found = tuple(_call(row) for row in connection.execute(query))
             took_s = time.monotonic() - begun
             self._kept = found
+            self._seen = (newest, begun + _UNCHANGED_S)
             self._until = begun + min(_KEPT_S, 20 * took_s) if took_s > _LONG_S else 0.0
             return found
 
@@ -311,35 +287,44 @@ def _fits(call: WaitingCall, which: QueueFilter) -> bool:
     )
 
 
+_NEWEST = sa.select(
+    *(
+        sa.select(sa.func.max(column)).scalar_subquery()
+        for column in (CallStateRow.attempt_id, DecisionRow.id, CorrectionRow.id)
+    )
+)
+"""What changes whenever something is added to the journal."""
+
+
 def _select() -> sa.Select[Any]:
-    columns = (
+    columns: tuple[Any, ...] = (
         AttemptRow.id,
-        AttemptRow.outcome,
-        AttemptRow.confidence,
+        CallStateRow.heard,
+        CallStateRow.confidence,
         AttemptRow.number,
         AttemptRow.transcript,
-        AttemptRow.error_kind,
+        CallStateRow.has_error,
         AttemptRow.contact_id,
-        in_force.id.label("decision_id"),
-        in_force.outcome.label("decided"),
-        in_force.next,
-        _agreement.label("agreement"),
+        CallStateRow.decision_id,
+        CallStateRow.outcome,
+        CallStateRow.next,
+        CallStateRow.network,
     )
     selected: sa.Select[Any] = sa.select(*columns)
-    return selected.select_from(AttemptRow).outerjoin(in_force, is_in_force)
+    return selected.join(CallStateRow, CallStateRow.attempt_id == AttemptRow.id)
 
 
-def _conditions() -> tuple[sa.ColumnElement[bool], ...]:
+def _conditions() -> tuple[Any, ...]:
     return (
-        AttemptRow.called_at > dt.datetime.now(dt.UTC) - _QUEUE_AGE,
+        CallStateRow.is_doubtful,
+        ~CallStateRow.is_reviewed,
+        CallStateRow.called_at > dt.datetime.now(dt.UTC) - _QUEUE_AGE,
         AttemptRow.purged_at.is_(None),
-        is_doubtful,
-        ~reviewed,
     )
 
 
 def _call(row: sa.Row[Any]) -> WaitingCall:
-    outcome = None if row.outcome is None else CallOutcome(row.outcome)
+    outcome = None if row.heard is None else CallOutcome(row.heard)
     number = row.number or ""
     return WaitingCall(
         id=row.id,
@@ -349,11 +334,11 @@ def _call(row: sa.Row[Any]) -> WaitingCall:
             outcome,
             row.confidence,
             None if row.next is None else NextStep(row.next),
-            is_unread=row.error_kind is not None and row.decided is None,
-            disagrees=row.agreement == "disagrees",
+            is_unread=row.has_error and row.outcome is None,
+            disagrees=row.network == "disagrees",
         ),
         code=number[2:5] if number.startswith("+7") and len(number) == 12 else "",
-        wording=_wording(row.outcome or "", row.transcript or ""),
+        wording=_wording(row.heard or "", row.transcript or ""),
         version=f"{row.decision_id or 0}-{row.contact_id or 0}",
     )
 

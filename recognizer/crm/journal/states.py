@@ -1,0 +1,107 @@
+"""What stands for each call now, as one narrow row: lists, the queue and counts read only that.
+
+The rows say nothing that attempts, decisions and corrections do not say; they are made anew from
+those, in the same transaction, for every call that anything was added to. A change of what is
+doubtful needs a migration that makes all of them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from recognizer.crm.journal.conditions import BY_PERSON
+from recognizer.crm.journal.tables import AttemptRow, CallStateRow, CorrectionRow, DecisionRow
+from recognizer.model import CallOutcome, NextStep
+
+__all__ = ["CONFIDENT", "call_states", "keep_states"]
+
+CONFIDENT = 0.8
+"""Below this confidence a person looks."""
+
+_in_force = aliased(DecisionRow, name="in_force")
+_newer = aliased(DecisionRow, name="newer")
+_is_in_force = sa.and_(
+    _in_force.attempt_id == AttemptRow.id,
+    ~sa.exists().where(_newer.supersedes_id == _in_force.id),
+)
+_network = AttemptRow.report["signalling"]["agreement"].as_string()
+_is_doubtful = sa.or_(
+    sa.and_(AttemptRow.error_kind.is_not(None), _in_force.outcome.is_(None)),
+    AttemptRow.confidence < CONFIDENT,
+    sa.and_(
+        _in_force.next == NextStep.OPERATOR.value,
+        AttemptRow.outcome != CallOutcome.LIVE_PERSON.value,
+    ),
+    _network == "disagrees",
+)
+_is_reviewed = sa.exists().where(CorrectionRow.attempt_id == AttemptRow.id, BY_PERSON)
+
+_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
+    "attempt_id": sa.type_coerce(AttemptRow.id, sa.BigInteger),
+    "called_at": sa.type_coerce(AttemptRow.called_at, AttemptRow.called_at.type),
+    "decision_id": sa.type_coerce(_in_force.id, sa.BigInteger),
+    "heard": sa.type_coerce(AttemptRow.outcome, sa.String),
+    "outcome": sa.func.coalesce(_in_force.outcome, AttemptRow.outcome),
+    "confidence": sa.type_coerce(AttemptRow.confidence, sa.Double),
+    "final": sa.func.coalesce(_in_force.final, sa.false()),
+    "incorrect_contact": sa.type_coerce(_in_force.incorrect_contact, sa.Boolean),
+    "next": sa.type_coerce(_in_force.next, sa.String),
+    "network": _network,
+    "elapsed_s": AttemptRow.report["elapsed_s"].as_float(),
+    "has_error": AttemptRow.error_kind.is_not(None),
+    "is_stated": _in_force.stated.is_not(None),
+    "is_doubtful": sa.func.coalesce(_is_doubtful, sa.false()),
+    "is_reviewed": _is_reviewed,
+}
+_STATES = (
+    sa.select(*(column.label(name) for name, column in _COLUMNS.items()))
+    .select_from(AttemptRow)
+    .outerjoin(_in_force, _is_in_force)
+)
+_TOUCHED = "recognizer touched calls"
+_CHUNK = 500
+
+
+def call_states() -> sa.Select[Any]:
+    """Return the query that makes the rows of `CallStateRow` from those of the journal."""
+    return _STATES
+
+
+def keep_states(session: Session) -> None:
+    """Have the states of the calls that a session adds to made anew before it commits."""
+    session.info[_TOUCHED] = set()
+    sa.event.listen(session, "after_flush", _collect)
+    sa.event.listen(session, "before_commit", _refresh_touched)
+
+
+def _collect(session: Session, _context: object) -> None:
+    for row in session.new:
+        if isinstance(row, AttemptRow):
+            session.info[_TOUCHED].add(row.id)
+        elif isinstance(row, DecisionRow | CorrectionRow) and row.attempt_id is not None:
+            session.info[_TOUCHED].add(row.attempt_id)
+
+
+def _refresh_touched(session: Session) -> None:
+    session.flush()
+    touched = session.info[_TOUCHED]
+    if touched:
+        _refresh(session, touched)
+        touched.clear()
+
+
+def _refresh(session: Session, attempt_ids: Collection[int]) -> None:
+    ids = sorted(attempt_ids)
+    for at in range(0, len(ids), _CHUNK):
+        chunk = ids[at : at + _CHUNK]
+        session.execute(
+            sa.delete(CallStateRow)
+            .where(CallStateRow.attempt_id.in_(chunk))
+            .execution_options(synchronize_session=False)
+        )
+        states = _STATES.where(AttemptRow.id.in_(chunk))
+        session.execute(sa.insert(CallStateRow).from_select(list(_COLUMNS), states))
