@@ -8,7 +8,13 @@ the two never share a field; ``None`` means "not measured", never zero; collecti
 """
 
 from recognizer.model.announcements import AnnouncementHeard
-from recognizer.model.outcomes import CallOutcome, NextStep, PhraseListName, phrase_list_of
+from recognizer.model.outcomes import (
+    SIGNAL_OUTCOMES,
+    CallOutcome,
+    NextStep,
+    PhraseListName,
+    phrase_list_of,
+)
 from recognizer.model.reports import (
     Basis,
     CallError,
@@ -52,6 +58,7 @@ from recognizer.model.text import (
 )
 
 __all__ = [
+    "SIGNAL_OUTCOMES",
     "AcousticScore",
     "AnnouncementHeard",
     "Audio",

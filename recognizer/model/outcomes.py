@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["CallOutcome", "NextStep", "PhraseListName", "phrase_list_of"]
+__all__ = ["SIGNAL_OUTCOMES", "CallOutcome", "NextStep", "PhraseListName", "phrase_list_of"]
 
 
 class PhraseListName(enum.StrEnum):
@@ -80,6 +80,19 @@ _LISTS: Mapping[CallOutcome, PhraseListName] = MappingProxyType(
         ),
     }
 )
+
+
+SIGNAL_OUTCOMES = frozenset(
+    {
+        CallOutcome.BUSY_TONE,
+        CallOutcome.RINGBACK_ONLY,
+        CallOutcome.SILENCE,
+        CallOutcome.DISCONNECTED,
+        CallOutcome.FAX,
+        CallOutcome.MUSIC,
+    }
+)
+"""Outcomes that are sounds, or none: nobody says them."""
 
 
 def phrase_list_of(outcome: CallOutcome | None) -> PhraseListName | None:

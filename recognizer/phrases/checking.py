@@ -10,11 +10,10 @@ import msgspec
 
 from recognizer.base.data_files import TomlFile, convert_toml
 from recognizer.base.errors import PhraseListError
-from recognizer.model import CallOutcome, NormalizedText, Phrase
+from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, NormalizedText, Phrase
 from recognizer.phrases.normalization import normalize
 
 __all__ = [
-    "NEVER_SPOKEN",
     "SPOKEN_OUTCOMES",
     "check_cutoff",
     "check_distinct",
@@ -22,19 +21,8 @@ __all__ = [
     "phrase_problems",
 ]
 
-# Outcomes that can be spoken; `undetermined` is for counter-phrases, which win and decide nothing.
-NEVER_SPOKEN = frozenset(
-    {
-        CallOutcome.BUSY_TONE,
-        CallOutcome.RINGBACK_ONLY,
-        CallOutcome.SILENCE,
-        CallOutcome.DISCONNECTED,
-        CallOutcome.FAX,
-        CallOutcome.MUSIC,
-    }
-)
-SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in NEVER_SPOKEN)
-"""Outcomes that may have phrases."""
+SPOKEN_OUTCOMES = tuple(outcome for outcome in CallOutcome if outcome not in SIGNAL_OUTCOMES)
+"""Outcomes that may have phrases; those of `undetermined` win and decide nothing."""
 
 _FileT = TypeVar("_FileT", bound=msgspec.Struct)
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

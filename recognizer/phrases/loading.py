@@ -28,10 +28,9 @@ import msgspec
 from recognizer.base.data_files import TomlFile, data_folder, read_toml
 from recognizer.base.errors import PhraseListError
 from recognizer.base.settings import PhraseSettings
-from recognizer.model import CallOutcome, Phrase
+from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, Phrase
 from recognizer.phrases.book import ForbiddenPair, ForbiddenWords, PhraseBook
 from recognizer.phrases.checking import (
-    NEVER_SPOKEN,
     check_cutoff,
     check_distinct,
     convert_list_file,
@@ -188,7 +187,7 @@ def _toml_files(folder: Path) -> list[TomlFile]:
 def _read_list(file: TomlFile) -> list[Phrase]:
     """Return the phrases of one list, each checked by itself."""
     listed = convert_list_file(file, _ListFile)
-    if listed.outcome in NEVER_SPOKEN:
+    if listed.outcome in SIGNAL_OUTCOMES:
         raise PhraseListError(
             f"{file.place(key='outcome')}: '{listed.outcome}' is never spoken, it has no phrases"
         )

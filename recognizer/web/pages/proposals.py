@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from recognizer.base.errors import PhraseListError, RecognizerError
 from recognizer.base.settings import PhraseSettings
 from recognizer.crm.journal.tables import Base, RowId, UtcDateTime
-from recognizer.model import CallOutcome, Phrase
+from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, Phrase
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.editing import with_phrase
 from recognizer.phrases.loading import load_phrases
@@ -52,18 +52,7 @@ _phrases = sa.Table(
     sa.Column("version", sa.String(32), nullable=True),
 )
 
-_NOT_SPEAKABLE = frozenset(
-    {
-        CallOutcome.BUSY_TONE,
-        CallOutcome.RINGBACK_ONLY,
-        CallOutcome.SILENCE,
-        CallOutcome.DISCONNECTED,
-        CallOutcome.FAX,
-        CallOutcome.MUSIC,
-        CallOutcome.UNDETERMINED,
-        CallOutcome.LIVE_PERSON,
-    }
-)
+_NOT_SPEAKABLE = SIGNAL_OUTCOMES | {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}
 _NEW = Path("the new phrase")
 _MAX_LENGTH = 300
 _MIN_WORDS = 2

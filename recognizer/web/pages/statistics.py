@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from recognizer.crm.journal.tables import CallStateRow
-from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, PhraseListName, phrase_list_of
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import Chart, stacked_columns
 
@@ -27,16 +27,6 @@ GROUP_NAMES: Mapping[str, str] = {
     "other": "Другие объявления",
     "unclear": "Неясно или не прочитано",
 }
-_SIGNALS = frozenset(
-    {
-        CallOutcome.BUSY_TONE,
-        CallOutcome.RINGBACK_ONLY,
-        CallOutcome.SILENCE,
-        CallOutcome.DISCONNECTED,
-        CallOutcome.FAX,
-        CallOutcome.MUSIC,
-    }
-)
 _MAX_COLUMNS = 31
 
 
@@ -214,7 +204,7 @@ def group_of(outcome: CallOutcome | None) -> str:
         return "unclear"
     if outcome is CallOutcome.LIVE_PERSON:
         return "person"
-    return "signal" if outcome in _SIGNALS else "other"
+    return "signal" if outcome in SIGNAL_OUTCOMES else "other"
 
 
 def buckets(period: Period) -> Iterator[tuple[str, str, dt.datetime, dt.datetime]]:

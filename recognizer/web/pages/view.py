@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from recognizer.model import CallOutcome, NextStep
+from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, NextStep
 from recognizer.model.classification import (
     Classification,
     Considered,
@@ -28,17 +28,7 @@ from recognizer.web.pages.waveform import Stretch
 __all__ = ["Alternative", "CallView", "Problem", "ShownWord", "read_report", "view_call"]
 
 _SPOKEN_BY_PEOPLE = CallOutcome.LIVE_PERSON
-_NOT_SPOKEN = frozenset(
-    {
-        CallOutcome.UNDETERMINED,
-        CallOutcome.BUSY_TONE,
-        CallOutcome.RINGBACK_ONLY,
-        CallOutcome.SILENCE,
-        CallOutcome.DISCONNECTED,
-        CallOutcome.FAX,
-        CallOutcome.MUSIC,
-    }
-)
+_NOT_SPOKEN = SIGNAL_OUTCOMES | {CallOutcome.UNDETERMINED}
 _DOUBTFUL_WORD = 0.5
 
 
