@@ -320,11 +320,11 @@ class Recognizer:
     def _classify(
         self, call: RecordedCall, label: str, stages: _Stopwatch
     ) -> Generator[Utterance, None, CallReport]:
-        wish = self._channel if call.channel is None else call.channel
+        requested_channel = self._channel if call.channel is None else call.channel
         # The name of an upload says what headerless sound in it is.
         audio_name = None if label == _UNNAMED else label
         with open_audio(
-            call.source, sample_rate=ENGINE_SAMPLE_RATE, channel=wish, name=audio_name
+            call.source, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel, name=audio_name
         ) as reader:
             if reader.info.rivals:
                 channels = yield from self._hear_channels(reader, stages)
@@ -508,10 +508,10 @@ class Recognizer:
     def _understand(
         self, audio: Audio, stages: _Stopwatch
     ) -> Generator[Utterance, None, tuple[SpokenVerdict, VerifiedTranscript]]:
-        """Judge one utterance, and hear it again where that may bear out a doubtful one."""
+        """Judge one utterance, and hear it again where that may confirm a doubtful one."""
         verdict, verified = yield from self._hear(audio, stages)
         # Also what was taken for another language: misrecognized Russian often is. Where nothing
-        # listed is near there is nothing to bear out.
+        # listed is near there is nothing to confirm.
         # What was understood to speak of something else is not asked again until it does not.
         is_doubtful = not verdict.is_settled and bool(verified.candidates)
         if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:

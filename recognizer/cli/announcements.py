@@ -226,8 +226,8 @@ def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:
     from recognizer.engines.base import ENGINE_SAMPLE_RATE
     from recognizer.recognition.announcements.learning import LONGEST_S
 
-    wish = int(channel) if channel.isdecimal() else channel
-    with open_audio(clip, sample_rate=ENGINE_SAMPLE_RATE, channel=wish) as reader:
+    requested_channel = int(channel) if channel.isdecimal() else channel
+    with open_audio(clip, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel) as reader:
         return reader.read(from_s, from_s + LONGEST_S if to_s is None else to_s)
 
 

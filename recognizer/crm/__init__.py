@@ -1,4 +1,4 @@
-"""Contact cards, card files, and the journal of attempts and decisions.
+"""Contact cards, card files, the journal of attempts and decisions, and who is told of them.
 
 Knows reports and rules; never listens.
 """

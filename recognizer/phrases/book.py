@@ -86,7 +86,7 @@ class WordLists:
     parenthetical_sounds: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        sounds = tuple(sound_alike(NormalizedText(aside)) for aside in self.parentheticals)
+        sounds = tuple(sound_alike(NormalizedText(clause)) for clause in self.parentheticals)
         object.__setattr__(self, "parenthetical_sounds", sounds)
 
     def is_hallucinated(self, words: Sequence[str]) -> bool:

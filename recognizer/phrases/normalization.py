@@ -2,7 +2,7 @@
 
 Both sides of every comparison pass through `normalize`; what it returns is the only text a scorer
 accepts. `sound_alike` goes one step further: it writes each word the way Russian pronounces it,
-roughly, so that what recognisers garble (unstressed vowels, endings, voiced and voiceless
+roughly, so that what recognisers mix up (unstressed vowels, endings, voiced and voiceless
 consonants, ч/ш/щ) weighs little.
 
 Conventions
@@ -176,7 +176,7 @@ _AFTER_NOT = frozenset(
     "доступен доступна доступно доступны обслуживается обслуживаются существует используется "
     "отвечает зарегистрирован зарегистрирована".split()
 )
-# Asides of two words. None of them tells an outcome from another.
+# Parentheticals of two words. None of them tells an outcome from another.
 _ASIDES = frozenset({("как", "бы"), ("так", "сказать"), ("это", "самое")})
 # Real short words that begin longer ones («вы выключили», «для длинных»): never taken for a
 # stammered syllable.

@@ -104,7 +104,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     mark_cutoff : probability from which the mark may be set.
-    mark_min_letters : 0-100, likeness of the letters (`Features.letters`) below which it never is.
+    mark_min_letters : 0-100, `Features.letters` below which it never is.
     announcement_cutoff : probability from which any other announcement is reported.
     min_heard_logprob : `Features.baseline_logprob` below which speech counts as not understood;
     only

@@ -22,7 +22,7 @@ __all__ = ["LettersCompared", "NearestWordings", "compare_letters", "letters_rat
 
 _CHANCE = 55.0  # partial ratio that unrelated Russian letters reach
 _MIN_LETTERS = 12  # anything shorter is found in whatever was misrecognized
-_MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no likeness
+_MIN_EVIDENCE = 100.0  # ten letters, ten points above chance; less is no similarity
 _MIN_SHARE_OF_BEST = (
     0.3  # share of the best one's evidence below which a wording is not worth comparing
 )

@@ -1,6 +1,6 @@
-"""What was not understood is heard once more, slower, and believed where it bears the first out.
+"""What was not understood is heard once more, slower, and believed where it confirms the first.
 
-Part of what a recogniser garbles comes out right when the same sound is played a little slower and
+What a recogniser misses may come out right when the same sound is played a little slower and
 lower, as a tape is; benchmarks/README.md has the figures, and why the slow retry alone is not
 believed.
 """

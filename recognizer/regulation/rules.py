@@ -195,7 +195,7 @@ class Regulation:
         ------
         ContactError
             If there is no such reason, the comment it requires lacks a part, or the card does
-            not bear it out; Russian, because an operator reads it.
+            not fulfil its conditions; Russian, because an operator reads it.
         """
         day = on or self._today()
         entry = self._stated_by_id.get(statement.reason)

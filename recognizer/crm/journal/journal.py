@@ -124,7 +124,7 @@ class Journal(CardKeeper):
         Raises
         ------
         ContactError
-            If the card does not bear the reason out, or the comment lacks a part.
+            If the card does not fulfil the reason's conditions, or the comment lacks a part.
         """
         statement = _correction(made_by, stated=reason, name=name, words=words, note=note)
         with self.database.writing() as session:
@@ -161,7 +161,7 @@ class Journal(CardKeeper):
         Raises
         ------
         ContactError
-            If the card does not bear the reason out, or the comment lacks a part.
+            If the card does not fulfil the reason's conditions, or the comment lacks a part.
         ConflictError
             If the attempt is no longer at the version `expected`.
         JournalError
@@ -252,7 +252,8 @@ class Journal(CardKeeper):
         ConflictError
             If it is no longer of the card `seen`.
         ContactError
-            If there is no such card, or it does not bear out what an operator stated.
+            If there is no such card, or it does not fulfil the conditions of
+            what an operator stated.
         JournalError
             If there is no such attempt, or the new card has this recording.
         """

@@ -1,4 +1,4 @@
-"""Uploads and their results, one call, the review queue."""
+"""Uploads and their results, the list of calls, one call and its sound."""
 
 from __future__ import annotations
 
