@@ -22,11 +22,11 @@ from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
 from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
 from recognizer.batch.results import ResultLog
-from recognizer.model import CallReport, CallRequest
+from recognizer.crm.attempts import Attempts
+from recognizer.model import CallRequest
 from recognizer.model.report_json import decision_to_dict, report_to_dict
 
 __all__ = [
-    "Attempts",
     "Summary",
     "Todo",
     "WorkerSource",
@@ -55,22 +55,6 @@ class WorkerSource(Protocol):
         self, jobs: Sequence[Job], on_done: Callable[[Future[Finished]], object] = ...
     ) -> list[Future[Finished]]:
         """Queue recordings for one worker; a future for each, of which `on_done` is told."""
-
-
-class Attempts(Protocol):
-    """What is needed of `recognizer.crm.journal.journal.Journal`."""
-
-    def record_attempt(
-        self,
-        report: CallReport,
-        *,
-        contact: str | None = None,
-        number: str | None = None,
-        digest: str | None = None,
-        called_at: dt.datetime | None = None,
-        call_id: str | None = None,
-    ) -> Any:
-        """Record an attempt and decide it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,9 @@ from recognizer.batch.recordings import (
     written_path,
 )
 from recognizer.batch.results import ResultLog
-from recognizer.batch.runner import Attempts, Todo, WorkerSource, job_of, line_of, result_of
+from recognizer.batch.runner import Todo, WorkerSource, job_of, line_of, result_of
 from recognizer.batch.seen_files import SeenFiles
+from recognizer.crm.attempts import Attempts
 from recognizer.crm.contacts import masked
 
 __all__ = ["WatchOptions", "Watcher"]

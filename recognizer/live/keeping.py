@@ -16,38 +16,24 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from recognizer.base.errors import ContactError, JournalError, RecognizerError
+from recognizer.crm.attempts import Attempts
 from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target
 from recognizer.live.facts import LiveFacts
 from recognizer.model import CallError, CallReport
 from recognizer.model.report_json import decision_to_dict
 
-__all__ = ["Attempts", "CallSpool", "CallbackSpool"]
+__all__ = ["CallSpool", "CallbackSpool"]
 
 _log = logging.getLogger(__name__)
 _LOST = "listener_stopped"
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 600.0
 _T = TypeVar("_T", bound=msgspec.Struct)
-
-
-class Attempts(Protocol):
-    """What is needed of `recognizer.crm.journal.journal.Journal`."""
-
-    def record_attempt(
-        self,
-        report: CallReport,
-        *,
-        contact: str | None = None,
-        number: str | None = None,
-        digest: str | None = None,
-        called_at: dt.datetime | None = None,
-    ) -> Any:
-        """Record an attempt and decide it."""
 
 
 class _Folder(Generic[_T]):

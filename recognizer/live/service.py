@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from recognizer.base.errors import JournalError, RecognizerError, SettingsError
 from recognizer.base.settings import LiveSettings, Settings
+from recognizer.crm.attempts import Attempts
 from recognizer.crm.connectors import Webhook
 from recognizer.live.access import Access, parse_address
 from recognizer.live.audiosocket_server import AudioSocketListener
 from recognizer.live.calls import Emit, LiveCalls, LiveLimits
-from recognizer.live.keeping import Attempts, CallbackSpool, CallSpool
+from recognizer.live.keeping import CallbackSpool, CallSpool
 from recognizer.pipeline import Recognizer
 
 __all__ = ["LiveService", "check_settings"]
