@@ -158,6 +158,7 @@ def test_a_party_who_first_speaks_after_two_minutes_is_kept() -> None:
     assert chosen(voice(135, 1), late).channel == "mix"
 
 
+@pytest.mark.slow
 def test_a_voice_is_no_tone() -> None:
     for seed in range(1, 9):
         assert chosen(voice(20, seed), voice(20, seed + 1)).channel == "mix"

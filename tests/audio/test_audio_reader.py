@@ -136,6 +136,7 @@ print(status["VmHWM"].split()[0], n_samples)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read in /proc")
 def test_memory_does_not_grow_with_duration(tmp_path: Path) -> None:
     """Half an hour against half a minute; benchmarks/long_audio.py measures two hours."""

@@ -101,6 +101,7 @@ def test_recordings_go_out_in_groups_that_shrink_so_that_all_workers_end_togethe
     assert pool.sizes[-1] == 1
 
 
+@pytest.mark.slow
 def test_files_that_crash_hang_or_are_damaged_cost_themselves_only(tmp_path: Path) -> None:
     calls = write(
         tmp_path / "calls",
@@ -124,6 +125,7 @@ def test_files_that_crash_hang_or_are_damaged_cost_themselves_only(tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_stopped_anywhere_is_continued_with_nothing_lost_or_twice(
     tmp_path: Path, number: signal.Signals
@@ -156,6 +158,7 @@ def test_a_run_stopped_anywhere_is_continued_with_nothing_lost_or_twice(
     assert len(asked.read_text().splitlines()) <= 60 + 4
 
 
+@pytest.mark.slow
 def test_workers_killed_all_the_time_lose_no_file(tmp_path: Path) -> None:
     """The soak of benchmarks/pipeline_soak.py, small."""
     names = {f"c{i:03}": "damaged" if i % 20 == 7 else "slow 0.01" for i in range(120)}

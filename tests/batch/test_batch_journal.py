@@ -35,6 +35,7 @@ def start(calls: Path, results: Path, url: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_batches_at_once_record_every_call_once(
     calls: Path, tmp_path: Path, journal_url: str
 ) -> None:
@@ -50,6 +51,7 @@ def test_two_batches_at_once_record_every_call_once(
         assert journal.count_attempts() == N_CALLS
 
 
+@pytest.mark.slow
 def test_a_batch_killed_and_run_again_records_every_call_once(
     calls: Path, tmp_path: Path, journal_url: str
 ) -> None:

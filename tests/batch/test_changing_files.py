@@ -87,6 +87,7 @@ def run(folder: Path, results: Path, journal: str, n_workers: int = 1) -> subpro
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_recording_changed_while_a_batch_hears_it_is_not_recorded_and_the_next_run_takes_it(
     tmp_path: Path, change: Callable[[Path], None]
@@ -131,6 +132,7 @@ def batch(folder: Path, results: Path, limits: TimeLimits) -> dict[str, dict[str
     return {Path(line["recording"]).name: line for line in read_results(results)}
 
 
+@pytest.mark.slow
 def test_no_file_that_is_none_holds_up_another(tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     folder.mkdir()
@@ -180,6 +182,7 @@ def flac_that_claims(total_samples: int) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [2**36 - 1, 2**35, 8000 * 3600 * 5])
 def test_a_length_that_a_header_claims_ends_nothing(tmp_path: Path, total: int) -> None:
     folder = tmp_path / "calls"
@@ -211,6 +214,7 @@ def test_no_length_makes_a_wait_longer_than_the_longest(duration_s: float) -> No
     assert 3.0 <= limits.of(duration_s) <= 100.0
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_the_parent_about_one_file_costs_that_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def by_name(lines: list[dict[str, Any]]) -> dict[str, str]:
     return {line["recording"].rpartition("/")[2]: said(line) for line in lines}
 
 
+@pytest.mark.slow
 def test_batch(folder: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     done = subprocess.run(
@@ -101,6 +102,7 @@ def test_batch(folder: Path, tmp_path: Path) -> None:
     assert all(len(line["error"]["message"]) < 700 for line in lines if line["error"])
 
 
+@pytest.mark.slow
 def test_watch(folder: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     expected = {name: kind for name, kind in EXPECTED.items() if name not in NO_FILES}

@@ -222,6 +222,7 @@ def test_events_bring_recordings_long_before_the_next_search(tmp_path: Path) -> 
         wait_until(lambda: done(results)["second.wav"] == 1)
 
 
+@pytest.mark.slow
 def test_a_thousand_at_once_are_all_done_once(tmp_path: Path) -> None:
     folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
     folder.mkdir()
@@ -318,6 +319,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_program_finishes_what_is_in_work_and_loses_nothing_when_killed(
     tmp_path: Path, number: signal.Signals

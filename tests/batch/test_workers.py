@@ -42,6 +42,7 @@ def test_a_worker_answers_with_the_report_and_the_digest(worker: Worker, tmp_pat
     assert finished.sha256 == "db02ce8299651e3b04145d1a73f28c7974b88db589627121fa2f691fb4779b23"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "kind", "words"),
     [
@@ -63,6 +64,7 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_that_file_only(
     assert worker.run(job(tmp_path, "silence")).report.error is None
 
 
+@pytest.mark.slow
 def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_does(
     worker: Worker, tmp_path: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_d
     }
 
 
+@pytest.mark.slow
 def test_answers_nobody_waited_for_are_not_taken_for_those_of_the_next_recording(
     worker: Worker, tmp_path: Path
 ) -> None:
@@ -112,6 +115,7 @@ def test_a_pool_that_is_closed_cancels_what_was_given_together_and_waits(tmp_pat
     assert [future.cancelled() for future in waiting] == [True]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_by_chance_is_replaced_and_the_file_done(
     worker: Worker, tmp_path: Path
 ) -> None:
@@ -119,6 +123,7 @@ def test_a_worker_killed_by_chance_is_replaced_and_the_file_done(
     assert finished.report.error is None
 
 
+@pytest.mark.slow
 def test_an_idle_worker_that_was_killed_is_replaced(worker: Worker, tmp_path: Path) -> None:
     worker.start()
     assert worker.pid is not None
@@ -136,6 +141,7 @@ def test_workers_ignore_the_ctrl_c_meant_for_their_parent(worker: Worker, tmp_pa
     assert worker.pid == before
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_cannot_be_loaded_says_why_at_once() -> None:
     with WorkerPool(load_nothing, 1) as pool, pytest.raises(EngineError, match="models install"):
         pool.start()

@@ -142,6 +142,7 @@ def test_recordings_of_one_number_count_as_attempts_and_the_same_one_only_once(
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_channel_that_is_no_channel_is_wrong_usage() -> None:
     done = run("classify", "--channel", "left", str(SAMPLES / "7-busy.ulaw"))
     assert done.returncode == 2

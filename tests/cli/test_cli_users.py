@@ -31,6 +31,7 @@ def run(*arguments: str, typed: str = "") -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_an_administrator_made_on_the_console_can_sign_in(journal_url: str) -> None:
     run("add", "vera", "--name", "Вера", "--role", "administrator", typed=f"{PASSWORD}\n")
     assert run("list") == "vera\tadministrator\topen\tВера\n"

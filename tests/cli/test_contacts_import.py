@@ -144,6 +144,7 @@ def test_a_column_the_second_file_lacks_stays_and_is_no_mark(run: Run) -> None:
     assert "0 of 1 cards" in run("contacts", "import", "crm.csv").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "status", "stored"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0)]
 )

@@ -50,6 +50,7 @@ def test_sigterm_ends_a_command_with_143_and_without_a_trace(tmp_path: Path) -> 
     assert (process.returncode, errors) == (143, b"")
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_batch_with_143_and_says_what_is_left(tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     folder.mkdir()
@@ -73,6 +74,7 @@ def test_sigterm_ends_a_batch_with_143_and_says_what_is_left(tmp_path: Path) -> 
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

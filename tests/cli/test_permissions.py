@@ -75,6 +75,7 @@ def started(*arguments: object, cwd: Path) -> Iterator[subprocess.Popen[str]]:
             program.kill()
 
 
+@pytest.mark.slow
 def test_classify_names_what_it_may_not_read_and_classifies_the_rest(calls: Path) -> None:
     inside = calls / "closed" / "inside.wav"
     done = run("classify", inside, calls, "--format", "jsonl", cwd=calls.parent)
@@ -91,6 +92,7 @@ def test_classify_names_what_it_may_not_read_and_classifies_the_rest(calls: Path
     assert done.stderr == f"recognizer: {calls / 'closed'}: {NO_FOLDER}\n"
 
 
+@pytest.mark.slow
 def test_batch_names_what_it_may_not_read_and_classifies_the_rest(calls: Path) -> None:
     inside = calls / "closed" / "inside.wav"
     done = run("batch", inside, calls, "--workers", "1", cwd=calls.parent)
@@ -115,6 +117,7 @@ def test_batch_names_what_it_may_not_read_and_classifies_the_rest(calls: Path) -
     )
 
 
+@pytest.mark.slow
 def test_watch_names_once_what_it_may_not_read_and_takes_it_when_it_may(calls: Path) -> None:
     options = ("--settle", "0.1", "--rescan", "1", "--workers", "1", "--no-events")
     waits = (
@@ -147,6 +150,7 @@ def test_watch_says_why_it_cannot_begin(calls: Path) -> None:
     assert (done.returncode, done.stderr) == (1, f"recognizer: {calls / 'closed'}: {NO_FOLDER}\n")
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_is_named_and_the_results_are_kept(calls: Path) -> None:
     (calls / "good.csv").mkdir()
     arguments = ("batch", calls / "good.wav", "--workers", "1", "--csv", calls / "good.csv")

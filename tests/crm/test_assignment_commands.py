@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 
+@pytest.mark.slow
 def test_a_call_is_assigned_moved_detached_and_cards_are_merged(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'j.sqlite3'}"
     report = CallReport("a", Evidence(1.0), Outcome(CallOutcome.DOES_NOT_EXIST, 0.9), None, 0.1)

@@ -108,6 +108,7 @@ def test_a_closed_card_that_is_imported_again_is_new(journal: Journal) -> None:
     assert left == {"2": "called since"}
 
 
+@pytest.mark.slow
 def test_marks_of_a_whole_file_go_with_it_and_the_journal_tells(journal: Journal) -> None:
     cards = [dataclasses.replace(GOOD, ref=str(n), mobile_phone="") for n in range(1200)]
     number = take_in(journal, *cards)

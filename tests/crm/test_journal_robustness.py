@@ -63,6 +63,7 @@ def assert_whole(url: str, n_attempts: int) -> None:
         assert len(comments) == n_attempts + 1
 
 
+@pytest.mark.slow
 def test_writers_of_the_same_recordings_leave_each_once(url: str) -> None:
     writers = [start(url, "record", "0", "15") for _ in range(2)]
     for writer in writers:
@@ -71,6 +72,7 @@ def test_writers_of_the_same_recordings_leave_each_once(url: str) -> None:
     assert_whole(url, 15)
 
 
+@pytest.mark.slow
 def test_writers_of_different_recordings_of_one_contact_lose_none(url: str) -> None:
     writers = [start(url, "record", str(10 * number), "10") for number in range(2)]
     for writer in writers:
@@ -79,6 +81,7 @@ def test_writers_of_different_recordings_of_one_contact_lose_none(url: str) -> N
     assert_whole(url, 20)
 
 
+@pytest.mark.slow
 def test_processes_that_create_the_journal_at_once_create_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "journal.sqlite3"
     writers = [start(f"sqlite:///{path}", "record", "0", "0") for _ in range(2)]
@@ -91,6 +94,7 @@ def test_processes_that_create_the_journal_at_once_create_one(tmp_path: Path) ->
         ]
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_it_reported(url: str) -> None:
     writer = start(url, "forever")
     assert writer.stdout is not None
@@ -132,6 +136,7 @@ def test_a_full_database_is_one_clear_error_and_nothing_is_half_written(file: Pa
     assert_whole(f"sqlite:///{file}", len(stored))
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_is_one_clear_error(file: Path) -> None:
     url = f"sqlite:///{file}"
     with Journal.open(url) as journal:
@@ -193,6 +198,7 @@ def _record(url: str) -> None:
 # --- the file ---
 
 
+@pytest.mark.slow
 def test_a_journal_held_by_another_program_is_waited_for(file: Path) -> None:
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -226,6 +226,7 @@ with Journal.open(sys.argv[1]) as journal:
 """
 
 
+@pytest.mark.slow
 def test_a_sender_killed_in_the_middle_and_a_receiver_restarted_lose_nothing(
     journal: Journal, tmp_path: Path
 ) -> None:

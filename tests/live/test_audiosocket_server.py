@@ -55,6 +55,7 @@ def sending(*parts: bytes, then: float = 0.0, pause_s: float = 0.001) -> Scenari
     return scenario
 
 
+@pytest.mark.slow
 def test_short_beeps_are_final_before_the_call_ends(whisper: Recognizer) -> None:
     parts = (OPENING, *framed(beeps(8.0)), b"\x00\x00\x00")
     *before, final, end = run(whisper, sending(*parts, pause_s=0.005))

@@ -124,6 +124,7 @@ def test_one_short_word_is_speech(name: str) -> None:
     assert speech.end_s >= last
 
 
+@pytest.mark.slow
 def test_nobody_speaks_in_tones_noise_and_music() -> None:
     for kind, samples in make_clips(30, seed=7):
         assert not of_kind(scan_clip(samples), SegmentKind.SPEECH), kind
@@ -203,6 +204,7 @@ def test_any_blocks_give_the_scan_of_the_whole(sizes: list[int]) -> None:
     assert scanner.finish() == scan(sound)
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_the_sound() -> None:
     block = join(beeps(425, 0.35, 0.35, 10), white_noise(3 * RATE, -40))
     scanner = Scanner(PLAN, RATE)

@@ -443,6 +443,7 @@ def server(tmp_path: Path, journal: Journal) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@pytest.mark.slow
 def test_two_hundred_uploads_at_once_are_answered_or_refused_politely(
     server: str, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_every_announcement_is_known_as_itself_and_nothing_else() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_was_not_learned_is_not_known() -> None:
     for folder in ("pairs", "people", "prompts", "mixed", "signals"):
         for path in sorted((CALLS / folder).iterdir()):
