@@ -34,6 +34,7 @@ from recognizer.signals.tone_plans import load_tone_plan
 __all__ = ["LiveChannel", "SettleRules"]
 
 _QUIET_PEAK = 0.003  # -50 dBFS: under this there is nothing new to weigh
+_BLOCK_S = 0.25  # sound is taken in blocks: 20 ms at a time costs twice as much
 _OPEN_S = 0.05  # an utterance that ends this close to the last sample is still being said
 
 
@@ -77,8 +78,9 @@ class LiveChannel:
     rules : SettleRules
     look_every_s : float
         Seconds of sound between two looks.
-    speech_step_s : float
-        Seconds that an unfinished utterance grows before it is heard again.
+    first_speech_s : float
+        Seconds of an unfinished utterance before it is heard; then it is heard again whenever it
+        has doubled, so that all of it is heard about twice however long it grows.
     attempt : int
         From 1.
     """
@@ -90,18 +92,21 @@ class LiveChannel:
         *,
         rules: SettleRules | None = None,
         look_every_s: float = 0.5,
-        speech_step_s: float = 2.0,
+        first_speech_s: float = 3.0,
         attempt: int = 1,
     ) -> None:
         self._recognizer = recognizer
         self._call = RecordedCall(source=b"", name=name, attempt=attempt)
         self._rules = rules or SettleRules()
-        self._look_every_s, self._speech_step_s = look_every_s, speech_step_s
+        self._look_every_s, self._first_speech_s = look_every_s, first_speech_s
         self._scanner = Scanner(load_tone_plan(), ENGINE_SAMPLE_RATE)
         self._sound = _GrowingSound(name)
         self._resampler: StreamResampler | None = None
+        self._waiting: list[Samples] = []
+        self._n_waiting = self._sample_rate = 0
         self._known: KnownUtterances = {}
         self._looked_s = self._heard_s = 0.0
+        self._open_s = 0.0  # of the unfinished utterance, when it was last heard
         self._peak = 0.0
         self._n_same = 0
         self.report: CallReport | None = None
@@ -122,6 +127,10 @@ class LiveChannel:
         if attempt != self._call.attempt:
             self._call = replace(self._call, attempt=attempt)
 
+    def sound(self) -> Audio:
+        """Return the sound taken so far."""
+        return self._sound.read(0.0, self.duration_s)
+
     def push(self, samples: Samples, sample_rate: int) -> CallReport | None:
         """Take sound; return what it looks like now, if that was looked at and is something.
 
@@ -137,9 +146,12 @@ class LiveChannel:
         EngineError
             If the engine failed.
         """
-        if self._resampler is None:
-            self._resampler = StreamResampler(sample_rate, ENGINE_SAMPLE_RATE)
-        self._take(self._resampler.push(samples))
+        self._sample_rate = sample_rate
+        self._waiting.append(samples)
+        self._n_waiting += len(samples)
+        if self._n_waiting < _BLOCK_S * sample_rate:
+            return None
+        self._take_waiting(sample_rate)
         is_due = self.duration_s - self._looked_s >= self._look_every_s
         if self.final is not None or not is_due:
             return None
@@ -158,11 +170,21 @@ class LiveChannel:
         EngineError
             If the engine failed.
         """
+        if self._waiting:
+            self._take_waiting(self._sample_rate)
         if self._resampler is not None:
             self._take(self._resampler.finish())
         report = self._classified(self._scanner.finish())
         self.report = report
         return report
+
+    def _take_waiting(self, sample_rate: int) -> None:
+        if self._resampler is None:
+            self._resampler = StreamResampler(sample_rate, ENGINE_SAMPLE_RATE)
+        block = np.concatenate(self._waiting)
+        self._waiting.clear()
+        self._n_waiting = 0
+        self._take(self._resampler.push(block))
 
     def _take(self, samples: Samples) -> None:
         if not len(samples):
@@ -174,13 +196,22 @@ class LiveChannel:
         scan = copy.deepcopy(self._scanner).finish()
         speech_end_s = _speech_end_s(scan)
         if speech_end_s is not None:
-            is_open = self.duration_s - speech_end_s < _OPEN_S
-            if is_open and self.duration_s - self._heard_s < self._speech_step_s:
+            if self.duration_s - speech_end_s < _OPEN_S and not self._has_grown(scan):
                 return None
             self._heard_s = self.duration_s
         report = self._classified(scan)
         self._weigh(report, scan, self.duration_s - (speech_end_s or 0.0))
         return report
+
+    def _has_grown(self, scan: Scan) -> bool:
+        """Return whether the unfinished utterance is long enough to be heard (again)."""
+        open_s = [s for s in scan.segments if s.kind is SegmentKind.SPEECH][-1].duration_s
+        if open_s < self._open_s:
+            self._open_s = 0.0  # another one
+        if open_s < max(self._first_speech_s, 2 * self._open_s):
+            return False
+        self._open_s = open_s
+        return True
 
     def _classified(self, scan: Scan) -> CallReport:
         known = dict(self._known)

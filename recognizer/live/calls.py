@@ -8,6 +8,7 @@ the machine is slow, looks become rarer and no queue grows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 import time
@@ -28,7 +29,7 @@ from recognizer.live.events import (
     start_event,
 )
 from recognizer.live.facts import LiveFacts
-from recognizer.model import CallError, CallReport, Samples
+from recognizer.model import Audio, CallError, CallReport, Samples
 from recognizer.pipeline import Recognizer
 from recognizer.regulation.signalling import SignallingTable, load_signalling
 from recognizer.streaming import LiveChannel, SettleRules
@@ -195,7 +196,7 @@ class LiveCall:
         self._begun: asyncio.Future[Any] | None = None
         self._told: object = None
         self._failure: RecognizerError | None = None
-        self._is_final_told = False
+        self._is_final_told = self._is_ending = False
 
     @property
     def duration_s(self) -> float:
@@ -214,6 +215,12 @@ class LiveCall:
         evidence = None if report is None else report.evidence
         transcript = None if evidence is None else evidence.transcript
         return "" if transcript is None else transcript.text
+
+    async def sound(self) -> Audio:
+        """Return what has been heard so far, 16 kHz mono."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._calls.worker, self._channel.sound
+        )
 
     def begin(self) -> None:
         """Tell that the call has begun, and write it down where somebody keeps calls."""
@@ -257,12 +264,24 @@ class LiveCall:
         self._pending.append(samples)
         self._n_samples += len(samples)
         if self._work is None:
-            loop = asyncio.get_running_loop()
-            self._work = loop.run_in_executor(self._calls.worker, self._weigh)
-            self._work.add_done_callback(self._weighed)
+            self._queue_work()
+
+    def _queue_work(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._work = loop.run_in_executor(self._calls.worker, self._weigh)
+        self._work.add_done_callback(self._weighed)
 
     async def end(self, why: str) -> None:
-        """End the call: the whole of it is weighed, written down and told."""
+        """End the call: the whole of it is weighed, written down and told, also while we stop."""
+        work = asyncio.ensure_future(self._end(why))
+        while not work.done():
+            # A listener that stops cancels its connections; what is ending then still ends.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(work)
+        work.result()
+
+    async def _end(self, why: str) -> None:
+        self._is_ending = True
         if self._work is not None:
             await asyncio.wait([self._work])
         loop = asyncio.get_running_loop()
@@ -328,6 +347,8 @@ class LiveCall:
                 problem if isinstance(problem, RecognizerError) else RecognizerError(repr(problem))
             )
             return
+        if self._pending and not self._is_ending:
+            self._queue_work()  # what came meanwhile, though nothing may come after it
         at_s, report, final = work.result()
         if final is not None and not self._is_final_told:
             self._is_final_told = True

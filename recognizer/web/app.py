@@ -42,6 +42,7 @@ from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.runners import InProcessRunner, Runner
 from recognizer.web.jobs.submissions import QueueFullError, Submission, UploadError
 from recognizer.web.limits import RateLimit, UploadGate
+from recognizer.web.live import live_calls
 
 __all__ = ["create_app", "has_page"]
 
@@ -69,15 +70,19 @@ def create_app(
     Notes
     -----
     What routes and the page find in ``app.state``: ``settings``, ``api_keys``, ``metrics`` and,
-    while the application runs, ``journal`` and ``jobs`` (`recognizer.web.jobs.queue.Jobs`);
-    ``startup_problem``, if it cannot run because of the journal or the state folder.
+    while the application runs, ``journal``, ``jobs`` (`recognizer.web.jobs.queue.Jobs`) and
+    ``live`` (`recognizer.live.calls.LiveCalls`, None where no live calls are heard);
+    ``startup_problem``, if it cannot run because of the journal, the state folder or an address.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with contextlib.ExitStack() as closing:
+        async with contextlib.AsyncExitStack() as closing:
             try:
                 jobs = _start(app, settings, recognizer, closing)
+                app.state.live = await closing.enter_async_context(
+                    live_calls(settings, app.state.journal, recognizer)
+                )
             except RecognizerError as problem:
                 app.state.startup_problem = problem
                 raise
@@ -100,6 +105,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.journal = journal
+    app.state.live = None
     app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
     app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.server.requests_per_minute)
@@ -117,7 +123,7 @@ def _start(
     app: FastAPI,
     settings: Settings,
     recognizer: RecognizerLike | None,
-    closing: contextlib.ExitStack,
+    closing: contextlib.AsyncExitStack,
 ) -> Jobs:
     """Open the journal and begin to recognise; what was begun is ended with `closing`."""
     if app.state.journal is None:
@@ -136,7 +142,7 @@ def _start(
     return jobs
 
 
-def _tell_others(app: FastAPI, closing: contextlib.ExitStack) -> None:
+def _tell_others(app: FastAPI, closing: contextlib.AsyncExitStack) -> None:
     """Deliver decisions to who is configured, as long as the application runs."""
     crm = app.state.settings.crm
     if crm.targets_file is None:

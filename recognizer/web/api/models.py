@@ -29,6 +29,9 @@ __all__ = [
     "Health",
     "JobList",
     "JobOut",
+    "LiveCallOut",
+    "LiveCallsOut",
+    "LiveFactsIn",
     "Moment",
     "OverviewOut",
     "with_parts",
@@ -303,6 +306,33 @@ class OverviewOut(_Open):
     by_rule: dict[str, int]
     by_next: dict[str, int]
     by_day: dict[str, int]
+
+
+class LiveCallOut(_Open):
+    """A call that is heard while it lasts."""
+
+    call: str = Field(description="Its UUID.")
+    started_at: dt.datetime | None
+    duration_s: float = Field(ge=0, description="Seconds of sound received.")
+    event: dict[str, Any] = Field(description="The latest event, as `recognizer listen` prints it.")
+
+
+class LiveCallsOut(_Open):
+    """Calls that go on now."""
+
+    calls: list[LiveCallOut]
+
+
+class LiveFactsIn(BaseModel):
+    """What is known of a live call besides its sound."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str | None = Field(None, max_length=64, description="Number called.")
+    contact: str | None = Field(None, max_length=64, description="Card in the CRM.")
+    attempt: int | None = Field(None, ge=1, le=99)
+    sip_code: int | None = Field(None, ge=100, le=699)
+    hangup_cause: int | None = Field(None, ge=1, le=127, description="Q.850 cause.")
 
 
 class Health(_Open):

@@ -28,6 +28,7 @@ PLACES = (
     ("home", "/", "upload", "Записи", Role.OPERATOR),
     ("queue", "/queue", "inbox", "Очередь", Role.OPERATOR),
     ("calls", "/calls", "list", "Звонки", Role.OPERATOR),
+    ("live", "/live", "ear", "Сейчас", Role.SUPERVISOR),
     ("overview", "/overview", "chart", "Обзор", Role.SUPERVISOR),
     ("phrases", "/phrases", "book", "Фразы", Role.OPERATOR),
 )
@@ -157,7 +158,11 @@ def render(
         "kept": "",
         "n_waiting": n_waiting,
         "places": [
-            place[:4] for place in PLACES if session and session.user.role.includes(place[4])
+            place[:4]
+            for place in PLACES
+            if session
+            and session.user.role.includes(place[4])
+            and (place[0] != "live" or request.app.state.live is not None)
         ],
         "csrf": lambda: Markup('<input type="hidden" name="csrf" value="{}">').format(
             session.csrf_token if session else ""

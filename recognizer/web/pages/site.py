@@ -11,6 +11,7 @@ from recognizer.web.pages import (
     announcement_routes,
     call_routes,
     card_routes,
+    live_routes,
     overview_routes,
     people_routes,
     phrase_routes,
@@ -34,6 +35,7 @@ def include(app: FastAPI) -> None:
         card_routes,
         together_routes,  # before «/queue/{call_id}»
         review_routes,
+        live_routes,
         overview_routes,
         phrase_routes,
         announcement_routes,

@@ -6,6 +6,7 @@ a *stretch* is a half-open interval of one kind of sound, as an operator names i
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -18,9 +19,9 @@ import numpy as np
 import soundfile as sf
 
 from recognizer.audio import open_audio
-from recognizer.model import Samples
+from recognizer.model import Audio, Samples
 
-__all__ = ["N_PEAKS", "Listening", "Stretch", "prepare", "wave_paths"]
+__all__ = ["N_PEAKS", "Listening", "Stretch", "prepare", "wav_of", "wave_paths"]
 
 N_PEAKS = 600
 _SAMPLE_RATE = 16_000
@@ -74,6 +75,13 @@ def prepare(source: Path, folder: Path, name: str) -> Listening:
         _convert(source, wav, peaks)
     kept = json.loads(peaks.read_text("utf-8"))
     return Listening(wav, tuple(kept["peaks"]), kept["duration_s"])
+
+
+def wav_of(audio: Audio) -> bytes:
+    """Return sound as a 16-bit mono WAV."""
+    written = io.BytesIO()
+    sf.write(written, audio.samples, audio.sample_rate, "PCM_16", format="WAV")
+    return written.getvalue()
 
 
 def _convert(source: Path, wav: Path, peaks: Path) -> None:

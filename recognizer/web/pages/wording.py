@@ -192,6 +192,7 @@ ACTION_NAMES: Mapping[str, str] = {
     "reset_password": "Назначен новый пароль",
     "change_password": "Сменён свой пароль",
     "export": "Выгрузка таблицы",
+    "listen_live": "Прослушан идущий звонок",
 }
 
 ERROR_ADVICE: Mapping[str, tuple[str, str]] = {
