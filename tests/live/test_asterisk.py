@@ -1,4 +1,4 @@
-"""A real Asterisk plays an announcement before the answer; SIPp is the network.
+"""A real Asterisk, with SIPp as the network: what is heard of calls that nobody may answer.
 
 RECOGNIZER_ASTERISK_ROOT names a folder with a Debian root that has the package asterisk, made with
 ``debootstrap --variant=minbase sid ROOT`` and apt-get in it; chroot needs root.
@@ -9,22 +9,32 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.records import AttemptRecord
+from recognizer.model import CallOutcome
+
 DATA = Path(__file__).parent.parent / "data" / "asterisk"
-PROMPT = DATA.parent / "calls" / "samples" / "1-does-not-exist-human.wav"
+CALLS = DATA.parent / "calls"
+ANNOUNCEMENT = CALLS / "samples" / "1-does-not-exist-human.wav"
+BUSY = CALLS / "samples" / "7-busy.ulaw"
+PERSON = CALLS / "people" / "hello.wav"
 CONFIG = "/tmp/recognizer-asterisk"
+QUIET = subprocess.DEVNULL
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.slow]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def asterisk_root() -> Path:
     root = os.environ.get("RECOGNIZER_ASTERISK_ROOT")
     if root is None:
@@ -37,72 +47,171 @@ def asterisk_root() -> Path:
     return Path(root)
 
 
-def started(stack: ExitStack, command: list[str], **how: object) -> subprocess.Popen[str]:
-    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **how)  # type: ignore[call-overload]
+class Exchange:
+    """Asterisk between the listener and SIPp."""
 
-    def stop() -> None:
-        process.terminate()
-        process.wait(20)
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+    def __init__(self, root: Path, folder: Path, stack: ExitStack) -> None:
+        self._root, self._folder, self._stack = root, folder, stack
+        self._written = folder / "events.jsonl"
+        self.listener: subprocess.Popen[str] = self.listen()
+        self._start(["chroot", str(root), "asterisk", "-C", f"{CONFIG}/asterisk.conf", "-f"])
+        until = time.monotonic() + 60
+        while "fully booted" not in self.console("core waitfullybooted"):
+            assert time.monotonic() < until, "Asterisk does not come up"
+            time.sleep(0.5)
 
-    stack.callback(stop)
-    return process
+    def _start(self, command: list[str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command, text=True, cwd=self._folder, stdin=QUIET, stdout=QUIET, stderr=QUIET
+        )
+        self._stack.callback(_stop, process)
+        return process
+
+    def listen(self) -> subprocess.Popen[str]:
+        """Start a listener; its events go on where those of another stopped."""
+        command = ["recognizer", "listen", "--engine", "whisper", "--journal"]
+        command += ["--audiosocket", "127.0.0.1:19092", "--websocket", "127.0.0.1:19093"]
+        folders = {
+            "RECOGNIZER_JOURNAL_URL": f"sqlite:///{self._folder / 'journal.sqlite3'}",
+            "RECOGNIZER_SERVER_STATE_DIR": str(self._folder / "state"),
+        }
+        with self._written.open("a") as output:
+            self.listener = subprocess.Popen(
+                command,
+                text=True,
+                env={**os.environ, **folders},
+                stdout=output,
+                stderr=subprocess.PIPE,
+            )
+        self._stack.callback(_stop, self.listener)
+        assert self.listener.stderr is not None
+        while "websocket" not in self.listener.stderr.readline():
+            assert self.listener.poll() is None
+        return self.listener
+
+    def network(self, scenario: str, sound: Path) -> None:
+        """Let SIPp answer calls as a scenario says, with a recording."""
+        encode = ["ffmpeg", "-y", "-v", "error"]
+        if sound.suffix == ".ulaw":
+            encode += ["-f", "mulaw", "-ar", "8000"]
+        encode += ["-i", str(sound), "-ar", "8000", "-ac", "1", "-f", "alaw"]
+        subprocess.run([*encode, str(self._folder / "sound.alaw")], check=True)
+        sipp = ["sipp", "-sf", str(DATA / scenario), "-i", "127.0.0.1", "-p", "15090"]
+        self._start([*sipp, "-mi", "127.0.0.1", "-mp", "13000", "-nostdin"])
+        time.sleep(1)
+
+    def console(self, command: str) -> str:
+        run = ["chroot", str(self._root), "asterisk", "-C", f"{CONFIG}/asterisk.conf"]
+        done = subprocess.run([*run, "-rx", command], check=False, capture_output=True, text=True)
+        return done.stdout
+
+    def call(self, context: str = "listened", number: str = "79990000000") -> None:
+        self.console(f"channel originate Local/{number}@{context} extension {number}@dialled")
+
+    def events(self, name: str, n_events: int = 1, limit_s: float = 90) -> list[dict[str, Any]]:
+        """Wait for so many events of a name."""
+        until = time.monotonic() + limit_s
+        while time.monotonic() < until:
+            told = [json.loads(line) for line in self._written.read_text().splitlines()]
+            found = [event for event in told if event["event"] == name]
+            if len(found) >= n_events:
+                return found
+            time.sleep(0.2)
+        pytest.fail(f"not {n_events} {name!r} in {limit_s} s: {self._written.read_text()[-500:]}")
+
+    def attempts(self) -> list[AttemptRecord]:
+        """What the journal has, the first first."""
+        with Journal.open(f"sqlite:///{self._folder / 'journal.sqlite3'}") as journal:
+            return sorted(journal.attempts().items, key=lambda attempt: attempt.id)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait(30)
+    if process.stderr is not None:
+        process.stderr.close()
 
 
 @pytest.fixture
-def events(asterisk_root: Path, tmp_path: Path) -> Iterator[Path]:
-    """Asterisk, SIPp and a listener are running; the file its events go to."""
+def exchange(asterisk_root: Path, tmp_path: Path) -> Iterator[Exchange]:
     config = asterisk_root / CONFIG.lstrip("/")
     shutil.rmtree(config, ignore_errors=True)
     shutil.copytree(DATA, config)
     (config / "run").mkdir()
-    encode = ["ffmpeg", "-v", "error", "-i", str(PROMPT), "-ar", "8000", "-ac", "1", "-f", "alaw"]
-    subprocess.run([*encode, str(tmp_path / "prompt.alaw")], check=True)
-    written = tmp_path / "events.jsonl"
-    with ExitStack() as stack, written.open("w") as output:
-        listen = ["recognizer", "listen", "--engine", "whisper", "--audiosocket", "127.0.0.1:19092"]
-        listener = started(stack, listen, stdout=output, stderr=subprocess.PIPE)
-        assert listener.stderr is not None
-        assert "listening" in listener.stderr.readline()
-        command = ["chroot", str(asterisk_root), "asterisk", "-C", f"{CONFIG}/asterisk.conf", "-f"]
-        quiet = subprocess.DEVNULL
-        started(stack, command, stdin=quiet, stdout=quiet, stderr=quiet)
-        sipp = ["sipp", "-sf", str(DATA / "early_media_then_404.xml"), "-i", "127.0.0.1"]
-        sipp += ["-p", "15090", "-mi", "127.0.0.1", "-mp", "13000", "-nostdin", "-m", "1"]
-        started(stack, sipp, cwd=tmp_path, stdout=quiet, stderr=quiet)
-        yield written
+    with ExitStack() as stack:
+        yield Exchange(asterisk_root, tmp_path, stack)
     shutil.rmtree(config, ignore_errors=True)
 
 
-def console(root: Path, command: str) -> str:
-    run = ["chroot", str(root), "asterisk", "-C", f"{CONFIG}/asterisk.conf", "-rx", command]
-    return subprocess.run(run, check=False, capture_output=True, text=True).stdout
-
-
-def wait_for(path: Path, event: str, limit_s: float) -> dict[str, object]:
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        for line in path.read_text().splitlines():
-            told: dict[str, object] = json.loads(line)
-            if told["event"] == event:
-                return told
-        time.sleep(0.2)
-    pytest.fail(f"no {event!r} in {limit_s} s: {path.read_text()[:500]}")
-
-
-def test_an_announcement_before_the_answer_is_named_while_it_plays(
-    asterisk_root: Path, events: Path
+@pytest.mark.parametrize(
+    ("context", "why"), [("listened", {"eof"}), ("listened-websocket", {"hangup", "cut_off"})]
+)
+def test_an_announcement_before_the_answer_is_named(
+    exchange: Exchange, context: str, why: set[str]
 ) -> None:
-    until = time.monotonic() + 30
-    while "fully booted" not in console(asterisk_root, "core waitfullybooted"):
-        assert time.monotonic() < until, "Asterisk does not come up"
-        time.sleep(0.5)
-    number = "79990000000"
-    console(
-        asterisk_root,
-        f"channel originate Local/{number}@listened extension {number}@dialled",
-    )
-    end = wait_for(events, "end", 60)
-    assert (end["outcome"], end["why"], end["agrees"]) == ("does_not_exist", "eof", True)
+    exchange.network("early_media_then_404.xml", ANNOUNCEMENT)
+    exchange.call(context)
+    (end,) = exchange.events("end")
+    assert (end["outcome"], end["agrees"]) == ("does_not_exist", True)
+    assert end["why"] in why
+    assert end["journal"]["attempt_id"] is not None
+
+
+def test_short_beeps_are_final_while_they_last(exchange: Exchange) -> None:
+    exchange.network("early_media_then_486.xml", BUSY)
+    exchange.call()
+    (final,) = exchange.events("final")
+    (end,) = exchange.events("end")
+    assert final["outcome"] == end["outcome"] == "busy_tone"
+    assert final["at_s"] < end["at_s"]
+
+
+def test_a_person_who_answers_is_a_person(exchange: Exchange) -> None:
+    exchange.network("answer_and_speak.xml", PERSON)
+    exchange.call()
+    exchange.events("start")
+    time.sleep(8)
+    exchange.console("channel request hangup all")
+    (end,) = exchange.events("end")
+    assert end["outcome"] == "live_person"
+    assert end["decision"]["status"] is None
+
+
+def test_a_caller_who_gives_up_in_mid_announcement_gets_no_mark(exchange: Exchange) -> None:
+    exchange.network("early_media_until_cancel.xml", ANNOUNCEMENT)
+    exchange.call()
+    exchange.events("start")
+    time.sleep(2.5)
+    exchange.console("channel request hangup all")
+    (end,) = exchange.events("end")
+    assert end["at_s"] < 4.5
+    assert not end["decision"]["incorrect_contact"]
+
+
+def test_thirty_calls_at_once_are_each_an_attempt(exchange: Exchange) -> None:
+    exchange.network("early_media_then_404.xml", ANNOUNCEMENT)
+    for i in range(30):
+        exchange.call(("listened", "listened-websocket")[i % 2], f"799900000{i:02}")
+    ends = exchange.events("end", 30, limit_s=240)
+    assert len({end["call"] for end in ends}) == 30
+    assert {end["outcome"] for end in ends} == {"does_not_exist"}
+    assert len({end["journal"]["attempt_id"] for end in ends}) == 30
+
+
+def test_a_listener_killed_in_mid_call_loses_only_that_sound_and_says_so(
+    exchange: Exchange,
+) -> None:
+    exchange.network("early_media_then_404.xml", ANNOUNCEMENT)
+    exchange.call()
+    exchange.events("start")
+    time.sleep(1.5)
+    exchange.listener.send_signal(signal.SIGKILL)
+    exchange.listener.wait(10)
+    exchange.listen()
+    exchange.call()
+    (end,) = exchange.events("end")
+    assert end["outcome"] == "does_not_exist"
+    lost, heard = exchange.attempts()
+    assert lost.error is not None
+    assert (lost.outcome, lost.error.kind) == (None, "listener_stopped")
+    assert heard.outcome is CallOutcome.DOES_NOT_EXIST
