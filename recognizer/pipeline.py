@@ -184,7 +184,7 @@ class Recognizer:
                 settings.journal.regulation_file, office_file=settings.journal.office_file
             ),
             tone_plan=load_tone_plan(),
-            calibration=load_calibration(),
+            calibration=load_calibration(fit_file=settings.recognition.calibration_file),
             channel=settings.recognition.channel,
             script=load_office_script(settings.recognition.script_file),
             # What is known by its sound needs no engine; else a missing model shows at once.

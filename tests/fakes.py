@@ -16,7 +16,8 @@ class ScriptedSpeech:
 
     `scores` gives the total of a wording; one that is not in it gets 0 if it is the transcript,
     else -5 for every word of its length. `rests` gives what follows after a text; nothing if it is
-    not in it. The words lie in the first `words_share` of the sound.
+    not in it. The words lie in the first `words_share` of the sound. `found` gives the logarithm of
+    how often a wording is said; None: that cannot be told.
     """
 
     text: str
@@ -25,6 +26,7 @@ class ScriptedSpeech:
     language_probability: float | None = None
     rests: Mapping[str, str] = field(default_factory=dict)
     words_share: float = 1.0
+    found: Mapping[str, float] | None = None
 
 
 class ScriptedEngine:
@@ -69,6 +71,10 @@ class ScriptedUtterance:
 
     def language_probability(self, language: str) -> float | None:
         return self._speech.language_probability
+
+    def find(self, wordings: Sequence[str]) -> tuple[float, ...] | None:
+        found = self._speech.found
+        return None if found is None else tuple(found.get(w, -50.0) for w in wordings)
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         return tuple(self._score(wording) for wording in wordings)

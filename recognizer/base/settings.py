@@ -41,6 +41,8 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     script_file : what the office's own agents say; None: the shipped sample.
     threads : CPU threads a call may use.
     models_dir : where installed speech models lie; None: the user's data folder.
+    calibration_file : an engine's confidence fitted on own clips (`recognizer evaluate --fit`);
+        None: as shipped.
     max_duration_s : longest recording that `batch` and `watch` hear, seconds.
     """
 
@@ -49,6 +51,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     script_file: Path | None = None
     threads: int = 1
     models_dir: Path | None = None
+    calibration_file: Path | None = None
     max_duration_s: float = 14_400.0
 
     @property

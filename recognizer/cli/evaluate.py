@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recognizer.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recognizer.evaluation.labelled_clips import Clip
+    from recognizer.pipeline import Recognizer
 
 __all__ = ["EvaluationFormat", "evaluate"]
 
@@ -51,6 +57,13 @@ def evaluate(
             help="Fail if more than this share of the clips turned from an answer to abstention.",
         ),
     ] = 0.05,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TOML",
+            help="Fit the engine's confidence to these clips, write it here and end.",
+        ),
+    ] = None,
     output_format: Annotated[
         EvaluationFormat, typer.Option("--format", help="What to print.")
     ] = EvaluationFormat.TABLE,
@@ -70,6 +83,8 @@ def evaluate(
       recognizer evaluate my-clips.csv --save before.json
 
       recognizer evaluate my-clips.csv --baseline before.json --confusion-matrix after.png
+
+      recognizer evaluate my-clips.csv --engine t-one --fit t-one-fit.toml
     """
     from recognizer.base.progress import counted
     from recognizer.cli.classify import settings_with
@@ -86,6 +101,9 @@ def evaluate(
     clips = evaluation.read_manifest(manifest)
     earlier = read_outcomes(baseline) if baseline is not None else {}
     recognizer = Recognizer.load(settings_with(phrases), engine=engine)
+    if fit is not None:
+        _fit(clips, recognizer, manifest, fit)
+        return
     found = evaluation.evaluate(counted(clips), recognizer.recognize)
     worse = found.worse_than(earlier)
     abstained = found.new_abstentions(earlier)
@@ -107,3 +125,40 @@ def evaluate(
     too_many = len(abstained) > max_abstained * len(clips)
     if found.regressions or found.wrong_marks or worse or too_many:
         raise typer.Exit(1)
+
+
+def _fit(clips: Sequence[Clip], recognizer: Recognizer, manifest: Path, target: Path) -> None:
+    """Fit the engine in use to labelled clips, say what the fit rests on and how to use it."""
+    import sys
+
+    from recognizer.base.progress import counted
+    from recognizer.evaluation.fitting import examples_in, fit_engine, write_fit
+    from recognizer.recognition.calibration import load_calibration
+
+    failed: list[str] = []
+    examples = list(examples_in(counted(clips), recognizer, failed))
+    for problem in failed:
+        print(f"recognizer: left out: {problem}", file=sys.stderr)
+    engine = recognizer.engine
+    fitted = fit_engine(
+        examples, engine.name, engine.model, least_mark_cutoff=load_calibration().mark_cutoff
+    )
+    write_fit(target, fitted, manifest)
+    print(
+        f"{engine.name} ({engine.model}): {fitted.n_wordings} wordings in {len(clips)} clips, "
+        f"{fitted.n_right} right; calibration error on clips left out of the fit "
+        f"{fitted.error_elsewhere:.3f}"
+    )
+    if fitted.fit.mark_cutoff is None:
+        print(
+            f"{fitted.n_marks} right marks are too few: the mark goes on asking for clear text and "
+            "clear sound"
+        )
+    else:
+        print(
+            f"mark from {fitted.fit.mark_cutoff:.3f} on (surest wrong mark "
+            f"{fitted.surest_wrong_mark:.3f}): {fitted.n_passing} of {fitted.n_marks} right marks "
+            "pass"
+        )
+    print(f'to use it: [recognition] calibration_file = "{target}" in the settings, or')
+    print(f"RECOGNIZER_RECOGNITION_CALIBRATION_FILE={target}; then evaluate other clips with it")

@@ -55,6 +55,18 @@ class Utterance(Protocol):
         None where the engine cannot tell.
         """
 
+    def find(self, wordings: Sequence[str]) -> tuple[float, ...] | None:
+        """Return the logarithm of how often each wording is expected among the words said.
+
+        Whatever stands before and after it, and whatever the transcript says. What is said at most
+        once is there with this probability. None where the engine cannot tell.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return how well each wording explains the whole stretch, in the order given.
 

@@ -12,7 +12,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -128,15 +128,23 @@ class CtcUtterance:
     def find(self, wordings: Sequence[str]) -> tuple[float, ...]:
         """Return the logarithm of how often each wording is expected among the words said.
 
-        What stands before and after it does not matter; see `PrefixTree.find`.
+        See `PrefixTree.find`. The tree of the last few lists of wordings is kept: they are asked
+        for in every call.
         """
-        spelt = [_Spelling.of(text, self._model.alphabet) for text in wordings]
-        tree = PrefixTree([spelling.tokens for spelling in spelt], self._model.alphabet)
+        tree, n_missing = _tree_of(tuple(wordings), self._model.alphabet)
         found = tree.find(self.logprobs)
         return tuple(
-            max(logarithm, _LEAST_NATS) - _MISSING_WORD_NATS * spelling.n_missing
-            for logarithm, spelling in zip(found, spelt, strict=True)
+            max(logarithm, _LEAST_NATS) - _MISSING_WORD_NATS * missing
+            for logarithm, missing in zip(found, n_missing, strict=True)
         )
+
+
+@lru_cache(maxsize=8)
+def _tree_of(wordings: tuple[str, ...], alphabet: Alphabet) -> tuple[PrefixTree, tuple[int, ...]]:
+    """Return wordings as a tree, and how many words of each cannot be spelt."""
+    spelt = [_Spelling.of(text, alphabet) for text in wordings]
+    tree = PrefixTree([spelling.tokens for spelling in spelt], alphabet)
+    return tree, tuple(sum(spelling.missing) for spelling in spelt)
 
 
 class _Spelling(NamedTuple):
@@ -168,10 +176,6 @@ class _Spelling(NamedTuple):
             n_tokens.append(len(tokens) - before)
             n_missing.append(len(missing))
         return cls(tuple(tokens), tuple(n_tokens), tuple(n_missing))
-
-    @property
-    def n_missing(self) -> int:
-        return sum(self.missing)
 
     def acoustic_score(self, text: str, score: TextScore) -> AcousticScore:
         ends = [0]

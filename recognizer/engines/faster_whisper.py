@@ -250,6 +250,10 @@ class WhisperUtterance:
         found = dict(self._decoder.model.detect_language(self.encoded)[0])
         return float(found.get(f"<|{language}|>", 0.0))
 
+    def find(self, wordings: Sequence[str]) -> tuple[float, ...] | None:  # noqa: ARG002
+        """Return None: a decoder reads from the beginning."""
+        return None
+
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return the log-probability of each wording over the whole stretch; see base."""
         for text in wordings:

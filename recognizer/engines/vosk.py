@@ -185,6 +185,10 @@ class VoskUtterance:
         found = json.loads(recogniser.FinalResult()).get("result", [])
         return _transcript(self._engine, found, self._audio.start_s, self._audio.duration_s)
 
+    def find(self, wordings: Sequence[str]) -> tuple[float, ...] | None:  # noqa: ARG002
+        """Return None: a path through a grammar is not a probability."""
+        return None
+
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         """Return how well each wording explains the stretch, relative to the transcript, in nats.
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from recognizer.base.data_files import convert_toml, data_folder, read_toml
+from recognizer.base.data_files import TomlFile, convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
 
-__all__ = ["Calibration", "Coefficients", "Features", "clipped", "load_calibration"]
+__all__ = ["Calibration", "Coefficients", "EngineFit", "Features", "clipped", "load_calibration"]
 
 # Features beyond these say no more.
 _MAX_LENGTH = 20  # letters: so many do not agree by chance
@@ -98,6 +98,26 @@ def clipped(features: Features) -> dict[str, float]:
     }
 
 
+class EngineFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `recognizer evaluate --fit` found for one engine on a user's own labelled clips.
+
+    Attributes
+    ----------
+    engine, model : as `Transcript` has them.
+    mark_cutoff : probability from which the mark may be set; None: too few marks were among the
+        clips, and the mark goes on asking for text and sound.
+    min_heard_logprob, unclear_probability : as in `Calibration`.
+    coefficients : the model.
+    """
+
+    engine: str
+    model: str
+    mark_cutoff: float | None = None
+    min_heard_logprob: float
+    unclear_probability: float
+    coefficients: Coefficients
+
+
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cut-offs, a model for each engine, and one for text alone.
 
@@ -107,9 +127,11 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark_min_letters : 0-100, `Features.letters` below which it never is.
     announcement_cutoff : probability from which any other announcement is reported.
     min_heard_logprob : `Features.baseline_logprob` below which speech counts as not understood;
-    only
-        where sound is weighed.
+        only where sound is weighed.
     unclear_probability : what the probability of speech that was not understood is at most.
+    whisper_model : the model that `whisper` was fitted with.
+    unfitted : of engines that nobody fitted: the text decides, a rival counts against it.
+    fits : by engine, over what is shipped.
     """
 
     mark_cutoff: float
@@ -117,17 +139,33 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     announcement_cutoff: float
     min_heard_logprob: float
     unclear_probability: float
+    whisper_model: str
     whisper: Coefficients
-    vosk: Coefficients
+    unfitted: Coefficients
     text: Coefficients
+    fits: dict[str, EngineFit] = {}
 
     def of_engine(self, name: str) -> Coefficients:
         """Return the model of an engine: engines score on scales of their own."""
-        return self.whisper if name == "whisper" else self.vosk
+        if name in self.fits:
+            return self.fits[name].coefficients
+        return self.whisper if name == "whisper" else self.unfitted
 
     def weighs_sound(self, engine: str) -> bool:
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
+
+    def is_fitted_for_marks(self, engine: str, model: str) -> bool:
+        """Return whether the probability alone may set the mark: marks were among the calls."""
+        if engine in self.fits:
+            fit = self.fits[engine]
+            return fit.mark_cutoff is not None and fit.model == model
+        return engine == "whisper" and model == self.whisper_model
+
+    def mark_cutoff_of(self, engine: str | None) -> float:
+        """Return the probability from which the mark may be set; None: of a text alone."""
+        fit = self.fits.get(engine or "")
+        return self.mark_cutoff if fit is None else max(fit.mark_cutoff or 0.0, self.mark_cutoff)
 
     def probability(self, features: Features, engine: str) -> float:
         """Return the probability, 0-1, that the wording was spoken.
@@ -136,18 +174,19 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recogniser made words of fits any wording no worse than those words.
         """
         fitted = self.of_engine(engine).probability(features)
-        is_clear = features.baseline_logprob >= self.min_heard_logprob
+        limits = self.fits.get(engine, self)
+        is_clear = features.baseline_logprob >= limits.min_heard_logprob
         if is_clear or not self.weighs_sound(engine):
             return fitted
-        return min(fitted, self.unclear_probability)
+        return min(fitted, limits.unclear_probability)
 
     def may_mark(self, features: Features) -> bool:
         """Return whether the letters are as like as those of any right mark that was fitted."""
         return features.letters >= self.mark_min_letters
 
 
-def load_calibration(path: Path | None = None) -> Calibration:
-    """Read the coefficients.
+def load_calibration(path: Path | None = None, *, fit_file: Path | None = None) -> Calibration:
+    """Read the coefficients, and over them a user's own fit of an engine.
 
     Raises
     ------
@@ -157,7 +196,17 @@ def load_calibration(path: Path | None = None) -> Calibration:
     file = read_toml(path or data_folder(".") / "calibration.toml")
     calibration = convert_toml(file, Calibration)
     for name in ("mark_cutoff", "announcement_cutoff", "unclear_probability"):
-        value = getattr(calibration, name)
-        if not 0.0 < value < 1.0:
-            raise DataFileError(f"{file.place(key=name)}: expected 0 to 1, found {value}")
-    return calibration
+        _check_probability(getattr(calibration, name), name, file)
+    if fit_file is None:
+        return calibration
+    file = read_toml(fit_file)
+    fit = convert_toml(file, EngineFit)
+    for name in ("mark_cutoff", "unclear_probability"):
+        if getattr(fit, name) is not None:
+            _check_probability(getattr(fit, name), name, file)
+    return msgspec.structs.replace(calibration, fits={fit.engine: fit})
+
+
+def _check_probability(value: float, name: str, file: TomlFile) -> None:
+    if not 0.0 < value < 1.0:
+        raise DataFileError(f"{file.place(key=name)}: expected 0 to 1, found {value}")

@@ -6,6 +6,7 @@ the transcript (`TranscriptWords`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -25,6 +26,9 @@ _NOT = "не"
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _CLEAR_WORD = 0.7  # what is misrecognized is less probable
+# Of an engine that nobody fitted, by the meaning of the figures: every word of the wording more
+# probable than not, the next outcome twenty times less so.
+_CLEAR_WORD_NATS, _CLEAR_MARGIN_NATS = math.log(0.5), math.log(20.0)
 
 
 class Neighbours:
@@ -81,6 +85,9 @@ class Neighbours:
             yield from self._holes(heard, match)
         if not calibration.may_mark(features):
             yield raised("letters-unlike")
+        is_fitted = calibration.is_fitted_for_marks(transcript.engine, transcript.model)
+        if not is_fitted and not _is_heard_clearly(match, features, transcript):
+            yield raised("not-clear-unfitted", words=transcript.engine)
         yield from self._far_end(heard, match)
 
     def has_more(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
@@ -200,3 +207,13 @@ class Neighbours:
             and word not in self._lists.announcement
             and similarity.best_ratio(word, vocabulary) < KNOWN_WORD_RATIO
         )
+
+
+def _is_heard_clearly(match: PhraseMatch, features: Features, transcript: Transcript) -> bool:
+    """Return whether the sound leaves no doubt of a wording, whatever engine scored it."""
+    words = transcript.words[match.first_word : match.end_word]
+    return (
+        all((word.confidence or 0.0) >= _CLEAR_WORD for word in words)
+        and features.margin >= _CLEAR_MARGIN_NATS
+        and features.worst_word_logprob >= _CLEAR_WORD_NATS
+    )

@@ -9,11 +9,11 @@ these than a retry. `outcome.decide_call` puts the verdicts of a recording toget
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recognizer.model import CallOutcome, PhraseMatch, Transcript
+from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
@@ -22,6 +22,7 @@ from recognizer.recognition.neighbours import PERSON_STARTS, Neighbours
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sentences import SentenceJudge
 from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.vetoes import raised
 
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
     from recognizer.recognition.verification import Candidate, VerifiedTranscript
@@ -36,6 +37,7 @@ _MIN_PERSON_WORDS = 2  # «завтра», «карта» alone are said by mach
 # A bare text is judged by so many words of its beginning: a call of ten minutes. Nothing of more
 # than 150 words marks a contact (`grammar`).
 _MAX_WORDS_OF_TEXT = 1500
+_RIVAL_NATS = math.log(0.1)  # a rival this likely in the sound takes the mark away
 
 
 class UtteranceClassifier:
@@ -75,7 +77,8 @@ class UtteranceClassifier:
         if _is_english(words) and (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE:
             return _with_transcript(self._by_english(words), transcript)
         heard = self._matcher.heard(words)
-        return self._sentences.judge(heard, self._by_sound(verified, heard), transcript)
+        verdict = self._sentences.judge(heard, self._by_sound(verified, heard), transcript)
+        return verdict.vetoed(_rivals_in_the_sound(verified))
 
     def _by_english(self, words: Sequence[str]) -> SpokenVerdict:
         """Judge English without sound: what answers is told, but no mark is taken from it.
@@ -104,7 +107,12 @@ class UtteranceClassifier:
         if probability < _NOT_LISTED:
             return self._unlisted(transcript, heard, live, matches)
         verdict = self._accept(
-            match, probability, features, live=live, alternatives=_alternatives(verified, match)
+            match,
+            probability,
+            features,
+            live=live,
+            alternatives=_alternatives(verified, match),
+            engine=transcript.engine,
         )
         has_more = self._neighbours.has_more(heard, match)
         verdict = replace(_with_transcript(verdict, transcript), has_more=has_more)
@@ -247,6 +255,7 @@ class UtteranceClassifier:
         *,
         live: PhraseMatch | None,
         alternatives: tuple[tuple[CallOutcome, float], ...],
+        engine: str | None = None,
     ) -> SpokenVerdict:
         if live is not None and _is_somebody_else(live, match):
             return SpokenVerdict(
@@ -260,7 +269,7 @@ class UtteranceClassifier:
             )
         calibration = self._calibration
         marks = is_mark(match.outcome)
-        cutoff = calibration.mark_cutoff if marks else calibration.announcement_cutoff
+        cutoff = calibration.mark_cutoff_of(engine) if marks else calibration.announcement_cutoff
         if probability >= cutoff:
             return SpokenVerdict(
                 match.outcome,
@@ -292,6 +301,14 @@ def _not_decided(reason: str) -> SpokenVerdict:
 def _is_english(words: Sequence[str]) -> bool:
     """Return whether words are written in Latin letters, not a Russian one among them."""
     return any(w[:1].isalpha() for w in words) and all(w.isascii() for w in words)
+
+
+def _rivals_in_the_sound(verified: VerifiedTranscript) -> Iterator[Veto]:
+    """Yield whether a rival of a mark may be in the sound, whatever the transcript says."""
+    if verified.rival_in_place is not None:
+        rival, logarithm = verified.rival_in_place
+        if logarithm >= _RIVAL_NATS:
+            yield raised("rival-in-the-sound", words=f"«{rival.text}»")
 
 
 def _is_better(chosen: Candidate, verified: VerifiedTranscript, stands_as_heard: bool) -> bool:

@@ -24,7 +24,15 @@ from dataclasses import dataclass, replace
 
 from recognizer.base import similarity
 from recognizer.engines.base import Utterance
-from recognizer.model import AcousticScore, CallOutcome, Phrase, PhraseMatch, Transcript
+from recognizer.model import (
+    AcousticScore,
+    CallOutcome,
+    Phrase,
+    PhraseListName,
+    PhraseMatch,
+    Transcript,
+    phrase_list_of,
+)
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
@@ -32,6 +40,7 @@ from recognizer.recognition.matching import Matcher, floor_of
 
 __all__ = ["Candidate", "VerifiedTranscript", "Verifier"]
 
+_MARKS = frozenset(o for o in CallOutcome if phrase_list_of(o) is PhraseListName.INVALID_NUMBER)
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _MAX_BEHIND_SCORE = (
     30.0  # further behind the best match of a hypothesis another is not worth comparing
@@ -89,11 +98,16 @@ class VerifiedTranscript:
         Of the transcript as it stands: the garbage model.
     candidates : tuple of Candidate
         The best version of every outcome compared, best first; empty if nothing listed is near.
+    rival_in_place : (Phrase, float) or None
+        Of the wordings that a mark must not be confused with, the one that is likeliest to be
+        among the words said, whatever the transcript says, and the logarithm of how often it is
+        expected there; None where that is of no account or the engine cannot tell.
     """
 
     transcript: Transcript
     baseline_score: AcousticScore
     candidates: tuple[Candidate, ...] = ()
+    rival_in_place: tuple[Phrase, float] | None = None
 
     @property
     def margin(self) -> float:
@@ -124,6 +138,11 @@ class Verifier:
             for outcome, phrases in matcher.book.by_outcome.items()
         }
         self._partners = _partners(matcher)
+        self._rivals_of_marks = tuple(
+            phrase
+            for outcome in sorted({o for mark in _MARKS for o in self._partners.get(mark, ())})
+            for phrase in self._by_outcome[outcome]
+        )
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
 
     def hear(self, utterance: Utterance) -> VerifiedTranscript:
@@ -139,14 +158,26 @@ class Verifier:
         candidates = self._scored(utterance, words, self._by_words(words))
         verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
         if _is_plain(verified):
-            return verified
+            return self._with_rival(verified, utterance)
         candidates += self._scored(utterance, words, self._nearest.find(words))
         if candidates:
             best = max(candidates, key=lambda c: c.penalized_logprob)
             rivals = self._rivals_in_place(best.match, words)
             candidates += self._scored(utterance, words, rivals)
             self._complete(candidates, utterance)
-        return VerifiedTranscript(transcript, heard, _best_of_each(candidates))
+        verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
+        return self._with_rival(verified, utterance)
+
+    def _with_rival(self, verified: VerifiedTranscript, utterance: Utterance) -> VerifiedTranscript:
+        """Look for the rivals of a mark in the sound itself, where it may come to a mark."""
+        nearest = verified.candidates[0].outcome if verified.candidates else None
+        if nearest is not None and nearest not in _MARKS:
+            return verified
+        found = utterance.find([phrase.text for phrase in self._rivals_of_marks])
+        if not found:
+            return verified
+        logarithm, n = max(zip(found, range(len(found)), strict=True))
+        return replace(verified, rival_in_place=(self._rivals_of_marks[n], logarithm))
 
     def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
         for rank, match in enumerate(self._likely(heard)):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
 
-from benchmarks.calibration import Example, examples_of, fit
 from benchmarks.recognition import build, channel, measures, report, sounds, voices
 from recognizer.base.settings import PhraseSettings
+from recognizer.evaluation.fitting import Example, examples_of, fit
 from recognizer.model import Audio, CallOutcome
 from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import Features, load_calibration

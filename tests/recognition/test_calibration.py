@@ -30,7 +30,7 @@ FIGURES = st.builds(
 @given(FIGURES)
 def test_confidence_is_a_probability_whatever_was_measured(features: Features) -> None:
     calibration = load_calibration()
-    for model in (calibration.whisper, calibration.vosk, calibration.text):
+    for model in (calibration.whisper, calibration.unfitted, calibration.text):
         assert 0.0 <= model.probability(features) <= 1.0
 
 

@@ -21,7 +21,7 @@ from recognizer.model import (
     phrase_list_of,
 )
 from recognizer.phrases.loading import load_phrases
-from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.calibration import EngineFit, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
@@ -286,9 +286,17 @@ def verifier() -> Verifier:
 def listening_judge() -> UtteranceClassifier:
     """Believe the scripted engine as Whisper is believed."""
     calibration = load_calibration()
+    fitted = EngineFit(
+        engine="scripted",
+        model="script",
+        mark_cutoff=calibration.mark_cutoff,
+        min_heard_logprob=calibration.min_heard_logprob,
+        unclear_probability=calibration.unclear_probability,
+        coefficients=calibration.whisper,
+    )
     return UtteranceClassifier(
         Matcher(load_phrases(PhraseSettings())),
-        msgspec.structs.replace(calibration, vosk=calibration.whisper),
+        msgspec.structs.replace(calibration, fits={"scripted": fitted}),
     )
 
 

@@ -1,0 +1,133 @@
+"""A user's own fit of an engine: what it needs, what it says, and that it is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from recognizer.base.data_files import data_folder
+from recognizer.base.errors import AudioError, DataFileError
+from recognizer.evaluation.fitting import Example, examples_in, fit_engine, write_fit
+from recognizer.evaluation.labelled_clips import Clip
+from recognizer.model import CallOutcome
+from recognizer.recognition.calibration import Features, load_calibration
+
+MARK, RETRY = CallOutcome.DOES_NOT_EXIST, CallOutcome.LINE_BUSY
+
+
+def examples(n_right: int, n_wrong: int, *, outcome: CallOutcome = MARK) -> list[Example]:
+    """Wordings of which the right ones have likelier words; a few of each kind overlap."""
+    rng = np.random.default_rng(1)
+    made = []
+    for n in range(n_right + n_wrong):
+        is_right = n < n_right
+        clear = -0.4 if is_right else -3.0
+        features = Features(
+            score=float(rng.normal(92 if is_right else 70, 8)),
+            letters=float(rng.normal(90 if is_right else 65, 8)),
+            length=20,
+            gap=float(rng.normal(clear / 3, 0.3)),
+            margin=float(rng.normal(15 if is_right else 2, 4)),
+            baseline_logprob=-0.2,
+            worst_word_logprob=min(0.0, float(rng.normal(clear, 0.5))),
+        )
+        made.append(Example(features, outcome, is_right, clip=f"{n}.wav"))
+    return made
+
+
+def test_a_fit_tells_right_from_wrong_and_is_honest_about_clips_it_did_not_see() -> None:
+    told = examples(80, 60)
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    model = fitted.fit.coefficients
+    right = [model.probability(e.features) for e in told if e.is_right]
+    wrong = [model.probability(e.features) for e in told if not e.is_right]
+    assert np.mean(right) > 0.9
+    assert np.mean(wrong) < 0.1
+    assert 0.0 <= fitted.error_elsewhere < 0.1
+    assert (fitted.n_wordings, fitted.n_right, fitted.n_marks) == (140, 80, 80)
+
+
+def test_no_wrong_mark_of_the_clips_passes_the_cutoff() -> None:
+    told = examples(80, 60)
+    # One that was heard as well as any right one.
+    told.append(replace_right(told[0]))
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    assert fitted.fit.mark_cutoff is not None
+    assert fitted.surest_wrong_mark > 0.85
+    assert fitted.fit.mark_cutoff > fitted.surest_wrong_mark
+    assert fitted.fit.mark_cutoff < 1.0
+
+
+def replace_right(example: Example) -> Example:
+    return Example(example.features, example.outcome, is_right=False, clip="wrong.wav")
+
+
+def test_without_marks_among_the_clips_the_probability_alone_sets_none() -> None:
+    told = examples(80, 60, outcome=RETRY) + examples(19, 0)
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    assert fitted.fit.mark_cutoff is None
+    assert fitted.n_marks == 19
+
+
+@pytest.mark.parametrize(("n_right", "n_wrong"), [(0, 0), (29, 60), (80, 9)])
+def test_too_few_clips_are_refused_with_how_many_are_needed(n_right: int, n_wrong: int) -> None:
+    with pytest.raises(DataFileError, match=rf"at least 30 .* found {n_right} and {n_wrong}"):
+        fit_engine(examples(n_right, n_wrong), "t-one", "t-one", least_mark_cutoff=0.85)
+
+
+def test_a_fit_that_was_written_is_used_for_its_engine_and_model_only(tmp_path: Path) -> None:
+    fitted = fit_engine(examples(80, 60), "t-one", 'my "one"', least_mark_cutoff=0.85)
+    write_fit(tmp_path / "fit.toml", fitted, Path("clips.csv"))
+    shipped = load_calibration()
+    calibration = load_calibration(fit_file=tmp_path / "fit.toml")
+    assert calibration.of_engine("t-one") == fitted.fit.coefficients
+    assert calibration.is_fitted_for_marks("t-one", 'my "one"')
+    assert not calibration.is_fitted_for_marks("t-one", "another")
+    assert not shipped.is_fitted_for_marks("t-one", 'my "one"')
+    assert calibration.of_engine("gigaam-v3") == shipped.unfitted
+    assert calibration.of_engine("whisper") == shipped.whisper
+    unclear = Features(score=99, letters=99, length=20, margin=20, baseline_logprob=-9.0)
+    assert calibration.probability(unclear, "t-one") <= fitted.fit.unclear_probability
+
+
+def test_a_fit_never_lowers_the_cutoff_of_the_mark(tmp_path: Path) -> None:
+    fitted = fit_engine(examples(80, 60), "t-one", "t-one", least_mark_cutoff=0.85)
+    lower = msgspec.structs.replace(fitted.fit, mark_cutoff=0.3)
+    write_fit(tmp_path / "fit.toml", replace(fitted, fit=lower), Path("clips.csv"))
+    calibration = load_calibration(fit_file=tmp_path / "fit.toml")
+    assert calibration.mark_cutoff_of("t-one") == load_calibration().mark_cutoff
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "fit.toml: .*engine", id="empty"),
+        pytest.param("engine = 1", "fit.toml: .*str", id="type"),
+        pytest.param("engin = 't-one'", "fit.toml: .*engin", id="unknown key"),
+        pytest.param(None, "fit.toml", id="missing"),
+    ],
+)
+def test_a_wrong_fit_is_an_error_that_names_it(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "fit.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataFileError, match=message):
+        load_calibration(fit_file=tmp_path / "fit.toml")
+
+
+def test_a_clip_that_cannot_be_read_is_left_out_and_named() -> None:
+    class Deaf:
+        judge = None
+
+        def verified_transcripts(self, source: Path) -> tuple[()]:
+            raise AudioError("no sound")
+
+    failed: list[str] = []
+    clips = [Clip("a.wav", data_folder(".") / "a.wav", (MARK,))]
+    assert list(examples_in(clips, Deaf(), failed)) == []  # type: ignore[arg-type]
+    assert failed == ["a.wav: no sound"]

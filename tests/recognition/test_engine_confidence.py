@@ -1,0 +1,120 @@
+"""The mark with an engine that nobody fitted, and what a rival in the sound takes away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
+
+from recognizer.base.settings import PhraseSettings
+from recognizer.model import Audio, CallOutcome, Phrase, PhraseListName, phrase_list_of
+from recognizer.phrases.loading import load_phrases
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import SpokenVerdict, UtteranceClassifier
+from recognizer.recognition.verification import Verifier
+
+BLOCKED = "Абонент заблокирован"
+RIVAL = "Абонент временно заблокирован"
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(load_phrases(PhraseSettings()))
+
+
+def judged(
+    matcher: Matcher,
+    text: str = BLOCKED,
+    *,
+    confidence: float = 0.9,
+    scores: Mapping[str, float] | None = None,
+    found: Mapping[str, float] | None = None,
+) -> SpokenVerdict:
+    speech = ScriptedSpeech(text, scores or {}, confidence=confidence, found=found)
+    heard = ScriptedEngine(default=speech).listen(Audio(np.zeros(64_000, np.float32), 16_000))
+    judge = UtteranceClassifier(matcher, load_calibration())
+    return judge.judge(Verifier(matcher).hear(heard))
+
+
+def listed(matcher: Matcher, outcome: CallOutcome) -> list[Phrase]:
+    return [phrase for phrase in matcher.phrases if phrase.outcome is outcome]
+
+
+def test_clear_text_and_clear_sound_mark_with_any_engine(matcher: Matcher) -> None:
+    assert judged(matcher).outcome is CallOutcome.BLOCKED
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        pytest.param({"confidence": 0.6}, id="words are doubtful"),
+        pytest.param({"confidence": 0.0}, id="words are unknown"),
+        pytest.param({"scores": {BLOCKED: -2.0, RIVAL: -4.0}}, id="a rival is near"),
+        pytest.param({"scores": {BLOCKED: -2.0}}, id="the wording is improbable"),
+        pytest.param({"scores": {BLOCKED: -6.0, RIVAL: -1.0}}, id="a rival is likelier"),
+    ],
+)
+def test_of_an_unfitted_engine_text_alone_marks_nothing(
+    matcher: Matcher, doubtful: dict[str, object]
+) -> None:
+    verdict = judged(matcher, **doubtful)  # type: ignore[arg-type]
+    assert verdict.outcome is not CallOutcome.BLOCKED
+
+
+def test_a_retry_asks_for_no_more_than_it_did(matcher: Matcher) -> None:
+    verdict = judged(matcher, "Аппарат абонента выключен", confidence=0.6)
+    assert verdict.outcome is CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE
+
+
+@pytest.mark.parametrize(
+    ("share", "marks"), [(0.01, True), (0.09, True), (0.11, False), (0.9, False)]
+)
+def test_a_rival_that_may_be_in_the_sound_takes_the_mark_away(
+    matcher: Matcher, share: float, marks: bool
+) -> None:
+    rival = listed(matcher, CallOutcome.TEMPORARILY_BLOCKED)[0]
+    verdict = judged(matcher, found={rival.text: math.log(share)})
+    assert (verdict.outcome is CallOutcome.BLOCKED) is marks
+    if not marks:
+        (veto,) = verdict.vetoes
+        assert veto.id == "rival-in-the-sound"
+        assert rival.text in veto.reason_ru
+
+
+def test_other_outcomes_in_the_sound_are_no_rivals(matcher: Matcher) -> None:
+    other = listed(matcher, CallOutcome.VOICEMAIL)[0]
+    assert judged(matcher, found={other.text: 0.0}).outcome is CallOutcome.BLOCKED
+
+
+def test_what_only_the_grammar_reads_is_held_against_the_rivals_too(matcher: Matcher) -> None:
+    text = "Набранный вами телефонный номер больше не обслуживается"
+    plain = judged(matcher, text)
+    rival = listed(matcher, CallOutcome.SERVICE_SUSPENDED)[0]
+    with_rival = judged(matcher, text, found={rival.text: 0.0})
+    assert plain.outcome is CallOutcome.NOT_IN_SERVICE
+    assert with_rival.outcome is CallOutcome.UNDETERMINED
+
+
+def test_marks_and_their_rivals_share_no_wording(matcher: Matcher) -> None:
+    # Else a mark would find its own rival in itself.
+    verifier = Verifier(matcher)
+    for phrase in matcher.phrases:
+        if phrase_list_of(phrase.outcome) is PhraseListName.INVALID_NUMBER:
+            inside = [
+                r.text for r in verifier._rivals_of_marks if f" {r.text} " in f" {phrase.text} "
+            ]
+            assert not inside, phrase.text
+
+
+def test_the_rival_is_looked_for_only_where_a_mark_is_near(matcher: Matcher) -> None:
+    speech = ScriptedSpeech("Аппарат абонента выключен", found={})
+    heard = ScriptedEngine(default=speech).listen(Audio(np.zeros(64_000, np.float32), 16_000))
+    assert Verifier(matcher).hear(heard).rival_in_place is None
+    marked = replace(speech, text=BLOCKED)
+    heard = ScriptedEngine(default=marked).listen(Audio(np.zeros(64_000, np.float32), 16_000))
+    assert Verifier(matcher).hear(heard).rival_in_place is not None
