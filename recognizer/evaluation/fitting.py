@@ -250,14 +250,21 @@ def _likeliest(
         raise RecognizerError(
             "a fit needs scikit-learn; type: pip install 'recognizer[benchmark]'"
         ) from problem
-    spread = matrix.std(axis=0)
-    scale = np.where(spread > 1e-9, spread, np.inf)
+    scale = matrix.std(axis=0)
+    varies = scale > 1e-9
+    weights = np.zeros(1 + len(scale))
+    if not varies.any():  # nothing but how many are right
+        share = np.clip(counts @ right / counts.sum(), 1e-6, 1 - 1e-6)
+        weights[0] = np.log(share / (1 - share))
+        return weights
     # scikit-learn weighs the likelihood where we weigh the ridge.
     model = LogisticRegression(
-        C=1 / (_RIDGE * counts.sum()), solver="newton-cholesky", tol=1e-9, max_iter=200
+        C=1 / (_RIDGE * counts.sum()), solver="newton-cholesky", tol=1e-6, max_iter=200
     )
-    model.fit(matrix / scale, right, sample_weight=counts)
-    return np.concatenate([model.intercept_, model.coef_[0] / scale])
+    model.fit(matrix[:, varies] / scale[varies], right, sample_weight=counts)
+    weights[0] = model.intercept_[0]
+    weights[1:][varies] = model.coef_[0] / scale[varies]
+    return weights
 
 
 def write_fit(path: Path, fitted: Fitted, manifest: Path) -> None:
