@@ -9,6 +9,7 @@ one block and one utterance, never the whole call. Several calls go through side
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,13 @@ from recognizer.audio.resampling import stretch_time
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines import load_engine
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
+from recognizer.engines.base import (
+    ENGINE_SAMPLE_RATE,
+    MAX_UTTERANCE_S,
+    Engine,
+    LimitedVocabulary,
+    Utterance,
+)
 from recognizer.engines.lazy import LazyEngine
 from recognizer.model import (
     AcousticScore,
@@ -72,7 +79,10 @@ from recognizer.signals.tone_plans import TonePlan, load_tone_plan
 
 __all__ = ["KnownUtterances", "Recognizer", "SoundReader", "recognize"]
 
+_log = logging.getLogger(__name__)
+
 _UNNAMED = "<recording>"
+_N_SHOWN_WORDS = 20  # of those an engine cannot hear
 _JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
 _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
@@ -141,6 +151,7 @@ class Recognizer:
         matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
         self.judge = UtteranceClassifier(matcher, self._calibration)
+        _report_missing_words(self.engine, matcher)
 
     @property
     def version(self) -> str:
@@ -550,6 +561,24 @@ class Recognizer:
                 vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
                 verdict = replace(verdict.vetoed(vetoes), gaps=gaps)
         return verdict, verified
+
+
+def _report_missing_words(engine: Engine, matcher: Matcher) -> None:
+    """Log the words of the lists that an engine with a vocabulary can never hear."""
+    if not isinstance(engine, LimitedVocabulary):
+        return
+    missing = dict.fromkeys(w for p in matcher.phrases for w in engine.missing_words(p.text))
+    if missing:
+        shown = ", ".join(list(missing)[:_N_SHOWN_WORDS])
+        _log.warning(
+            "%s (%s) cannot hear %d words of the phrase lists, and wordings with them only by "
+            "their other words: %s%s",
+            engine.name,
+            engine.model,
+            len(missing),
+            shown,
+            ", …" if len(missing) > _N_SHOWN_WORDS else "",
+        )
 
 
 def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard]:

@@ -7,6 +7,7 @@ letter by letter as time goes by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,21 +21,37 @@ T_ONE_TOKENS = f"{RUSSIAN} _"
 GIGAAM_TOKENS = " " + RUSSIAN.replace("ё", "") + "_"
 Figures: TypeAlias = npt.NDArray[Any]
 Declared: TypeAlias = tuple[str, int, list[str | int]]
+Doubts: TypeAlias = Mapping[int, tuple[str, float]]
 _OPSET = 17
 _IR_VERSION = 9
 _STATE_SIZE = 219_729
 
 
 def spelled(
-    sentence: str, tokens: str, *, n_frames: int, first_frame: int, step: int, doubt: float = -9.0
+    sentence: str,
+    tokens: str,
+    *,
+    n_frames: int,
+    first_frame: int,
+    step: int,
+    doubt: float = -9.0,
+    doubts: Doubts | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Return log-probabilities of frames, shape (n_frames, n_tokens): a letter every `step`."""
+    """Return log-probabilities of frames, shape (n_frames, n_tokens): a letter every `step`.
+
+    `doubts` gives, by place in the sentence, what else may have been said there (`_`: nothing) and
+    how probable that is.
+    """
     noise = np.random.default_rng(0).normal(size=(n_frames, len(tokens)))
     logits = doubt + noise
     said = [tokens.index("_")] * n_frames
     for place, letter in enumerate(sentence):
         said[first_frame + step * place] = tokens.index(letter)
     logits[np.arange(n_frames), said] = 0.0
+    for place, (other, share) in (doubts or {}).items():
+        frame = first_frame + step * place
+        logits[frame, said[frame]] = np.log(1.0 - share)
+        logits[frame, tokens.index(other)] = np.log(share)
     normalised = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return np.asarray(normalised, np.float32)
 
@@ -45,6 +62,7 @@ def write_t_one(
     *,
     first_s: float = 0.2,
     n_chunks: int = 120,
+    doubts: Doubts | None = None,
     signal_type: int = TensorProto.INT32,
     state_size: int = _STATE_SIZE,
 ) -> Path:
@@ -55,7 +73,12 @@ def write_t_one(
     """
     first_frame = 10 + 11 + round(first_s / 0.03)
     frames = spelled(
-        sentence, T_ONE_TOKENS, n_frames=10 * n_chunks, first_frame=first_frame, step=3
+        sentence,
+        T_ONE_TOKENS,
+        n_frames=10 * n_chunks,
+        first_frame=first_frame,
+        step=3,
+        doubts=doubts,
     )
     table = frames.reshape(n_chunks, 10, len(T_ONE_TOKENS))
     one_more = np.zeros((1, state_size), np.float16)

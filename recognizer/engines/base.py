@@ -18,6 +18,7 @@ __all__ = [
     "ENGINE_SAMPLE_RATE",
     "MAX_UTTERANCE_S",
     "Engine",
+    "LimitedVocabulary",
     "StreamingEngine",
     "StreamingUtterance",
     "Utterance",
@@ -148,6 +149,14 @@ class StreamingEngine(Engine, Protocol):
 
     def stream(self) -> StreamingUtterance:
         """Begin a stretch of speech."""
+
+
+@runtime_checkable
+class LimitedVocabulary(Protocol):
+    """A recogniser that knows no words but those of a list."""
+
+    def missing_words(self, text: str) -> tuple[str, ...]:
+        """Return the words of a text that can never be heard, in order."""
 
 
 def check_speech(audio: Audio, *, max_s: float | None = None) -> None:

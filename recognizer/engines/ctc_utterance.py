@@ -2,7 +2,7 @@
 
 A *token* of an `AcousticScore` is a whole word here: its log-probability, given the sound and the
 words before it, is the sum over its letters, so that figures mean the same whatever a model spells
-with. The last word also carries that nothing follows. A total is relative to free text: that
+with. The last token is that nothing follows. A total is relative to free text: that
 anything at all was said has the logarithm 0 (see `ctc`).
 """
 
@@ -182,11 +182,10 @@ class _Spelling(NamedTuple):
         for n in self.n_tokens:
             ends.append(ends[-1] + n)
         words = [math.fsum(score.tokens[first:last]) for first, last in pairwise(ends)]
-        if words:
-            words[-1] += score.total - math.fsum(score.tokens)
         priced = tuple(
             max(logprob, _LEAST_NATS) - _MISSING_WORD_NATS * n_missing
             for logprob, n_missing in zip(words, self.missing, strict=True)
         )
-        total = math.fsum(priced) if priced else max(score.total, _LEAST_NATS)
-        return AcousticScore(text, total, priced, priced)
+        nothing_follows = max(min(score.total - math.fsum(score.tokens), 0.0), _LEAST_NATS)
+        tokens = (*priced, nothing_follows)
+        return AcousticScore(text, math.fsum(tokens), tokens, priced)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,8 @@ def test_wordings_part_where_they_differ(engine: TOneEngine) -> None:
     # The beginning is the same; what parts them is the word that follows it.
     assert temporarily.word_logprobs[0] == pytest.approx(blocked.word_logprobs[0])
     assert blocked.word_logprobs[1] < temporarily.word_logprobs[1] - 10
-    assert sum(blocked.word_logprobs) == pytest.approx(blocked.total_logprob)
+    assert sum(blocked.token_logprobs) == pytest.approx(blocked.total_logprob)
+    assert blocked.token_logprobs[:-1] == blocked.word_logprobs
 
 
 def test_a_wording_is_found_among_other_words(engine: TOneEngine) -> None:
@@ -125,7 +127,16 @@ def test_a_word_that_cannot_be_spelt_counts_as_not_said(engine: TOneEngine) -> N
     plain, foreign, nothing = heard.score([SENTENCE, f"МТС2 {SENTENCE}", "—"])
     assert foreign.total_logprob == pytest.approx(plain.total_logprob - 8.0)
     assert foreign.word_logprobs[0] == -8.0
-    assert nothing.word_logprobs[0] == pytest.approx(nothing.total_logprob)
+    assert nothing.word_logprobs == (0.0,)
+    assert nothing.token_logprobs[-1] == pytest.approx(nothing.total_logprob)
+
+
+def test_that_nothing_follows_is_a_token_of_its_own(engine: TOneEngine) -> None:
+    heard = engine.listen(sound(3.0))
+    early, whole = heard.score(["номер временно", SENTENCE])
+    assert early.token_logprobs[-1] < -20.0
+    assert whole.token_logprobs[-1] > -2.0
+    assert early.word_logprobs == pytest.approx(whole.word_logprobs[:2])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_a_word_that_cannot_be_spelt_counts_as_not_said(engine: TOneEngine) -> N
     ],
 )
 def test_another_graph_is_refused_by_what_differs(
-    tmp_path: Path, changed: dict[str, int], message: str
+    tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:
     path = write_t_one(tmp_path / "odd", SENTENCE, **changed)
     with pytest.raises(EngineError, match=message) as refusal:

@@ -1,0 +1,114 @@
+"""What a CTC engine leads to in a whole call: the mark only where text and sound are clear.
+
+A stand-in of T-one spells the sentences, doubtful where the test says so, over real speech.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from onnx_stand_ins import Doubts, write_t_one
+
+from recognizer.base.settings import PhraseSettings
+from recognizer.engines.t_one import TOneEngine
+from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.phrases.loading import load_phrases
+from recognizer.pipeline import Recognizer
+from recognizer.recognition.calibration import load_calibration
+from recognizer.regulation.loading import load_regulation
+from recognizer.signals.tone_plans import load_tone_plan
+
+SPEECH = Path(__file__).parents[1] / "data/engines/ru-number-does-not-exist.wav"
+TEMPORARILY = "абонент временно заблокирован"
+Hear = Callable[..., tuple[CallOutcome, tuple[str, ...]]]
+
+
+@pytest.fixture(scope="module")
+def hear() -> Hear:
+    parts = {
+        "phrases": load_phrases(PhraseSettings()),
+        "regulation": load_regulation(),
+        "tone_plan": load_tone_plan(),
+        "calibration": load_calibration(),
+    }
+
+    def heard(sentence: str, doubts: Doubts | None = None) -> tuple[CallOutcome, tuple[str, ...]]:
+        with tempfile.TemporaryDirectory() as folder:
+            write_t_one(Path(folder), sentence, n_chunks=30, doubts=doubts)
+            engine = TOneEngine(Path(folder))
+        report = Recognizer(engine=engine, **parts).recognize(SPEECH)  # type: ignore[arg-type]
+        assert report.outcome is not None
+        assert report.evidence is not None
+        return report.outcome.kind, tuple(veto.id for veto in report.evidence.vetoes)
+
+    return heard
+
+
+def marks(outcome: CallOutcome) -> bool:
+    return phrase_list_of(outcome) is PhraseListName.INVALID_NUMBER
+
+
+@pytest.mark.parametrize(
+    ("sentence", "outcome"),
+    [
+        ("набранный вами номер не существует", CallOutcome.DOES_NOT_EXIST),
+        ("абонент заблокирован", CallOutcome.BLOCKED),
+        (TEMPORARILY, CallOutcome.TEMPORARILY_BLOCKED),
+        ("аппарат абонента выключен", CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE),
+        ("алло слушаю вас", CallOutcome.LIVE_PERSON),
+    ],
+)
+def test_what_is_spelt_clearly_is_understood(
+    hear: Hear, sentence: str, outcome: CallOutcome
+) -> None:
+    assert hear(sentence)[0] is outcome
+
+
+@pytest.mark.parametrize("share", [0.3, 0.45, 0.55, 0.7, 0.9])
+def test_a_word_that_decides_is_not_lost_with_its_letters(hear: Hear, share: float) -> None:
+    start = TEMPORARILY.index("временно")
+    lost = {start + n: ("_", share) for n in range(len("временно "))}
+    assert not marks(hear(TEMPORARILY, lost)[0])
+
+
+@pytest.mark.parametrize("place", range(len("временно")))
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_a_garbled_letter_of_the_word_that_decides_marks_nothing(
+    hear: Hear, place: int, share: float
+) -> None:
+    doubts = {TEMPORARILY.index("временно") + place: ("щ", share)}
+    assert not marks(hear(TEMPORARILY, doubts)[0])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "абонент разблокирован",
+        "абонент не заблокирован",
+        "абонент заблокирован на время",
+        "абонент заблокировал входящие звонки",
+        "номер существует",
+        "это не номер не существует",
+        "алло номер не существует",
+        "номер не обслуживается в выходные дни",
+    ],
+)
+def test_what_says_something_else_marks_nothing(hear: Hear, said: str) -> None:
+    assert not marks(hear(said)[0])
+
+
+@pytest.mark.parametrize("place", range(len("заблокирован")))
+def test_a_doubtful_wording_of_the_mark_is_no_mark(hear: Hear, place: int) -> None:
+    sentence = "абонент заблокирован"
+    doubts = {sentence.index("заблокирован") + place: ("_", 0.55)}
+    assert not marks(hear(sentence, doubts)[0])
+
+
+def test_a_denial_that_may_be_in_the_sound_takes_the_mark_away(hear: Hear) -> None:
+    # «Не» is as likely as not, letter by letter.
+    sentence = "абонент не заблокирован"
+    start = sentence.index("не заб")
+    assert not marks(hear(sentence, {start + n: ("_", 0.5) for n in range(3)})[0])
