@@ -105,10 +105,10 @@ def test_a_fit_never_lowers_the_cutoff_of_the_mark(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("", "fit.toml: .*engine", id="empty"),
-        pytest.param("engine = 1", "fit.toml: .*str", id="type"),
-        pytest.param("engin = 't-one'", "fit.toml: .*engin", id="unknown key"),
-        pytest.param(None, "fit.toml", id="missing"),
+        pytest.param("", r"fit\.toml.*engine", id="empty"),
+        pytest.param("engine = 1", r"fit\.toml.*str", id="type"),
+        pytest.param("engin = 't-one'", r"fit\.toml.*engin", id="unknown key"),
+        pytest.param(None, r"fit\.toml", id="missing"),
     ],
 )
 def test_a_wrong_fit_is_an_error_that_names_it(

@@ -15,7 +15,8 @@ from recognizer.model import Audio, CallOutcome, Phrase, PhraseListName, phrase_
 from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.utterance_classifier import SpokenVerdict, UtteranceClassifier
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import Verifier
 
 BLOCKED = "Абонент заблокирован"
