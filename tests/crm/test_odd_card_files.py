@@ -271,3 +271,60 @@ def test_a_line_that_another_program_tore_does_not_come_back(tmp_path: Path, nam
     (torn,) = read(path)
     assert isinstance(torn, RejectedRow)
     assert "конец мог быть отрезан" in torn.reason
+
+
+# --- rows that were moved or torn ------------------------------------------------------------
+
+WIDE = "Номер контакта;Владелец;Доверенное лицо;Мобильный телефон;Комментарии"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f'1;"ООО "Р"; филиал";;{PHONE};',
+        f'1;"ООО "Р"; филиал";;{PHONE}',
+        f'1;ООО "Р;;{PHONE};;',
+        f'1;"АО "А";"Б";;{PHONE};',
+    ],
+)
+def test_columns_that_stray_quotes_moved_mark_nobody(tmp_path: Path, row: str) -> None:
+    rows = read(csv_file(tmp_path, f"{WIDE}\r\n{row}\r\n2;Два;;{PHONE};\r\n"))
+    assert not any(map(marks, rows))
+    assert isinstance(rows[-1], ContactCard)
+    assert rows[-1].number_state is NumberState.VALID
+
+
+@pytest.mark.parametrize("torn", ["8 905 770\n89-45", "\n8 905 770-89-45", "8 905 770-89\n-45"])
+def test_a_number_torn_by_a_bare_line_break_marks_nobody(tmp_path: Path, torn: str) -> None:
+    text = f"Номер контакта;Владелец;Телефон\n1;Один;{torn}\n2;Два;{PHONE}\n3;Три;\n"
+    rows = read(csv_file(tmp_path, text))
+    assert [marks(row) for row in rows] == [False, False, False, True]
+    assert isinstance(rows[0], RejectedRow)
+    assert isinstance(rows[1], RejectedRow)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [
+        ("Комментарии", "22/11 новый номер 8 905 770-89-45, после шести"),
+        ("Доверенное лицо", "Иванова Мария +7(905)7708945"),
+        ("Владелец", "Клиент 89057708945"),
+        ("Примечание", "моб. 8 905 770-89-45"),
+        ("Связь", "8 (905) 770-89-45"),
+    ],
+)
+@pytest.mark.parametrize("phone", ["", "+7 ( )", "8 905 770"])
+def test_a_number_in_another_column_is_no_missing_number(
+    tmp_path: Path, heading: str, cell: str, phone: str
+) -> None:
+    text = f"Номер контакта;Телефон;{heading}\r\n1;{phone};{cell}\r\n2;;без номера\r\n"
+    bad, missing = read(csv_file(tmp_path, text))
+    assert isinstance(bad, RejectedRow)
+    assert heading in bad.reason
+    assert marks(missing)
+
+
+@pytest.mark.parametrize("ref", ["Итого", "ИТОГО:", "Всего 12", "Total", "Итого по отделу"])
+def test_a_line_of_totals_is_no_card(tmp_path: Path, ref: str) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон\r\n{ref};\r\n"))
+    assert isinstance(row, RejectedRow)

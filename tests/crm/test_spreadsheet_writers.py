@@ -199,6 +199,7 @@ def test_a_damaged_sheet_is_read_or_refused_and_marks_nobody(
     rows: list[ContactCard | RejectedRow] = []
     with contextlib.suppress(ContactError), open_cards(path, COLUMNS) as reader:
         rows = list(reader)
+    assert len(rows) in {0, 3}  # all, or a refusal
     for row in rows:
         if isinstance(row, ContactCard):
             assert not card_facts(row, OFFICE) & {"number_missing", "number_malformed"}, row

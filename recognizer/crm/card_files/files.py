@@ -35,8 +35,10 @@ def explain_problems(path: Path) -> Iterator[None]:
     """Turn what can go wrong with a file into one sentence."""
     try:
         yield
-    except ContactError:
-        raise
+    except ContactError as problem:
+        if str(path) in str(problem):
+            raise
+        raise ContactError(f"{path}: {problem}") from problem
     except OSError as problem:
         raise ContactError(f"{path}: {problem.strerror or problem}") from problem
     except UnicodeError as problem:

@@ -68,27 +68,41 @@ class CardReader:
 
     def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
         """Yield a card or a rejected row for every row that is not empty."""
+        rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
+        row = next(rows, None)
+        while row is not None:
+            following = next(rows, None)
+            is_torn = following is not None and len(following[1]) < len(self.fields)
+            yield self._read(*row, is_torn=is_torn)
+            row = following
+
+    def _read(self, line: int, cells: list[str], *, is_torn: bool) -> ContactCard | RejectedRow:
+        """Read one row; `is_torn`: what follows it may be its own end, behind a line break."""
+        values = {
+            field: cell
+            for field, cell in zip(self.fields, cells, strict=False)
+            if field is not None
+        }
+        try:
+            self._check_width(cells)
+            card = self._columns.read(values)
+            self._check_others(card, cells)
+            if is_torn and self._leads_to_mark(card):
+                raise ContactError("следующая строка короче: похоже, эта разорвана на две")  # noqa: TRY301
+        except ContactError as problem:
+            return RejectedRow(line, str(problem), tuple(cells))
+        return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
+
+    def _check_width(self, cells: Sequence[str]) -> None:
         width = len(self.fields)
-        for line, cells in self._rows:
-            if not any(cell.strip() for cell in cells):
-                continue
-            extra = [cell for cell in cells[width:] if cell.strip()]
-            if extra or len(cells) < width:
-                reason = f"ожидалось столбцов: {width}, найдено: {len(cells)}"
-                yield RejectedRow(line, reason, tuple(cells))
-                continue
-            values = {
-                field: cell
-                for field, cell in zip(self.fields, cells, strict=False)
-                if field is not None
-            }
-            try:
-                card = self._columns.read(values)
-                self._check_others(card, cells)
-            except ContactError as problem:
-                yield RejectedRow(line, str(problem), tuple(cells))
-            else:
-                yield card if self.has_phone else dataclasses.replace(card, number_unknown=True)
+        # Stray quotes may have parted a cell: what is behind stands in the wrong columns.
+        is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
+        if len(cells) < width or is_split or any(cell.strip() for cell in cells[width:]):
+            raise ContactError(f"ожидалось столбцов: {width}, найдено: {len(cells)}")
+
+    def _leads_to_mark(self, card: ContactCard) -> bool:
+        """Tell whether a card would be marked for its number alone."""
+        return self.has_phone and card.number_state in {NumberState.ABSENT, NumberState.WRONG}
 
     @property
     def has_phone(self) -> bool:
@@ -96,19 +110,29 @@ class CardReader:
         return bool(set(self.fields).intersection(PHONE_FIELDS))
 
     def _check_others(self, card: ContactCard, cells: Sequence[str]) -> None:
-        """Refuse a card without a valid number beside a column, not ours, that has one."""
+        """Refuse a card without a valid number that may stand in another column."""
         if not self.has_phone or card.number_state is NumberState.VALID:
             return
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-            if (
-                field is None
-                and _LIKE_A_PHONE.fullmatch(cell.strip())
-                and any(number.e164 for number in read_numbers(cell))
-            ):
+            if field is None and _LIKE_A_PHONE.fullmatch(cell.strip()):
+                is_there = any(number.e164 for number in read_numbers(cell))
+            else:
+                is_there = field not in _NOT_SEARCHED and _MOBILE.search(cell) is not None
+            if is_there:
+                what = "назовите его в файле столбцов (--columns)" if field is None else "исправьте"
                 raise ContactError(
-                    f"номера в карточке нет, но похож на номер столбец «{heading}»; назовите его "
-                    "в файле столбцов (--columns)"
+                    f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
                 )
+        if self._leads_to_mark(card) and _TOTALS.match(fold_text(card.ref)):
+            raise ContactError("похоже на строку итогов, а не на карточку")
+
+
+_NOT_SEARCHED = {*PHONE_FIELDS, "ref", "vin", "number_unknown"}
+_MOBILE = re.compile(
+    r"(?<!\d)(?:\+7|[78])[\s(-]{0,2}9\d\d[\s)-]{0,3}\d{3}[\s-]?\d\d[\s-]?\d\d(?!\d)"
+)
+"""A mobile number amid other text."""
+_TOTALS = re.compile(r"(?:итог|всего|total|сумма|количество)")
 
 
 @contextlib.contextmanager

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["MergedCells", "merged_ranges", "readable_package"]
+from recognizer.base.errors import ContactError
+
+__all__ = ["MergedCells", "readable_package", "survey_sheet"]
 
 _TYPES = "[Content_Types].xml"
 _PART_NAME = re.compile(rb'PartName\s*=\s*["\']/([^"\']+)["\']')
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+_ROW = re.compile(rb'<(?:\w+:)?row\s[^>]*?(?<!\w)r="(\d+)"')
 _BLOCK = 1 << 20
-_LONGEST_TAG = 200
 
 
 @contextlib.contextmanager
@@ -72,16 +74,30 @@ class MergedCells:
                 texts[column] = text
 
 
-def merged_ranges(file: IO[bytes], part: str) -> MergedCells:
-    """Read which cells of a sheet are merged: that stands behind all its rows."""
-    ranges: set[tuple[int, int, int, int]] = set()
+def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
+    """Look through a sheet once: which cells are merged stands behind all its rows.
+
+    Raises
+    ------
+    ContactError
+        If its rows do not follow each other: the library would leave some out without a word.
+    """
+    ranges: list[tuple[int, int, int, int]] = []
+    last_row = 0
     with zipfile.ZipFile(file) as package, package.open(part) as sheet:
-        tail = b""
+        rest = b""
         while block := sheet.read(_BLOCK):
-            for first, top, last, bottom in _MERGED.findall(tail + block):
-                ranges.add((int(top), _column(first), int(bottom), _column(last)))
-            tail = block[-_LONGEST_TAG:]
-    return MergedCells(list(ranges))
+            whole, closing, rest = (rest + block).rpartition(b">")
+            for row in _ROW.findall(whole + closing):
+                if int(row) <= last_row:
+                    raise ContactError(
+                        f"expected row {last_row + 1} or later after row {last_row}, found row "
+                        f"{int(row)}; open the workbook and save it again"
+                    )
+                last_row = int(row)
+            for first, top, last, bottom in _MERGED.findall(whole + closing):
+                ranges.append((int(top), _column(first), int(bottom), _column(last)))
+    return MergedCells(ranges)
 
 
 def _column(letters: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
-from recognizer.crm.card_files.xlsx_packages import MergedCells, merged_ranges, readable_package
+from recognizer.crm.card_files.xlsx_packages import MergedCells, readable_package, survey_sheet
 
 __all__ = ["NO_VALUE", "open_sheet", "write_sheet"]
 
@@ -43,7 +43,7 @@ def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
         if not books[0].worksheets:
             raise ContactError(f"{path}: expected a workbook with a sheet, found none")
         sheet, written = (book.worksheets[0] for book in books)
-        merged = merged_ranges(file, sheet._worksheet_path)  # noqa: SLF001 - not to be had else
+        merged = survey_sheet(file, sheet._worksheet_path)  # noqa: SLF001 - not to be had else
         yield _sheet_rows(sheet, written, merged)
 
 
