@@ -468,8 +468,9 @@ def _is_doubtful(clean: str, digits: str) -> bool:
     """Tell whether a number may stand in a field though it cannot be read for certain."""
     if _HIDDEN.search(clean) or _POWER.fullmatch(clean) or re.search(r"\d__+|__+\d", clean):
         return True
-    if re.search(r"[^\W\d_]", clean) or _DATE.search(clean):
-        # Words beside digits: an address, a vanity number, a letter for a digit; or a date.
+    if re.search(r"[^\W\d_]|[?*•#\ufffd]", clean) or _DATE.search(clean):
+        # Words beside digits: an address, a vanity number, a letter for a digit; a date; what an
+        # encoding lost.
         return True
     if _is_foreign(digits):
         return True

@@ -303,6 +303,13 @@ def test_a_number_torn_by_a_bare_line_break_marks_nobody(tmp_path: Path, torn: s
     assert isinstance(rows[1], RejectedRow)
 
 
+@pytest.mark.parametrize("torn", ["\n", "x\n", "8 905 770-89-45\n"])
+def test_a_row_behind_its_own_beginning_marks_nobody(tmp_path: Path, torn: str) -> None:
+    text = f"Телефон;Номер контакта;Владелец\n{torn};1;Один\n{PHONE};2;Два\n;3;Три\n"
+    rows = read(csv_file(tmp_path, text))
+    assert [row.ref for row in rows if marks(row)] == (["1", "3"] if torn == "\n" else ["3"])
+
+
 @pytest.mark.parametrize(
     ("heading", "cell"),
     [

@@ -69,15 +69,18 @@ class CardReader:
     def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
         """Yield a card or a rejected row for every row that is not empty."""
         rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
-        row = next(rows, None)
+        row, is_after_short = next(rows, None), False
         while row is not None:
             following = next(rows, None)
-            is_torn = following is not None and len(following[1]) < len(self.fields)
-            yield self._read(*row, is_torn=is_torn)
-            row = following
+            is_before_short = following is not None and self._is_short(following[1])
+            yield self._read(*row, is_torn=is_after_short or is_before_short)
+            row, is_after_short = following, self._is_short(row[1])
+
+    def _is_short(self, cells: Sequence[str]) -> bool:
+        return len(cells) < len(self.fields)
 
     def _read(self, line: int, cells: list[str], *, is_torn: bool) -> ContactCard | RejectedRow:
-        """Read one row; `is_torn`: what follows it may be its own end, behind a line break."""
+        """Read one row; `is_torn`: a row beside it may be a part of it, by a bare line break."""
         values = {
             field: cell
             for field, cell in zip(self.fields, cells, strict=False)
@@ -88,7 +91,7 @@ class CardReader:
             card = self._columns.read(values)
             self._check_others(card, cells)
             if is_torn and self._leads_to_mark(card):
-                raise ContactError("следующая строка короче: похоже, эта разорвана на две")  # noqa: TRY301
+                raise ContactError("соседняя строка короче: похоже, строка разорвана на две")  # noqa: TRY301
         except ContactError as problem:
             return RejectedRow(line, str(problem), tuple(cells))
         return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
@@ -97,7 +100,7 @@ class CardReader:
         width = len(self.fields)
         # Stray quotes may have parted a cell: what is behind stands in the wrong columns.
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
-        if len(cells) < width or is_split or any(cell.strip() for cell in cells[width:]):
+        if self._is_short(cells) or is_split or any(cell.strip() for cell in cells[width:]):
             raise ContactError(f"ожидалось столбцов: {width}, найдено: {len(cells)}")
 
     def _leads_to_mark(self, card: ContactCard) -> bool:
