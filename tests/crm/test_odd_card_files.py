@@ -307,7 +307,10 @@ def test_a_number_torn_by_a_bare_line_break_marks_nobody(tmp_path: Path, torn: s
 def test_a_row_behind_its_own_beginning_marks_nobody(tmp_path: Path, torn: str) -> None:
     text = f"Телефон;Номер контакта;Владелец\n{torn};1;Один\n{PHONE};2;Два\n;3;Три\n"
     rows = read(csv_file(tmp_path, text))
-    assert [row.ref for row in rows if marks(row)] == (["1", "3"] if torn == "\n" else ["3"])
+    marked = [row for row in rows if marks(row)]
+    assert [row.ref for row in marked if isinstance(row, ContactCard)] == (
+        ["1", "3"] if torn == "\n" else ["3"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,3 +338,41 @@ def test_a_number_in_another_column_is_no_missing_number(
 def test_a_line_of_totals_is_no_card(tmp_path: Path, ref: str) -> None:
     (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон\r\n{ref};\r\n"))
     assert isinstance(row, RejectedRow)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # A delimiter that nobody quoted, and an empty cell at the end.
+        f"1;Один; два;;{PHONE};",
+        # Two stray quotes make one cell of two rows.
+        f'1;";;{PHONE};\n2;";Два;;',
+    ],
+)
+def test_cells_that_are_not_what_was_written_mark_nobody(tmp_path: Path, rows: str) -> None:
+    assert not any(map(marks, read(csv_file(tmp_path, f"{WIDE}\n{rows}\n"))))
+
+
+@pytest.mark.parametrize("cell", [f"моб. {PHONE} (жена)", "тел: 8 495 730-11-22 /"])
+def test_a_number_amid_a_column_that_is_not_ours_is_no_missing_number(
+    tmp_path: Path, cell: str
+) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Связь\r\n1;;{cell}\r\n"))
+    assert isinstance(row, RejectedRow)
+
+
+def test_a_workbook_is_no_row_shorter_or_longer(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ("1", "", "Один", "", ""), ("2", None), ("3",))
+    assert [marks(row) for row in read(path)] == [True] * 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "utf-16"])
+def test_a_number_at_the_end_of_a_file_that_was_cut_marks_nobody(
+    tmp_path: Path, encoding: str
+) -> None:
+    text = f"Номер контакта;Владелец;Телефон\r\n1;Один;{PHONE}\r\n2;Два;8 905 770"
+    whole, cut = read(csv_file(tmp_path, text, encoding))
+    assert isinstance(whole, ContactCard)
+    assert isinstance(cut, RejectedRow)
+    *_, ended = read(csv_file(tmp_path, text + "\r\n", encoding))
+    assert marks(ended)

@@ -12,13 +12,14 @@ import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns
 
-__all__ = ["open_csv", "write_csv"]
+__all__ = ["CsvForm", "open_csv", "write_csv"]
 
 _LONGEST_FIELD = 16 * 1024 * 1024
 _LONGEST_HEADING = 1 << 16
@@ -26,15 +27,37 @@ _MOST_LINES = 2000
 _DELIMITERS = (";", ",", "\t", "|")
 
 
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """What a CSV file is: encoding, delimiter, and whether its last line has an end."""
+
+    encoding: str
+    delimiter: str
+    ends_whole: bool
+
+    def __str__(self) -> str:
+        """Return it for messages."""
+        return f"CSV, {self.encoding}, {self.delimiter!r}"
+
+
 @contextlib.contextmanager
 def open_csv(
     path: Path, columns: CardColumns, encoding: str | None
-) -> Iterator[tuple[Iterator[tuple[int, list[str]]], str]]:
-    """Give the numbered rows of a CSV file, and what was found, for messages."""
+) -> Iterator[tuple[Iterator[tuple[int, list[str]]], CsvForm]]:
+    """Give the numbered rows of a CSV file, and what form it has."""
     used = encoding or _find_encoding(path)
     with path.open(encoding=used, newline="") as file:
         delimiter = _find_delimiter(file, columns)
-        yield _csv_rows(path, file, delimiter), f"CSV, {used}, {delimiter!r}"
+        form = CsvForm(used, delimiter, ends_whole=_ends_whole(path))
+        yield _csv_rows(path, file, delimiter), form
+
+
+def _ends_whole(path: Path) -> bool:
+    """Tell whether a file ends with a line end, in any encoding."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - 2))
+        return bool(set(file.read()) & {ord("\n"), ord("\r")})
 
 
 def _find_encoding(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns, fold_text
-from recognizer.crm.card_files.csv_tables import open_csv
+from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import explain_problems, is_workbook
 from recognizer.crm.card_files.xlsx_tables import open_sheet
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard
@@ -51,11 +52,14 @@ class CardReader:
         As it stands in the file.
     form : str
         What was found, for messages: `CSV, cp1251, ';'`.
+    csv_form : CsvForm or None
+        None for a workbook.
     """
 
     fields: tuple[str | None, ...]
     heading: tuple[str, ...]
     form: str
+    csv_form: CsvForm | None
     _rows: Iterator[tuple[int, list[str]]]
     _columns: CardColumns
 
@@ -69,17 +73,20 @@ class CardReader:
     def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
         """Yield a card or a rejected row for every row that is not empty."""
         rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
-        row, is_after_short = next(rows, None), False
-        while row is not None:
-            following = next(rows, None)
+        is_after_short = False
+        for row, following in itertools.pairwise(itertools.chain(rows, [None])):
+            assert row is not None
             is_before_short = following is not None and self._is_short(following[1])
-            yield self._read(*row, is_torn=is_after_short or is_before_short)
-            row, is_after_short = following, self._is_short(row[1])
+            is_torn = is_after_short or is_before_short
+            yield self._read(*row, is_torn=is_torn, is_last=following is None)
+            is_after_short = self._is_short(row[1])
 
     def _is_short(self, cells: Sequence[str]) -> bool:
         return len(cells) < len(self.fields)
 
-    def _read(self, line: int, cells: list[str], *, is_torn: bool) -> ContactCard | RejectedRow:
+    def _read(
+        self, line: int, cells: list[str], *, is_torn: bool, is_last: bool
+    ) -> ContactCard | RejectedRow:
         """Read one row; `is_torn`: a row beside it may be a part of it, by a bare line break."""
         values = {
             field: cell
@@ -90,8 +97,10 @@ class CardReader:
             self._check_width(cells)
             card = self._columns.read(values)
             self._check_others(card, cells)
-            if is_torn and self._leads_to_mark(card):
-                raise ContactError("соседняя строка короче: похоже, строка разорвана на две")  # noqa: TRY301
+            if self._leads_to_mark(card):
+                self._check_form(cells, is_torn=is_torn)
+                if is_last:
+                    self._check_end(cells)
         except ContactError as problem:
             return RejectedRow(line, str(problem), tuple(cells))
         return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
@@ -102,6 +111,27 @@ class CardReader:
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
         if self._is_short(cells) or is_split or any(cell.strip() for cell in cells[width:]):
             raise ContactError(f"ожидалось столбцов: {width}, найдено: {len(cells)}")
+
+    def _check_form(self, cells: Sequence[str], *, is_torn: bool) -> None:
+        """Refuse a row of a CSV file whose cells may not be what was written."""
+        if self.csv_form is None:
+            return
+        delimiter = self.csv_form.delimiter
+        if is_torn:
+            raise ContactError("соседняя строка короче: похоже, строка разорвана на две")
+        if len(cells) != len(self.fields):
+            raise ContactError("лишний разделитель: столбцы могли сдвинуться")
+        if any(cell.startswith('"') and delimiter in cell for cell in cells):
+            raise ContactError("кавычки не закрыты: столбцы могли сдвинуться")
+        most = max(2, len(self.fields) - 2)
+        if any("\n" in cell and cell.count(delimiter) >= most for cell in cells):
+            raise ContactError("ячейка похожа на несколько строк: кавычки не закрыты")
+
+    def _check_end(self, cells: Sequence[str]) -> None:
+        """Refuse part of a number at the very end of a file that was cut, it may be."""
+        is_begun = self.fields[len(cells) - 1] in PHONE_FIELDS and any(map(str.isdigit, cells[-1]))
+        if is_begun and self.csv_form is not None and not self.csv_form.ends_whole:
+            raise ContactError("файл обрывается на этой строке: номер мог быть отрезан")
 
     def _leads_to_mark(self, card: ContactCard) -> bool:
         """Tell whether a card would be marked for its number alone."""
@@ -117,10 +147,10 @@ class CardReader:
         if not self.has_phone or card.number_state is NumberState.VALID:
             return
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-            if field is None and _LIKE_A_PHONE.fullmatch(cell.strip()):
+            if field in _NAMES or field is None:
                 is_there = any(number.e164 for number in read_numbers(cell))
             else:
-                is_there = field not in _NOT_SEARCHED and _MOBILE.search(cell) is not None
+                is_there = field == "comments" and _MOBILE.search(cell) is not None
             if is_there:
                 what = "назовите его в файле столбцов (--columns)" if field is None else "исправьте"
                 raise ContactError(
@@ -130,7 +160,7 @@ class CardReader:
             raise ContactError("похоже на строку итогов, а не на карточку")
 
 
-_NOT_SEARCHED = {*PHONE_FIELDS, "ref", "vin", "number_unknown"}
+_NAMES = {"trusted_person", "owner", "payer", "basis"}
 _MOBILE = re.compile(
     r"(?<!\d)(?:\+7|[78])[\s(-]{0,2}9\d\d[\s)-]{0,3}\d{3}[\s-]?\d\d[\s-]?\d\d(?!\d)"
 )
@@ -163,17 +193,17 @@ def open_cards(
     with contextlib.ExitStack() as stack:
         with explain_problems(path):
             if is_workbook(path):
-                rows, form = stack.enter_context(open_sheet(path)), "XLSX"
+                rows, csv_form = stack.enter_context(open_sheet(path)), None
             else:
-                rows, form = stack.enter_context(open_csv(path, columns, encoding))
+                rows, csv_form = stack.enter_context(open_csv(path, columns, encoding))
         rows = _guarded(path, rows)
         first = next(rows, None)
         if first is None:
             raise ContactError(f"{path}: expected a heading line, found an empty file")
         heading = tuple(first[1])
-        yield CardReader(
-            _check_heading(path, heading, columns, no_phone=no_phone), heading, form, rows, columns
-        )
+        fields = _check_heading(path, heading, columns, no_phone=no_phone)
+        form = "XLSX" if csv_form is None else str(csv_form)
+        yield CardReader(fields, heading, form, csv_form, rows, columns)
 
 
 def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
@@ -209,7 +239,6 @@ def _check_heading(
 _PHONE_HEADING = re.compile(
     r"тел(?![а-яё]*(?:ематик|евиз))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
 )
-_LIKE_A_PHONE = re.compile(r"\+?[\d\s()\-.–]{10,24}")
 
 
 def _check_phone_columns(
