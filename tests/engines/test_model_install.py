@@ -707,3 +707,20 @@ def test_a_download_of_another_size_is_refused_also_where_nobody_vouches_for_it(
     with pytest.raises(ModelError, match="toy"):
         install_model(manifest, models)
     assert not (models / "toy").exists()
+
+
+def test_what_else_lies_in_a_given_folder_is_not_copied(models: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "model.onnx").write_bytes(CONTENT)
+    (given / "kenlm.bin").write_bytes(b"five gigabytes")
+    manifest = Manifest(
+        name="toy",
+        engine="t-one",
+        languages=("ru",),
+        licence="MIT",
+        files=(ModelFile("model.onnx", len(CONTENT), reported_sha256=DIGEST),),
+        sources=(FilesSource("https://models.example/"),),
+    )
+    folder = install_model(manifest, models, given=given)
+    assert {path.name for path in folder.iterdir()} == {"model.onnx", ".verified.json"}

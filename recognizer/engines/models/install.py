@@ -384,9 +384,9 @@ def _from_given(manifest: Manifest, given: Path, staging: Path, report: Progress
 
 
 def _copy_folder(manifest: Manifest, given: Path, model: Path, report: Progress) -> None:
-    """Copy the files the manifest names; where it pins none, everything that is a file."""
+    """Copy the files the manifest names; of a model that comes as an archive, everything."""
     names = [Path(file.path) for file in manifest.files]
-    if not manifest.is_pinned:
+    if any(isinstance(source, ZipSource) for source in manifest.sources):
         names = [path.relative_to(given) for path in sorted(given.rglob("*"))]
     present = [name for name in names if (given / name).is_file()]  # missing: found by the check
     total = sum((given / name).stat().st_size for name in present)
