@@ -64,6 +64,7 @@ from recognizer.recognition.parties import (
 )
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, is_mark
 from recognizer.recognition.slow_retry import SLOWER, confirms, rescale_times
+from recognizer.recognition.spoken_language import judge_language
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
@@ -548,14 +549,8 @@ class Recognizer:
                 verified = rescale_times(verified, audio.start_s, slower)
         with stages.timed("judge"):
             verdict = self.judge.judge(verified)
-            if verdict.outcome is CallOutcome.UNDETERMINED:
-                russian = utterance.language_probability("ru")
-                is_foreign = (
-                    russian is not None
-                    and russian < _RUSSIAN
-                    and audio.duration_s - 2 * _PAD_S >= _MIN_FOREIGN_S
-                )
-                verdict = replace(verdict, is_foreign=is_foreign)
+            speech_s = audio.duration_s - 2 * _PAD_S
+            verdict = judge_language(verdict, utterance, speech_s=speech_s)
             if is_mark(verdict.claimed) and verdict.match is not None:
                 gaps = find_gaps(audio)
                 vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
@@ -594,10 +589,8 @@ def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard
 # Of an utterance that is known by its sound.
 _NOT_TRANSCRIBED = VerifiedTranscript(Transcript("", (), "", "", ""), AcousticScore("", 0.0))
 _SURE = 0.9
-_MIN_FOREIGN_S = 2.0  # of speech: of an «алло» no language can be told
 _MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
 _WORD_EARLY_S = 0.15  # a word may be placed a little before its segment
-_RUSSIAN = 0.5  # probability below which an utterance that was not understood is another language
 
 
 class _Stopwatch:

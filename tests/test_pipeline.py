@@ -3,6 +3,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -161,8 +163,8 @@ class FirstAndLaterListener(ScriptedEngine):
 
 HELLO = ScriptedSpeech("Алло, да, слушаю.")
 # So short that neither the words nor the language can be told.
-MUMBLE = ScriptedSpeech("Але.", confidence=0.3, language_probability=0.1)
-ENGLISH = ScriptedSpeech("The number you have", confidence=0.3, language_probability=0.1)
+MUMBLE = ScriptedSpeech("Але.", confidence=0.3, language_probability=0.01)
+ENGLISH = ScriptedSpeech("The number you have", confidence=0.3, language_probability=0.01)
 
 
 @pytest.fixture
@@ -245,7 +247,7 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
         (BUSY, 1),
         (UNLIKE, 1),
         (BLOCKED, 2),
-        (replace(BLOCKED, language_probability=0.1), 2),
+        (replace(BLOCKED, language_probability=0.01), 2),
     ],
     ids=["understood", "nothing near", "not understood", "taken for another language"],
 )
@@ -542,3 +544,44 @@ def test_words_of_our_own_script_take_the_mark_away_in_a_recording_of_one_channe
     report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
     assert report.outcome is not None
     assert report.outcome.kind is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.model
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
+@pytest.mark.parametrize(
+    ("voice", "text"),
+    [
+        ("en", "Thank you for calling. All our operators are busy now. Please hold the line."),
+        ("uz", "Hurmatli abonent, bu raqam mavjud emas. Iltimos raqamni tekshirib ko'ring."),
+        ("tr", "Aradığınız kişiye şu anda ulaşılamıyor. Lütfen daha sonra tekrar deneyin."),
+    ],
+)
+def test_another_language_is_undetermined_and_says_so(
+    whisper: Recognizer, voice: str, text: str
+) -> None:
+    spoken = subprocess.run(
+        ["espeak-ng", "-v", voice, "-s", "140", "--stdout", text], capture_output=True, check=True
+    ).stdout
+    report = whisper.recognize(spoken)
+    assert report.outcome is not None
+    assert report.decision is not None
+    assert report.outcome.kind is CallOutcome.UNDETERMINED
+    assert "another language" in report.outcome.reason
+    ruling = whisper.regulation.rule_on_call(report.outcome.kind, attempt=2)
+    assert (ruling.counts, ruling.resets) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("probability", "outcome"),
+    [
+        (None, CallOutcome.LIVE_PERSON),
+        (0.2, CallOutcome.LIVE_PERSON),
+        (0.01, CallOutcome.UNDETERMINED),
+    ],
+)
+def test_a_person_is_one_only_in_russian(probability: float | None, outcome: CallOutcome) -> None:
+    said = ScriptedSpeech("Алло, кто это?", language_probability=probability)
+    recognizer, _ = scripted(said)
+    report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
+    assert report.outcome is not None
+    assert report.outcome.kind is outcome

@@ -27,6 +27,7 @@ from recognizer.recognition.vetoes import may_be_misheard, raised
 __all__ = ["decide_call"]
 
 _DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
+_SURE = 0.9  # of a person or a machine among people who speak another language
 _MUCH = 0.3  # share of the recording from which music or noise is what it is about
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
 _MIN_MUSIC_S = 4.0
@@ -44,6 +45,8 @@ def decide_call(
     verdicts: Sequence[SpokenVerdict],
 ) -> tuple[Outcome, SpokenVerdict | None]:
     """Return the outcome of the call, and the utterance that decided it, if one did."""
+    if _is_foreign(verdicts):
+        return _spoken(next(v for v in verdicts if v.is_foreign))
     people = [v for v in verdicts if v.outcome is CallOutcome.LIVE_PERSON]
     if people:
         return _spoken(max(people, key=lambda v: v.confidence))
@@ -54,6 +57,20 @@ def decide_call(
     if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
     return _without_speech(duration_s, tones, segments), None
+
+
+def _is_foreign(verdicts: Sequence[SpokenVerdict]) -> bool:
+    """Return whether most of what is said is in another language, and no carrier says anything.
+
+    Of a long talk some utterance always sounds a little like Russian.
+    """
+    n_foreign = sum(v.is_foreign for v in verdicts)
+    sure = (
+        (v.outcome in PRECEDENCE and v.outcome not in MACHINES) or v.confidence >= _SURE
+        for v in verdicts
+        if v.outcome is not CallOutcome.UNDETERMINED
+    )
+    return 2 * n_foreign > len(verdicts) and not any(sure)
 
 
 def _is_all_tone(
@@ -99,7 +116,8 @@ def _doubts(deciding: SpokenVerdict, verdicts: Sequence[SpokenVerdict]) -> Itera
             yield raised("answered", words=f"«{other.match.phrase.text}»")
         agrees = other.match is not None and other.match.outcome is deciding.outcome
         agrees = agrees and all(may_be_misheard(veto) for veto in other.vetoes)
-        if other.outcome is CallOutcome.UNDETERMINED and not (agrees or other.is_foreign):
+        is_neutral = agrees or (other.is_foreign and not other.vetoes)
+        if other.outcome is CallOutcome.UNDETERMINED and not is_neutral:
             yield raised("more-not-understood")
 
 

@@ -18,6 +18,8 @@ from recognizer.model import (
     SegmentKind,
     ToneEvent,
     ToneKind,
+    Veto,
+    VetoEffect,
     phrase_list_of,
 )
 from recognizer.phrases.loading import load_phrases
@@ -27,6 +29,8 @@ from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import Verifier
+
+FOREIGN = Veto("foreign-language", VetoEffect.UNDETERMINED, "not Russian", "не по-русски")
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +222,28 @@ def test_a_foreign_half_does_not_take_the_mark_away() -> None:
     english = replace(verdict(CallOutcome.UNDETERMINED), is_foreign=True)
     found, _ = decide_call(20.0, (), (), [verdict(CallOutcome.BLOCKED), english])
     assert found.kind is CallOutcome.BLOCKED
+
+
+def test_a_person_whose_words_were_taken_for_another_language_takes_the_mark_away() -> None:
+    demoted = verdict(CallOutcome.LIVE_PERSON).vetoed([FOREIGN])
+    heard = [verdict(CallOutcome.BLOCKED), replace(demoted, is_foreign=True)]
+    assert decide_call(20.0, (), (), heard)[0].kind is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("russian", "outcome"),
+    [
+        (CallOutcome.VOICEMAIL, CallOutcome.UNDETERMINED),
+        (CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED),
+        (CallOutcome.TEMPORARILY_UNAVAILABLE, CallOutcome.TEMPORARILY_UNAVAILABLE),
+    ],
+)
+def test_of_a_long_talk_in_another_language_one_utterance_decides_nothing_unless_a_carriers(
+    russian: CallOutcome, outcome: CallOutcome
+) -> None:
+    english = replace(verdict(CallOutcome.UNDETERMINED), is_foreign=True)
+    heard = [english, replace(verdict(russian), confidence=0.6), english, english]
+    assert decide_call(160.0, (), (), heard)[0].kind is outcome
 
 
 def tone(kind: ToneKind, start_s: float, end_s: float, n_periods: int) -> ToneEvent:
