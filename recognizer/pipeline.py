@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -55,7 +55,7 @@ from recognizer.recognition.announcements.verdicts import checked_against, heard
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import OfficeScript, load_office_script
-from recognizer.recognition.outcome import decide_call
+from recognizer.recognition.outcome import decide_call, unread, without_unread
 from recognizer.recognition.parties import (
     ChannelHeard,
     decide_parties,
@@ -325,7 +325,7 @@ class Recognizer:
         self._follow_changes()
         steps = self._listen(sound, scan.segments, stages, known)
         verdicts = self._without_script(_run_through(steps))
-        report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, ())
+        report = self._conclude(call, call.name or _UNNAMED, scan, verdicts, _Reading())
         report = replace(report, elapsed_s=round(time.perf_counter() - started, 4))
         return replace(explained(report, self.regulation), phrases_version=self.version)
 
@@ -341,14 +341,14 @@ class Recognizer:
             if reader.info.rivals:
                 channels = yield from self._hear_channels(reader, stages)
                 with stages.timed("decide"):
-                    return self._conclude_parties(call, label, channels, reader.notes)
+                    return self._conclude_parties(call, label, channels, _Reading.of(reader))
             scan, verdicts = yield from self._hear_channel(reader, stages)
             if reader.info.n_channels > 1 and reader.info.channel == "mix":
                 verdicts = [(_of_two_parties(verdict), heard) for verdict, heard in verdicts]
             verdicts = self._without_agents(reader, verdicts)
-            reading_notes = _reading_notes(reader)
+            reading = _Reading.of(reader, names_channel=reader.info.n_channels > 1)
         with stages.timed("decide"):
-            return self._conclude(call, label, scan, verdicts, reading_notes)
+            return self._conclude(call, label, scan, verdicts, reading)
 
     def _hear_channel(
         self, reader: AudioReader, stages: _Stopwatch
@@ -395,7 +395,7 @@ class Recognizer:
         ]
 
     def _conclude_parties(
-        self, call: RecordedCall, label: str, channels: list[_Channel], notes: tuple[str, ...]
+        self, call: RecordedCall, label: str, channels: list[_Channel], reading: _Reading
     ) -> CallReport:
         """Find the other party among channels that were heard alone, and decide by what it says."""
         alone = [channel for channel, _ in channels]
@@ -413,7 +413,7 @@ class Recognizer:
             label,
             first.scan,
             [heard for _, verdicts in known for heard in verdicts],
-            (*notes, f"{named}: {remote.reason}"),
+            replace(reading, notes=(*reading.notes, f"{named}: {remote.reason}")),
             decided=decide_parties(alone, remote),
         )
         assert report.evidence is not None
@@ -426,11 +426,11 @@ class Recognizer:
         label: str,
         scan: Scan,
         verdicts: Sequence[_Heard],
-        reading_notes: tuple[str, ...],
+        reading: _Reading,
     ) -> CallReport:
         """Weigh all that was heard, and decide by the regulation."""
         decided = decide_call(scan.duration_s, scan.tones, scan.segments, [v for v, _ in verdicts])
-        return self._reported(call, label, scan, verdicts, reading_notes, decided=decided)
+        return self._reported(call, label, scan, verdicts, reading, decided=decided)
 
     def _reported(
         self,
@@ -438,19 +438,19 @@ class Recognizer:
         label: str,
         scan: Scan,
         verdicts: Sequence[_Heard],
-        reading_notes: tuple[str, ...],
+        reading: _Reading,
         *,
         decided: tuple[Outcome, SpokenVerdict | None],
     ) -> CallReport:
         """Decide an outcome by the regulation, and report what it rests on."""
-        outcome, deciding = decided
+        outcome, deciding = without_unread(*decided) if reading.has_unread else decided
         decision = self.regulation.decide_outcome(
             outcome.kind, attempt=call.attempt, on=call.called_on
         )
         return CallReport(
             recording=label,
             evidence=replace(
-                _evidence(scan, verdicts, deciding, reading_notes),
+                _evidence(scan, verdicts, deciding, reading),
                 basis=_basis(outcome, deciding),
             ),
             outcome=outcome,
@@ -611,6 +611,20 @@ class _Stopwatch:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + spent_s
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was mended in reading, which of several channels was taken, and is more not read."""
+
+    notes: tuple[str, ...] = ()
+    has_unread: bool = False
+
+    @classmethod
+    def of(cls, reader: AudioReader, *, names_channel: bool = False) -> _Reading:
+        info = reader.info
+        channel = f"channel {info.channel} of {info.n_channels}: {info.channel_reason}"
+        return cls((*reader.notes, *([channel] if names_channel else ())), info.has_unread)
+
+
 class _Progress:
     """A call that is being classified."""
 
@@ -748,7 +762,7 @@ def _evidence(
     scan: Scan,
     verdicts: Sequence[tuple[SpokenVerdict, VerifiedTranscript]],
     deciding: SpokenVerdict | None,
-    reading_notes: tuple[str, ...],
+    reading: _Reading,
 ) -> Evidence:
     transcripts = [v.transcript for v, _ in verdicts if v.transcript is not None]
     return Evidence(
@@ -759,10 +773,18 @@ def _evidence(
         matches=tuple(v.match for v, _ in verdicts if v.match is not None),
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
         alternatives=() if deciding is None else deciding.alternatives,
-        notes=reading_notes + tuple(v.reason for v, _ in verdicts if v.reason),
+        notes=reading.notes + tuple(v.reason for v, _ in verdicts if v.reason),
         vetoes=tuple(
             dict.fromkeys(
-                veto for v in (*(v for v, _ in verdicts), deciding) if v for veto in v.vetoes
+                (
+                    *(
+                        veto
+                        for v in (*(v for v, _ in verdicts), deciding)
+                        if v
+                        for veto in v.vetoes
+                    ),
+                    *([unread()] if reading.has_unread else []),
+                )
             )
         ),
         gaps=tuple(gap for v, _ in verdicts for gap in v.gaps),
@@ -778,14 +800,6 @@ def _basis(outcome: Outcome, deciding: SpokenVerdict | None) -> Basis | None:
         return "signals"
     heard = deciding.announcement
     return "announcement" if heard is not None and heard.decides else "speech"
-
-
-def _reading_notes(reader: AudioReader) -> tuple[str, ...]:
-    """Return what was mended in reading, and which of several channels was taken."""
-    info = reader.info
-    if info.n_channels == 1:
-        return reader.notes
-    return (*reader.notes, f"channel {info.channel} of {info.n_channels}: {info.channel_reason}")
 
 
 def _joined(transcripts: Sequence[Transcript]) -> Transcript | None:

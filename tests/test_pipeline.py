@@ -35,6 +35,7 @@ from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
+from recognizer.recognition.office_script import OfficeScript
 from recognizer.recognition.slow_retry import confirms
 from recognizer.recognition.verification import Verifier
 from recognizer.regulation.loading import load_regulation
@@ -45,7 +46,9 @@ SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"
 DAY = dt.date(2026, 11, 22)
 
 
-def scripted(speech: ScriptedSpeech) -> tuple[Recognizer, ScriptedEngine]:
+def scripted(
+    speech: ScriptedSpeech, script: OfficeScript | None = None
+) -> tuple[Recognizer, ScriptedEngine]:
     engine = ScriptedEngine(default=speech)
     recognizer = Recognizer(
         engine=engine,
@@ -53,6 +56,7 @@ def scripted(speech: ScriptedSpeech) -> tuple[Recognizer, ScriptedEngine]:
         regulation=load_regulation(),
         tone_plan=load_tone_plan(),
         calibration=load_calibration(),
+        script=script,
     )
     return recognizer, engine
 
@@ -536,14 +540,17 @@ def test_ringback_tells_whose_channel_it_is_and_an_echo_of_our_agent_marks_nothi
 
 
 def test_words_of_our_own_script_take_the_mark_away_in_a_recording_of_one_channel() -> None:
-    said = ScriptedSpeech("Номер не существует.", scores={})
-    recognizer, _ = scripted(said)
-    assert recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav").outcome is not None
-    noted = replace(said, text="Номер не существует, поставлю отметку.")
-    recognizer, _ = scripted(noted)
-    report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
-    assert report.outcome is not None
-    assert report.outcome.kind is CallOutcome.UNDETERMINED
+    said = ScriptedSpeech("Номер не существует.", words_share=0.4)
+    for script, outcome in (
+        (None, CallOutcome.DOES_NOT_EXIST),
+        (OfficeScript.of(["номер не существует"]), CallOutcome.UNDETERMINED),
+    ):
+        recognizer, _ = scripted(said, script)
+        report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
+        assert report.outcome is not None
+        assert report.evidence is not None
+        assert report.outcome.kind is outcome
+        assert ("own-agent" in [v.id for v in report.evidence.vetoes]) is (script is not None)
 
 
 @pytest.mark.model
@@ -585,3 +592,23 @@ def test_a_person_is_one_only_in_russian(probability: float | None, outcome: Cal
     report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
     assert report.outcome is not None
     assert report.outcome.kind is outcome
+
+
+def test_a_recording_of_which_a_part_is_not_read_is_a_person_or_nothing() -> None:
+    first = (SAMPLES / "1-does-not-exist-human.wav").read_bytes()
+    other = io.BytesIO()
+    soundfile.write(other, silence(3.0, 16_000), 16_000, format="WAV", subtype="PCM_16")
+    for text, whole, cut in (
+        (
+            "Абонент временно недоступен.",
+            CallOutcome.TEMPORARILY_UNAVAILABLE,
+            CallOutcome.UNDETERMINED,
+        ),
+        ("Алло, кто это?", CallOutcome.LIVE_PERSON, CallOutcome.LIVE_PERSON),
+    ):
+        recognizer, _ = scripted(ScriptedSpeech(text))
+        reports = [recognizer.recognize(sound) for sound in (first, first + other.getvalue())]
+        assert [r.outcome.kind for r in reports if r.outcome is not None] == [whole, cut]
+        assert reports[1].evidence is not None
+        assert [veto.id for veto in reports[1].evidence.vetoes] == ["part-not-read"]
+        assert any("another format" in note for note in reports[1].evidence.notes)

@@ -34,11 +34,12 @@ _NAMES = "WAV, FLAC, Ogg, MP3, M4A, AMR, AU, a video, or a headerless .alaw .ula
 
 @dataclass(frozen=True, slots=True)
 class OpenRecording:
-    """A decoder, what it decodes, and what was wrong with the file's lengths."""
+    """A decoder, what it decodes, what was wrong with the file's lengths, is more not decoded."""
 
     decoder: Decoder
     format: str
     note: str | None
+    has_unread: bool = False
 
 
 def open_decoder(source: SourceFile, format_hint: str | None) -> OpenRecording:
@@ -139,7 +140,7 @@ def _open_wav(source: SourceFile) -> OpenRecording:
     # Before a library sees them: each fails in its own way on absurd numbers.
     _check_size(source, wav.n_channels, wav.sample_rate)
     decoder = _open_container(wav.view, MP3 if wav.is_mp3 else WAV)
-    return OpenRecording(decoder, WAV.name, wav.note)
+    return OpenRecording(decoder, WAV.name, wav.note, wav.has_unread)
 
 
 def _whole_au(source: SourceFile) -> View:

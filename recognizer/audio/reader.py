@@ -81,6 +81,8 @@ class AudioInfo:
         What was wrong and could be mended, in English.
     rivals : tuple of int
         Channels among which tones do not tell the parties apart; else empty.
+    has_unread : bool
+        The file holds more sound than is read.
     """
 
     name: str
@@ -93,6 +95,7 @@ class AudioInfo:
     duration_s: float | None
     notes: tuple[str, ...] = ()
     rivals: tuple[int, ...] = ()
+    has_unread: bool = False
 
 
 class AudioReader:
@@ -136,6 +139,7 @@ class AudioReader:
             duration_s=None if n_frames is None else n_frames / self._decoder.sample_rate,
             notes=() if recording.note is None else (recording.note,),
             rivals=choice.rivals,
+            has_unread=recording.has_unread,
         )
 
     def only(self, channel: int, reason: str) -> AudioReader:

@@ -42,6 +42,8 @@ class WavFile:
         As the header says; not checked.
     note : str or None
         What was wrong with the lengths.
+    has_unread : bool
+        More sound follows that is not in the view.
     """
 
     view: View
@@ -49,6 +51,7 @@ class WavFile:
     n_channels: int
     sample_rate: int
     note: str | None
+    has_unread: bool = False
 
 
 def repair_wav(source: SourceFile) -> WavFile:
@@ -75,31 +78,35 @@ def repair_wav(source: SourceFile) -> WavFile:
         note = f"its header says {declared} bytes of samples, {end - start} are there"
     if _real_tag(tag, fmt) == _MP3:
         return WavFile(View(source, start=start, end=end), True, n_channels, sample_rate, note)
-    more, more_note = _appended(source, end, fmt)
+    more, more_note, has_unread = _appended(source, end, fmt)
     n_bytes = end - start + sum(last - first for first, last in more)
     view = View(
         source, prefix=_header(_plain_format(tag, fmt), n_bytes), start=start, end=end, more=more
     )
     notes = "; ".join(text for text in (note, more_note) if text)
-    return WavFile(view, False, n_channels, sample_rate, notes or None)
+    return WavFile(view, False, n_channels, sample_rate, notes or None, has_unread)
 
 
 def _appended(
     source: SourceFile, end: int, fmt: bytes
-) -> tuple[tuple[tuple[int, int], ...], str | None]:
-    """Return where the samples of WAV files behind the first lie: a recorder that resumed."""
+) -> tuple[tuple[tuple[int, int], ...], str | None, bool]:
+    """Return where the samples of WAV files behind the first lie: a recorder that resumed.
+
+    With them a note, and whether more sound follows that cannot be joined on.
+    """
     more: list[tuple[int, int]] = []
     while (riff := _next_riff(source, end)) is not None:
         chunks, data = _walk(source, riff + 12)
         if data is None:
-            break
+            return tuple(more), "a WAV file without samples is appended, it was not read", True
         if chunks.get(b"fmt ", b"")[:16] != fmt[:16]:
-            return tuple(more), "a WAV file of another format is appended, it was not read"
+            return tuple(more), "a WAV file of another format is appended, it was not read", True
         end = _data_end(source, *data)
         more.append((data[0], end))
     if not more:
-        return (), None
-    return tuple(more), f"{len(more)} more WAV file(s) appended to the first, read as one call"
+        return (), None, False
+    note = f"{len(more)} more WAV file(s) appended to the first, read as one call"
+    return tuple(more), note, False
 
 
 def _next_riff(source: SourceFile, position: int) -> int | None:

@@ -24,7 +24,7 @@ from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
 
-__all__ = ["decide_call"]
+__all__ = ["decide_call", "unread", "without_unread"]
 
 _DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
 _SURE = 0.9  # of a person or a machine among people who speak another language
@@ -57,6 +57,22 @@ def decide_call(
     if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
     return _without_speech(duration_s, tones, segments), None
+
+
+def unread() -> Veto:
+    """Return why a recording of which a part was not read decides nothing."""
+    return raised("part-not-read")
+
+
+def without_unread(
+    outcome: Outcome, deciding: SpokenVerdict | None
+) -> tuple[Outcome, SpokenVerdict | None]:
+    """Return what a recording comes to of which a part was not read: a person, or nothing."""
+    if outcome.kind in {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}:
+        return outcome, deciding
+    reason = f"{outcome.reason}, but {unread().reason}"
+    doubtful = None if deciding is None else deciding.vetoed([unread()])
+    return Outcome(CallOutcome.UNDETERMINED, 0.5, outcome.match, reason), doubtful
 
 
 def _is_foreign(verdicts: Sequence[SpokenVerdict]) -> bool:
