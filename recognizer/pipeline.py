@@ -55,7 +55,7 @@ from recognizer.recognition.announcements.verdicts import checked_against, heard
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import OfficeScript, load_office_script
-from recognizer.recognition.outcome import decide_call, unread, without_unread
+from recognizer.recognition.outcome import decide_call, on_one_scale, unread, without_unread
 from recognizer.recognition.parties import (
     ChannelHeard,
     decide_parties,
@@ -450,7 +450,7 @@ class Recognizer:
         return CallReport(
             recording=label,
             evidence=replace(
-                _evidence(scan, verdicts, deciding, reading),
+                _evidence(scan, verdicts, (outcome, deciding), reading),
                 basis=_basis(outcome, deciding),
             ),
             outcome=outcome,
@@ -761,9 +761,10 @@ def _is_person(verdict: SpokenVerdict) -> bool:
 def _evidence(
     scan: Scan,
     verdicts: Sequence[tuple[SpokenVerdict, VerifiedTranscript]],
-    deciding: SpokenVerdict | None,
+    decided: tuple[Outcome, SpokenVerdict | None],
     reading: _Reading,
 ) -> Evidence:
+    outcome, deciding = decided
     transcripts = [v.transcript for v, _ in verdicts if v.transcript is not None]
     return Evidence(
         duration_s=round(scan.duration_s, 3),
@@ -772,7 +773,7 @@ def _evidence(
         transcript=_joined(transcripts),
         matches=tuple(v.match for v, _ in verdicts if v.match is not None),
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
-        alternatives=() if deciding is None else deciding.alternatives,
+        alternatives=() if deciding is None else on_one_scale(outcome, deciding.alternatives),
         notes=reading.notes + tuple(v.reason for v, _ in verdicts if v.reason),
         vetoes=tuple(
             dict.fromkeys(

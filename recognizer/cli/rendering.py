@@ -122,7 +122,7 @@ def _cells(report: CallReport) -> tuple[Text, ...]:
     match = outcome.match
     return (
         name,
-        Text(f"{outcome.kind.value} {outcome.confidence:.0%}"),
+        Text(f"{outcome.kind.value} {outcome.confidence:.1%}"),
         Text(match.phrase.text if match is not None else outcome.reason),
         Text(_rule(decision)),
         _status(decision),

@@ -24,9 +24,10 @@ from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
 
-__all__ = ["decide_call", "unread", "without_unread"]
+__all__ = ["decide_call", "on_one_scale", "unread", "without_unread"]
 
 _DISCONNECTED_MAX_S = 3.0  # a recording of nothing, this short: the call was dropped at once
+_ABSTAINED = 0.5
 _SURE = 0.9  # of a person or a machine among people who speak another language
 _MUCH = 0.3  # share of the recording from which music or noise is what it is about
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
@@ -111,9 +112,35 @@ def _is_all_tone(
 
 
 def _spoken(verdict: SpokenVerdict) -> tuple[Outcome, SpokenVerdict]:
-    return (
-        Outcome(verdict.outcome, round(verdict.confidence, 4), verdict.match, verdict.reason),
-        verdict,
+    confidence = round(verdict.confidence, 4)
+    if verdict.outcome is CallOutcome.UNDETERMINED:  # what is likelier than not is no outcome
+        confidence = max(_ABSTAINED, confidence)
+    return Outcome(verdict.outcome, confidence, verdict.match, verdict.reason), verdict
+
+
+def on_one_scale(
+    outcome: Outcome, considered: Sequence[tuple[CallOutcome, float]]
+) -> tuple[tuple[CallOutcome, float], ...]:
+    """Return the other outcomes considered, on the scale of the outcome's confidence, best first.
+
+    Candidates were judged one by one, or before a veto; together they have what the outcome leaves,
+    and none has more than the outcome.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    considered : sequence of (CallOutcome, float)
+        With the probability each had by itself.
+    """
+    best: dict[CallOutcome, float] = {}
+    for kind, probability in considered:
+        if kind is not outcome.kind:
+            best[kind] = max(probability, best.get(kind, 0.0))
+    room = 1.0 - outcome.confidence
+    share = min(1.0, room / sum(best.values())) if any(best.values()) else 0.0
+    scaled = ((kind, min(p * share, outcome.confidence)) for kind, p in best.items())
+    return tuple(
+        (kind, round(p, 4)) for kind, p in sorted(scaled, key=lambda each: each[1], reverse=True)
     )
 
 

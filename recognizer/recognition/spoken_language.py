@@ -25,6 +25,7 @@ _UNSURE = 0.75  # a carrier's wording so doubtful may be another language's by c
 _WORDS_ONLY = MACHINES | {CallOutcome.LIVE_PERSON, CallOutcome.UNDETERMINED}
 """Outcomes that rest on words alone; a carrier's wording was held against the sound."""
 
+
 def judge_language(
     verdict: SpokenVerdict, utterance: Utterance, *, speech_s: float
 ) -> SpokenVerdict:

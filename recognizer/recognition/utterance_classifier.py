@@ -289,7 +289,7 @@ class UtteranceClassifier:
             alternatives=((match.outcome, round(probability, 4)), *alternatives),
             reason=f"«{match.phrase.text}» among words only a person says"
             if is_person
-            else f"«{match.phrase.text}» is too uncertain ({probability:.3f} < {cutoff:.2f})",
+            else f"«{match.phrase.text}» is too uncertain ({probability:.3f} < {cutoff:.3f})",
             features=features,
         )
 

@@ -146,7 +146,8 @@ def _heard_in_recording(report: Mapping[str, Any]) -> Iterator[str]:
     for veto in report.get("vetoes") or ():
         yield f"{_VETOED[veto['effect']]}: {veto['reason_ru']}."
     if report.get("confidence") is not None:
-        yield f"Уверенность программы: {report['confidence']:.0%}.".replace("%", " %")
+        sure = f"{report['confidence']:.1%}".replace(".", ",").replace("%", " %")
+        yield f"Уверенность программы: {sure}."
 
 
 def _announcements(announcements: Sequence[Mapping[str, Any]]) -> Iterator[str]:

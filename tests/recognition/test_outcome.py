@@ -13,6 +13,7 @@ from recognizer.model import (
     Audio,
     Cadence,
     CallOutcome,
+    Outcome,
     PhraseListName,
     Segment,
     SegmentKind,
@@ -25,7 +26,7 @@ from recognizer.model import (
 from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import EngineFit, load_calibration
 from recognizer.recognition.matching import Matcher
-from recognizer.recognition.outcome import decide_call
+from recognizer.recognition.outcome import decide_call, on_one_scale
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import Verifier
@@ -417,3 +418,28 @@ def test_sound_that_prefers_the_rival_takes_the_mark_away(
         listening_judge, verifier, text, {text: -3.0, "Номер временно заблокирован.": -1.0}
     )
     assert verdict.outcome is CallOutcome.TEMPORARILY_BLOCKED
+
+
+def test_what_was_considered_has_what_the_outcome_leaves_and_never_more_than_it() -> None:
+    considered = [
+        (CallOutcome.BLOCKED, 0.98),
+        (CallOutcome.LINE_BUSY, 0.4),
+        (CallOutcome.BLOCKED, 0.3),
+        (CallOutcome.UNDETERMINED, 0.9),
+    ]
+    for kind, confidence in (
+        (CallOutcome.UNDETERMINED, 0.5),
+        (CallOutcome.LIVE_PERSON, 0.6),
+        (CallOutcome.TEMPORARILY_BLOCKED, 0.3),
+        (CallOutcome.TEMPORARILY_BLOCKED, 1.0),
+    ):
+        scaled = on_one_scale(Outcome(kind, confidence), considered)
+        assert sum(p for _, p in scaled) <= 1.0 - confidence + 1e-3
+        assert all(0.0 <= p <= confidence for _, p in scaled)
+        assert next(k for k, _ in scaled) is CallOutcome.BLOCKED
+    assert on_one_scale(Outcome(CallOutcome.BLOCKED, 0.9), ()) == ()
+
+
+def test_a_call_that_is_not_decided_is_no_less_than_half_sure_of_that() -> None:
+    unsure = replace(verdict(CallOutcome.UNDETERMINED), confidence=0.15)
+    assert decide_call(20.0, (), (), [unsure])[0].confidence == 0.5

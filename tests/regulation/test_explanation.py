@@ -28,7 +28,7 @@ def test_an_announcement_is_quoted_with_its_moment_and_rule() -> None:
     assert "с 1,2 по 3,9 с записи: «номер временно заблокирован», совпадение 93 из 100" in text
     assert "Распознано дословно: «номер временно заблокирован»" in text
     assert "длинные гудки с 0,0 по 1,0 с записи" in text
-    assert "Уверенность программы: 98 %" in text
+    assert "Уверенность программы: 98,0 %" in text
     assert "Правило temporarily-blocked: «…номер/абонент временно заблокирован»" in text
     assert "«Недоступен» без отметки «Некорректный контакт», после 3-й попытки" in text
     assert "Засчитана попытка № 1; нужно: 3" in text
