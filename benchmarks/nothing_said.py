@@ -22,7 +22,7 @@ import soxr
 
 from recognizer.model import Audio, Samples, SegmentKind, total_duration_s
 from recognizer.signals.segments import Scan, Scanner
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 
 RATE = 8000
 _Signal = npt.NDArray[np.float64]
@@ -231,7 +231,7 @@ def scan_clip(samples: Samples, sample_rate: int = RATE) -> Scan:
     """Return what is heard in one clip, brought to `sample_rate` first."""
     if sample_rate != RATE:
         samples = soxr.resample(samples, RATE, sample_rate)
-    scanner = Scanner(load_tone_plan(), sample_rate)
+    scanner = Scanner(load_known_tones(), sample_rate)
     scanner.push(Audio(samples, sample_rate))
     return scanner.finish()
 

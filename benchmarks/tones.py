@@ -26,11 +26,11 @@ import soundfile as sf  # noqa: E402
 import soxr  # noqa: E402
 
 from recognizer.model import Audio, Samples  # noqa: E402
-from recognizer.signals.tone_plans import load_tone_plan  # noqa: E402
+from recognizer.signals.tone_plans import load_known_tones  # noqa: E402
 from recognizer.signals.tones import detect_tones  # noqa: E402
 
 RATE = 8000
-PLAN = load_tone_plan()
+PLAN = load_known_tones()
 
 
 def _tone(frequency_hz: float, seconds: float) -> Samples:

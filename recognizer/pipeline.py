@@ -76,7 +76,7 @@ from recognizer.regulation.rules import Regulation
 from recognizer.signals.crosstalk import is_leak_of
 from recognizer.signals.gaps import find_gaps
 from recognizer.signals.segments import Scan, Scanner
-from recognizer.signals.tone_plans import TonePlan, load_tone_plan
+from recognizer.signals.tone_plans import TonePlan, load_known_tones
 
 __all__ = ["KnownUtterances", "Recognizer", "SoundReader", "recognize"]
 
@@ -195,7 +195,7 @@ class Recognizer:
             regulation=load_regulation(
                 settings.journal.regulation_file, office_file=settings.journal.office_file
             ),
-            tone_plan=load_tone_plan(),
+            tone_plan=load_known_tones(),
             calibration=load_calibration(fit_file=settings.recognition.calibration_file),
             channel=settings.recognition.channel,
             script=load_office_script(settings.recognition.script_file),

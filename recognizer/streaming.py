@@ -29,7 +29,7 @@ from recognizer.model import (
 )
 from recognizer.pipeline import KnownUtterances, Recognizer
 from recognizer.signals.segments import Scan, Scanner
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 
 __all__ = ["LiveChannel", "SettleRules"]
 
@@ -99,7 +99,7 @@ class LiveChannel:
         self._call = RecordedCall(source=b"", name=name, attempt=attempt)
         self._rules = rules or SettleRules()
         self._look_every_s, self._first_speech_s = look_every_s, first_speech_s
-        self._scanner = Scanner(load_tone_plan(), ENGINE_SAMPLE_RATE)
+        self._scanner = Scanner(load_known_tones(), ENGINE_SAMPLE_RATE)
         self._sound = _GrowingSound(name)
         self._resampler: StreamResampler | None = None
         self._waiting: list[Samples] = []

@@ -39,7 +39,7 @@ from recognizer.recognition.office_script import OfficeScript
 from recognizer.recognition.slow_retry import confirms
 from recognizer.recognition.verification import Verifier
 from recognizer.regulation.loading import load_regulation
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "tests" / "data" / "calls" / "samples"
@@ -54,7 +54,7 @@ def scripted(
         engine=engine,
         phrases=load_phrases(PhraseSettings()),
         regulation=load_regulation(),
-        tone_plan=load_tone_plan(),
+        tone_plan=load_known_tones(),
         calibration=load_calibration(),
         script=script,
     )

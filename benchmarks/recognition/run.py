@@ -24,7 +24,7 @@ from recognizer.base.settings import load_settings
 from recognizer.model import CallReport
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 
 SYSTEMS = ("whisper", "vosk", "baseline")
 
@@ -85,7 +85,7 @@ def _without(recognizer: Recognizer, phrase_id: str) -> Recognizer:
         engine=recognizer.engine,
         phrases=dataclasses.replace(book, phrases=fewer),
         regulation=recognizer.regulation,
-        tone_plan=load_tone_plan(),
+        tone_plan=load_known_tones(),
         calibration=load_calibration(),
     )
 

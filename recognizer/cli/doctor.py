@@ -155,10 +155,10 @@ _BETTER = {
 def _data(settings: Settings) -> Iterator[_Finding]:
     from recognizer.phrases.loading import load_phrases
     from recognizer.regulation.loading import load_regulation
-    from recognizer.signals.tone_plans import load_tone_plan
+    from recognizer.signals.tone_plans import load_known_tones
 
     regulation_file = settings.journal.regulation_file
-    yield _loads("tone plan", lambda: f"{load_tone_plan().country}")
+    yield _loads("tone plan", lambda: f"{load_known_tones().country}")
     yield _loads("phrase lists", lambda: f"{len(load_phrases(settings.phrases).phrases)} phrases")
     yield _loads("regulation", lambda: f"{len(load_regulation(regulation_file).rules)} rules")
 

@@ -7,7 +7,8 @@ included, and an open one ends in infinity.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from recognizer.base.data_files import TomlFile, data_folder, read_toml
 from recognizer.base.errors import DataFileError
 from recognizer.model import ToneKind
 
-__all__ = ["Range", "TonePlan", "ToneSpec", "load_tone_plan"]
+__all__ = ["Range", "TonePlan", "ToneSpec", "load_known_tones", "load_tone_plan"]
 
 Range = tuple[float, float]
 """Lowest and highest allowed value."""
@@ -46,6 +47,8 @@ class ToneSpec:
     is_sequence, is_isolated : bool
     band_hz : Range or None
     row_hz, column_hz : tuple of float
+    pair_hz : (float, float) or None
+        Two tones sounding together; `frequencies_hz` is empty then.
     """
 
     kind: ToneKind
@@ -61,6 +64,16 @@ class ToneSpec:
     band_hz: Range | None = None
     row_hz: tuple[float, ...] = ()
     column_hz: tuple[float, ...] = ()
+    pair_hz: Range | None = None
+
+    def matches_pair(self, low_hz: float, high_hz: float) -> bool:
+        """Tell whether two tones measured together are the signal's."""
+        if self.pair_hz is None:
+            return False
+        return all(
+            abs(measured - nominal) <= self.tolerance_hz
+            for measured, nominal in zip((low_hz, high_hz), self.pair_hz, strict=True)
+        )
 
     def matches_frequency(self, frequency_hz: float, position: int = 0) -> bool:
         """Tell whether a measured frequency is the signal's (its `position`-th in a sequence)."""
@@ -192,3 +205,102 @@ def _read_tone(file: TomlFile, country: str, index: int, raw: dict[str, Any]) ->
         row_hz=tuple(entry.row_hz),
         column_hz=tuple(entry.column_hz),
     )
+
+
+_ABROAD = "tone_plans_abroad.toml"
+_KINDS = {
+    "ring": ToneKind.RINGBACK,
+    "busy": ToneKind.BUSY,
+    "congestion": ToneKind.CONGESTION,
+    "dial": ToneKind.DIAL,
+}
+_NOTATION = re.compile(r"(\d+)(?:\+(\d+))?(?:/(\d+),0/(\d+))?")
+_ANY_NOTATION = re.compile(r"\d+(\+\d+)*(/\d+)?(,\d+(\+\d+)*/\d+)*")
+_MIN_APART_HZ = 75.0  # two tones nearer than this are not told apart (`beeps`)
+_TOLERANCE_HZ = 8.0
+_ON_OFF_TOLERANCE, _PERIOD_TOLERANCE = 0.25, 0.12
+_MIN_BEEPS = {ToneKind.RINGBACK: 2, ToneKind.BUSY: 4, ToneKind.CONGESTION: 4, ToneKind.DIAL: 1}
+_MIN_DIAL_MS = 2000.0
+
+
+class _AbroadEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """A country of tone_plans_abroad.toml."""
+
+    name: str
+    ring: str | None = None
+    busy: str | None = None
+    congestion: str | None = None
+    dial: str | None = None
+    not_heard: list[str] = []
+
+
+def load_known_tones(home: str = "ru", abroad: Path | None = None) -> TonePlan:
+    """Return the plan of a country, followed by the signals of others that it does not cover.
+
+    Raises
+    ------
+    DataFileError
+        Naming file and line of what is wrong.
+    """
+    plan = load_tone_plan(home)
+    file = read_toml(abroad or data_folder(".") / _ABROAD)
+    tones = list(plan.tones)
+    for country in file.values:
+        tones += _abroad_tones(file, country)
+    return replace(plan, tones=tuple(tones))
+
+
+def _abroad_tones(file: TomlFile, country: str) -> list[ToneSpec]:
+    try:
+        entry = msgspec.convert(file.values[country], _AbroadEntry)
+    except msgspec.ValidationError as problem:
+        raise DataFileError(f"{file.place(country)}: {problem}") from problem
+    tones = []
+    for key, kind in _KINDS.items():
+        notation = getattr(entry, key)
+        if notation is None:
+            continue
+        place = file.place(country, key=key)
+        if not _ANY_NOTATION.fullmatch(notation):
+            raise DataFileError(f"{place}: expected Hz/ms,0/ms in Asterisk's way, got {notation!r}")
+        tone = _abroad_tone(kind, f"{country} {key}", notation)
+        if (tone is None) is not (key in entry.not_heard):
+            raise DataFileError(
+                f"{place}: {notation!r} is {'not ' if tone is None else ''}heard; not_heard says "
+                "otherwise"
+            )
+        tones += [] if tone is None else [tone]
+    return tones
+
+
+def _abroad_tone(kind: ToneKind, name: str, notation: str) -> ToneSpec | None:
+    """Return a signal written in Asterisk's notation, None if the detector cannot know it."""
+    found = _NOTATION.fullmatch(notation)
+    if found is None:
+        return None
+    low, high, on, off = (None if text is None else float(text) for text in found.groups())
+    assert low is not None
+    pair = None if high is None else (low, high)
+    if high is not None and high - low < _MIN_APART_HZ:
+        return None
+    if on is None or off is None:
+        on_ms, off_ms, period_ms = (_MIN_DIAL_MS, math.inf), None, None
+    else:
+        on_ms, off_ms = _around(on, _ON_OFF_TOLERANCE), _around(off, _ON_OFF_TOLERANCE)
+        period_ms = _around(on + off, _PERIOD_TOLERANCE)
+    return ToneSpec(
+        kind=kind,
+        name=name,
+        frequencies_hz=() if pair else (low,),
+        tolerance_hz=_TOLERANCE_HZ,
+        on_ms=on_ms,
+        off_ms=off_ms,
+        period_ms=period_ms,
+        min_beeps=_MIN_BEEPS[kind],
+        is_isolated=True,
+        pair_hz=pair,
+    )
+
+
+def _around(value: float, share: float) -> Range:
+    return (value * (1 - share), value * (1 + share))

@@ -258,13 +258,23 @@ def _sequence_at(beeps: Sequence[Beep], first: int, spec: ToneSpec) -> list[Beep
 def _cadences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
     """Return signals whose beeps repeat."""
     signals: list[_Signal] = []
+    left = list(beeps)
     specs = [spec for spec in plan.tones if spec.period_ms is not None]
-    singles = [beep for beep in beeps if beep.second_hz is None]
-    for frequency_hz in dict.fromkeys(spec.frequencies_hz for spec in specs):
-        family = [spec for spec in specs if spec.frequencies_hz == frequency_hz]
-        own = [beep for beep in singles if family[0].matches_frequency(beep.frequency_hz)]
-        signals += _chains(own, family)
-    return [s for s in signals if len(s.beeps) >= s.spec.min_beeps]
+    for tones in dict.fromkeys((spec.frequencies_hz, spec.pair_hz) for spec in specs):
+        family = [spec for spec in specs if (spec.frequencies_hz, spec.pair_hz) == tones]
+        own = [beep for beep in left if _sounds_like(beep, family[0])]
+        found = [s for s in _chains(own, family) if len(s.beeps) >= s.spec.min_beeps]
+        used = {id(beep) for signal in found for beep in signal.beeps}
+        left = [beep for beep in left if id(beep) not in used]
+        signals += found
+    return signals
+
+
+def _sounds_like(beep: Beep, spec: ToneSpec) -> bool:
+    """Return whether a beep has the tone, or the two tones, of a signal."""
+    if beep.second_hz is None:
+        return spec.matches_frequency(beep.frequency_hz)
+    return spec.matches_pair(beep.frequency_hz, beep.second_hz)
 
 
 def _chains(beeps: Sequence[Beep], family: Sequence[ToneSpec]) -> list[_Signal]:
@@ -373,8 +383,6 @@ def _lone(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
     """Return signals that one beep is enough for."""
     signals = []
     for beep in beeps:
-        if beep.second_hz is not None:
-            continue
         for spec in plan.tones:
             if spec.min_beeps == 1 and not spec.row_hz and _is_lone(beep, spec):
                 signals.append(_Signal(spec, [beep]))
@@ -383,7 +391,7 @@ def _lone(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
 
 
 def _is_lone(beep: Beep, spec: ToneSpec) -> bool:
-    if not (spec.matches_frequency(beep.frequency_hz) and _is_length(beep, spec)):
+    if not (_sounds_like(beep, spec) and _is_length(beep, spec)):
         return False
     if beep.length_s * 1000 < _MIN_PART_OF_CUT * spec.on_ms[0]:
         return False

@@ -27,10 +27,10 @@ from benchmarks.nothing_said import make_clips, scan_clip
 from recognizer.base.errors import AudioError
 from recognizer.model import Audio, Samples, Segment, SegmentKind, ToneKind
 from recognizer.signals.segments import Scan, Scanner, find_segments
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 from recognizer.signals.tones import detect_tones
 
-PLAN = load_tone_plan("ru")
+PLAN = load_known_tones("ru")
 PROMPTS = Path("/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU")
 
 

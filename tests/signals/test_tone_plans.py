@@ -3,11 +3,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from telephone_sounds import RATE, beeps, join, pause, white_noise
 
 from recognizer.base.errors import DataFileError
-from recognizer.model import ToneKind
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.model import Audio, ToneKind
+from recognizer.signals.tone_plans import load_known_tones, load_tone_plan
+from recognizer.signals.tones import detect_tones
 
 GOOD = """\
 [xx]
@@ -108,3 +111,55 @@ def test_two_signals_of_one_name_are_refused(tmp_path: Path) -> None:
     second = GOOD[GOOD.index("[[xx.tone]]") :]
     with pytest.raises(DataFileError, match=r"line 18: name 'busy' is already used"):
         read(tmp_path, GOOD + second)
+
+
+# Asterisk's indications.conf: [us], [uk], [cn], [fr], [tr]; not our file.
+@pytest.mark.parametrize(
+    ("frequencies_hz", "on_s", "off_s", "kind"),
+    [
+        ((480, 620), 0.5, 0.5, ToneKind.BUSY),
+        ((480, 620), 0.25, 0.25, ToneKind.CONGESTION),
+        ((400,), 0.375, 0.375, ToneKind.BUSY),
+        ((450,), 1.0, 4.0, ToneKind.RINGBACK),
+        ((450,), 0.35, 0.35, ToneKind.BUSY),
+        ((440,), 1.5, 3.5, ToneKind.RINGBACK),
+        ((450,), 2.0, 4.0, ToneKind.RINGBACK),
+        ((350, 440), 12.0, 0.5, ToneKind.DIAL),
+    ],
+)
+@pytest.mark.parametrize("noise_dbfs", [-60.0, -35.0])
+def test_signals_of_other_countries_are_known(
+    frequencies_hz: tuple[float, ...], on_s: float, off_s: float, kind: ToneKind, noise_dbfs: float
+) -> None:
+    sound = sum(beeps(hz, on_s, off_s, round(12 / (on_s + off_s)) + 1) for hz in frequencies_hz)
+    assert isinstance(sound, np.ndarray)
+    noisy = join(pause(0.7), sound) + white_noise(len(sound) + round(0.7 * RATE), noise_dbfs)
+    found = detect_tones(Audio(noisy, RATE), load_known_tones())
+    assert {tone.kind for tone in found} == {kind}
+
+
+def test_what_is_known_abroad_does_not_change_what_is_heard_at_home() -> None:
+    home, known = load_tone_plan("ru"), load_known_tones("ru")
+    assert known.tones[: len(home.tones)] == home.tones
+    for on_off_s in ((1.0, 4.0), (0.35, 0.35), (0.175, 0.175)):
+        sound = Audio(join(pause(0.5), beeps(425, *on_off_s, 6)), RATE)
+        assert detect_tones(sound, known) == detect_tones(sound, home)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('busy = "400"/375', r"abroad\.toml"),
+        ('busy = "fast"', r"abroad\.toml, line 3: expected Hz/ms"),
+        ('ring = "400+450/400,0/200"', r"line 3: .*is not heard"),
+        ('ring = "400/1000,0/3000"\nnot_heard = ["ring"]', r"line 3: .*is heard"),
+        ('rung = "400"', r"line 1: .*rung"),
+    ],
+)
+def test_a_country_that_cannot_be_read_is_refused_with_its_line(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    path = tmp_path / "abroad.toml"
+    path.write_text(f'[xx]\nname = "Nowhere"\n{line}\n', encoding="utf-8")
+    with pytest.raises(DataFileError, match=message):
+        load_known_tones(abroad=path)

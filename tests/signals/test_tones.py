@@ -31,10 +31,10 @@ from telephone_sounds import (
 
 from recognizer.base.errors import AudioError
 from recognizer.model import Audio, Samples, ToneEvent, ToneKind
-from recognizer.signals.tone_plans import load_tone_plan
+from recognizer.signals.tone_plans import load_known_tones
 from recognizer.signals.tones import ToneDetector, detect_tones
 
-PLAN = load_tone_plan("ru")
+PLAN = load_known_tones("ru")
 PROMPTS = Path("/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU")
 
 
