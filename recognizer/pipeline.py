@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from typing import Protocol, TypeAlias
 from recognizer.audio import open_audio
 from recognizer.audio.reader import AudioReader
 from recognizer.audio.resampling import stretch_time
+from recognizer.base import similarity
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines import load_engine
@@ -46,9 +48,11 @@ from recognizer.model import (
     Segment,
     SegmentKind,
     Transcript,
+    phrase_list_of,
 )
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
+from recognizer.recognition.alignment import KNOWN_WORD_RATIO
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore
 from recognizer.recognition.announcements.verdicts import checked_against, heard_in, verdict_of
@@ -62,7 +66,7 @@ from recognizer.recognition.parties import (
     find_remote,
     parties_heard,
 )
-from recognizer.recognition.precedence import GREETS_AS_A_PERSON, is_mark
+from recognizer.recognition.precedence import CARRIERS, GREETS_AS_A_PERSON, is_mark
 from recognizer.recognition.slow_retry import SLOWER, confirms, rescale_times
 from recognizer.recognition.spoken_language import judge_language
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
@@ -74,7 +78,7 @@ from recognizer.regulation.explanation import explained
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation
 from recognizer.signals.crosstalk import is_leak_of
-from recognizer.signals.gaps import find_gaps
+from recognizer.signals.gaps import find_gaps, quietest_moment
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan, load_known_tones
 
@@ -508,6 +512,11 @@ class Recognizer:
     ) -> Generator[Utterance, None, list[_Heard]]:
         """Judge one utterance, and what the recogniser passed over in it."""
         verdict, verified = yield from self._understand(audio, stages)
+        is_undecided = verdict.outcome is CallOutcome.UNDETERMINED
+        if is_undecided and _is_said_twice(verified.transcript):
+            said_twice = yield from self._listen_to_halves(audio, stages)
+            if said_twice is not None:
+                return said_twice
         heard = [(verdict, verified)]
         if verdict.outcome in GREETS_AS_A_PERSON or _is_person(verdict):  # so would the rest
             return heard
@@ -517,11 +526,35 @@ class Recognizer:
             heard.append((yield from self._understand(part, stages)))
         return heard
 
+    def _listen_to_halves(
+        self, audio: Audio, stages: _Stopwatch
+    ) -> Generator[Utterance, None, list[_Heard] | None]:
+        """Judge the halves of an utterance alone, None if they do not mark alike.
+
+        Carriers say an announcement twice, and a recogniser garbles now and then one of two in a
+        row. Both have to come to the same by themselves.
+        """
+        middle_s = quietest_moment(audio, 0.4, 0.6)
+        halves: list[_Heard] = []
+        for part in (
+            audio.slice(audio.start_s, middle_s),
+            audio.slice(middle_s, audio.start_s + audio.duration_s),
+        ):
+            if part.duration_s < _MIN_HALF_S:
+                return None
+            halves.append((yield from self._hear(part, stages)))
+            outcome = halves[-1][0].outcome
+            if not is_mark(outcome) or outcome is not halves[0][0].outcome:
+                return None
+        return halves
+
     def _understand(
         self, audio: Audio, stages: _Stopwatch
     ) -> Generator[Utterance, None, tuple[SpokenVerdict, VerifiedTranscript]]:
         """Judge one utterance, and hear it again where that may confirm a doubtful one."""
         verdict, verified = yield from self._hear(audio, stages)
+        if self._is_close(verdict):
+            verdict = yield from self._confirmed(verdict, audio, stages)
         # Also what was taken for another language: misrecognized Russian often is. Where nothing
         # listed is near there is nothing to confirm.
         # What was understood to speak of something else is not asked again until it does not.
@@ -534,6 +567,29 @@ class Recognizer:
                     reason = f"{again.reason}, understood when played slower"
                     return replace(again, reason=reason), slowed
         return verdict, verified
+
+    def _confirmed(
+        self, verdict: SpokenVerdict, audio: Audio, stages: _Stopwatch
+    ) -> Generator[Utterance, None, SpokenVerdict]:
+        """Return a verdict that just passes, if it comes out so played slower, too.
+
+        Another processor rounds otherwise; what that would turn is no verdict.
+        """
+        listed = phrase_list_of(verdict.outcome)
+        if audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
+            again, _ = yield from self._hear(audio, stages, slower=SLOWER)
+            is_alike = phrase_list_of(again.outcome) is listed
+            if is_alike and (listed is not None or again.outcome is verdict.outcome):
+                return verdict
+        return verdict.vetoed([raised("not-steady")])
+
+    def _is_close(self, verdict: SpokenVerdict) -> bool:
+        """Return whether a carrier's wording passes by less than rounding may turn."""
+        if verdict.outcome not in CARRIERS:
+            return False
+        margin = math.inf if verdict.features is None else verdict.features.margin
+        marks = is_mark(verdict.outcome)
+        return self._calibration.is_close(verdict.confidence, marks=marks, margin=margin)
 
     def _hear(
         self, audio: Audio, stages: _Stopwatch, *, slower: float = 1.0
@@ -553,7 +609,9 @@ class Recognizer:
             verdict = judge_language(verdict, utterance, speech_s=speech_s)
             if is_mark(verdict.claimed) and verdict.match is not None:
                 gaps = find_gaps(audio)
-                vetoes = vetoes_of_sound(verdict.match, verified.transcript, gaps)
+                vetoes = vetoes_of_sound(
+                    verdict.match, verified.transcript, gaps, self.phrases.words
+                )
                 verdict = replace(verdict.vetoed(vetoes), gaps=gaps)
         return verdict, verified
 
@@ -588,6 +646,8 @@ def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard
 
 # Of an utterance that is known by its sound.
 _NOT_TRANSCRIBED = VerifiedTranscript(Transcript("", (), "", "", ""), AcousticScore("", 0.0))
+_MIN_WORDS_OF_HALF = 2
+_MIN_HALF_S = 1.2  # no announcement that marks is shorter
 _SURE = 0.9
 _MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
 _WORD_EARLY_S = 0.15  # a word may be placed a little before its segment
@@ -731,6 +791,14 @@ def _without_words(
             segment.start_s - _WORD_EARLY_S <= begin_s <= segment.end_s for begin_s in begins_s
         )
     ]
+
+
+def _is_said_twice(transcript: Transcript) -> bool:
+    """Return whether the second half of the words is much like the first."""
+    words = [word.text.lower() for word in transcript.words]
+    middle = len(words) // 2
+    halves = " ".join(words[:middle]), " ".join(words[-middle:])
+    return middle >= _MIN_WORDS_OF_HALF and similarity.ratio(*halves) >= KNOWN_WORD_RATIO
 
 
 def _of_two_parties(verdict: SpokenVerdict) -> SpokenVerdict:

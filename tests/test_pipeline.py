@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -612,3 +613,52 @@ def test_a_recording_of_which_a_part_is_not_read_is_a_person_or_nothing() -> Non
         assert reports[1].evidence is not None
         assert [veto.id for veto in reports[1].evidence.vetoes] == ["part-not-read"]
         assert any("another format" in note for note in reports[1].evidence.notes)
+
+
+@pytest.mark.parametrize(
+    ("slowed", "is_kept"),
+    [("Номер не существует.", True), ("Номер существует, алло.", False)],
+)
+def test_a_mark_that_just_passes_has_to_come_out_so_played_slower(
+    slowed: str, is_kept: bool
+) -> None:
+    recognizer, engine = scripted(ScriptedSpeech(""))
+    first = ScriptedSpeech("Номер не существует.", words_share=0.4)
+    answers = [first, replace(first, text=slowed), *[ScriptedSpeech("")] * 4]
+    engine.listen = lambda audio: ScriptedUtterance(answers.pop(0), audio)  # type: ignore[method-assign]
+    recognizer._calibration = msgspec.structs.replace(load_calibration(), steady_above_cutoff=0.2)
+    report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
+    assert report.outcome is not None
+    assert report.evidence is not None
+    assert (report.outcome.kind is CallOutcome.DOES_NOT_EXIST) is is_kept
+    assert ("not-steady" in [v.id for v in report.evidence.vetoes]) is not is_kept
+
+
+def test_an_announcement_said_twice_and_misheard_in_a_row_is_heard_half_by_half() -> None:
+    recognizer, engine = scripted(ScriptedSpeech(""))
+    once = ScriptedSpeech("Номер не существует.", words_share=0.8)
+    garbled = replace(
+        once, text="Иввините номер не существует. Иввините номер не существует.", confidence=0.3
+    )
+    for last, outcome in (
+        (once, CallOutcome.DOES_NOT_EXIST),
+        (replace(once, text="Номер временно не существует."), CallOutcome.UNDETERMINED),
+    ):
+        answers = {1.0: garbled, 1.07: garbled, 0.5: once, 0.0: last}
+        longest: list[float] = []
+
+        def listen(
+            audio: Audio,
+            answers: dict[float, ScriptedSpeech] = answers,
+            longest: list[float] = longest,
+        ) -> ScriptedUtterance:
+            longest.append(audio.duration_s)
+            n_heard = len(longest)
+            is_half = audio.duration_s < 0.7 * longest[0]
+            share = (0.5 if audio.start_s < 1.0 else 0.0) if is_half else (1.0, 1.07)[n_heard > 1]
+            return ScriptedUtterance(answers[share], audio)
+
+        engine.listen = listen  # type: ignore[method-assign]
+        report = recognizer.recognize(SAMPLES / "1-does-not-exist-human.wav")
+        assert report.outcome is not None
+        assert report.outcome.kind is outcome

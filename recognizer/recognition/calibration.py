@@ -126,6 +126,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark_cutoff : probability from which the mark may be set.
     mark_min_letters : 0-100, `Features.letters` below which it never is.
     announcement_cutoff : probability from which any other announcement is reported.
+    steady_above_cutoff : so much above its cut-off no rounding turns a verdict.
+    steady_margin_nats : so far ahead of the next outcome none does.
     min_heard_logprob : `Features.baseline_logprob` below which speech counts as not understood;
         only where sound is weighed.
     unclear_probability : what the probability of speech that was not understood is at most.
@@ -137,6 +139,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark_cutoff: float
     mark_min_letters: float
     announcement_cutoff: float
+    steady_above_cutoff: float
+    steady_margin_nats: float
     min_heard_logprob: float
     unclear_probability: float
     whisper_model: str
@@ -179,6 +183,15 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if is_clear or not self.weighs_sound(engine):
             return fitted
         return min(fitted, limits.unclear_probability)
+
+    def is_close(self, probability: float, *, marks: bool, margin: float = math.inf) -> bool:
+        """Return whether a verdict passes by less than rounding may turn.
+
+        A margin below 0 is none: another announcement was heard beside the one that decides.
+        """
+        cutoff = self.mark_cutoff if marks else self.announcement_cutoff
+        is_ahead = 0.0 < margin < self.steady_margin_nats
+        return is_ahead or cutoff <= probability < cutoff + self.steady_above_cutoff
 
     def may_mark(self, features: Features) -> bool:
         """Return whether the letters are as like as those of any right mark that was fitted."""

@@ -140,7 +140,9 @@ def on_one_scale(
     share = min(1.0, room / sum(best.values())) if any(best.values()) else 0.0
     scaled = ((kind, min(p * share, outcome.confidence)) for kind, p in best.items())
     return tuple(
-        (kind, round(p, 4)) for kind, p in sorted(scaled, key=lambda each: each[1], reverse=True)
+        (kind, round(p, 4))
+        for kind, p in sorted(scaled, key=lambda each: each[1], reverse=True)
+        if round(p, 4) > 0.0
     )
 
 

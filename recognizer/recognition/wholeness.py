@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from recognizer.base import similarity
 from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, Word
+from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.vetoes import raised
@@ -42,7 +43,10 @@ _MAX_STRETCH = 1.6  # a word may be said this many times slower than the words a
 
 
 def vetoes_of_sound(
-    match: PhraseMatch, transcript: Transcript, gaps: Sequence[SoundGap]
+    match: PhraseMatch,
+    transcript: Transcript,
+    gaps: Sequence[SoundGap],
+    lists: WordLists | None = None,
 ) -> tuple[Veto, ...]:
     """Return every reason why the sound is not whole enough for a wording that marks.
 
@@ -53,10 +57,12 @@ def vetoes_of_sound(
     transcript : Transcript
     gaps : sequence of SoundGap
         Of the utterance; see `recognizer.signals.gaps`.
+    lists : WordLists or None
+        Whose parentheticals («который вы набрали») may stand inside any wording.
     """
     found = (
         _lost_sound(match, transcript, gaps),
-        _remains(match, transcript),
+        _remains(match, transcript, lists),
         _without_time(match, transcript),
         _room_for_a_word(match, transcript),
     )
@@ -80,13 +86,14 @@ def _lost_sound(
     return None
 
 
-def _remains(match: PhraseMatch, transcript: Transcript) -> Veto | None:
+def _remains(match: PhraseMatch, transcript: Transcript, lists: WordLists | None) -> Veto | None:
     """Return why a wording does not mark if something was heard between its words.
 
     «Номер на заблокирован» may be what is left of «номер временно заблокирован».
     """
-    heard = [w.text for w in transcript.words[match.first_word : match.end_word]]
-    sounds = TranscriptWords.of(heard).sounds
+    heard = TranscriptWords.of([w.text for w in transcript.words], lists)
+    covered = range(match.first_word, match.end_word)
+    sounds = [s for s, place in zip(heard.sounds, heard.places, strict=True) if place in covered]
     listed = TranscriptWords.of(match.phrase.text.split()).sounds
     for place, sound in enumerate(sounds):
         if _is_listed(sound, listed) or _is_part(place, sounds, listed):

@@ -22,11 +22,12 @@ import numpy.typing as npt
 
 from recognizer.model import Audio, GapKind, SoundGap
 
-__all__ = ["find_gaps"]
+__all__ = ["find_gaps", "quietest_moment"]
 
 _Floats = npt.NDArray[np.float64]
 
 _FRAME_S = 0.005
+_QUIETEST_S = 0.1
 _MIN_GAP_S = 0.03  # a lost packet is 20 or 30 ms
 _QUIET_DB = 18.0  # below speech: what a voice does between sounds
 _FALL_DB = 20.0  # within 10 ms
@@ -53,6 +54,24 @@ def find_gaps(audio: Audio) -> tuple[SoundGap, ...]:
         SoundGap(kind, audio.start_s + first_s, audio.start_s + last_s)
         for kind, first_s, last_s in sorted(found, key=lambda g: g[1])
     )
+
+
+def quietest_moment(audio: Audio, first: float, last: float) -> float:
+    """Return the middle of the quietest 0.1 s, in seconds of the recording.
+
+    Parameters
+    ----------
+    audio : Audio
+    first, last : float
+        Looked for between these shares of its length, 0-1.
+    """
+    n_window = round(_QUIETEST_S * audio.sample_rate)
+    begin, end = (round(share * len(audio.samples)) for share in (first, last))
+    part = audio.samples[begin : max(end, begin + n_window)].astype(np.float64)
+    if len(part) < n_window:
+        return audio.start_s + audio.duration_s * (first + last) / 2
+    place = begin + int(np.argmin(_windowed_sum(part**2, n_window))) + n_window // 2
+    return audio.start_s + place / audio.sample_rate
 
 
 _Found = tuple[GapKind, float, float]

@@ -115,3 +115,20 @@ def test_a_mark_asks_for_like_letters() -> None:
     calibration = load_calibration()
     assert calibration.may_mark(Features(score=60, letters=90))
     assert not calibration.may_mark(Features(score=90, letters=60))
+
+
+@pytest.mark.parametrize(
+    ("probability", "marks", "is_close"),
+    [(0.849, True, False), (0.85, True, True), (0.92, True, False), (0.52, False, True)],
+)
+def test_what_just_passes_its_cut_off_is_close(
+    probability: float, marks: bool, is_close: bool
+) -> None:
+    assert load_calibration().is_close(probability, marks=marks) is is_close
+
+
+@pytest.mark.parametrize(
+    ("margin", "is_close"), [(-3.0, False), (0.0, False), (1.2, True), (8.0, False)]
+)
+def test_what_is_just_ahead_of_another_outcome_is_close(margin: float, is_close: bool) -> None:
+    assert load_calibration().is_close(0.99, marks=False, margin=margin) is is_close

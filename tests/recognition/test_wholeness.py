@@ -21,6 +21,7 @@ from recognizer.model import (
     Word,
     phrase_list_of,
 )
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.wholeness import veto_of_another_word, vetoes_of_sound
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
@@ -180,3 +181,12 @@ def test_channel_of_the_remote_party_that_is_named_marks_as_before(
     report = whisper.recognize(call, channel=0)
     assert report.outcome is not None
     assert report.outcome.kind is CallOutcome.NOT_IN_SERVICE
+
+
+def test_parenthetical_inside_a_wording_is_no_remains() -> None:
+    words = ("Номер", "который", "вы", "набрали", "заблокирован")
+    heard = transcript(*((word, 0.4 * n, 0.4 * n + 0.4) for n, word in enumerate(words)))
+    match = PhraseMatch(BLOCKED, 90.0, 0, len(words))
+    lists = load_phrases().words
+    assert [v.id for v in vetoes_of_sound(match, heard, (), lists)] == []
+    assert [v.id for v in vetoes_of_sound(match, heard, ())] == ["remains-in-wording"]

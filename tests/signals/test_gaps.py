@@ -9,7 +9,7 @@ import pytest
 
 from recognizer.audio import read_audio
 from recognizer.model import Audio, GapKind, SoundGap
-from recognizer.signals.gaps import find_gaps
+from recognizer.signals.gaps import find_gaps, quietest_moment
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 RATE = 8000
@@ -78,3 +78,12 @@ def test_silence_and_noise_have_no_gap() -> None:
     noise = np.random.default_rng(2).normal(0, 0.05, RATE).astype("f4")
     assert find_gaps(Audio(np.zeros(RATE, "f4"), RATE)) == ()
     assert find_gaps(Audio(noise, RATE)) == ()
+
+
+def test_quietest_moment_is_the_pause_between_two_sounds() -> None:
+    loud = np.full(16_000, 0.5, np.float32)
+    sound = np.concatenate([loud, np.zeros(3200, np.float32), loud])
+    assert quietest_moment(Audio(sound, 16_000, start_s=3.0), 0.4, 0.6) == pytest.approx(
+        4.1, abs=0.1
+    )
+    assert quietest_moment(Audio(loud[:100], 16_000), 0.4, 0.6) == pytest.approx(0.003, abs=0.001)
