@@ -49,7 +49,7 @@ class _Actor:
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Return one row a recording."""
         pairs = zip(batch["url"], batch[_KEY], strict=True)
-        rows = [self._row(str(url), str(key)) for url, key in pairs]
+        rows = [self._row(_text(url), str(key)) for url, key in pairs]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _row(self, url: str, key: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class _Actor:
         decision = result["decision"] or {}
         return {
             _KEY: key,
-            "recording": url,
+            "recording": _shown(url),
             "sha256": finished.sha256,
             "outcome": result["outcome"],
             "confidence": result["confidence"],
@@ -71,17 +71,18 @@ class _Actor:
         }
 
     def _classify(self, url: str, key: str) -> Finished:
+        shown = _shown(url)
         try:
             finished = self._recognize(url)
             if _key_of(url) == key:
                 return finished
         except FileNotFoundError:
-            return Finished(failed_report(url, "not_found", f"{url}: is no longer there"))
+            return Finished(failed_report(shown, "not_found", f"{shown}: is no longer there"))
         except Exception as problem:  # noqa: BLE001  storages raise what they like; it is this file's
-            message = f"{url}: {type(problem).__name__}: {str(problem)[:500]}"
-            return Finished(failed_report(url, "unreadable_file", message))
-        message = f"{url}: changed after it was listed; the next run takes what is there then"
-        return Finished(failed_report(url, CHANGED, message))
+            message = f"{shown}: {type(problem).__name__}: {str(problem)[:500]}"
+            return Finished(failed_report(shown, "unreadable_file", message))
+        message = f"{shown}: changed after it was listed; the next run takes what is there then"
+        return Finished(failed_report(shown, CHANGED, message))
 
     def _recognize(self, url: str) -> Finished:
         import fsspec  # noqa: PLC0415
@@ -90,7 +91,7 @@ class _Actor:
         filesystem, path = fsspec.url_to_fs(url)
         if isinstance(filesystem, LocalFileSystem):  # nothing to wait for, and one file is one file
             return self._worker.run(
-                Job(path=path, request=CallRequest(name=url, attempt=self._attempt))
+                Job(path=path, request=CallRequest(name=_shown(url), attempt=self._attempt))
             )
         # Whatever the storage, decoders want a file they can seek in.
         with (
@@ -101,7 +102,7 @@ class _Actor:
                 local.write(piece)
             local.flush()
             return self._worker.run(
-                Job(path=local.name, request=CallRequest(name=url, attempt=self._attempt))
+                Job(path=local.name, request=CallRequest(name=_shown(url), attempt=self._attempt))
             )
 
 
@@ -173,7 +174,7 @@ def run_on_ray(
     return summary
 
 
-def _found(sources: Iterable[str]) -> Iterator[dict[str, str]]:
+def _found(sources: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Yield every recording of the sources with what makes it the same again."""
     import fsspec  # noqa: PLC0415
 
@@ -191,7 +192,7 @@ def _found(sources: Iterable[str]) -> Iterator[dict[str, str]]:
             if info.get("islink"):  # a listing says when the link was made, not what it leads to
                 with contextlib.suppress(OSError):
                     info = filesystem.info(name)  # noqa: PLW2901
-            yield {"url": url, _KEY: _key(url, info)}
+            yield {"url": _bytes(url), _KEY: _key(url, info)}
 
 
 def _key_of(url: str) -> str:
@@ -208,7 +209,22 @@ def _key(url: str, info: dict[str, Any]) -> str:
     changed = next((info[name] for name in ("mtime", "LastModified", "ETag", "created")
                     if info.get(name)), "")  # fmt: skip
     text = f"{url}\0{info.get('size')}\0{changed}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_bytes(text), digest_size=16).hexdigest()
+
+
+# The cluster's tables take no text that is not UTF-8, and a file's name need not be.
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(url: bytes) -> str:
+    return bytes(url).decode("utf-8", "surrogateescape")
+
+
+def _shown(url: str) -> str:
+    return _bytes(url).decode("utf-8", "backslashreplace")
 
 
 def _filesystem(output: str) -> tuple[Any, str]:

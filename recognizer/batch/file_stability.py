@@ -17,9 +17,11 @@ import stat
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from recognizer.batch.header_claims import is_unfinished
+from recognizer.batch.patience import look
 from recognizer.batch.recordings import FileIdentity, identify
 
 __all__ = ["UNFINISHED_S", "Candidates", "files_being_written"]
@@ -127,25 +129,28 @@ class Candidates:
 
     def _look(self, path: Path) -> _Candidate | None:
         try:
-            status = path.stat()
-            identity = identify(path)
+            status = look(path, path.stat)
         except OSError:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
         inode = (status.st_dev, status.st_ino)
-        return _Candidate(identity, inode, self._clock())
+        return _Candidate(identify(path, status), inode, self._clock())
 
 
 def _read_head(path: Path) -> _Head:
     """Read the start of a file; nothing where that cannot be read: its result will say so."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            start = file.read(_HEAD_BYTES)
-            file.seek(0)
-            return _Head(start, is_unfinished(file))
+        return look(path, partial(_head_of, path))
     except OSError:
         return _Head(b"", is_unfinished=False)
+
+
+def _head_of(path: Path) -> _Head:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        start = file.read(_HEAD_BYTES)
+        file.seek(0)
+        return _Head(start, is_unfinished(file))
 
 
 def files_being_written(inodes: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -164,7 +169,11 @@ def files_being_written(inodes: Collection[tuple[int, int]]) -> set[tuple[int, i
             continue
         for descriptor in descriptors:
             try:
-                status = descriptor.stat()
+                target = str(descriptor.readlink())
+                if not target.startswith("/"):
+                    continue  # a pipe or a socket
+                # Anybody's open file may be on a mount that stalls.
+                status = look(target, descriptor.stat)
                 inode = (status.st_dev, status.st_ino)
                 if inode in inodes and _is_for_writing(process / "fdinfo" / descriptor.name):
                     found.add(inode)

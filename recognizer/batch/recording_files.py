@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from recognizer.audio.formats import HEADERLESS
+from recognizer.batch.patience import look
 
 __all__ = [
     "RECORDING_SUFFIXES",
@@ -36,7 +38,11 @@ def is_recording_name(name: str) -> bool:
 
 def is_folder(path: Path) -> bool:
     """Return whether a path leads to a folder; where that cannot be seen, it does not."""
-    return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises in a folder that is closed to us
+    try:
+        # Path.is_dir raises in a folder that is closed to us.
+        return look(path, lambda: os.path.isdir(path))  # noqa: PTH112
+    except OSError:  # it does not answer
+        return False
 
 
 def why_unsearched(folder: Path | str, problem: OSError) -> str:
@@ -52,13 +58,30 @@ def files_below(folder: Path, on_unreadable: Callable[[str], object]) -> Iterato
     Links to folders are not followed, so a loop of links ends. `on_unreadable` is told of every
     folder that cannot be searched; the rest goes on.
     """
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = look(here, partial(_entries, here))
+        except OSError as problem:
+            on_unreadable(why_unsearched(here, problem))
+            continue
+        folders = []
+        for entry in entries:
+            path = here / entry.name
+            if entry.is_symlink():
+                if not is_folder(path):
+                    yield path
+            elif not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif not entry.name.startswith("."):
+                folders.append(path)
+        waiting += reversed(folders)
 
-    def complain(problem: OSError) -> None:
-        on_unreadable(why_unsearched(problem.filename, problem))
 
-    for here, folders, files in os.walk(folder, onerror=complain):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(here, name) for name in sorted(files))
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
 
 
 def find_recordings(

@@ -26,6 +26,7 @@ from recognizer.batch.file_names import (
     parse_attempt,
     parse_moment,
 )
+from recognizer.batch.patience import look
 from recognizer.batch.recording_files import files_below, is_folder, is_recording_name
 from recognizer.regulation.signalling import parse_code
 
@@ -94,9 +95,13 @@ def written_path(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def identify(path: Path) -> FileIdentity:
-    """Return the identity of a file as it is now; OSError if it cannot be looked at."""
-    status = path.stat()
+def identify(path: Path, status: os.stat_result | None = None) -> FileIdentity:
+    """Return the identity of a file as it is now; OSError if it cannot be looked at.
+
+    `status`: what was seen, for who has looked already.
+    """
+    if status is None:
+        status = look(path, path.stat)
     return FileIdentity(
         written_path(Path(os.path.abspath(path))),  # noqa: PTH100  a link stays itself
         status.st_size,
@@ -207,8 +212,8 @@ def recordings_in(
 
 def _is_missing(path: Path) -> bool:
     try:
-        return not path.exists()
-    except PermissionError:  # in a folder closed to us: it becomes a result that says so
+        return not look(path, path.exists)
+    except OSError:  # closed to us, or it does not answer: it becomes a result that says so
         return False
 
 

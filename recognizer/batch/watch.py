@@ -19,11 +19,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from recognizer.batch.events import listening
 from recognizer.batch.file_stability import UNFINISHED_S, Candidates
 from recognizer.batch.jobs import CHANGED, Finished
+from recognizer.batch.patience import look
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
     FactFinder,
@@ -144,19 +147,17 @@ class Watcher:
             If no worker can be started, or results cannot be written; nothing is lost, the next
             start takes up what has no result.
         """
-        events = threading.Thread(target=self._listen, daemon=True, name="recognizer-events")
-        if self._options.use_events:
-            events.start()
-        try:
-            while not self._stopped.is_set():
-                self.step()
-                self._pause()
-        finally:
-            self._stopped.set()
-            while self._running:
-                self._collect(None)
-            if events.is_alive():
-                events.join(5)
+        with contextlib.ExitStack() as closing:
+            if self._options.use_events:
+                closing.enter_context(listening(self._folders, self._hear_of, self._hear_nothing))
+            try:
+                while not self._stopped.is_set():
+                    self.step()
+                    self._pause()
+            finally:
+                self._stopped.set()
+                while self._running:
+                    self._collect(None)
 
     def step(self) -> None:
         """Do what can be done now without waiting."""
@@ -174,32 +175,20 @@ class Watcher:
 
     # -- finding -------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        """Collect events; in a thread of its own."""
-        try:
-            from watchfiles import watch  # noqa: PLC0415  optional
+    def _hear_of(self, paths: list[str]) -> None:
+        """Remember what changed; called from another thread."""
+        with self._lock:
+            if len(self._changed) < _MAX_EVENTS:
+                self._changed.update(map(Path, paths))
+            else:
+                self._next_search_s = 0.0
 
-            for changes in watch(
-                *self._folders,
-                watch_filter=None,
-                stop_event=self._stopped,
-                recursive=True,
-                yield_on_timeout=False,
-                raise_interrupt=False,
-                ignore_permission_denied=True,
-                rust_timeout=1000,
-            ):
-                with self._lock:
-                    if len(self._changed) < _MAX_EVENTS:
-                        self._changed.update(Path(path) for _, path in changes)
-                    else:
-                        self._next_search_s = 0.0
-        except ModuleNotFoundError:
-            _LOG.warning("watchfiles is not installed: folders are only searched every %.0f s "
-                         "(pip install 'recognizer[watch]')", self._options.rescan_s)  # fmt: skip
-        except (OSError, RuntimeError) as problem:
-            _LOG.warning("no events (%s): folders are only searched every %.0f s", problem,
-                         self._options.rescan_s)  # fmt: skip
+    def _hear_nothing(self, problem: str) -> None:
+        _LOG.warning(
+            "no events (%s): folders are only searched every %.0f s",
+            problem,
+            self._options.rescan_s,
+        )
 
     def _take_events(self) -> None:
         with self._lock:
@@ -246,7 +235,8 @@ class Watcher:
             return
         try:
             identity = identify(path)
-        except PermissionError as problem:
+            is_readable = look(path, partial(os.access, path, os.R_OK))
+        except (PermissionError, TimeoutError) as problem:
             self._complain(why_unsearched(path.parent, problem))
             return
         except OSError:
@@ -254,7 +244,7 @@ class Watcher:
         if identity in self._in_hand:
             return
         if not self._seen.has(identity):
-            if os.access(path, os.R_OK):
+            if is_readable:
                 self._candidates.add(path)
             else:  # a result that says so would be its last: rights change no file's identity
                 self._complain(

@@ -25,13 +25,13 @@ from recognizer.audio.sources import display_name
 from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings
 from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, internal_error
+from recognizer.batch.processes import end
 from recognizer.batch.worker_process import serve_jobs
 
 __all__ = ["TimeLimits", "Worker", "WorkerClosedError", "load_recognizer"]
 
 
 _LONGEST_WAIT_S = 3600.0  # the system takes no wait of more than 24 days at once
-_DEATH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,10 +298,6 @@ class Worker:
             self._process = self._pipe = None
             self.is_loaded = False
         if process is not None:
-            process.kill()
-            # One that waits for a stalled disk dies only when that answers: nobody waits for it.
-            process.join(_DEATH_S)
-            if process.exitcode is not None:
-                process.close()
+            end(process)
         if pipe is not None:
             pipe.close()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from recognizer.base.errors import RecognizerError
 from recognizer.batch.jobs import Finished, Job, RecognizerLike, internal_error, run_jobs
+from recognizer.batch.processes import die_with_parent
 from recognizer.regulation.signalling import SignallingTable, load_signalling
 
 __all__ = ["serve_jobs"]
@@ -25,7 +23,7 @@ def serve_jobs(
     # Ctrl-C and SIGTERM reach the whole group; only the parent decides when a worker stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     # Out of memory: let the kernel choose a worker (one file) before the parent (the run).
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
@@ -65,10 +63,3 @@ def _answers(
             return
         for job in jobs[n_done:]:  # whose bug it is shows when each is alone
             yield from _answers(recognizer, [job], table, connection, max_duration_s)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

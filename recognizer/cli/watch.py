@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,10 +71,10 @@ def watch(
       recognizer watch /mnt/share --no-events --rescan 10 --move-to /mnt/share/done --journal
     """
     import logging
-    from functools import partial
 
     from recognizer.base.errors import RecognizerError
     from recognizer.base.settings import load_settings
+    from recognizer.batch.patience import look
     from recognizer.batch.recording_files import why_unsearched
     from recognizer.batch.results import ResultLog
     from recognizer.batch.seen_files import SeenFiles
@@ -85,7 +86,7 @@ def watch(
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     for folder in folders:
         try:
-            os.scandir(folder).close()
+            look(folder, partial(_enter, folder))
         except (FileNotFoundError, NotADirectoryError):
             message = f"{folder}: no such folder; create it, or check the mount"
             raise RecognizerError(message) from None
@@ -142,6 +143,10 @@ def _say(line: dict[str, Any]) -> None:
     step = f" -> {decision['next']}" if decision else ""
     said = f"{line['recording']}: {line['outcome']}{step}" if error is None else error["message"]
     print(masked(said), flush=True)
+
+
+def _enter(folder: Path) -> None:
+    os.scandir(folder).close()
 
 
 def _stop_on_signals(watcher: Watcher) -> None:

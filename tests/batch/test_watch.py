@@ -1,5 +1,6 @@
 """New recordings are taken when they are complete, once, and left as they were."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -151,15 +152,17 @@ def test_no_more_is_remembered_than_allowed_nor_taken_than_asked(tmp_path: Path)
 
 
 @contextmanager
-def watching(folder: Path, results: Path, **options: Any) -> Iterator[Watcher]:
-    """Watch in a thread of this process until the block ends."""
+def watching(
+    folder: Path, results: Path, *, asked: Path | None = None, **options: Any
+) -> Iterator[Watcher]:
+    """Watch in a thread of this process until the block ends; `asked` gets what is heard."""
     options = {"settle_s": 0.2, "rescan_s": 0.3, "use_events": False} | options
     ready = threading.Event()
     holder: list[Watcher] = []
     problems: list[BaseException] = []
 
     def work() -> None:
-        pool = InProcess(FakeRecognizer())
+        pool = InProcess(FakeRecognizer(asked))
         try:
             with (
                 ResultLog(results, remember=False) as log,
@@ -198,6 +201,40 @@ def wait_until(holds: Callable[[], bool], limit_s: float = 20.0) -> None:
 
 def done(results: Path) -> Counter[str]:
     return Counter(Path(line["recording"]).name for line in read_results(results))
+
+
+@pytest.mark.parametrize("size", [10, 5 * 2**20])
+def test_what_moved_while_it_was_heard_is_said_and_heard_again_when_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    folder, results, asked = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "asked"
+    touch_old(folder / "a.wav", "slow 2 ".ljust(size))
+    with watching(folder, results, asked=asked):
+        wait_until(asked.exists)
+        (tmp_path / "new").write_text("busy_tone")
+        (tmp_path / "new").replace(folder / "a.wav")
+        wait_until(lambda: "was replaced while it was heard" in caplog.text)
+        wait_until(lambda: done(results)["a.wav"] == 1)
+    (line,) = read_results(results)
+    assert line["outcome"] == "busy_tone"
+    assert line["file"]["sha256"] == hashlib.sha256(b"busy_tone").hexdigest()
+
+
+def test_a_recording_that_a_recorder_goes_on_with_is_heard_once_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    folder, results, asked = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "asked"
+    touch_old(folder / "a.wav", "slow 1 ")
+    with watching(folder, results, asked=asked):
+        wait_until(asked.exists)
+        for _ in range(3):
+            with (folder / "a.wav").open("a") as file:
+                file.write(" ")
+            time.sleep(0.15)
+        wait_until(lambda: done(results)["a.wav"] == 1)
+        time.sleep(1)
+    (line,) = read_results(results)
+    assert line["file"]["sha256"] == hashlib.sha256((folder / "a.wav").read_bytes()).hexdigest()
 
 
 def test_recordings_are_found_without_any_event_in_folders_old_and_new(tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Events of the file system, listened to in a process of their own.
+
+Beginning to listen walks through every folder, in native code that lets nothing else of its
+process run; where a mount stalls, it does so for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from recognizer.base.errors import RecognizerError
+from recognizer.batch.processes import die_with_parent, end
+
+__all__ = ["listening"]
+
+_MANY = 1000  # paths in one message
+
+
+@contextlib.contextmanager
+def listening(
+    folders: Sequence[Path],
+    on_changes: Callable[[list[str]], object],
+    on_failure: Callable[[str], object],
+) -> Iterator[None]:
+    """Tell of what changes below folders, in another thread, until left.
+
+    Parameters
+    ----------
+    on_changes : callable
+        Told paths that appeared, changed or went.
+    on_failure : callable
+        Told once why there are no events.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    names = [str(folder) for folder in folders]
+    process = context.Process(
+        target=_listen, args=(names, theirs), daemon=True, name="recognizer-events"
+    )
+    process.start()
+    theirs.close()
+    thread = threading.Thread(
+        target=_pass_on, args=(ours, on_changes, on_failure), daemon=True, name="recognizer-events"
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        end(process)
+        thread.join(5)
+        ours.close()
+
+
+def _pass_on(
+    pipe: Connection,
+    on_changes: Callable[[list[str]], object],
+    on_failure: Callable[[str], object],
+) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            message: list[str] | str = pipe.recv()
+            if isinstance(message, str):
+                on_failure(message)
+            else:
+                on_changes(message)
+
+
+def _listen(folders: Sequence[str], pipe: Connection) -> None:
+    """Body of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it stops
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    die_with_parent()
+    try:
+        for paths in _changes(folders):
+            for first in range(0, len(paths), _MANY):
+                pipe.send(paths[first : first + _MANY])
+    except (RecognizerError, OSError, RuntimeError) as problem:
+        with contextlib.suppress(OSError):
+            pipe.send(str(problem))
+
+
+def _changes(folders: Sequence[str]) -> Iterator[list[str]]:
+    try:
+        from watchfiles import watch  # noqa: PLC0415  optional
+    except ModuleNotFoundError as problem:
+        raise RecognizerError(
+            "watchfiles is not installed: pip install 'recognizer[watch]'"
+        ) from problem
+    for changes in watch(
+        *folders,
+        watch_filter=None,
+        recursive=True,
+        yield_on_timeout=False,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+        rust_timeout=1000,
+    ):
+        yield [path for _, path in changes]

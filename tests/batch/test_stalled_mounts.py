@@ -1,0 +1,178 @@
+"""A mount that stalls holds up neither the parent nor any other recording beyond its limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stalled_mount import stalled_mount
+
+from recognizer.batch import file_stability
+from recognizer.batch.file_stability import files_being_written
+from recognizer.batch.patience import Looks
+from recognizer.batch.recording_files import files_below
+from recognizer.batch.results import read_results
+
+PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for name in ("a.wav", "z.wav"):
+        (folder / name).write_text("silence")
+    with stalled_mount(folder / "m-stalled") as stalled:
+        (folder / "link.wav").symlink_to(stalled / "0001.wav")
+        yield folder
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(PROGRAM), *map(str, arguments)]
+
+
+def said(results: Path) -> dict[str, str]:
+    return {
+        Path(line["recording"]).name: line["outcome"] or line["error"]["kind"]
+        for line in read_results(results)
+    }
+
+
+@pytest.mark.slow
+def test_batch(calls: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    began = time.monotonic()
+    # To a file: a worker that cannot die before its disk answers would hold a pipe open.
+    with (tmp_path / "said").open("w") as out:
+        done = subprocess.run(
+            command("batch", calls, calls / "m-stalled" / "0002.wav", "--results", results,
+                    "--time-limit", 3, "--workers", 1),
+            check=False, stdout=out, stderr=out, timeout=180,
+        )  # fmt: skip
+    assert time.monotonic() - began < 150
+    assert done.returncode == 1
+    assert said(results) == {
+        "a.wav": "silence",
+        "z.wav": "silence",
+        "link.wav": "time_limit",
+        "0002.wav": "time_limit",
+    }
+    assert "m-stalled: cannot be searched: its disk or network folder does not answer" in (
+        " ".join((tmp_path / "said").read_text().split())
+    )
+
+
+@pytest.mark.slow
+def test_watch(calls: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    program = subprocess.Popen(
+        command("watch", calls, "--results", results, "--time-limit", 3, "--workers", 1,
+                "--settle", 0.2, "--rescan", 1),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 120
+        for n_lines, late in ((2, "late.wav"), (3, "later.wav"), (4, None)):
+            while not results.exists() or len(said(results)) < n_lines:
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            if late is not None:
+                (calls / late).write_text("busy_tone")
+    finally:
+        program.send_signal(signal.SIGTERM)
+        _, warnings = program.communicate(timeout=60)
+    assert said(results) == {
+        "a.wav": "silence",
+        "z.wav": "silence",
+        "late.wav": "busy_tone",
+        "later.wav": "busy_tone",
+    }
+    assert warnings.count("m-stalled: cannot be searched") == 1
+
+
+# -- the same without a mount -------------------------------------------------------------------
+
+
+class Disk:
+    """Answers once it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.n_asked = 0
+
+    def stat(self) -> str:
+        self.n_asked += 1
+        assert self.answers.wait(60)
+        return "looked"
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.answers.set()
+
+
+def test_what_stalls_is_asked_once_until_it_has_answered(tmp_path: Path, disk: Disk) -> None:
+    look = Looks(limit_s=0.2)
+    stalled, other = tmp_path / "stalled.wav", tmp_path / "other.wav"
+    for _ in range(3):
+        with pytest.raises(TimeoutError, match="does not answer"):
+            look(stalled, disk.stat)
+    assert disk.n_asked == 1
+    assert look(other, lambda: "other") == "other"
+    disk.answers.set()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            assert look(stalled, disk.stat) == "looked"
+            break
+        except TimeoutError:
+            time.sleep(0.01)
+    assert disk.n_asked == 2
+
+
+def test_what_a_look_raises_is_raised(tmp_path: Path) -> None:
+    look = Looks(limit_s=5.0)
+    with pytest.raises(FileNotFoundError):
+        look(tmp_path / "a", (tmp_path / "a").stat)
+    assert look(tmp_path, lambda: 1) == 1
+
+
+def test_files_of_other_programs_on_a_stalled_disk_hide_no_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
+) -> None:
+    stalled, written = tmp_path / "stalled", tmp_path / "written"
+    stat = Path.stat
+
+    def slow(path: Path, **how: bool) -> os.stat_result:
+        if path.parent.name == "fd" and path.readlink() == stalled:
+            disk.stat()
+        return stat(path, **how)
+
+    monkeypatch.setattr(file_stability, "look", Looks(limit_s=0.2))
+    monkeypatch.setattr(Path, "stat", slow)
+    with stalled.open("w"), written.open("w"):
+        inode = (written.stat().st_dev, written.stat().st_ino)
+        assert files_being_written({inode}) == {inode}
+        assert files_being_written({inode}) == {inode}
+    assert disk.n_asked == 1
+
+
+def test_folders_are_searched_in_order_and_links_to_them_are_not_followed(tmp_path: Path) -> None:
+    for name in ("b/2.wav", "b/c/3.wav", "1.wav", "z.wav", ".hidden/x.wav", "b/.y.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "loop.wav").symlink_to(tmp_path)
+    (tmp_path / "nowhere.wav").symlink_to(tmp_path / "nothing")
+    complaints: list[str] = []
+    found = [str(path.relative_to(tmp_path)) for path in files_below(tmp_path, complaints.append)]
+    assert found == ["1.wav", "nowhere.wav", "z.wav", "b/.y.wav", "b/2.wav", "b/c/3.wav"]
+    assert complaints == []
