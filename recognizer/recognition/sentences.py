@@ -63,6 +63,8 @@ class SentenceJudge:
         if self._grammar.is_empty or not heard.words:
             return verdict
         match, claimed = verdict.match, verdict.claimed
+        if match is not None and match.outcome not in PRECEDENCE:
+            match = None  # a counter-phrase: its words are no announcement's
         reading = self._read(heard, match, asked_sound=transcript is not None)
         if claimed in MACHINES and match is not None:
             is_menu = transcript is None and match.score < _AS_LISTED and reading.is_menu
@@ -73,7 +75,7 @@ class SentenceJudge:
         is_doubtful = transcript is not None or (
             match is not None and reading.outcome is not match.outcome
         )
-        if match is not None and match.outcome in PRECEDENCE and is_doubtful:
+        if match is not None and is_doubtful:
             return verdict
         return self._read_only(heard, reading, verdict, transcript)
 
