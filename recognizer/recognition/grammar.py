@@ -66,6 +66,8 @@ class Reading:
         Words of which nothing is known, in order.
     n_words : int
         Words read.
+    said_at : int or None
+        Place, among the words given, at which the predicate read first begins.
     """
 
     subjects: frozenset[SubjectKind]
@@ -79,6 +81,7 @@ class Reading:
     unclear: tuple[str, ...]
     unknown: tuple[str, ...]
     n_words: int
+    said_at: int | None = None
 
     @property
     def refusals(self) -> dict[str, str]:
@@ -289,6 +292,7 @@ class GrammarReader:
             at(unclear),
             at(unknown) + (("…",) if len(words) > _MAX_WORDS else ()),
             len(read),
+            kept[min(found[predicates[0]] - spoken_of, default=0)][0] if predicates else None,
         )
 
     def _is_garble(self, word: str, listed: Collection[str]) -> bool:

@@ -29,6 +29,7 @@ _READ_MARK, _READ_RETRY = 0.87, 0.75
 _MAX_UNKNOWN = 2
 _MIN_WORDS_OF_MARK = 3  # «неверный номер» is what programs write
 _CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
+_MIN_READING_MARGIN_NATS = 4.0  # the rival is fifty times less likely
 # Where nothing else speaks against a wording, what is read is believed in its place.
 _READ_INSTEAD = ({"conditional"}, {"not-our-line"}, {"on-hold"})
 _AS_LISTED = 90.0  # score below which a sentence that is understood whole outweighs a wording
@@ -48,7 +49,12 @@ class SentenceJudge:
         self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
 
     def judge(
-        self, heard: TranscriptWords, verdict: SpokenVerdict, transcript: Transcript | None = None
+        self,
+        heard: TranscriptWords,
+        verdict: SpokenVerdict,
+        transcript: Transcript | None = None,
+        *,
+        reading_margin: float | None = None,
     ) -> SpokenVerdict:
         """Return the verdict, lowered by what the sentence is read to say, or read in its place.
 
@@ -59,6 +65,8 @@ class SentenceJudge:
             By the lists.
         transcript : Transcript or None
             What was heard in the sound; None: a bare text.
+        reading_margin : float or None
+            As in `VerifiedTranscript`; without it nothing that only the grammar reads marks.
         """
         if self._grammar.is_empty or not heard.words:
             return verdict
@@ -77,7 +85,11 @@ class SentenceJudge:
         )
         if match is not None and is_doubtful:
             return verdict
-        return self._read_only(heard, reading, verdict, transcript)
+        read = self._read_only(heard, reading, verdict, transcript)
+        is_held = reading_margin is not None and reading_margin >= _MIN_READING_MARGIN_NATS
+        if transcript is None or is_held:
+            return read
+        return read.vetoed([raised("not-held-against-sound")])
 
     def _held_against(
         self,

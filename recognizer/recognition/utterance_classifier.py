@@ -77,7 +77,12 @@ class UtteranceClassifier:
         if _is_english(words) and (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE:
             return _with_transcript(self._by_english(words), transcript)
         heard = self._matcher.heard(words)
-        verdict = self._sentences.judge(heard, self._by_sound(verified, heard), transcript)
+        verdict = self._sentences.judge(
+            heard,
+            self._by_sound(verified, heard),
+            transcript,
+            reading_margin=verified.reading_margin,
+        )
         return verdict.vetoed(_rivals_in_the_sound(verified))
 
     def _by_english(self, words: Sequence[str]) -> SpokenVerdict:

@@ -28,19 +28,19 @@ from recognizer.model import (
     AcousticScore,
     CallOutcome,
     Phrase,
-    PhraseListName,
     PhraseMatch,
     Transcript,
-    phrase_list_of,
 )
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
+from recognizer.recognition.grammar import GrammarReader
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
 from recognizer.recognition.matching import Matcher, floor_of
+from recognizer.recognition.precedence import CARRIERS, is_mark
 
 __all__ = ["Candidate", "VerifiedTranscript", "Verifier"]
 
-_MARKS = frozenset(o for o in CallOutcome if phrase_list_of(o) is PhraseListName.INVALID_NUMBER)
+_MARKS = frozenset(outcome for outcome in CallOutcome if is_mark(outcome))
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
 _MAX_BEHIND_SCORE = (
     30.0  # further behind the best match of a hypothesis another is not worth comparing
@@ -51,6 +51,7 @@ _N_OUTCOMES = 3  # outcomes found word by word that are compared
 # outcome comes first most often from 4 nats on.
 _UNEXPLAINED_NATS = 4.0
 _N_COMPLETED = 3  # versions in front that are looked at for more being said
+_TEMPORARILY = "временно"  # what turns a mark into a retry
 # Where all three hold, letters are not looked at.
 _PLAIN_SCORE = 90.0
 _PLAIN_MEAN_LOGPROB = -0.5
@@ -102,12 +103,16 @@ class VerifiedTranscript:
         Of the wordings that a mark must not be confused with, the one that is likeliest to be
         among the words said, whatever the transcript says, and the logarithm of how often it is
         expected there; None where that is of no account or the engine cannot tell.
+    reading_margin : float or None
+        Where the grammar reads a mark: nats by which the transcript explains the sound better than
+        with «временно» in it.
     """
 
     transcript: Transcript
     baseline_score: AcousticScore
     candidates: tuple[Candidate, ...] = ()
     rival_in_place: tuple[Phrase, float] | None = None
+    reading_margin: float | None = None
 
     @property
     def margin(self) -> float:
@@ -130,6 +135,7 @@ class Verifier:
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
         self._nearest = NearestWordings(matcher)
+        self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
         known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
         self._known_sounds = [sound_alike_word(word) for word in known]
         spoken = set(matcher.phrases)
@@ -166,7 +172,8 @@ class Verifier:
             candidates += self._scored(utterance, words, rivals)
             self._complete(candidates, utterance)
         verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
-        return self._with_rival(verified, utterance)
+        margin = self._reading_margin(utterance, words, heard)
+        return replace(self._with_rival(verified, utterance), reading_margin=margin)
 
     def _with_rival(self, verified: VerifiedTranscript, utterance: Utterance) -> VerifiedTranscript:
         """Look for the rivals of a mark in the sound itself, where it may come to a mark."""
@@ -178,6 +185,18 @@ class Verifier:
             return verified
         logarithm, n = max(zip(found, range(len(found)), strict=True))
         return replace(verified, rival_in_place=(self._rivals_of_marks[n], logarithm))
+
+    def _reading_margin(
+        self, utterance: Utterance, heard: TranscriptWords, baseline: AcousticScore
+    ) -> float | None:
+        """Hold a sentence that the grammar reads as a mark against its rival in the sound."""
+        reading = self._grammar.read(heard.words)
+        if not is_mark(reading.outcome) or reading.said_at is None:
+            return None
+        spoken = [word.text for word in utterance.transcript.words]
+        place = heard.places[reading.said_at]
+        rival = " ".join([*spoken[:place], _TEMPORARILY, *spoken[place:]])
+        return baseline.total_logprob - utterance.score([rival])[0].total_logprob
 
     def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
         for rank, match in enumerate(self._likely(heard)):

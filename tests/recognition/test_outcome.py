@@ -345,6 +345,18 @@ def test_wording_that_the_sound_bears_out_is_believed(
     assert (verdict.match.start_s, verdict.match.end_s) == (0.0, 4.0)
 
 
+@pytest.mark.parametrize(
+    ("rival", "outcome"), [(-20.0, CallOutcome.NOT_IN_SERVICE), (-2.0, CallOutcome.UNDETERMINED)]
+)
+def test_a_sentence_that_no_list_has_marks_only_where_the_sound_has_no_rival(
+    listening_judge: UtteranceClassifier, verifier: Verifier, rival: float, outcome: CallOutcome
+) -> None:
+    text = "Номер, который вы набираете, выведен из эксплуатации."
+    other = "Номер, который вы набираете, временно выведен из эксплуатации."
+    verdict = judged(listening_judge, verifier, text, {text: -1.0, other: rival})
+    assert verdict.outcome is outcome
+
+
 def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
     listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
