@@ -20,7 +20,7 @@ from recognizer.recognition.vetoes import limit_of, raised
 
 __all__ = ["PERSON_STARTS", "Neighbours"]
 
-PERSON_STARTS = frozenset({"нет", "алло", "ну", "ага", "угу", "слушаю"})
+PERSON_STARTS = frozenset({"нет", "алло", "ну", "вот", "ага", "угу", "слушаю"})
 """What people begin with; of the listed and shared wordings of carriers none begins so."""
 _NOT = "не"
 _HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
@@ -90,6 +90,18 @@ class Neighbours:
             yield raised("not-clear-unfitted", words=transcript.engine)
         yield from self._far_end(heard, match)
 
+    def veto_of_start(self, words: Sequence[str]) -> Iterator[Veto]:
+        """Yield whether a text begins as a person does, with a word that is no part of a wording.
+
+        Parameters
+        ----------
+        words : sequence of str
+            As they were written: normalised text has no «ну».
+        """
+        first = "".join(c for c in words[0].casefold() if c.isalpha()) if words else ""
+        if first in PERSON_STARTS:
+            yield raised("starts-as-a-person", words=first)
+
     def has_more(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
         """Return whether words that no carrier uses were heard beside a wording."""
         return len(self._unknown_beside(heard, match)) >= limit_of("unknown-words-beside")
@@ -151,9 +163,6 @@ class Neighbours:
             if found and apart and other.outcome in MACHINES:
                 yield raised("answered", words=f"«{other.phrase.text}»")
                 break
-        before = {word for word, p in heard.placed_beside(match) if p < match.first_word}
-        if spoken := sorted(before & PERSON_STARTS):
-            yield raised("starts-as-a-person", words=spoken[0])
 
     def _holes(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:
         """Yield whether a word of the phrase was not heard, or a word heard is not explained.

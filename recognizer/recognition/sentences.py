@@ -106,7 +106,9 @@ class SentenceJudge:
         assert verdict.match is not None
         held = verdict.vetoed(self._vetoes(reading, verdict, transcript))
         if {veto.id for veto in held.vetoes} in _READ_INSTEAD:
-            return self._read_only(heard, reading, held, transcript)
+            # The wording's own words are no longer taken as it means them.
+            alone = self._read(heard, None, asked_sound=transcript is not None)
+            return self._read_only(heard, alone, held, transcript)
         if transcript is not None:
             return held
         if held.vetoes:

@@ -57,7 +57,8 @@ class UtteranceClassifier:
         if _is_english(words):
             return self._by_english(words)
         heard = self._matcher.heard(words)
-        return self._sentences.judge(heard, self._by_lists(heard))
+        verdict = self._sentences.judge(heard, self._by_lists(heard))
+        return verdict.vetoed(self._neighbours.veto_of_start(words))
 
     def _by_lists(self, heard: TranscriptWords) -> SpokenVerdict:
         matches = self._matcher.find(heard)
@@ -83,7 +84,8 @@ class UtteranceClassifier:
             transcript,
             reading_margin=verified.reading_margin,
         )
-        return verdict.vetoed(_rivals_in_the_sound(verified))
+        starts = self._neighbours.veto_of_start(words)
+        return verdict.vetoed([*starts, *_rivals_in_the_sound(verified)])
 
     def _by_english(self, words: Sequence[str]) -> SpokenVerdict:
         """Judge English without sound: what answers is told, but no mark is taken from it.
