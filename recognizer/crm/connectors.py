@@ -6,11 +6,13 @@ Thin clients of what each documents: a signed JSON object; `telephony.externalca
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import hmac
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -50,10 +52,26 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
             found: bytes = answer.read(1 << 20)
             return found
     except urllib.error.HTTPError as problem:
-        problem.close()
-        raise DeliveryError(f"expected 2xx, found {problem.code}") from problem
+        with problem:
+            said = _error_code(problem.read(1 << 16))
+        raise DeliveryError(f"expected 2xx, found {problem.code}{said}") from problem
     except (OSError, http.client.HTTPException) as problem:
         raise DeliveryError(f"no answer: {type(problem).__name__}") from problem
+
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,60}")
+
+
+def _error_code(body: bytes) -> str:
+    """Return the short name that an answer gives its error, such as `` WRONG_AUTH_TYPE``.
+
+    Nothing else of it: descriptions quote what was sent, and that is numbers and names.
+    """
+    with contextlib.suppress(ValueError, AttributeError):
+        code = json.loads(body).get("error")
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return f" {code}"
+    return ""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -123,6 +141,14 @@ class Bitrix24:
                 self._comment(event, str(card))
 
     def _register_call(self, event: Mapping[str, Any]) -> None:
+        card = event["card"]
+        # Without an id of ours Bitrix24 takes a second call to a number within half an hour for
+        # the first one; with it, a call that is sent again after a kill is the same call.
+        client = (
+            {"CRM_ENTITY_TYPE": "CONTACT", "CRM_ENTITY_ID": int(card)}
+            if card is not None and str(card).isdecimal()
+            else {}
+        )
         registered = self._call(
             "telephony.externalcall.register",
             USER_ID=self.user_id,
@@ -131,6 +157,9 @@ class Bitrix24:
             TYPE=1,
             CRM_CREATE=0,
             SHOW=0,
+            ADD_TO_CHAT=0,
+            EXTERNAL_CALL_ID=event["id"],
+            **client,
         )
         result = registered.get("result")
         call_id = result.get("CALL_ID") if isinstance(result, dict) else None
@@ -190,9 +219,13 @@ class AmoCrm:
         body = json.dumps([call], ensure_ascii=False).encode()
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = _object(_post(f"{self.url.rstrip('/')}/api/v4/calls", body, headers), "calls")
-        errors = answer.get("_total_items") == 0 or answer.get("errors")
-        if errors:
-            raise DeliveryError("calls: expected the call to be taken, found it refused")
+        if answer.get("errors") or answer.get("_total_items") == 0:
+            # It adds a call only to a card it has; asking again would not make one.
+            raise DeliveryError(
+                "calls: expected the call to be taken, found it refused: amoCRM has no card with "
+                "this number, or another of its fields is wrong",
+                is_final=True,
+            )
 
 
 def _object(body: bytes, method: str) -> dict[str, Any]:

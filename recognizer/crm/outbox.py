@@ -85,9 +85,19 @@ class OutboxRow(Base):
 
 
 class DeliveryError(RecognizerError):
-    """The other side did not take it; the message holds no number and no secret."""
+    """The other side did not take it; the message holds no number and no secret.
+
+    Attributes
+    ----------
+    is_final : bool
+        It said that it never will: sending the same again is no use.
+    """
 
     kind = "delivery"
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class Target(Protocol):
@@ -206,12 +216,12 @@ class Outbox:
             row.state, row.last_problem = "delivered", ""
             row.delivered_at = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
 
-    def failed(self, row_id: int, problem: str) -> None:
-        """Keep that a row was not taken: later again, in the end a dead letter."""
+    def failed(self, row_id: int, problem: str, *, is_final: bool = False) -> None:
+        """Keep that a row was not taken: later again, in the end or at once a dead letter."""
         with self._database.writing() as session:
             row = session.get_one(OutboxRow, row_id)
             row.last_problem = problem[:500]
-            if row.n_tries >= MAX_TRIES:
+            if is_final or row.n_tries >= MAX_TRIES:
                 row.state = "dead"
             else:
                 wait_s = min(_FIRST_WAIT_S * 2 ** (row.n_tries - 1), _LONGEST_WAIT_S)
@@ -332,7 +342,7 @@ class Dispatcher:
                 target.deliver(self._outbox.event(decision_id, target.name))
             except DeliveryError as problem:
                 _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
-                self._outbox.failed(row_id, str(problem))
+                self._outbox.failed(row_id, str(problem), is_final=problem.is_final)
             else:
                 self._outbox.delivered(row_id)
         return n_tried

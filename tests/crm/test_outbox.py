@@ -289,7 +289,9 @@ def test_nothing_of_before_the_target_is_told(journal: Journal, receiver: Receiv
 def test_bitrix24_gets_a_call_and_later_words_as_comments(
     journal: Journal, receiver: Receiver
 ) -> None:
-    receiver.answers["telephony.externalcall.register.json"] = {"result": {"CALL_ID": "x.1"}}
+    receiver.answers["telephony.externalcall.register.json"] = {
+        "result": {"CALL_ID": "x.1", "CRM_CREATED_ENTITIES": [], "CRM_ENTITY_ID": 501}
+    }
     crm = Bitrix24("b24", f"{receiver.url}/rest/1/code/", 7, load_codes()["bitrix24"])
     dispatcher = Dispatcher(Outbox(journal.database), [crm])
     all_of(dispatcher)
@@ -304,6 +306,10 @@ def test_bitrix24_gets_a_call_and_later_words_as_comments(
     ]
     register, finish, comment = receiver.bodies
     assert (register["PHONE_NUMBER"], register["USER_ID"]) == ("+79265550102", 7)
+    # whose call it is, and an id of ours: three attempts in half an hour are three calls
+    assert (register["CRM_ENTITY_TYPE"], register["CRM_ENTITY_ID"]) == ("CONTACT", 501)
+    assert len(register["EXTERNAL_CALL_ID"]) == 36
+    assert (register["ADD_TO_CHAT"], register["SHOW"], register["CRM_CREATE"]) == (0, 0, 0)
     assert (finish["CALL_ID"], finish["STATUS_CODE"], finish["DURATION"]) == ("x.1", "404", 8)
     assert comment["fields"]["ENTITY_ID"] == 501
     assert "снята" in comment["fields"]["COMMENT"]
@@ -322,6 +328,63 @@ def test_bitrix24_that_answers_with_an_error_is_asked_again(
     (row,) = outbox.parcels("waiting")
     assert "QUERY_LIMIT_EXCEEDED" in row.last_problem
     assert "9265550102" not in row.last_problem
+
+
+def test_a_call_sent_to_bitrix24_again_has_the_id_it_had(
+    journal: Journal, receiver: Receiver, clock: Clock
+) -> None:
+    """As documented, the portal then gives the registration it has."""
+    receiver.answers["telephony.externalcall.register.json"] = {"result": {"CALL_ID": "x.1"}}
+    outbox = Outbox(journal.database, clock=clock)
+    crm = Bitrix24("b24", f"{receiver.url}/rest/1/code/", 7, load_codes()["bitrix24"])
+    dispatcher = Dispatcher(outbox, [crm])
+    all_of(dispatcher)
+    for n in (1, 2):
+        heard(journal, CallOutcome.BUSY_TONE, n, number="+79265550102")
+    receiver.statuses = [200, 503]  # registered, then the portal went down
+    all_of(dispatcher)
+    clock.now += 10
+    all_of(dispatcher)
+    ids = [body.get("EXTERNAL_CALL_ID") for body in receiver.bodies if "PHONE_NUMBER" in body]
+    assert len(ids) == 3
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_what_bitrix24_refuses_is_named_by_its_code_only(
+    journal: Journal, receiver: Receiver
+) -> None:
+    receiver.statuses = [403]
+    receiver.answers["telephony.externalcall.register.json"] = {
+        "error": "WRONG_AUTH_TYPE",
+        "error_description": "Current authorization type is denied for +79265550102",
+    }
+    outbox = Outbox(journal.database)
+    crm = Bitrix24("b24", receiver.url, 7, load_codes()["bitrix24"])
+    dispatcher = Dispatcher(outbox, [crm])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, number="+79265550102")
+    all_of(dispatcher)
+    (row,) = outbox.parcels("waiting")
+    assert row.last_problem == "expected 2xx, found 403 WRONG_AUTH_TYPE"
+
+
+def test_amocrm_without_such_a_card_is_not_asked_for_nine_hours(
+    journal: Journal, receiver: Receiver
+) -> None:
+    receiver.answers["calls"] = {
+        "_total_items": 0,
+        "errors": [{"detail": "Entity not found", "request_id": "0"}],
+        "_embedded": {"calls": []},
+    }
+    outbox = Outbox(journal.database)
+    crm = AmoCrm("amo", receiver.url, "token", load_codes()["amocrm"])
+    dispatcher = Dispatcher(outbox, [crm])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.BUSY_TONE, 1, number="+79265550102")
+    all_of(dispatcher)
+    assert outbox.parcels("waiting") == ()
+    (row,) = outbox.parcels("dead")
+    assert (row.n_tries, "no card with this number" in row.last_problem) == (1, True)
 
 
 def test_amocrm_gets_a_call_with_an_id_of_its_own(journal: Journal, receiver: Receiver) -> None:
