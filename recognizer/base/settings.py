@@ -145,6 +145,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_min_bytes_per_s : slower uploads are given up, once `upload_timeout_s` has passed.
     wait_s : how long a synchronous request waits before it is answered with a job, seconds.
     requests_per_minute : of one client; more are refused with 429.
+    silent_after_s : without a new call for so long, the page warns, seconds; 0: never.
     keep_results_s : how long a finished job can be asked for, seconds that a server has run.
     """
 
@@ -164,6 +165,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_min_bytes_per_s: float = 2000.0
     wait_s: float = 60.0
     requests_per_minute: int = 1200
+    silent_after_s: float = 3600.0
     keep_results_s: float = 86_400.0
 
     @property

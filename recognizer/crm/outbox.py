@@ -113,7 +113,7 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A row of the outbox as people see it."""
+    """A row of the outbox as people see it; `call_id` None: decided without a call."""
 
     id: int
     target: str
@@ -121,6 +121,7 @@ class Parcel:
     state: str
     n_tries: int
     last_problem: str
+    call_id: int | None
 
 
 class Outbox:
@@ -230,16 +231,24 @@ class Outbox:
     def parcels(self, state: str, *, limit: int = 100) -> tuple[Parcel, ...]:
         """Return rows in a state, the latest first."""
         with self._database.reading() as session:
-            rows = session.scalars(
-                sa.select(OutboxRow)
+            rows = session.execute(
+                sa.select(OutboxRow, DecisionRow.attempt_id)
+                .join(DecisionRow, DecisionRow.id == OutboxRow.decision_id)
                 .where(OutboxRow.state == state)
                 .order_by(OutboxRow.id.desc())
                 .limit(limit)
             )
             return tuple(
-                Parcel(r.id, r.target, r.decision_id, r.state, r.n_tries, r.last_problem)
-                for r in rows
+                Parcel(r.id, r.target, r.decision_id, r.state, r.n_tries, r.last_problem, call)
+                for r, call in rows
             )
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Return how many rows there are, by target and state."""
+        by = (OutboxRow.target, OutboxRow.state)
+        query = sa.select(*by, sa.func.count()).group_by(*by).order_by(*by)
+        with self._database.reading() as session:
+            return {(target, state): n for target, state, n in session.execute(query)}
 
     def retry(self, row_id: int) -> None:
         """Send a dead letter again; JournalError if it is none."""
@@ -248,6 +257,14 @@ class Outbox:
             if row is None or row.state != "dead":
                 raise JournalError(f"outbox row {row_id}: there is no such dead letter")
             row.state, row.n_tries, row.next_try_s = "waiting", 0, 0.0
+
+    def retry_all(self) -> int:
+        """Send every dead letter again; return how many."""
+        with self._database.writing() as session:
+            dead = session.scalars(sa.select(OutboxRow).where(OutboxRow.state == "dead")).all()
+            for row in dead:
+                row.state, row.n_tries, row.next_try_s = "waiting", 0, 0.0
+            return len(dead)
 
     def event(self, decision_id: int, target: str) -> dict[str, Any]:
         """Return what is told of a decision."""

@@ -231,6 +231,15 @@ class JournalReader:
                 session, attempt_filters(which), limit, before_id, any_of=any_of(which)
             )
 
+    def next_attempt(self, which: AttemptFilter, after_id: int) -> int | None:
+        """Return the attempt of a filter recorded next after this one; None: it is the last."""
+        key = CallStateRow.attempt_id
+        conditions = (*attempt_filters(which), *map(either, any_of(which)))
+        query = joined(key).where(key > after_id, *conditions).order_by(key).limit(1)
+        with self.database.reading() as session:
+            found: int | None = session.scalar(query)
+            return found
+
     def count_attempts(self, which: AttemptFilter = AttemptFilter()) -> int:
         """Return how many attempts fit."""
         with self.database.reading() as session:

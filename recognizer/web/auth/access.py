@@ -213,9 +213,12 @@ class Access:
         self.record(login, "sign_in", address=address)
         return self._sessions.start(row.id)
 
-    def session(self, token: str | None) -> Session | None:
-        """Return the session behind a browser's token; None if it is unknown or over."""
-        return self._sessions.find(token)
+    def session(self, token: str | None, *, prolongs: bool = True) -> Session | None:
+        """Return the session behind a browser's token; None if it is unknown or over.
+
+        `prolongs` False: a page asks by itself, which is no sign of a person.
+        """
+        return self._sessions.find(token, prolongs=prolongs)
 
     def sign_out(self, token: str | None) -> None:
         """End a session."""

@@ -81,8 +81,11 @@ class Sessions:
             )
         return token
 
-    def find(self, token: str | None) -> Session | None:
-        """Return the session behind a browser's token; None if it is unknown or over."""
+    def find(self, token: str | None, *, prolongs: bool = True) -> Session | None:
+        """Return the session behind a browser's token; None if it is unknown or over.
+
+        `prolongs` False: a page asks by itself, which is no sign of a person.
+        """
         if not token:
             return None
         now = self._clock()
@@ -100,7 +103,7 @@ class Sessions:
             with self._writing.begin() as connection:
                 connection.execute(sessions.delete().where(this))
             return None
-        if now - row.seen_at_s > _MINUTE_S:  # one write a minute is enough
+        if prolongs and now - row.seen_at_s > _MINUTE_S:  # one write a minute is enough
             with self._writing.begin() as connection:
                 connection.execute(sessions.update().where(this).values(seen_at_s=now))
         return Session(user_of(row), row.csrf_token, expires_at_s)

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -228,9 +228,15 @@ def _owner(session: Session) -> str:
 
 @router.get("/calls/{call_id}")
 def call_page(
-    request: Request, page: ThePage, session: Operator, call_id: int, attempt: _Attempt = None
+    *,
+    request: Request,
+    page: ThePage,
+    session: Operator,
+    call_id: int,
+    attempt: _Attempt = None,
+    among: Annotated[str, Query(max_length=800)] = "",
 ) -> Response:
-    """Show one call."""
+    """Show one call; `among`: the filter of the list it was opened from."""
     del session
     call = shown_call(page, call_id)
     said = request.query_params.get("undo", "").partition("-")[2]
@@ -244,8 +250,28 @@ def call_page(
         here="calls",
         asked_attempt=attempt,
         undo=undo,
+        **_neighbours(page, call_id, among),
         **call_values(page, call),
     )
+
+
+def _neighbours(page: Page, call_id: int, among: str) -> dict[str, Any]:
+    """Return the way back to a list and to the calls before and after, by its filter."""
+    if not among:
+        return {"among": ""}
+    asked = {**dict.fromkeys(("text", "outcome", "since", "until", "show"), ""), **_known(among)}
+    which = read_filter(page, **asked)
+    older = page.journal.attempts(which, limit=1, before_id=call_id).items
+    return {
+        "among": "all" if among == "all" else urlencode({k: v for k, v in asked.items() if v}),
+        "newer": page.journal.next_attempt(which, call_id),
+        "older": older[0].id if older else None,
+    }
+
+
+def _known(query: str) -> dict[str, str]:
+    names = {"text", "outcome", "since", "until", "show"}
+    return {name: value for name, value in parse_qsl(query) if name in names}
 
 
 def shown_call(page: Page, call_id: int) -> ShownCall:
@@ -366,6 +392,7 @@ def calls_page(
     which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
     found = page.journal.attempts(which, limit=50, before_id=before)
     query = {"text": text, "outcome": outcome, "since": since, "until": until, "show": show}
+    chosen = urlencode({name: value for name, value in query.items() if value})
     return render(
         request,
         "calls.html",
@@ -374,7 +401,9 @@ def calls_page(
         next_before=found.next_before_id,
         before=before,
         entered=query,
-        query=urlencode({name: value for name, value in query.items() if value}),
+        query=chosen,
+        among=quote(chosen or "all", safe=""),
+        newest=found.items[0].id if found.items and before is None else None,
         outcome_groups=wording.OUTCOME_GROUPS,
         shows=SHOWS,
     )

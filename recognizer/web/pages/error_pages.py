@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from recognizer.base.errors import RecognizerError
 from recognizer.web.limits import FormLimits
+from recognizer.web.pages.compression import Compression
 from recognizer.web.pages.problems import NotSignedInError, PageProblemError
 from recognizer.web.pages.rendering import render
 from recognizer.web.pages.security_headers import SecurityHeaders, security_headers
@@ -147,3 +148,4 @@ def add_handlers(app: FastAPI) -> None:
     app.add_middleware(FormLimits, settings=app.state.settings.server)
     frame_ancestors = app.state.settings.crm.frame_ancestors
     app.add_middleware(SecurityHeaders, headers=security_headers(frame_ancestors))
+    app.add_middleware(Compression)

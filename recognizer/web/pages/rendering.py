@@ -36,6 +36,10 @@ PLACES = (
 FLASHES: Mapping[str, tuple[str, str]] = {
     "accepted": ("good", "Результат подтверждён, запись стала образцом для проверок."),
     "accepted-unheard": ("good", "Результат подтверждён. Запись не слушали, образцом не станет."),
+    "listen-first": (
+        "bad",
+        "Выборка проверяется на слух: послушайте запись. Если её нет, пропустите звонок.",
+    ),
     "corrected": ("good", "Исправлено. Решение пересчитано, прежнее осталось в журнале."),
     "stated": ("good", "Внесено со слов оператора, решение пересчитано."),
     "card": ("good", "Карточка сохранена, решение пересчитано."),
@@ -53,6 +57,8 @@ FLASHES: Mapping[str, tuple[str, str]] = {
     "announcement-rejected": ("info", "Объявление отклонено, ничего не сохранено."),
     "announcement-forgotten": ("good", "Объявление забыто; его можно вернуть отменой."),
     "announcement-undone": ("good", "Последнее изменение отменено."),
+    "key-revoked": ("good", "Ключ отозван: программа с ним больше не войдёт."),
+    "parcel-retried": ("good", "Будет отправлено ещё раз."),
     "user-created": ("good", "Пользователь создан."),
     "user-changed": ("good", "Изменения сохранены."),
     "password-changed": ("good", "Пароль изменён. Войдите с новым."),
@@ -71,6 +77,12 @@ def _static_address(name: str) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _dialled(number: str) -> str:
+    """Return what a telephone dials: digits, with the plus if there is one."""
+    digits = "".join(char for char in number if char.isdigit())
+    return f"+{digits}" if number.strip().startswith("+") else digits
 
 
 @jinja2.pass_context
@@ -98,6 +110,7 @@ def _environment() -> jinja2.Environment:
         timecode=wording.timecode,
         grouped=wording.grouped,
         sentence=_sentence,
+        dialled=_dialled,
         without_rule_ids=wording.without_rule_ids,
         moment=_moment,
         moment_s=_moment_s,

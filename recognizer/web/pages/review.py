@@ -114,7 +114,7 @@ class Reviews:
         self._engine = engine
         self._journal = journal
         self._clips = clips
-        self.waiting = Waiting(engine)
+        self.waiting = Waiting(engine, journal.office.timezone)
 
     # -- the queue ---------------------------------------------------------------------------
 

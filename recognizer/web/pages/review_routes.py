@@ -46,8 +46,14 @@ def queue(request: Request, page: ThePage, session: Operator) -> Response:
         if name in request.query_params
     }
     if first is None:
-        values = {"is_filtered": which != _EVERYTHING, **undo_values(page, request)}
-        return render(request, "queue_empty.html", here="queue", **values)
+        return render(
+            request,
+            "queue_empty.html",
+            here="queue",
+            is_sample=which.sample is not None,
+            is_filtered=which != _EVERYTHING,
+            **undo_values(page, request),
+        )
     return see(address(f"/queue/{first}", which.query, urlencode(asked)))
 
 
@@ -63,11 +69,15 @@ def queue_call(
 ) -> Response:
     """Show one waiting call with the keys to decide it; it is then reserved for who sees it."""
     call = shown_call(page, call_id)
-    is_waiting = page.reviews.is_waiting(call_id)
     user = session.user
     which = read_queue_filter(request.url.query)
     waiting = page.reviews.waiting
     here = waiting.call(call_id)
+    chosen = waiting.chosen(which)
+    if which.sample is None:
+        is_waiting = waiting.is_waiting(call_id)
+    else:
+        is_waiting = any(one.id == call_id for one in chosen)
     held = None
     if is_waiting:
         held = page.reviews.reserve(call_id, user.login, user.name, takes_over=take == "yes")
@@ -77,7 +87,7 @@ def queue_call(
         here="queue",
         next_id=page.reviews.after(call_id, user.login, which),
         previous_id=was or page.reviews.before(call_id, which),
-        n_chosen=len(waiting.chosen(which)),
+        n_chosen=len(chosen),
         n_alike=0 if here is None or not here.wording else waiting.sizes()[here.wording],
         filter_words=filter_words(which),
         is_waiting=is_waiting,
@@ -99,6 +109,8 @@ def address(path: str, *queries: str) -> str:
 
 def filter_words(which: QueueFilter) -> str:
     """Return what a filter lets through, in words; empty: everything."""
+    if which.sample is not None:
+        return "случайная выборка, проверяется на слух"
     words = []
     if which.is_sure:
         words.append("программа уверена")
@@ -189,12 +201,18 @@ class _Answer:
         self.sure = sure
 
     def second_look(self, outcome: CallOutcome | None) -> Response | None:
-        """Ask again where this would mark a contact though nobody listened or pressed twice."""
+        """Ask again where this would mark a contact though nobody listened or pressed twice.
+
+        A call of a sample is judged by ear: anything else would judge nothing.
+        """
+        which = read_queue_filter(self.chosen)
+        here = f"/queue/{self.call_id}"
+        if self.place == "queue" and which.sample is not None and not self.is_heard:
+            return see(address(here, which.query, "done=listen-first"))
         is_sure = self.is_heard or self.sure == str(outcome)
         if self.place != "queue" or outcome not in wording.MARKING or is_sure:
             return None
-        query = read_queue_filter(self.chosen).query
-        return see(address(f"/queue/{self.call_id}", query, f"sure={outcome}"))
+        return see(address(here, which.query, f"sure={outcome}"))
 
 
 _AnAnswer = Annotated[_Answer, Depends()]

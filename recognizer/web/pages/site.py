@@ -12,9 +12,11 @@ from recognizer.web.pages import (
     call_routes,
     card_routes,
     live_routes,
+    news_routes,
     overview_routes,
     people_routes,
     phrase_routes,
+    program_routes,
     review_routes,
     together_routes,
 )
@@ -39,6 +41,8 @@ def include(app: FastAPI) -> None:
         overview_routes,
         phrase_routes,
         announcement_routes,
+        program_routes,
+        news_routes,
     ):
         app.include_router(routes.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -16,6 +16,7 @@ from recognizer.crm.journal.tables import CallStateRow
 from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, PhraseListName, phrase_list_of
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import Chart, stacked_columns
+from recognizer.web.pages.sampling import Estimate, estimate
 
 __all__ = ["GROUP_NAMES", "Confusion", "Period", "Statistics", "Summary", "read_period"]
 
@@ -101,6 +102,7 @@ class Summary:
     by_outcome: tuple[tuple[CallOutcome | None, int], ...]
     chart: Chart
     confusion: Confusion
+    estimate: Estimate
     slowest: tuple[int, ...]
     most_doubtful: tuple[int, ...]
 
@@ -144,6 +146,7 @@ class Statistics:
                 tuple(GROUP_NAMES),
             ),
             Confusion(tuple(one for one in CallOutcome if one in seen), confused),
+            estimate(self._engine, period.since, period.until),
             self._first(period, elapsed, elapsed.desc(), CallStateRow.attempt_id.desc()),
             self._first(period, confidence, confidence, CallStateRow.attempt_id),
         )

@@ -10,7 +10,7 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ from recognizer.crm.journal.tables import AttemptRow, CallStateRow, CorrectionRo
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 from recognizer.phrases.normalization import normalize
+from recognizer.web.pages.sampling import draw_sample
 
 __all__ = [
     "DOUBT_NAMES",
@@ -138,6 +139,8 @@ class QueueFilter:
         A call: only those that say the same.
     order : str
         A key of `ORDER_NAMES`.
+    sample : first and last day, or None
+        The sample of these days in place of what waits; the other fields ask for nothing then.
     """
 
     reason: str = ""
@@ -146,6 +149,7 @@ class QueueFilter:
     order: str = ""
     alike: int | None = None
     is_sure: bool = False
+    sample: tuple[dt.date, dt.date] | None = None
 
     @property
     def query(self) -> str:
@@ -157,6 +161,7 @@ class QueueFilter:
             "order": self.order,
             "alike": str(self.alike or ""),
             "certain": "yes" if self.is_sure else "",
+            "sample": "..".join(day.isoformat() for day in self.sample or ()),
         }
         return urlencode({name: value for name, value in fields.items() if value})
 
@@ -177,14 +182,24 @@ def read_queue_filter(query: str) -> QueueFilter:
         order=among("order", ORDER_NAMES),
         alike=int(alike) if alike.isascii() and alike.isdigit() and len(alike) < 19 else None,
         is_sure=asked.get("certain") == "yes",
+        sample=_read_days(asked.get("sample", "")),
     )
+
+
+def _read_days(text: str) -> tuple[dt.date, dt.date] | None:
+    first, _, last = text.partition("..")
+    try:
+        return dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    except ValueError:
+        return None
 
 
 class Waiting:
     """Reads what waits; writes nothing. Shared by threads."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, zone: dt.tzinfo) -> None:
         self._engine = engine
+        self._zone = zone
         self._lock = threading.Lock()
         self._kept: tuple[WaitingCall, ...] = ()
         self._until = 0.0
@@ -236,6 +251,8 @@ class Waiting:
 
     def chosen(self, which: QueueFilter) -> list[WaitingCall]:
         """Return the waiting calls of a filter, in its order."""
+        if which.sample is not None:
+            return self._unchecked(self._drawn(*which.sample))
         found = [call for call in self.all() if _fits(call, which)]
         if which.alike is not None:
             like = self.call(which.alike)
@@ -243,6 +260,17 @@ class Waiting:
             found = [c for c in found if c.wording == wording] if wording else []
         found.sort(key=self._place(which))
         return found
+
+    def _drawn(self, first: dt.date, last: dt.date) -> Sequence[int]:
+        since = dt.datetime.combine(first, dt.time(), self._zone)
+        until = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), self._zone)
+        return draw_sample(self._engine, since, until)
+
+    def _unchecked(self, drawn: Sequence[int]) -> list[WaitingCall]:
+        query = _select().where(AttemptRow.id.in_(drawn), ~CallStateRow.is_reviewed)
+        with self._engine.connect() as connection:
+            found = {row.id: _call(row) for row in connection.execute(query)}
+        return [found[one] for one in drawn if one in found]
 
     def after(
         self, attempt_id: int, which: QueueFilter, is_free: Callable[[int], bool]
@@ -268,6 +296,9 @@ class Waiting:
         return earlier[-1] if earlier else None
 
     def _place(self, which: QueueFilter) -> Callable[[WaitingCall], tuple[Any, ...]]:
+        if which.sample is not None:
+            place = {call: index for index, call in enumerate(self._drawn(*which.sample))}
+            return lambda call: (place.get(call.id, -1), call.id)
         if which.order == "new":
             return lambda call: (-call.id,)
         if which.order == "unsure":

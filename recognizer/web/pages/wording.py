@@ -193,6 +193,9 @@ ACTION_NAMES: Mapping[str, str] = {
     "change_password": "Сменён свой пароль",
     "export": "Выгрузка таблицы",
     "listen_live": "Прослушан идущий звонок",
+    "create_key": "Создан ключ программы",
+    "revoke_key": "Отозван ключ программы",
+    "retry_parcel": "Повторена отправка в CRM",
 }
 
 ERROR_ADVICE: Mapping[str, tuple[str, str]] = {

@@ -1,0 +1,71 @@
+"""What changed since a page was loaded: for lists that say so, and for notifications."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import msgspec
+import sqlalchemy as sa
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from recognizer.crm.journal.tables import AttemptRow
+from recognizer.web.auth.users import Role
+from recognizer.web.pages import wording
+from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import NotSignedInError
+from recognizer.web.pages.who_asks import SESSION_COOKIE
+
+__all__ = ["News", "read_news", "router"]
+
+router = APIRouter()
+_USUAL = dt.timedelta(days=7)
+
+
+class News(msgspec.Struct, frozen=True):
+    """What a page asks for again and again.
+
+    Attributes
+    ----------
+    newest : id of the call recorded last; 0: there is none.
+    waiting : calls that wait for a person.
+    silent_since : in words, since when nothing was recorded, if that is too long; else empty.
+    """
+
+    newest: int
+    waiting: int
+    silent_since: str
+
+
+def read_news(page: Page) -> News:
+    """Return the news of now."""
+    with page.journal.database.reading() as session:
+        last = session.execute(
+            sa.select(AttemptRow.id, AttemptRow.recorded_at).order_by(AttemptRow.id.desc()).limit(1)
+        ).first()
+    silent = ""
+    allowed_s = page.settings.server.silent_after_s
+    if last is not None and allowed_s > 0:
+        quiet = dt.datetime.now(dt.UTC) - last.recorded_at
+        # Of a journal that nobody has written for a week, nothing is expected.
+        if dt.timedelta(seconds=allowed_s) < quiet < _USUAL:
+            silent = wording.moment_in(last.recorded_at, page.office.timezone)
+    return News(0 if last is None else last.id, page.reviews.n_waiting(), silent)
+
+
+@router.get("/news")
+def news(request: Request, page: ThePage) -> Response:
+    """Answer with what is new, or that nothing is (304).
+
+    A page that only asks does not keep its session alive: nobody may be sitting there.
+    """
+    session = page.access.session(request.cookies.get(SESSION_COOKIE), prolongs=False)
+    if session is None or not session.user.role.includes(Role.OPERATOR):
+        raise NotSignedInError
+    body = msgspec.json.encode(read_news(page))
+    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
