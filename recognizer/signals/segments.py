@@ -27,7 +27,7 @@ from recognizer.signals.speech_activity import VAD_FRAME_S, SpeechProbability
 from recognizer.signals.tone_plans import TonePlan
 from recognizer.signals.tones import ToneDetector
 
-__all__ = ["Scan", "Scanner", "find_segments"]
+__all__ = ["Scan", "Scanner"]
 
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
@@ -124,32 +124,6 @@ class Scanner:
             duration_s=self._features.duration_s,
             peak_dbfs=_dbfs(self._features.peak**2),
         )
-
-
-def find_segments(audio: Audio, tones: Sequence[ToneEvent]) -> tuple[Segment, ...]:
-    """Return what fills each stretch of `audio`.
-
-    Parameters
-    ----------
-    audio : Audio
-        float32, shape (n_samples,), mono, 8000 or 16000 Hz.
-    tones : sequence of ToneEvent
-        What `detect_tones` heard in it.
-
-    Returns
-    -------
-    tuple of Segment
-        In order, without gaps, in seconds of the source; empty for empty audio.
-
-    Raises
-    ------
-    AudioError
-        If the rate is neither 8000 nor 16000 Hz.
-    """
-    features = _Features(audio.sample_rate)
-    for _frames in (*features.push(audio), *features.finish()):
-        pass
-    return features.segments(tones)
 
 
 class _Features:

@@ -124,11 +124,6 @@ class Together:
         return n_taken
 
 
-def batch_of(note: str) -> str:
-    """Return the batch that a correction's note names; empty: none."""
-    return note.removeprefix(_NOTE) if note.startswith(_NOTE) else ""
-
-
 def playable(attempts: Iterable[AttemptRecord], recordings: Recordings) -> list[int]:
     """Return the calls whose recordings are still there."""
     return [attempt.id for attempt in attempts if recordings.find(attempt) is not None]
