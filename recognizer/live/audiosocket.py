@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,8 +85,8 @@ class FrameParser:
         """Bytes of a frame that is not complete; at the end of the stream: lost."""
         return len(self._pending)
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that are complete now.
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that are complete now: those before a wrong one are not lost with it.
 
         Raises
         ------
@@ -94,16 +95,15 @@ class FrameParser:
             read any further.
         """
         self._pending += data
-        frames: list[Frame] = []
         while len(self._pending) >= _HEAD.size:
             kind, length = _HEAD.unpack_from(self._pending)
             self._check(kind, length)
             end = _HEAD.size + length
             if len(self._pending) < end:
                 break
-            frames.append(Frame(kind, bytes(self._pending[_HEAD.size : end])))
+            payload = bytes(self._pending[_HEAD.size : end])
             del self._pending[:end]
-        return frames
+            yield Frame(kind, payload)
 
     def _check(self, kind: int, length: int) -> None:
         if kind not in SAMPLE_RATES_HZ and kind not in _LENGTHS and kind != FrameKind.ERROR:

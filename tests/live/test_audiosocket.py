@@ -64,7 +64,7 @@ def test_frames_survive_any_tearing(sent: list[Frame], step: int) -> None:
 def test_any_bytes_are_frames_or_a_named_error(data: bytes) -> None:
     parser = FrameParser()
     try:
-        read = parser.feed(data)
+        read = list(parser.feed(data))
     except FrameError:
         return
     assert b"".join(map(bytes, read)) == data[: len(data) - parser.n_pending]
@@ -85,7 +85,14 @@ def test_what_the_protocol_forbids_is_refused_before_it_is_gathered(
     data: bytes, message: str
 ) -> None:
     with pytest.raises(FrameError, match=message):
-        FrameParser(max_payload=1024).feed(data)
+        list(FrameParser(max_payload=1024).feed(data))
+
+
+def test_frames_before_a_wrong_one_are_not_lost_with_it() -> None:
+    read: list[Frame] = []
+    with pytest.raises(FrameError):
+        read.extend(FrameParser().feed(OPENING + b"\x10\x00\x02ab" + b"GET"))
+    assert read == [Frame(1, CALL.bytes), Frame(0x10, b"ab")]
 
 
 def test_silence_goes_back_as_long_as_what_came() -> None:
