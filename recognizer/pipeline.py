@@ -648,7 +648,6 @@ def _run_through(steps: Generator[Utterance, None, list[_Heard]]) -> list[_Heard
 _NOT_TRANSCRIBED = VerifiedTranscript(Transcript("", (), "", "", ""), AcousticScore("", 0.0))
 _MIN_WORDS_OF_HALF = 2
 _MIN_HALF_S = 1.2  # no announcement that marks is shorter
-_SURE = 0.9
 _MIN_PASSED_OVER_S = 0.4  # shorter speech without a word is a breath or a click
 _WORD_EARLY_S = 0.15  # a word may be placed a little before its segment
 
@@ -823,7 +822,7 @@ def _is_leak(reader: AudioReader, channel: int, verdict: SpokenVerdict) -> bool:
 
 def _is_person(verdict: SpokenVerdict) -> bool:
     """Return whether a person was heard for certain."""
-    return verdict.outcome is CallOutcome.LIVE_PERSON and verdict.confidence >= _SURE
+    return verdict.outcome is CallOutcome.LIVE_PERSON and verdict.match is not None
 
 
 def _evidence(

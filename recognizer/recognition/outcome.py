@@ -83,7 +83,8 @@ def _is_foreign(verdicts: Sequence[SpokenVerdict]) -> bool:
     """
     n_foreign = sum(v.is_foreign for v in verdicts)
     sure = (
-        (v.outcome in PRECEDENCE and v.outcome not in MACHINES) or v.confidence >= _SURE
+        (v.outcome in PRECEDENCE and v.outcome not in MACHINES)
+        or (v.match is not None and v.confidence >= _SURE)
         for v in verdicts
         if v.outcome is not CallOutcome.UNDETERMINED
     )

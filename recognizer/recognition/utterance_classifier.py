@@ -21,7 +21,12 @@ from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.neighbours import PERSON_STARTS, Neighbours
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sentences import SentenceJudge
-from recognizer.recognition.verdicts import SpokenVerdict
+from recognizer.recognition.verdicts import (
+    PERSON_BESIDE,
+    PERSON_BY_PHRASE,
+    PERSON_BY_WORDS,
+    SpokenVerdict,
+)
 from recognizer.recognition.vetoes import raised
 
 if TYPE_CHECKING:  # a transcript alone is judged without what listens
@@ -32,7 +37,6 @@ __all__ = ["UtteranceClassifier"]
 _AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its words say "a person"
-_AMONG_PERSON_WORDS = 0.6
 _MIN_PERSON_WORDS = 2  # «завтра», «карта» alone are said by machines, too
 # A bare text is judged by so many words of its beginning: a call of ten minutes. Nothing of more
 # than 150 words marks a contact (`grammar`).
@@ -232,7 +236,7 @@ class UtteranceClassifier:
         if live is not None:
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
-                live.score / 100.0,
+                PERSON_BY_PHRASE,
                 live,
                 None,
                 reason=f"a person: «{live.phrase.text}»",
@@ -240,10 +244,9 @@ class UtteranceClassifier:
         said = dict.fromkeys(self._neighbours.person_words(heard.words))
         starts = bool(heard.words) and heard.words[0] in PERSON_STARTS
         if len(heard.words) >= 2 and len(said) + starts >= _MIN_PERSON_WORDS:
-            share = self._neighbours.unknown_share(heard.words)
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
-                min(0.95, 0.5 + 0.1 * len(said) + 0.3 * share),
+                PERSON_BY_WORDS,
                 None,
                 None,
                 reason=f"words that only a person says: «{' '.join(said)}»",
@@ -267,7 +270,7 @@ class UtteranceClassifier:
         if live is not None and _is_somebody_else(live, match):
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
-                live.score / 100.0,
+                PERSON_BY_PHRASE,
                 live,
                 None,
                 alternatives=((match.outcome, round(probability, 4)), *alternatives),
@@ -290,7 +293,7 @@ class UtteranceClassifier:
         is_person = features.n_person_words >= _MIN_PERSON_WORDS
         return SpokenVerdict(
             CallOutcome.LIVE_PERSON if is_person else CallOutcome.UNDETERMINED,
-            _AMONG_PERSON_WORDS if is_person else 1.0 - probability,
+            PERSON_BESIDE if is_person else 1.0 - probability,
             None if is_person else match,
             None,
             alternatives=((match.outcome, round(probability, 4)), *alternatives),

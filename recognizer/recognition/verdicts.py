@@ -17,10 +17,14 @@ from recognizer.model import (
 from recognizer.recognition.calibration import Features
 from recognizer.recognition.vetoes import applies, may_be_misheard
 
-__all__ = ["SpokenVerdict"]
+__all__ = ["PERSON_BESIDE", "PERSON_BY_PHRASE", "PERSON_BY_WORDS", "SpokenVerdict"]
 
 _VETOED = 0.5  # confidence of an utterance whose outcome was taken away
-_PERSON = 0.6  # of a person told by words beside an announcement
+# How often what was taken for a person was one, of 174 calls of people and sounds of the benchmark
+# (`fit` half, seed 21; one more right and one more wrong counted, so that few are not certain): by
+# a phrase heard whole 15 of 15, by words only a person says 26 of 27, by such words beside an
+# announcement 7 of 7.
+PERSON_BY_PHRASE, PERSON_BY_WORDS, PERSON_BESIDE = 0.94, 0.93, 0.89
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class SpokenVerdict:
         return replace(
             kept,
             outcome=CallOutcome.LIVE_PERSON if is_person else CallOutcome.UNDETERMINED,
-            confidence=_PERSON if is_person else _VETOED,
+            confidence=PERSON_BESIDE if is_person else _VETOED,
             alternatives=((self.outcome, round(self.confidence, 4)), *self.alternatives),
         )
 
