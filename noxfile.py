@@ -10,7 +10,10 @@ import nox
 nox.options.sessions = ["lint", "quick"]
 nox.options.reuse_existing_virtualenvs = True
 
-QUICK = "not slow and not model and not browser and not postgres and not ray and not property"
+QUICK = " and ".join(
+    f"not {kind}"
+    for kind in ("slow", "model", "page", "browser", "postgres", "ray", "property", "asterisk")
+)
 
 
 def _install(session: nox.Session) -> None:
@@ -39,7 +42,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Run the tests that need no model, browser, database or patience."""
+    """Run the tests that need no model, page, browser, database server or patience: a minute."""
     _install(session)
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", QUICK, *session.posargs)
 

@@ -14,6 +14,8 @@ from page_calls import PASSWORD, SPEECH_END_S, SPEECH_START_S, add_call, page_ap
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 STRETCH = {"start_s": str(SPEECH_START_S), "end_s": str(SPEECH_END_S)}
 
 

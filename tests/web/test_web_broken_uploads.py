@@ -18,6 +18,8 @@ from real_server import serving
 from recognizer.web.limits import UploadGate
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 BOUNDARY = "cut"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 FORM_HEAD = (

@@ -15,6 +15,8 @@ from recognizer.web.pages.page import page_of
 from recognizer.web.pages.security_headers import security_headers
 from recognizer.web.pages.view import read_report, view_call
 
+pytestmark = pytest.mark.page
+
 HTML = {"Accept": "text/html"}
 
 

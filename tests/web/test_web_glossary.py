@@ -16,6 +16,8 @@ from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 HTML = {"Accept": "text/html"}
 GLOSSARY = tomllib.loads((data_folder(".") / "page_glossary.toml").read_text("utf-8"))
 

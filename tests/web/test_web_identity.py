@@ -17,6 +17,8 @@ from recognizer.model import CallOutcome
 from recognizer.web.auth.users import Role
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 HTML = {"Accept": "text/html"}
 
 

@@ -25,6 +25,8 @@ from recognizer.model import CallOutcome
 from recognizer.web.app import create_app
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 CALL = str(uuid.UUID(int=21))
 
 

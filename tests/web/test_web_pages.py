@@ -27,6 +27,8 @@ from recognizer.web.app import create_app
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.site import setup_path
 
+pytestmark = pytest.mark.page
+
 HTML = {"Accept": "text/html"}
 
 

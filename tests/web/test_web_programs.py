@@ -21,6 +21,8 @@ from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.who_asks import SESSION_COOKIE
 
+pytestmark = pytest.mark.page
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:

@@ -14,6 +14,8 @@ from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.web.pages.page import Page, page_of
 from recognizer.web.pages.proposals import ProposalError
 
+pytestmark = pytest.mark.page
+
 NEW = "аппарат изъят из обращения"
 
 

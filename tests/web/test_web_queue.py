@@ -20,6 +20,8 @@ from recognizer.web.pages.page import page_of
 from recognizer.web.pages.together import to_be_heard
 from recognizer.web.pages.waiting import QueueFilter, read_queue_filter
 
+pytestmark = pytest.mark.page
+
 
 class Person:
     """Somebody at the page."""

@@ -16,6 +16,8 @@ from recognizer.crm.outbox import Outbox
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
+pytestmark = pytest.mark.page
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:

@@ -16,6 +16,8 @@ from page_calls import PASSWORD, add_call, page_app
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.sampling import SAMPLE_SIZE, Estimate, draw_sample, wilson_interval
 
+pytestmark = pytest.mark.page
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
