@@ -141,8 +141,14 @@ def listen(
 
 def _check(settings: Settings) -> None:
     """Refuse what is wrong before a model is loaded."""
-    from recognizer.live.service import check_settings
+    from recognizer.base.errors import RecognizerError
 
+    try:
+        from recognizer.live.service import check_settings
+    except ModuleNotFoundError as problem:
+        raise RecognizerError(
+            f"listen needs the package {problem.name}; pip install 'recognizer[live]'"
+        ) from problem
     check_settings(settings)
 
 
