@@ -90,7 +90,11 @@ class Looks:
         if self._looker is None:
             self._looker = _Looker()
             self._looker.start()
-        return self._looker.ask(call, self._limit_s)
+        try:
+            return self._looker.ask(call, self._limit_s)
+        except (KeyboardInterrupt, SystemExit):  # its answer must not be taken for another's
+            self._given_up()
+            raise
 
     def _given_up(self) -> _Looker:
         looker, self._looker = self._looker, None

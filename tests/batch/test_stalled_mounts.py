@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from stalled_mount import stalled_mount
 
 from recognizer.batch import file_stability
 from recognizer.batch.file_stability import files_being_written
-from recognizer.batch.patience import Looks
+from recognizer.batch.patience import Looks, _Looker
 from recognizer.batch.recording_files import files_below
 from recognizer.batch.results import read_results
 
@@ -144,6 +145,25 @@ def test_what_a_look_raises_is_raised(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         look(tmp_path / "a", (tmp_path / "a").stat)
     assert look(tmp_path, lambda: 1) == 1
+
+
+def test_an_interrupted_look_answers_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
+) -> None:
+    look = Looks(limit_s=20.0)
+    asked = _Looker.ask
+
+    def interrupted(looker: _Looker, call: Callable[[], object], limit_s: float) -> object:
+        with pytest.raises(queue.Empty):
+            asked(looker, call, 0.1)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Looker, "ask", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            look(tmp_path, disk.stat)
+    disk.answers.set()
+    assert look(tmp_path, lambda: "mine") == "mine"
 
 
 def test_files_of_other_programs_on_a_stalled_disk_hide_no_writer(

@@ -239,6 +239,14 @@ def test_a_session_of_a_clock_that_was_ahead_is_over(
     assert access.session(token) is None
 
 
+def test_a_clock_put_back_a_little_ends_no_session(
+    access: Access, operator: int, clock: Clock
+) -> None:
+    token = access.sign_in("anna", PASSWORD)
+    clock.now_s -= 600
+    assert access.session(token) is not None
+
+
 def test_failures_of_a_clock_that_was_ahead_shut_nobody_out(
     access: Access, operator: int, clock: Clock
 ) -> None:

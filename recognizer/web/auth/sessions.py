@@ -97,8 +97,8 @@ class Sessions:
         if row is None:
             return None
         expires_at_s = min(row.seen_at_s + self._idle_s, row.started_at_s + self._lifetime_s)
-        # Used last in what is the future now: the clock was wrong then, it could last for years.
-        is_of_another_clock = row.seen_at_s > now + _MINUTE_S
+        # Used last far in the future: the clock was wrong then, and it would last for years.
+        is_of_another_clock = row.seen_at_s > now + self._idle_s
         if now >= expires_at_s or is_of_another_clock or not row.is_active:
             with self._writing.begin() as connection:
                 connection.execute(sessions.delete().where(this))

@@ -43,8 +43,8 @@ def refuse_if_too_many(engine: sa.Engine, now: float, login: str, address: str) 
     """
     recent = (
         audit.c.action == "sign_in_failed",
-        # Not later than now: a clock once ahead would shut them out until it is reached again.
-        audit.c.at_s.between(now - _LIMIT_WINDOW_S, now + _MINUTE_S),
+        # Not far ahead: a clock once wrong would shut them out until it is reached again.
+        audit.c.at_s.between(now - _LIMIT_WINDOW_S, now + _LIMIT_WINDOW_S),
     )
     limits = [(audit.c.login == login, _LOGIN_LIMIT)]
     if address:

@@ -233,16 +233,16 @@ class Jobs:
         """Stop recognising; what is not finished is queued again at the next start."""
         self._runner.close()
         with self._lock:
-            with contextlib.suppress(SQLAlchemyError):
-                self._tick()
+            self._tick()
             self._store.close()
 
     def _tick(self) -> None:
-        """Let the queue's own clock go on, and keep it."""
+        """Let the queue's own clock go on, and keep it; on a full disk the next time."""
         now_s = self._clock()
-        lived_s = self._lived_s + now_s - self._ticked_s
-        self._store.lived_s = lived_s
-        self._lived_s, self._ticked_s = lived_s, now_s
+        self._lived_s += now_s - self._ticked_s
+        self._ticked_s = now_s
+        with contextlib.suppress(SQLAlchemyError):
+            self._store.lived_s = self._lived_s
 
     # -- the inside -------------------------------------------------------------------------
 
