@@ -279,3 +279,24 @@ def test_bits_that_fell_over_mark_nobody(tmp_path: Path) -> None:
             for row in rows
             if not isinstance(row, RejectedRow)
         )
+
+
+def test_a_value_inside_merged_cells_stays_and_empty_rows_stay_empty(tmp_path: Path) -> None:
+    rows = [("1", PHONE, "Один"), ("2", "89261234567", "Два"), (None, None, None)]
+    path = with_sheet(book(tmp_path, EXCEL, *rows), merged("B2:C4"))
+    with open_cards(path, COLUMNS) as reader:
+        cards = [row for row in reader if isinstance(row, ContactCard)]
+    assert [(card.ref, card.mobile_phone) for card in cards] == [("1", PHONE), ("2", "89261234567")]
+
+
+def test_a_text_that_is_missing_is_a_rejected_row(tmp_path: Path) -> None:
+    cell = Raw('<c{at} t="s"></c>')
+    assert states(book(tmp_path, EXCEL, ("1", cell, "Один"), ("2", PHONE, "Два"))) == [
+        "rejected",
+        "valid",
+    ]
+
+
+def test_an_error_under_an_unknown_heading_marks_nobody(tmp_path: Path) -> None:
+    rows = [("Номер контакта", "Телефон", "7"), ("1", None, Error("#N/A"))]
+    assert states(write_book(tmp_path / "a.xlsx", rows, EXCEL)) == ["rejected"]

@@ -16,7 +16,7 @@ from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import explain_problems, is_workbook
 from recognizer.crm.card_files.xlsx_tables import open_sheet
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard
-from recognizer.crm.numbers import NumberState, read_numbers
+from recognizer.crm.numbers import NumberState, is_spreadsheet_error, read_numbers
 
 __all__ = ["CardReader", "RejectedRow", "open_cards"]
 
@@ -149,8 +149,9 @@ class CardReader:
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
             if field in _NAMES or field is None:
                 is_there = any(number.e164 for number in read_numbers(cell))
+                is_there = is_there or (field is None and is_spreadsheet_error(cell))
             else:
-                is_there = field == "comments" and _MOBILE.search(cell) is not None
+                is_there = field == "comments" and _holds_number(cell)
             if is_there:
                 what = "назовите его в файле столбцов (--columns)" if field is None else "исправьте"
                 raise ContactError(
@@ -158,6 +159,14 @@ class CardReader:
                 )
         if self._leads_to_mark(card) and _TOTALS.match(fold_text(card.ref)):
             raise ContactError("похоже на строку итогов, а не на карточку")
+
+
+def _holds_number(comments: str) -> bool:
+    """Tell whether comments hold a mobile number, or are nothing but a number."""
+    if _MOBILE.search(comments) is not None:
+        return True
+    is_bare = re.search(r"[^\W\d_]", comments) is None
+    return is_bare and any(number.e164 for number in read_numbers(comments))
 
 
 _NAMES = {"trusted_person", "owner", "payer", "basis"}

@@ -17,7 +17,9 @@ __all__ = ["MergedCells", "readable_package", "survey_sheet"]
 _TYPES = "[Content_Types].xml"
 _PART_NAME = re.compile(rb'PartName\s*=\s*["\']/([^"\']+)["\']')
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
-_ROW = re.compile(rb'<(?:\w+:)?row\s[^>]*?(?<!\w)r="(\d+)"')
+_PLACE = re.compile(
+    rb'<(?:\w+:)?(?:row\s[^>]*?(?<!\w)r="(\d+)"|c\s[^>]*?(?<!\w)r="([A-Z]{1,3})\d+")'
+)
 _BLOCK = 1 << 20
 
 
@@ -67,11 +69,13 @@ class MergedCells:
             place = self._coming.pop()
             text = texts[place[1]] if place[1] < len(texts) else ""
             self._open.append((place, text))
+        if not any(text.strip() for text in texts):
+            return  # a row without anything of its own is none
         for (_, first, _, last), text in self._open:
             if text and len(texts) <= last:
                 texts.extend([""] * (last + 1 - len(texts)))
             for column in range(first, min(last + 1, len(texts))):
-                texts[column] = text
+                texts[column] = texts[column] or text
 
 
 def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
@@ -80,21 +84,22 @@ def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
     Raises
     ------
     ContactError
-        If its rows do not follow each other: the library would leave some out without a word.
+        If rows or cells do not follow each other: some would be left out without a word.
     """
     ranges: list[tuple[int, int, int, int]] = []
-    last_row = 0
+    last_place = (0, -1)
     with zipfile.ZipFile(file) as package, package.open(part) as sheet:
         rest = b""
         while block := sheet.read(_BLOCK):
             whole, closing, rest = (rest + block).rpartition(b">")
-            for row in _ROW.findall(whole + closing):
-                if int(row) <= last_row:
+            for row, column in _PLACE.findall(whole + closing):
+                place = int(row or last_place[0]), _column(column)
+                if place <= last_place:
                     raise ContactError(
-                        f"expected row {last_row + 1} or later after row {last_row}, found row "
-                        f"{int(row)}; open the workbook and save it again"
+                        f"rows or cells are twice or out of order near row {place[0]}: expected "
+                        "each once; open the workbook and save it again"
                     )
-                last_row = int(row)
+                last_place = place
             for first, top, last, bottom in _MERGED.findall(whole + closing):
                 ranges.append((int(top), _column(first), int(bottom), _column(last)))
     return MergedCells(ranges)

@@ -83,6 +83,8 @@ def _computed_text(cell: Any, source: Any) -> str:
     """Return the text of a cell; a formula whose value was never computed has none."""
     value = cell.value
     is_formula = source.data_type == "f"
+    if value is None and cell.data_type == "s":
+        return NO_VALUE  # a text that is not there
     if is_formula and (value is None or value == "" or (value == 0 and value is not False)):
         return NO_VALUE
     if isinstance(value, int | float) and not isinstance(value, bool):
