@@ -130,7 +130,7 @@ class Reading:
         return None if is_mark(read.outcome) else read.outcome
 
 
-_HEAD, _LONG = 2, 6  # letters
+_HEAD, _LONG, _VERY_LONG = 2, 6, 9  # letters
 _N_REMEMBERED = 4096  # words: announcements repeat theirs
 
 _Part: TypeAlias = SubjectKind | Literal["condition", "now", "plain"] | Predicate
@@ -319,8 +319,11 @@ class GrammarReader:
         if not near:
             return word, True
         likely = self._vocabulary[near[0].place]
-        # A prefix turns a word round: «правильно», «неправильно».
-        if likely[:_HEAD] != word[:_HEAD]:
+        # A prefix turns a word round: «правильно», «неправильно». Of a long word it is enough that
+        # it sounds so: «абслуживается».
+        is_long = len(word) >= _VERY_LONG
+        heads = (sound, self._sounds[near[0].place]) if is_long else (word, likely)
+        if heads[0][:_HEAD] != heads[1][:_HEAD]:
             return word, True
         return likely, near[0].ratio >= _SAME_WORD_RATIO
 
