@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import socket
 import sqlite3
 import time
@@ -96,6 +97,29 @@ def test_a_journal_that_is_gone_is_noticed_refused_and_not_ready(
     assert classify(client).json()["outcome"] == "busy_tone"  # nothing to record
     with pytest.raises(JournalError, match="deleted or replaced"):
         journal.count_attempts()
+
+
+@pytest.mark.parametrize("gone", ["jobs.sqlite3", ""])
+def test_a_state_that_is_gone_is_noticed_refused_and_not_ready(
+    client: TestClient, tmp_path: Path, gone: str
+) -> None:
+    assert client.get("/health/ready").status_code == 200
+    state = tmp_path / "state"
+    if gone:
+        (state / gone).unlink()
+    else:
+        (state / "api_keys.json").rename(tmp_path / "kept")
+        shutil.rmtree(state)
+        state.mkdir()
+        (tmp_path / "kept").rename(state / "api_keys.json")
+    for route in ("classifications", "jobs"):
+        answer = client.post(f"/api/v1/{route}", content=b"silence")
+        assert answer.status_code == 503
+        assert "Retry-After" in answer.headers
+        assert "cannot keep recordings now" in answer.json()["error"]["message"]
+    assert not (state / "uploads").exists() or list((state / "uploads").iterdir()) == []
+    assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/live").status_code == 200
 
 
 def test_a_journal_deleted_in_the_middle_of_a_record_is_no_record(

@@ -42,8 +42,9 @@ async def live() -> dict[str, str]:
 )
 def ready(request: Request) -> Response:
     """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
-    n_queued, _ = jobs_of(request).counts()
-    has_room = n_queued < request.app.state.settings.server.max_queue
+    jobs = jobs_of(request)
+    n_queued, _ = jobs.counts()
+    has_room = jobs.has_state and n_queued < request.app.state.settings.server.max_queue
     if has_room and request.app.state.is_loaded() and _has_its_journal(request):
         return JSONResponse({"status": "ok"})
     return JSONResponse({"status": "unavailable"}, 503, {"Retry-After": "5"})

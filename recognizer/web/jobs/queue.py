@@ -114,8 +114,16 @@ class Jobs:
         Raises
         ------
         QueueFullError
-            If `max_queue` recordings wait; the file is removed.
+            If `max_queue` recordings wait, or jobs cannot be kept; the file is removed.
         """
+        if not self.has_state:
+            upload.unlink(missing_ok=True)
+            raise no_room(
+                FileNotFoundError(
+                    f"{self._settings.state_folder}: was deleted or replaced under the server; "
+                    "start it again"
+                )
+            )
         try:
             return self._submit(upload, submission, owner)
         except SQLAlchemyError as problem:
@@ -139,6 +147,11 @@ class Jobs:
         job = self.get(identifier)
         assert job is not None
         return job
+
+    @property
+    def has_state(self) -> bool:
+        """False if the state folder was deleted or replaced: jobs would be lost."""
+        return self._store.is_there
 
     # -- looking at jobs --------------------------------------------------------------------
 

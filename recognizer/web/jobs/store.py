@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,21 @@ class JobStore:
         )
         with contextlib.suppress(OSError):
             path.chmod(0o600)
+        self._path = path
+        self._status = path.stat()
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
         self._engine.dispose()
+
+    @property
+    def is_there(self) -> bool:
+        """False if the file was deleted or replaced: nobody would find what is written."""
+        try:
+            return os.path.samestat(self._path.stat(), self._status)
+        except OSError:
+            return False
 
     @property
     def lived_s(self) -> float:

@@ -11,7 +11,8 @@ from recognizer.web.jobs.submissions import QueueFullError, UploadError
 
 __all__ = ["UploadFolder", "no_room"]
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+# No room, or no folder any more.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
 
 
 class UploadFolder:
