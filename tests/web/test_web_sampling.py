@@ -42,11 +42,11 @@ def test_the_interval_is_wilsons(n_right: int, n: int, low: float, high: float) 
 
 
 def test_a_sample_says_nothing_before_it_is_checked() -> None:
-    assert not Estimate(1000, 100, 89, 89).is_ready
-    assert Estimate(1000, 100, 90, 80).is_ready
-    assert not Estimate(5, 5, 4, 4).is_ready
-    assert Estimate(5, 5, 5, 4).is_ready
-    assert not Estimate(0, 0, 0, 0).is_ready
+    assert not Estimate(100, 89, 89).is_ready
+    assert Estimate(100, 90, 80).is_ready
+    assert not Estimate(5, 4, 4).is_ready
+    assert Estimate(5, 5, 4).is_ready
+    assert not Estimate(0, 0, 0).is_ready
 
 
 def test_a_sample_is_drawn_without_looking_and_stays(app: FastAPI) -> None:

@@ -62,6 +62,8 @@ def overview(
     today = dt.datetime.now(zone).date()
     asked = read_period(period, first, last, today=today, zone=zone)
     summary = page.statistics.summary(asked)
+    shown = page.journal.attempts_by_id([*summary.slowest, *summary.most_doubtful])
+    lines = {attempt.id: page.calls.line(attempt) for attempt in shown}
     return render(
         request,
         "overview.html",
@@ -70,10 +72,8 @@ def overview(
         today=today,
         summary=summary,
         groups=GROUP_NAMES,
-        slowest=[page.calls.line(page.journal.attempt(call)) for call in summary.slowest],
-        most_doubtful=[
-            page.calls.line(page.journal.attempt(call)) for call in summary.most_doubtful
-        ],
+        slowest=[lines[call] for call in summary.slowest],
+        most_doubtful=[lines[call] for call in summary.most_doubtful],
         period_query=urlencode({"since": asked.first.isoformat(), "until": asked.last.isoformat()}),
     )
 

@@ -30,11 +30,9 @@ class Estimate:
 
     Attributes
     ----------
-    n_calls : calls of the period that the program heard.
     n_drawn, n_checked, n_right : of the sample.
     """
 
-    n_calls: int
     n_drawn: int
     n_checked: int
     n_right: int
@@ -88,6 +86,5 @@ def estimate(engine: sa.Engine, since: dt.datetime, until: dt.datetime) -> Estim
         count.filter(CallStateRow.is_reviewed, CallStateRow.outcome == CallStateRow.heard),
     ).where(CallStateRow.attempt_id.in_(drawn))
     with engine.connect() as connection:
-        n_calls = connection.scalar(sa.select(count).where(*_within(since, until))) or 0
         n_checked, n_right = connection.execute(checked).one()
-    return Estimate(n_calls, len(drawn), n_checked, n_right)
+    return Estimate(len(drawn), n_checked, n_right)

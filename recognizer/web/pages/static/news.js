@@ -38,6 +38,12 @@ function showNews(news) {
     document.querySelector("[data-fresh-link]").href = location.href;
     newsBar.hidden = false;
   }
+  const queued = document.querySelector("[data-listed-waiting]");
+  if (queued && news.waiting > Number(queued.dataset.listedWaiting)) {
+    document.querySelector("[data-fresh-text]").textContent = "В очереди есть новые звонки.";
+    document.querySelector("[data-fresh-link]").href = location.href;
+    newsBar.hidden = false;
+  }
   const silent = news.silent_since
     ? `Новых записей нет с ${news.silent_since}. Проверьте, что запись звонков работает.` : "";
   if (silent && silentBar.hidden) notify(silent);
