@@ -21,9 +21,9 @@ __all__ = ["app"]
 
 app = new_group(
     "Speech models: what there is, install, check, and where they lie.\n\n"
-    "whisper-base comes with the program and is put together on first use. A model of vosk is "
-    "downloaded from its vendor when you ask for it:\n\n"
-    "recognizer models install vosk-model-small-ru-0.22",
+    "whisper-base comes with the program and is put together on first use. The others are "
+    "downloaded from where their makers publish them when you ask for it:\n\n"
+    "recognizer models install t-one",
 )
 
 _Name = Annotated[str, typer.Argument(help="Name of the model, as `recognizer models list` says.")]

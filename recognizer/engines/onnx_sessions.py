@@ -1,10 +1,8 @@
-"""Open an ONNX graph and hold it to what its engine was written for: the one module with ORT.
-
-onnxruntime 1.24.1, 1.25.* and 1.26.0 are left out in pyproject.toml, as onnx-asr does.
-"""
+"""Open an ONNX graph and hold it to what its engine was written for: the one module with ORT."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,8 @@ from recognizer.base.errors import EngineError
 
 __all__ = ["OnnxGraph", "Tensor"]
 
+# As onnx-asr leaves them out, and pyproject.toml; faster-whisper may have brought one all the same.
+_KNOWN_BAD = re.compile(r"1\.24\.1|1\.25\..*|1\.26\.0")
 _ERRORS_ONLY = 3  # onnxruntime's level; it writes to stderr by itself
 
 
@@ -66,7 +66,7 @@ class OnnxGraph:
     Raises
     ------
     EngineError
-        If the file cannot be loaded or is another graph.
+        If the file cannot be loaded or is another graph, or onnxruntime is a version known as bad.
     """
 
     def __init__(
@@ -77,6 +77,11 @@ class OnnxGraph:
         outputs: Mapping[str, Tensor],
         threads: int = 1,
     ) -> None:
+        if _KNOWN_BAD.fullmatch(onnxruntime.__version__):
+            raise EngineError(
+                f"onnxruntime {onnxruntime.__version__} is known to run such models wrongly; type: "
+                "pip install --upgrade 'recognizer[onnx]'"
+            )
         self._path = path
         self._outputs = list(outputs)
         options = onnxruntime.SessionOptions()

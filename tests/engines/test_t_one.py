@@ -169,6 +169,21 @@ def test_a_missing_or_damaged_file_is_one_clear_error(
         TOneEngine(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("version", "is_bad"),
+    [("1.24.1", True), ("1.24.10", False), ("1.25.3", True), ("1.26.0", True), ("1.26.1", False)],
+)
+def test_a_version_of_onnxruntime_known_as_bad_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_bad: bool
+) -> None:
+    monkeypatch.setattr("onnxruntime.__version__", version)
+    if is_bad:
+        with pytest.raises(EngineError, match=r"pip install --upgrade 'recognizer\[onnx\]'"):
+            TOneEngine(folder)
+    else:
+        TOneEngine(folder)
+
+
 def test_sound_with_holes_and_beyond_full_scale_is_survived(engine: TOneEngine) -> None:
     samples = sound(1.0).samples.copy()
     samples[100:200], samples[300:400], samples[500:600] = np.nan, np.inf, -50.0
