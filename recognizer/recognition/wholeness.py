@@ -63,6 +63,7 @@ def vetoes_of_sound(
     found = (
         _lost_sound(match, transcript, gaps),
         _remains(match, transcript, lists),
+        _begins_otherwise(match, transcript, lists),
         _without_time(match, transcript),
         _room_for_a_word(match, transcript),
     )
@@ -100,6 +101,24 @@ def _remains(match: PhraseMatch, transcript: Transcript, lists: WordLists | None
             continue
         return raised("remains-in-wording", words=sound)
     return None
+
+
+def _begins_otherwise(
+    match: PhraseMatch, transcript: Transcript, lists: WordLists | None
+) -> Veto | None:
+    """Return why a wording does not mark if its first word was heard with another beginning.
+
+    «Помер заблокирован» and «сунумер заблокирован» are what is left of «ваш номер заблокирован».
+    """
+    heard = TranscriptWords.of([w.text for w in transcript.words], lists)
+    covered = range(match.first_word, match.end_word)
+    sounds = [s for s, place in zip(heard.sounds, heard.places, strict=True) if place in covered]
+    listed = TranscriptWords.of(match.phrase.text.split())
+    if not sounds or not listed.words or listed.words[0] in _OPENINGS:
+        return None
+    if sounds[0].startswith(listed.sounds[0][0]):
+        return None
+    return raised("another-word", words=sounds[0])
 
 
 def _is_listed(sound: str, listed: Sequence[str]) -> bool:

@@ -183,6 +183,17 @@ def test_channel_of_the_remote_party_that_is_named_marks_as_before(
     assert report.outcome.kind is CallOutcome.NOT_IN_SERVICE
 
 
+@pytest.mark.parametrize("first", ["Помер", "Сунумер", "Умер"])
+def test_first_word_with_another_beginning_takes_the_mark(first: str) -> None:
+    heard = transcript((first, 0.0, 0.5), ("заблокирован", 0.5, 1.3))
+    assert "another-word" in vetoes(heard)
+
+
+@pytest.mark.parametrize("first", ["Номер", "Нумер", "Намир"])
+def test_first_word_misspelt_after_its_beginning_takes_nothing(first: str) -> None:
+    assert vetoes(transcript((first, 0.0, 0.5), ("заблокирован", 0.5, 1.3))) == set()
+
+
 def test_parenthetical_inside_a_wording_is_no_remains() -> None:
     words = ("Номер", "который", "вы", "набрали", "заблокирован")
     heard = transcript(*((word, 0.4 * n, 0.4 * n + 0.4) for n, word in enumerate(words)))
