@@ -2,14 +2,12 @@
 
 A number is called wrong only where no reading of the field gives a valid one: a wrong mark costs
 a client, a needless look of an operator costs a minute. So a field is one of five things
-(`NumberState`), and only two of them, absent and wrong, may lead to a mark. Numbering plans come
-from the `phonenumbers` library, words from ``data/phone_spellings.toml``.
+(`NumberState`), and only two of them, absent and wrong, may lead to a mark. Numbering plans are
+`recognizer.crm.numbering_plan`'s, words from ``data/phone_spellings.toml``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import enum
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -17,10 +15,17 @@ from dataclasses import dataclass
 from functools import cache
 
 import msgspec
-import phonenumbers
-from phonenumbers import PhoneNumberType
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
+from recognizer.crm.numbering_plan import (
+    NumberProblem,
+    NumberState,
+    PhoneKind,
+    PhoneNumber,
+    home_number,
+    is_number_abroad,
+    whole_number,
+)
 
 __all__ = [
     "NumberProblem",
@@ -33,60 +38,6 @@ __all__ = [
     "number_state",
     "read_numbers",
 ]
-
-
-class NumberState(enum.StrEnum):
-    """What is known of a card's number; only `ABSENT` and `WRONG` may lead to a mark."""
-
-    VALID = "valid"
-    DOUBTFUL = "doubtful"
-    UNKNOWN = "unknown"
-    ABSENT = "absent"
-    WRONG = "wrong"
-
-
-class PhoneKind(enum.StrEnum):
-    """What a valid number belongs to."""
-
-    MOBILE = "mobile"
-    FIXED = "fixed"
-    TOLL_FREE = "toll_free"
-    OTHER = "other"
-
-
-class NumberProblem(enum.StrEnum):
-    """Why a written number cannot be dialled; `DOUBTFUL`: only a person can say what it is."""
-
-    TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
-    WRONG_PREFIX = "wrong_prefix"
-    NOT_A_NUMBER = "not_a_number"
-    DOUBTFUL = "doubtful"
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneNumber:
-    """One number found in a field.
-
-    Attributes
-    ----------
-    written : str
-        As it stands in the field.
-    e164 : str or None
-        `+74957304487`; None where it cannot be dialled.
-    kind : PhoneKind or None
-        None where it cannot be dialled.
-    extension : str or None
-        Digits to dial after the connection.
-    problem : NumberProblem or None
-        None for a valid number.
-    """
-
-    written: str
-    e164: str | None
-    kind: PhoneKind | None
-    extension: str | None
-    problem: NumberProblem | None
 
 
 class _Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,11 +103,6 @@ def _from_power(found: re.Match[str]) -> str | None:
 
 # --- reading ---------------------------------------------------------------------------------
 
-_KINDS = {
-    PhoneNumberType.MOBILE: PhoneKind.MOBILE,
-    PhoneNumberType.FIXED_LINE: PhoneKind.FIXED,
-    PhoneNumberType.TOLL_FREE: PhoneKind.TOLL_FREE,
-}
 # A single Russian number of eleven digits, the usual content of a field.
 _PLAIN = re.compile(r"\s*(?:\+7|7|8)[ (-]*([1-9]\d\d)[ )-]*(\d{3})[ -]?(\d\d)[ -]?(\d\d)\s*")
 _BREAKS = re.compile(r"[,;/|\\\n\r]|(?<![^\W\d_])(?:и|или|and|or)(?![^\W\d_])", re.IGNORECASE)
@@ -164,7 +110,6 @@ _BREAKS = re.compile(r"[,;/|\\\n\r]|(?<![^\W\d_])(?:и|или|and|or)(?![^\W\d_]
 _LOOK_ALIKES = {"о": "0", "o": "0", "з": "3"}
 _AMONG_DIGITS = re.compile(r"(?<=\d)[ОоOoЗз]+(?=[\d\s()-]*\d|$)")
 _HIDDEN = re.compile(r"[XxХх*?•#]{2,}")
-_NEIGHBOURS = ("998", "996", "995", "994", "993", "992", "380", "375", "374", "373", "7")
 _MIN_DIGITS = 7
 _LONGEST = 400
 
@@ -209,7 +154,7 @@ def _bad(text: str, problem: NumberProblem) -> PhoneNumber:
 def _read_plain(text: str) -> PhoneNumber | None:
     """Return the number of a field that holds nothing but one valid Russian number."""
     plain = _PLAIN.fullmatch(text)
-    return None if plain is None else _home("".join(plain.groups()), text)
+    return None if plain is None else home_number("".join(plain.groups()), text)
 
 
 def _clean(text: str) -> str:
@@ -332,7 +277,7 @@ def _at(blocks: Sequence[_Block], start: int, piece: str) -> tuple[PhoneNumber |
         digits += block.digits
         if len(digits) > 17:
             break
-        number = _whole(digits, piece, plus=blocks[start].plus)
+        number = whole_number(digits, piece, plus=blocks[start].plus)
         if number is not None and not _breaks_off(blocks, start, end):
             best = (number, end + 1)
             if len(digits) >= 10:
@@ -372,76 +317,11 @@ def _unglued(digits: str) -> tuple[str, ...]:
     """Return the two numbers written without anything between, or the digits as they are."""
     for first, second in ((11, 11), (10, 10), (11, 10), (10, 11)):
         parts = (digits[:first], digits[first:])
-        if len(digits) == first + second and all(_whole(part, part, plus=False) for part in parts):
+        if len(digits) == first + second and all(
+            whole_number(part, part, plus=False) for part in parts
+        ):
             return parts
     return (digits,)
-
-
-def _whole(digits: str, written: str, *, plus: bool) -> PhoneNumber | None:
-    """Return the valid number that exactly these digits are, in any way of dialling it."""
-    for national in _national_readings(digits):
-        number = _home(national, written)
-        if number is not None:
-            return number
-    foreign = _international(digits, plus=plus)
-    return None if foreign is None else _foreign(foreign, written)
-
-
-def _national_readings(digits: str) -> Iterator[str]:
-    """Yield the ten digits of a Russian or Kazakh number, by the prefixes people write."""
-    for prefix in (
-        "7",
-        "8",
-        "007",
-        "77",
-        "78",
-        "87",
-        "88",
-        "8107",
-        "0077",
-        "0078",
-        "07",
-        "08",
-        "0",
-    ):
-        if digits.startswith(prefix) and len(digits) == len(prefix) + 10:
-            yield digits[len(prefix) :]
-    if len(digits) == 10:
-        yield digits
-
-
-def _international(digits: str, *, plus: bool) -> str | None:
-    """Return the digits from the country code on."""
-    for prefix in ("810", "00"):
-        if digits.startswith(prefix) and len(digits) > 10:
-            return digits[len(prefix) :]
-    if plus:
-        return digits
-    return digits if digits.startswith(_NEIGHBOURS[:-1]) and len(digits) in {11, 12} else None
-
-
-def _home(national: str, written: str) -> PhoneNumber | None:
-    number = phonenumbers.PhoneNumber(7, int(national))
-    kind = phonenumbers.number_type(number)
-    # The library knows which parts of 9xx were in use when it was made; new ones open all the time.
-    if kind == PhoneNumberType.UNKNOWN and not national.startswith("9"):
-        return None
-    read = PhoneKind.MOBILE if national.startswith("9") else _KINDS.get(kind, PhoneKind.OTHER)
-    return PhoneNumber(written.strip(), f"+7{national}", read, None, None)
-
-
-def _foreign(digits: str, written: str) -> PhoneNumber | None:
-    if digits.startswith("7"):
-        return None
-    try:
-        number = phonenumbers.parse(f"+{digits}", None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    kind = _KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER)
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return PhoneNumber(written.strip(), e164, kind, None, None)
 
 
 # --- what is wrong ---------------------------------------------------------------------------
@@ -472,10 +352,10 @@ def _is_doubtful(clean: str, digits: str) -> bool:
         # Words beside digits: an address, a vanity number, a letter for a digit; a date; what an
         # encoding lost.
         return True
-    if _is_foreign(digits):
+    if is_number_abroad(digits):
         return True
     return any(
-        _whole(digits[start : start + 11], clean, plus=False) is not None
+        whole_number(digits[start : start + 11], clean, plus=False) is not None
         for start in range(len(digits) - 10)
         if len(digits) >= 13 and len(set(digits)) > 1
     )
@@ -484,25 +364,6 @@ def _is_doubtful(clean: str, digits: str) -> bool:
 _DATE = re.compile(
     r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d)(?!\d)"
 )
-# Where people write their own numbers with a trunk 0, or 80.
-_TRUNK_ZERO = ("BY", "UA", "KG", "AM", "AZ", "GE", "MD")
-
-
-def _is_foreign(digits: str) -> bool:
-    """Tell whether digits without their plus, or with a trunk 0, are a number abroad."""
-    if digits in "12345678901234567890":
-        return False  # what people type to fill a field
-    if digits[0] not in "780" or (digits[0] == "8" and len(digits) >= 12):
-        return _foreign(digits, digits) is not None
-    if not digits.startswith(("0", "80")):
-        return False
-    for region in _TRUNK_ZERO:
-        with contextlib.suppress(phonenumbers.NumberParseException):
-            if phonenumbers.is_valid_number(phonenumbers.parse(digits, region)):
-                return True
-    return False
-
-
 _DIGIT_RUNS = re.compile(r"\+?\d(?:[\s\-().]{0,3}\d){6,}")
 
 

@@ -191,3 +191,12 @@ def test_every_text_comes_back_from_the_csv(tmp_path_factory: Any, text: str) ->
     with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
         cell = next(csv.DictReader(file))["transcript"]
     assert cell.removeprefix("'") == text.removeprefix("'")
+
+
+def test_what_a_cell_does_not_hold_is_said_at_its_end() -> None:
+    from recognizer.batch.results import _fitting
+
+    assert _fitting("я" * 32_767) == "я" * 32_767
+    cut = _fitting("я" * 40_000)
+    assert len(cut) == 32_767
+    assert cut.endswith(" … [40000 characters, the rest is in the log]")

@@ -57,8 +57,31 @@ def test_only_absent_and_wrong_numbers_are_facts(
 @pytest.mark.property
 @given(
     row=st.sampled_from(VALID),
-    before=st.sampled_from(["", " ", "тел. ", "моб: ", "с 9:00 до 18:00, ", "1) "]),
-    after=st.sampled_from(["", " ", " 10-19", " (Иван)", "; нет", ", 12345", "\n\n", " до 21:00"]),
+    before=st.sampled_from(
+        ["", " ", "тел. ", "моб: ", "с 9:00 до 18:00, ", "1) ", "жена, ", "— ", "(", "\u200e", "\t"]
+    ),
+    after=st.sampled_from(
+        [
+            "",
+            " ",
+            " 10-19",
+            " (Иван)",
+            "; нет",
+            ", 12345",
+            "\n\n",
+            " до 21:00",
+            ")",
+            " (раб.)",
+            ", звонить с 10 до 19",
+            " / ",
+            "\u00a0",
+            "\t",
+            " WhatsApp",
+            "?",
+            "\n(жена)",
+            " — дочь",
+        ]
+    ),
 )
 def test_a_valid_number_survives_what_stands_around_it(
     row: tuple[str, tuple[str, ...]], before: str, after: str

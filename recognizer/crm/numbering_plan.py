@@ -1,0 +1,171 @@
+"""Numbering plans: which digits are a number, here and abroad, in any way of dialling it.
+
+Plans come from the `phonenumbers` library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+__all__ = [
+    "NumberProblem",
+    "NumberState",
+    "PhoneKind",
+    "PhoneNumber",
+    "home_number",
+    "is_number_abroad",
+    "whole_number",
+]
+
+
+class NumberState(enum.StrEnum):
+    """What is known of a card's number; only `ABSENT` and `WRONG` may lead to a mark."""
+
+    VALID = "valid"
+    DOUBTFUL = "doubtful"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    WRONG = "wrong"
+
+
+class PhoneKind(enum.StrEnum):
+    """What a valid number belongs to."""
+
+    MOBILE = "mobile"
+    FIXED = "fixed"
+    TOLL_FREE = "toll_free"
+    OTHER = "other"
+
+
+class NumberProblem(enum.StrEnum):
+    """Why a written number cannot be dialled; `DOUBTFUL`: only a person can say what it is."""
+
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    WRONG_PREFIX = "wrong_prefix"
+    NOT_A_NUMBER = "not_a_number"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """One number found in a field.
+
+    Attributes
+    ----------
+    written : str
+        As it stands in the field.
+    e164 : str or None
+        `+74957304487`; None where it cannot be dialled.
+    kind : PhoneKind or None
+        None where it cannot be dialled.
+    extension : str or None
+        Digits to dial after the connection.
+    problem : NumberProblem or None
+        None for a valid number.
+    """
+
+    written: str
+    e164: str | None
+    kind: PhoneKind | None
+    extension: str | None
+    problem: NumberProblem | None
+
+
+_KINDS = {
+    PhoneNumberType.MOBILE: PhoneKind.MOBILE,
+    PhoneNumberType.FIXED_LINE: PhoneKind.FIXED,
+    PhoneNumberType.TOLL_FREE: PhoneKind.TOLL_FREE,
+}
+_NEIGHBOURS = ("998", "996", "995", "994", "993", "992", "380", "375", "374", "373", "7")
+# Where people write their own numbers with a trunk 0, or 80.
+_TRUNK_ZERO = ("BY", "UA", "KG", "AM", "AZ", "GE", "MD")
+
+
+def whole_number(digits: str, written: str, *, plus: bool) -> PhoneNumber | None:
+    """Return the valid number that exactly these digits are, in any way of dialling it."""
+    for national in _national_readings(digits):
+        number = home_number(national, written)
+        if number is not None:
+            return number
+    foreign = _international(digits, plus=plus)
+    return None if foreign is None else _foreign(foreign, written)
+
+
+def _national_readings(digits: str) -> Iterator[str]:
+    """Yield the ten digits of a Russian or Kazakh number, by the prefixes people write."""
+    for prefix in (
+        "7",
+        "8",
+        "007",
+        "77",
+        "78",
+        "87",
+        "88",
+        "8107",
+        "0077",
+        "0078",
+        "07",
+        "08",
+        "0",
+    ):
+        if digits.startswith(prefix) and len(digits) == len(prefix) + 10:
+            yield digits[len(prefix) :]
+    if len(digits) == 10:
+        yield digits
+
+
+def _international(digits: str, *, plus: bool) -> str | None:
+    """Return the digits from the country code on."""
+    for prefix in ("810", "00"):
+        if digits.startswith(prefix) and len(digits) > 10:
+            return digits[len(prefix) :]
+    if plus:
+        return digits
+    return digits if digits.startswith(_NEIGHBOURS[:-1]) and len(digits) in {11, 12} else None
+
+
+def home_number(national: str, written: str) -> PhoneNumber | None:
+    """Return the valid Russian or Kazakh number of these ten digits."""
+    number = phonenumbers.PhoneNumber(7, int(national))
+    kind = phonenumbers.number_type(number)
+    # The library knows which parts of 9xx were in use when it was made; new ones open all the time.
+    if kind == PhoneNumberType.UNKNOWN and not national.startswith("9"):
+        return None
+    read = PhoneKind.MOBILE if national.startswith("9") else _KINDS.get(kind, PhoneKind.OTHER)
+    return PhoneNumber(written.strip(), f"+7{national}", read, None, None)
+
+
+def _foreign(digits: str, written: str) -> PhoneNumber | None:
+    if digits.startswith("7"):
+        return None
+    try:
+        number = phonenumbers.parse(f"+{digits}", None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    kind = _KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return PhoneNumber(written.strip(), e164, kind, None, None)
+
+
+def is_number_abroad(digits: str) -> bool:
+    """Tell whether digits without their plus, or with a trunk 0, are a number abroad."""
+    if digits in "12345678901234567890":
+        return False  # what people type to fill a field
+    if digits[0] not in "780" or (digits[0] == "8" and len(digits) >= 12):
+        return _foreign(digits, digits) is not None
+    if not digits.startswith(("0", "80")):
+        return False
+    for region in _TRUNK_ZERO:
+        with contextlib.suppress(phonenumbers.NumberParseException):
+            if phonenumbers.is_valid_number(phonenumbers.parse(digits, region)):
+                return True
+    return False
