@@ -22,7 +22,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,8 @@ _VOICES = ("festival-nsh", "retro-female")
 _SAYING_THE_SAME = ("espeak-ru+m2-90-100", "retro-female-slow")
 _WORDINGS = Path(__file__).parent / "recognition" / "wordings.toml"
 _MIN_S = 1.2
+_PAUSE = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
+_A_LINE, _TRIALS_A_LINE = 24, 480  # recordings that come through one line, what is made of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +82,7 @@ def carried(samples: Samples, line: Line, rng: np.random.Generator) -> Audio:
     """Return what comes out of a line, at 16 kHz, with 0.4 s of the line around it."""
     if line.speed != 1.0:
         samples = np.asarray(soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / line.speed))
-    pause = np.zeros(round(0.4 * SAMPLE_RATE), np.float32)
-    sound = to_line(np.concatenate([pause, samples, pause]).astype(np.float32))
+    sound = to_line(np.concatenate([_PAUSE, samples, _PAUSE]).astype(np.float32))
     sound *= np.float32(10 ** (line.level_dbfs / 20) / np.abs(sound).max())
     wave = noise(line.noise, 2 * len(sound), rng, [])[::2][: len(sound)]
     sound = sound + wave * active_rms(sound) * 10 ** (-line.snr_db / 20)
@@ -107,11 +108,11 @@ def _decoded(sound: Samples, codec: str) -> Samples:
     return decoded
 
 
-def some_line(rng: np.random.Generator) -> Line:
+def some_line(rng: np.random.Generator, *, min_snr_db: float = 5.0) -> Line:
     """Return a line drawn by chance."""
     return Line(
         codec=str(rng.choice(CODECS)),
-        snr_db=float(rng.choice(SNRS_DB)),
+        snr_db=float(rng.choice([snr_db for snr_db in SNRS_DB if snr_db >= min_snr_db])),
         noise=str(rng.choice(["white", "pink", "street"])),
         speed=float(rng.uniform(0.98, 1.02)),
         level_dbfs=float(rng.uniform(-30, -3)),
@@ -217,17 +218,22 @@ def measure_recall(clips: list[Clip], library: AnnouncementLibrary, n_each: int,
 class Negatives:
     """Makes recordings that hold no known announcement, or not only one.
 
+    Both parts of what is joined have come through the same line.
+
     Attributes
     ----------
-    clips : list of Clip
-        What is learned.
+    learned : list of Clip
+        Recordings of what is learned, through one line, 0.4 s of it around each.
     others : list of Clip
-        What is not.
+        Of what is not.
+    made_of : list of str
+        What the last one was made of.
     """
 
-    clips: list[Clip]
+    learned: list[Clip]
     others: list[Clip]
     rng: np.random.Generator
+    made_of: list[str] = field(default_factory=list)
 
     def draw(self, kind: str) -> Samples:
         """Return one of a kind."""
@@ -236,43 +242,53 @@ class Negatives:
             "put in": self._put_in,
             "changed": self._changed,
             "hole": self._hole,
-            "word before": lambda: np.concatenate([self._piece(), self._clip()]),
-            "word after": lambda: np.concatenate([self._clip(), self._piece()]),
+            "word before": lambda: self._beside(before=True),
+            "word after": lambda: self._beside(before=False),
             "end of one, rest of another": self._joined,
             "not learned": self._other,
-            "music": lambda: music(self.rng, 4.0),
         }
+        self.made_of.clear()
         return makers[kind]()
 
     def _clip(self) -> Samples:
-        return self.clips[int(self.rng.integers(len(self.clips)))].samples
+        """Return one of what is learned, none twice for one recording."""
+        return self._drawn([clip for clip in self.learned if clip.name not in self.made_of])
 
     def _other(self) -> Samples:
-        return self.others[int(self.rng.integers(len(self.others)))].samples
+        return self._drawn(self.others)
+
+    def _drawn(self, clips: list[Clip]) -> Samples:
+        clip = clips[int(self.rng.integers(len(clips)))]
+        self.made_of.append(clip.name)
+        return clip.samples
 
     def _place(self, samples: Samples, n: int) -> int:
         """Return where `n` samples of speech begin, not of a pause."""
-        loud = 0.5 * np.sqrt(np.mean(samples**2))
+        edge = len(_PAUSE)
+        loud = 0.5 * np.sqrt(np.mean(samples[edge:-edge] ** 2))
         for _ in range(50):
-            first = int(self.rng.integers(0, max(1, len(samples) - n)))
+            first = int(self.rng.integers(edge, max(edge + 1, len(samples) - n - edge)))
             if np.sqrt(np.mean(samples[first : first + n] ** 2)) >= loud:
-                return first
+                break
         return first
 
+    def _length(self) -> int:
+        return round(self.rng.uniform(0.2, 0.6) * SAMPLE_RATE)
+
     def _piece(self) -> Samples:
-        """Return 0.2 to 0.6 s of what some announcement says, as loud as the rest."""
-        samples, n = self._clip(), round(self.rng.uniform(0.2, 0.6) * SAMPLE_RATE)
+        """Return 0.2 to 0.6 s of what some announcement says."""
+        samples, n = self._clip(), self._length()
         first = self._place(samples, n)
         return samples[first : first + n]
 
     def _cut_out(self) -> Samples:
-        samples, n = self._clip(), round(self.rng.uniform(0.2, 0.6) * SAMPLE_RATE)
+        samples, n = self._clip(), self._length()
         first = self._place(samples, n)
         return np.concatenate([samples[:first], samples[first + n :]])
 
     def _put_in(self) -> Samples:
         samples, piece = self._clip(), self._piece()
-        first = self._place(samples, 800)
+        first = self._place(samples, 1600)
         return np.concatenate([samples[:first], piece, samples[first:]])
 
     def _changed(self) -> Samples:
@@ -287,6 +303,15 @@ class Negatives:
         samples[first : first + n] = 0
         return samples
 
+    def _beside(self, *, before: bool) -> Samples:
+        samples, piece = self._clip(), self._piece()
+        n = round(self.rng.uniform(0.0, 0.3) * SAMPLE_RATE)  # from the announcement to the word
+        pause, rest = samples[:n], samples[: len(_PAUSE) - n]
+        edge = len(_PAUSE)
+        if before:
+            return np.concatenate([rest, piece, pause, samples[edge:]])
+        return np.concatenate([samples[:-edge], pause, piece, rest])
+
     def _joined(self) -> Samples:
         one, other = self._clip(), self._clip()
         share = self.rng.uniform(0.2, 0.8)
@@ -295,7 +320,7 @@ class Negatives:
 
 KINDS = (
     "cut out", "put in", "changed", "hole", "word before", "word after",
-    "end of one, rest of another", "not learned", "music",
+    "end of one, rest of another", "not learned",
 )  # fmt: skip
 
 
@@ -309,6 +334,8 @@ def others(cache: Path, clips_folder: Path | None) -> list[Clip]:
     found += [Clip(f"{v.name}: {t}", speak(v, t, cache)) for v in speakers
               for t in wordings["live_person"]]  # fmt: skip
     found += _prompts()[1::2]
+    rng = np.random.default_rng(1)
+    found += [Clip("music", music(rng, 6.0)) for _ in range(20)]
     if clips_folder is not None:
         paths = sorted(p for p in clips_folder.rglob("*") if p.suffix in {".wav", ".flac", ".ogg"})
         found += [Clip(path.name, read_clip(path)[: 20 * SAMPLE_RATE]) for path in paths]
@@ -320,18 +347,28 @@ def measure_false(
 ) -> None:
     """Print how often something else was known, by kind."""
     rng = np.random.default_rng(seed)
-    negatives = Negatives(clips, rest, rng)
     tried, wrong = Counter[str](), Counter[str]()
-    for trial in range(n_trials):
-        kind = KINDS[trial % len(KINDS)]
+    while tried.total() < n_trials:
         line = some_line(rng)
-        found = library.recognize(carried(negatives.draw(kind), line, rng))
-        tried[kind] += 1
-        if found.is_whole:
-            wrong[kind] += 1
-            names = [f"{clips[int(m.announcement.id[2:])].name} ({m.worst_part})"
-                     for m in found.matches if m.is_known]  # fmt: skip
-            print(f"KNOWN, {kind}, trial {trial}, {line}: {names}", flush=True)
+        learned, unlearned = (
+            [
+                Clip(some[int(n)].name, carried(some[int(n)].samples, line, rng).samples)
+                for n in rng.choice(len(some), _A_LINE, replace=False)
+            ]
+            for some in (clips, rest)
+        )
+        negatives = Negatives(learned, unlearned, rng)
+        for trial in range(_TRIALS_A_LINE):
+            kind = KINDS[trial % len(KINDS)]
+            found = library.recognize(Audio(negatives.draw(kind), SAMPLE_RATE))
+            tried[kind] += 1
+            if found.is_whole:
+                wrong[kind] += 1
+                names = [f"{clips[int(m.announcement.id[2:])].name} ({m.worst_part})"
+                         for m in found.matches if m.is_known]  # fmt: skip
+                made_of = negatives.made_of
+                print(f"KNOWN, {kind} of {made_of}, {line}: {names}", flush=True)
+        print(f"{wrong.total()} known of {tried.total()}", flush=True)
     for kind in KINDS:
         print(f"{kind:>28}: {wrong[kind]} known of {tried[kind]}")
     print(f"false: {wrong.total()} of {tried.total()}")

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+import numpy as np
+
 from recognizer.audio import open_audio
 from recognizer.audio.reader import AudioReader
 from recognizer.audio.resampling import stretch_time
@@ -55,7 +57,12 @@ from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore
-from recognizer.recognition.announcements.verdicts import checked_against, heard_in, verdict_of
+from recognizer.recognition.announcements.verdicts import (
+    checked_against,
+    heard_in,
+    scan_of,
+    verdict_of,
+)
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import OfficeScript, load_office_script
@@ -88,6 +95,7 @@ _log = logging.getLogger(__name__)
 
 _UNNAMED = "<recording>"
 _N_SHOWN_WORDS = 20  # of those an engine cannot hear
+_KNOWN_AT_ONCE_S = 60.0  # a longer recording is no announcement alone
 _JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
 _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
@@ -358,9 +366,32 @@ class Recognizer:
         self, reader: AudioReader, stages: _Stopwatch
     ) -> Generator[Utterance, None, tuple[Scan, list[_Heard]]]:
         """Scan one channel, and judge each utterance in it."""
+        known = self._known_whole(reader, stages)
+        if known is not None:
+            return known
         with stages.timed("scan"):
             scan = self._scan(reader)
         return scan, (yield from self._listen(reader, scan.segments, stages))
+
+    def _known_whole(
+        self, reader: AudioReader, stages: _Stopwatch
+    ) -> tuple[Scan, list[_Heard]] | None:
+        """Return what a short recording holds if that is announcements that are known, alone.
+
+        Looking for tones and speech takes longer than this does.
+        """
+        if self._announcements is None or not len(self._announcements.library):
+            return None
+        with stages.timed("read"):
+            audio = _whole(reader, _KNOWN_AT_ONCE_S)
+        if audio is None:
+            return None
+        with stages.timed("announcements"):
+            recognized = self._announcements.library.recognize(audio)
+            announced = heard_in(recognized)
+        if not announced or not all(a.decides for a in announced):
+            return None
+        return scan_of(audio, announced), [(verdict_of(a), _NOT_TRANSCRIBED) for a in announced]
 
     def _hear_channels(
         self, reader: AudioReader, stages: _Stopwatch
@@ -614,6 +645,19 @@ class Recognizer:
                 )
                 verdict = replace(verdict.vetoed(vetoes), gaps=gaps)
         return verdict, verified
+
+
+def _whole(reader: AudioReader, max_s: float) -> Audio | None:
+    """Return all of a recording, None if it is longer than `max_s`."""
+    if (reader.info.duration_s or 0.0) > max_s:
+        return None
+    blocks: list[Audio] = []
+    for block in reader.blocks():
+        blocks.append(block)
+        if block.start_s + block.duration_s > max_s:
+            return None
+    samples = np.concatenate([b.samples for b in blocks]) if blocks else np.zeros(0, np.float32)
+    return Audio(samples, ENGINE_SAMPLE_RATE, reader.info.name)
 
 
 def _report_missing_words(engine: Engine, matcher: Matcher) -> None:

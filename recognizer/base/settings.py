@@ -87,9 +87,11 @@ class AnnouncementSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     Attributes
     ----------
     dir : folder of the learned announcements; None: `announcements` in the user's data folder.
+    min_numbers : a stretch is offered once calls to so many numbers had it.
     """
 
     dir: Path | None = None
+    min_numbers: Annotated[int, msgspec.Meta(ge=2)] = 5
 
     @property
     def folder(self) -> Path:

@@ -95,6 +95,7 @@ def learn(
         carrier=carrier,
         confirmed_by=by or getpass.getuser(),
         keywords=learning.keywords_of(report, kind, recognizer.phrases.words),
+        tones=learning.tones_of(report),
         overrule=overrule,
     )
     store.add([announcement], by=announcement.confirmed_by)
@@ -179,6 +180,42 @@ def check(*, folder: Folder = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command("candidates")
+def candidates(
+    *,
+    numbers: Annotated[
+        int | None,
+        typer.Option(
+            "--numbers", min=2, help="Met in calls to so many numbers; else as the settings say."
+        ),
+    ] = None,
+    calls: Annotated[
+        int, typer.Option("--calls", min=1, help="So many calls of the journal, the last ones.")
+    ] = 2000,
+    folder: Folder = None,
+) -> None:
+    """Print stretches that calls to many numbers have in common, for you to listen to and learn.
+
+    What only one number says (a greeting, a person) is never among them. Tab-separated: calls,
+    numbers, what the program took them for, one recording, where it lies in it.
+
+    Example: recognizer announcements candidates --calls 5000
+    """
+    from recognizer.base.settings import load_settings
+    from recognizer.cli.journal import open_journal
+    from recognizer.crm.journal.repeated import repeated_stretches
+
+    settings = load_settings()
+    wanted = settings.announcements.min_numbers if numbers is None else numbers
+    with open_journal(settings.journal, create=False) as journal:
+        found = repeated_stretches(journal, _store(folder).load(), n_calls=calls)
+        for one in found.of_many(wanted):
+            ((outcome, _),) = one.outcomes.most_common(1)
+            place = f"{one.start_s:.1f}-{one.end_s:.1f}"
+            recording = journal.attempt(one.call).recording
+            print(one.n_calls, len(one.numbers), outcome, recording, place, sep="\t")
+
+
 @app.command("export")
 def export(
     pack: Annotated[Path, typer.Argument(help="The file to write.", metavar="PACK.zip")],
@@ -224,11 +261,13 @@ def _store(folder: Path | None) -> AnnouncementStore:
 def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:
     from recognizer.audio import open_audio
     from recognizer.engines.base import ENGINE_SAMPLE_RATE
+    from recognizer.model import Audio
     from recognizer.recognition.announcements.learning import LONGEST_S
 
     requested_channel = int(channel) if channel.isdecimal() else channel
     with open_audio(clip, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel) as reader:
-        return reader.read(from_s, from_s + LONGEST_S if to_s is None else to_s)
+        part = reader.read(from_s, from_s + LONGEST_S if to_s is None else to_s)
+    return Audio(part.samples, part.sample_rate, clip.name)
 
 
 def _as_wav(audio: Audio) -> bytes:

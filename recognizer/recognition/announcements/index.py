@@ -26,7 +26,7 @@ _CELLS = 8
 _WINDOW = _CELL * _CELLS
 _GROUP = 3  # bands averaged
 _N_DIMENSIONS = _CELLS * N_BANDS // _GROUP
-_MAX_ANCHORS = 4
+_MAX_ANCHORS = 2
 _RANGE_DB = 25.0  # what is weaker than this below the loudest is the line's
 _MIN_SCORE = 0.3  # the announcement itself: 0.6 and more in 5 dB of noise
 _NEAR_THE_BEST = 0.6  # what comes near in every part comes near on the whole
@@ -60,19 +60,20 @@ class CandidateIndex:
     """
 
     def __init__(self, announcements: Sequence[npt.NDArray[np.floating]]) -> None:
-        anchors: list[Floats] = []
-        self._places: list[npt.NDArray[np.intp]] = []
-        firsts = [0]
-        for bands in announcements:
-            windows = _windows(np.asarray(bands, np.float32))
-            n_anchors = min(_MAX_ANCHORS, max(1, len(windows) * _HOP // _WINDOW + 1))
-            chosen = np.unique(np.linspace(0, len(windows) - 1, n_anchors).round().astype(np.intp))
-            anchors.append(windows[chosen])
-            self._places.append(chosen)
-            firsts.append(firsts[-1] + len(chosen))
+        found = [_anchors(np.asarray(bands, np.float32)) for bands in announcements]
+        self._places = [places for _, places in found]
         empty = np.zeros((0, _N_DIMENSIONS), np.float32)
-        self._anchors = np.ascontiguousarray(np.concatenate([empty, *anchors]).T)
-        self._firsts = np.array(firsts, np.intp)
+        self._anchors = np.ascontiguousarray(np.concatenate([empty, *(a for a, _ in found)]).T)
+        self._firsts = np.cumsum([0, *(len(places) for places in self._places)])
+
+    def joined(self, bands: npt.NDArray[np.floating]) -> CandidateIndex:
+        """Return an index of one announcement more."""
+        anchors, places = _anchors(np.asarray(bands, np.float32))
+        grown = CandidateIndex([])
+        grown._places = [*self._places, places]
+        grown._anchors = np.concatenate([self._anchors, anchors.T], axis=1)
+        grown._firsts = np.append(self._firsts, self._firsts[-1] + len(places))
+        return grown
 
     @property
     def n_bytes(self) -> int:
@@ -108,6 +109,14 @@ class CandidateIndex:
             total += _looking_ahead(column, place, reach)
         first = int(np.argmax(total))
         return Candidate(number, first * _HOP, float(total[first]) / columns.shape[1])
+
+
+def _anchors(bands: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Return a few stretches of an announcement, and their places in hops."""
+    windows = _windows(bands)
+    n_anchors = min(_MAX_ANCHORS, max(1, len(windows) * _HOP // _WINDOW + 1))
+    places = np.unique(np.linspace(0, len(windows) - 1, n_anchors).round().astype(np.intp))
+    return windows[places], places
 
 
 def _looking_ahead(column: Floats, place: int, reach: int) -> Floats:

@@ -14,7 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from recognizer.base.errors import AnnouncementError
-from recognizer.model import Audio, CallOutcome, CallReport, PhraseListName, phrase_list_of
+from recognizer.model import (
+    Audio,
+    CallOutcome,
+    CallReport,
+    PhraseListName,
+    SegmentKind,
+    phrase_list_of,
+)
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.announcements.announcement import Announcement
@@ -32,6 +39,7 @@ __all__ = [
     "heard_text",
     "keywords_of",
     "learn",
+    "tones_of",
 ]
 
 
@@ -72,6 +80,7 @@ def learn(
     carrier: str,
     confirmed_by: str,
     keywords: Sequence[tuple[float, float]] = (),
+    tones: Sequence[tuple[float, float]] = (),
     overrule: bool = False,
 ) -> Announcement:
     """Return what is to be kept of a recording that holds an announcement and nothing else.
@@ -82,6 +91,8 @@ def learn(
         16 kHz.
     keywords : sequence of (start_s, end_s)
         Where its deciding words lie in the recording; none: not known.
+    tones : sequence of (start_s, end_s)
+        Signals in the recording, which are no part of it.
     overrule : bool
         Its teacher has heard that no sound is missing, whatever the program takes for a gap.
 
@@ -103,7 +114,8 @@ def learn(
             "plays it to everybody, name the carrier",
         )
     bands = log_mel(audio)
-    heard = np.flatnonzero(sounds(bands))
+    beside = [(a - audio.start_s, b - audio.start_s) for a, b in tones]
+    heard = np.flatnonzero(sounds(bands, beside))
     if not len(heard):
         raise NotLearnedError("nothing", f"{audio.source}: nothing is heard in it")
     first = max(0, int(heard[0]) - _EDGE_FRAMES)
@@ -200,6 +212,12 @@ def check_report(report: CallReport, outcome: CallOutcome, *, overrule: bool = F
             f"(«{'' if report.evidence.transcript is None else report.evidence.transcript.text}»), "
             f"not '{outcome}'; if you have listened to it and know better, add --overrule",
         )
+
+
+def tones_of(report: CallReport) -> tuple[tuple[float, float], ...]:
+    """Return where signals lie in a recording."""
+    segments = () if report.evidence is None else report.evidence.segments
+    return tuple((s.start_s, s.end_s) for s in segments if s.kind is SegmentKind.TONE)
 
 
 def heard_text(report: CallReport) -> str:

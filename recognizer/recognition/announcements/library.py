@@ -9,6 +9,7 @@ Conventions: seconds are those of the recording; loudness is the sum over the ba
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,9 @@ class Limits:
         The same if it does.
     worst_keyword : float
         Of the least similar 0.1 s of the deciding words of an announcement that marks.
+    clear_of_mark_db : float
+        So far the speech must stand above the noise for the mark: in 10 dB of white noise and worse
+        a word beside the announcement might not be noticed.
     margin : float
         By so much the worst part of any announcement with another outcome must be worse.
     likely_part : float
@@ -61,6 +65,7 @@ class Limits:
     worst_part: float = 0.65
     worst_part_of_mark: float = 0.7
     worst_keyword: float = 0.5
+    clear_of_mark_db: float = 19.0
     margin: float = 0.15
     likely_part: float = 0.45
 
@@ -125,6 +130,13 @@ class AnnouncementLibrary:
     def __len__(self) -> int:
         return len(self.announcements)
 
+    def joined(self, announcement: Announcement) -> AnnouncementLibrary:
+        """Return a library that knows one more."""
+        grown = copy.copy(self)
+        grown.announcements = (*self.announcements, announcement)
+        grown._index = self._index.joined(announcement.bands)  # noqa: SLF001  its own kind
+        return grown
+
     @property
     def n_bytes(self) -> int:
         """Memory of the features and the index."""
@@ -156,10 +168,11 @@ class AnnouncementLibrary:
         found = sorted(
             self._find(bands, floor, 0, len(bands), _MAX_MATCHES), key=lambda f: f[1].first_frame
         )
-        heard = sounds(bands)
-        for first_s, last_s in ignored:
-            heard[_frames(first_s - start_s, last_s - start_s)] = False
-        matches = tuple(self._match(f, start_s) for f in found)
+        heard = sounds(
+            bands, [(first_s - start_s, last_s - start_s) for first_s, last_s in ignored]
+        )
+        clear_db = _clear_db(bands)
+        matches = tuple(self._match(f, start_s, clear_db) for f in found)
         explained = np.zeros(len(heard), bool)
         for match, (_, comparison, _) in zip(matches, found, strict=True):
             if match.is_known:
@@ -226,7 +239,7 @@ class AnnouncementLibrary:
                 compared.append((announcement, comparison.moved(first)))
         return compared
 
-    def _match(self, found: _Found, start_s: float) -> Match:
+    def _match(self, found: _Found, start_s: float, clear_db: float) -> Match:
         announcement, comparison, margin = found
         limits = self._limits
         marks = phrase_list_of(announcement.outcome) is PhraseListName.INVALID_NUMBER
@@ -238,7 +251,8 @@ class AnnouncementLibrary:
         )
         if marks:
             keyword = comparison.worst_between(announcement.keywords)
-            is_known = is_known and keyword >= limits.worst_keyword
+            is_clear = clear_db >= limits.clear_of_mark_db
+            is_known = is_known and is_clear and keyword >= limits.worst_keyword
         return Match(
             announcement,
             similarity=round(comparison.similarity, 3),
@@ -253,34 +267,82 @@ _Found = tuple[Announcement, Comparison, float]
 
 _MIN_HEARD = 6  # frames: a shorter sound is no word
 _SMOOTH = 5  # frames: the noise of a line hardly moves over so many
+_WEAK_AND_LOUD = (5, 95)  # percentiles
 _ABOVE_FLOOR_DB = 6.0
-_BELOW_SPEECH_DB = 28.0  # what is weaker than this below the loud moments is no word
-_TONE_SHARE, _MIN_TONE = 0.97, 10  # of the power in three bands; frames
+_OUT_OF_NOISE_DB = 9.0  # in three bands; even noise does so by 7 at most
+_BELOW_SPEECH_DB = 40.0  # a person on a worse line is this much weaker than an announcement
+_INAUDIBLE_DBFS = -66.0
+_TONE_SHARE = 0.9  # of the power, in three bands
+_MAX_TONE_REST = 30  # frames of a tone that were taken for the beginning of a voice
 _TONE_EDGE = 4  # frames that reach into a tone
 
 
-def sounds(bands: Floats) -> npt.NDArray[np.bool_]:
-    """Return for each frame whether more is heard in it than the noise of the line, or a tone."""
-    power = np.sum(10 ** (bands / 10), axis=1)
-    smooth = np.convolve(np.pad(power, _SMOOTH // 2, mode="edge"), np.ones(_SMOOTH), "valid")
-    loudness = 10 * np.log10(smooth / _SMOOTH)
-    floor, speech = np.percentile(loudness, [5, 95])
-    loud = loudness >= max(floor + _ABOVE_FLOOR_DB, speech - _BELOW_SPEECH_DB)
-    heard: npt.NDArray[np.bool_] = loud & ~_is_tone(bands, power)
+def sounds(bands: Floats, tones: Sequence[tuple[float, float]] = ()) -> npt.NDArray[np.bool_]:
+    """Return for each frame whether more is heard in it than the noise of the line.
+
+    Parameters
+    ----------
+    bands : float32, shape (n_frames, N_BANDS)
+    tones : sequence of (start_s, end_s)
+        Signals, counted from the first frame; they are no sound here, and neither is the rest of
+        one beyond its place.
+    """
+    powers = 10 ** (bands / 10)
+    power = powers.sum(axis=1)
+    smooth = _smoothed(powers)
+    loudness = 10 * np.log10(smooth.sum(axis=1))
+    floor, speech = np.percentile(loudness, _WEAK_AND_LOUD)
+    above_floor = 10 * np.log10(smooth)
+    above_floor -= np.percentile(above_floor, 5, axis=0)
+    # A voice as weak as the noise stands out of it in some bands side by side.
+    beside = np.minimum(np.minimum(above_floor[:, :-2], above_floor[:, 1:-1]), above_floor[:, 2:])
+    stands_out = (loudness >= floor + _ABOVE_FLOOR_DB) | (beside.max(axis=1) >= _OUT_OF_NOISE_DB)
+    is_audible = loudness >= max(speech - _BELOW_SPEECH_DB, _INAUDIBLE_DBFS)
+    heard: npt.NDArray[np.bool_] = stands_out & is_audible
+    for start_s, end_s in tones:
+        heard[_with_rest(bands, power, _frames(start_s, end_s))] = False
     return heard
 
 
-def _is_tone(bands: Floats, power: Floats) -> npt.NDArray[np.bool_]:
-    """Return for each frame whether it is part of one tone that is held."""
-    strongest = np.clip(np.argmax(bands, axis=1), 1, bands.shape[1] - 2)
-    around = strongest[:, None] + np.arange(-1, 2)
+def _clear_db(bands: Floats) -> float:
+    """Return how far the loud moments stand above the weak ones."""
+    loudness = 10 * np.log10(_smoothed(10 ** (bands / 10)).sum(axis=1))
+    floor, speech = np.percentile(loudness, _WEAK_AND_LOUD)
+    return float(speech - floor)
+
+
+def _smoothed(powers: npt.NDArray[np.floating]) -> Floats:
+    """Return the mean of each band over `_SMOOTH` frames."""
+    padded = np.pad(powers, ((_SMOOTH // 2 + 1, _SMOOTH // 2), (0, 0)), mode="edge")
+    padded[0] = 0
+    sums = np.cumsum(padded, axis=0, dtype=np.float64)
+    means = (sums[_SMOOTH:] - sums[:-_SMOOTH]) / _SMOOTH
+    smooth: Floats = np.maximum(means, 1e-9).astype(np.float32)
+    return smooth
+
+
+def _with_rest(bands: Floats, power: Floats, tone: slice) -> slice:
+    """Return a tone's frames and those beside it in which the same tone goes on.
+
+    Where speech is found its beginning is padded, and a tone that ends there is cut short.
+    """
+    first, end = min(tone.start, len(bands)), min(tone.stop, len(bands))
+    if end <= first:
+        return slice(0, 0)
+    strongest = np.argmax(bands, axis=1)
+    around = np.clip(strongest, 1, bands.shape[1] - 2)[:, None] + np.arange(-1, 2)
     share = np.sum(10 ** (np.take_along_axis(bands, around, axis=1) / 10), axis=1) / power
-    tone = np.zeros(len(bands), bool)
-    steady = (share >= _TONE_SHARE)[1:] & (np.abs(np.diff(strongest)) <= 1)
-    for first, end in _runs(steady):
-        if end - first >= _MIN_TONE:
-            tone[max(0, first - _TONE_EDGE) : end + 1 + _TONE_EDGE] = True
-    return tone
+    band = int(np.median(strongest[max(first, end - 10) : end]))
+    goes_on = (share >= _TONE_SHARE) & (np.abs(strongest - band) <= 1)
+    last = end
+    while last < min(len(bands), end + _MAX_TONE_REST) and goes_on[last]:
+        last += 1
+    begin = first
+    band = int(np.median(strongest[first : first + 10]))
+    goes_on = (share >= _TONE_SHARE) & (np.abs(strongest - band) <= 1)
+    while begin > max(0, first - _MAX_TONE_REST) and goes_on[begin - 1]:
+        begin -= 1
+    return slice(max(0, begin - _TONE_EDGE), last + _TONE_EDGE)
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

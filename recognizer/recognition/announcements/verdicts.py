@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recognizer.model import AnnouncementHeard, Phrase, PhraseMatch
+import numpy as np
+
+from recognizer.model import AnnouncementHeard, Audio, Phrase, PhraseMatch, Segment, SegmentKind
 from recognizer.recognition.announcements.library import Match, Recognized
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
+from recognizer.signals.segments import Scan
 
-__all__ = ["checked_against", "heard_in", "verdict_of"]
+__all__ = ["checked_against", "heard_in", "scan_of", "verdict_of"]
 
 # In 10,000 trials and more nothing else was ever taken for a known announcement.
 _CONFIDENCE = 0.99
@@ -73,3 +77,31 @@ def checked_against(
             vetoes = [raised("differs-from-announcement", words=said, kind=against.outcome)]
         checked.append(replace(verdict.vetoed(vetoes), announcement=likely))
     return checked
+
+
+def scan_of(audio: Audio, heard: Sequence[AnnouncementHeard]) -> Scan:
+    """Return what a scan would find in a recording that holds announcements and silence alone."""
+    segments: list[Segment] = []
+    at_s = audio.start_s
+    end_s = audio.start_s + audio.duration_s
+    for announcement in heard:
+        first_s, last_s = max(at_s, announcement.start_s), min(end_s, announcement.end_s)
+        if first_s > at_s:
+            segments.append(_segment(SegmentKind.SILENCE, audio, at_s, first_s))
+        if last_s > first_s:
+            segments.append(_segment(SegmentKind.SPEECH, audio, first_s, last_s))
+            at_s = last_s
+    if end_s > at_s:
+        segments.append(_segment(SegmentKind.SILENCE, audio, at_s, end_s))
+    peak = float(np.abs(audio.samples).max(initial=0.0))
+    return Scan((), tuple(segments), audio.duration_s, _dbfs(peak**2))
+
+
+def _segment(kind: SegmentKind, audio: Audio, start_s: float, end_s: float) -> Segment:
+    samples = audio.slice(start_s, end_s).samples
+    power = float(np.mean(samples.astype(np.float64) ** 2)) if len(samples) else 0.0
+    return Segment(kind, start_s, end_s, round(_dbfs(power), 1))
+
+
+def _dbfs(mean_square: float) -> float:
+    return 10 * math.log10(mean_square) if mean_square > 0 else -math.inf

@@ -161,6 +161,7 @@ class Announcements:
                     text=text,
                     carrier=carrier,
                     confirmed_by=made_by,
+                    tones=[(s.start_s, s.end_s) for s in report.segments if s.kind == "tone"],
                 )
                 self._proposed.add([announcement], by=made_by)
                 now = dt.datetime.now(dt.UTC)

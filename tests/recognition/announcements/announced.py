@@ -10,10 +10,12 @@ import soxr
 
 from recognizer.audio import read_audio
 from recognizer.evaluation.labelled_clips import read_manifest
-from recognizer.model import Audio, CallOutcome, Samples
+from recognizer.model import Audio, CallOutcome, Samples, SegmentKind
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.learning import LEARNABLE, learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.signals.segments import Scanner
+from recognizer.signals.tone_plans import load_tone_plan
 
 CALLS = Path(__file__).parents[2] / "data" / "calls"
 RATE = 16_000
@@ -44,6 +46,15 @@ def outcomes() -> dict[str, CallOutcome]:
     }
 
 
+@functools.cache
+def tones_in(name: str) -> tuple[tuple[float, float], ...]:
+    """Return where a clip holds signals."""
+    scanner = Scanner(load_tone_plan(), RATE)
+    scanner.push(Audio(sound_of(name), RATE, name))
+    segments = scanner.finish().segments
+    return tuple((s.start_s, s.end_s) for s in segments if s.kind is SegmentKind.TONE)
+
+
 def learned(name: str, outcome: CallOutcome | None = None) -> Announcement:
     return learn(
         Audio(sound_of(name), RATE, name),
@@ -52,6 +63,7 @@ def learned(name: str, outcome: CallOutcome | None = None) -> Announcement:
         text="",
         carrier="a carrier",
         confirmed_by="a test",
+        tones=tones_in(name),
         overrule=True,
     )
 

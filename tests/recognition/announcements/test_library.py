@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soxr
-from announced import CALLS, RATE, at_speed, library, noisy, outcomes, pause, sound_of
+from announced import CALLS, RATE, at_speed, library, noisy, outcomes, pause, sound_of, tones_in
 
 from benchmarks.recognition.channel import CODECS, through_codec
 from recognizer.audio import read_audio
@@ -13,7 +13,7 @@ from recognizer.model import Audio, Samples
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Recognized
 
 BLOCKED = "temporarily-blocked-number.wav"
-MARKS = "does-not-exist.wav"
+MARKS = "not-in-service.wav"
 
 
 def recognize(samples: Samples) -> Recognized:
@@ -41,19 +41,19 @@ def test_it_is_known_through_a_codec_in_15_db_of_noise(name: str, codec: str) ->
 @pytest.mark.parametrize("speed", [0.98, 0.99, 1.01, 1.02])
 def test_it_is_known_a_little_faster_or_slower(speed: float) -> None:
     found = recognize(by_line(at_speed(sound_of(MARKS), speed), "alaw"))
-    assert ids(found) == ["does-not-exist"]
+    assert ids(found) == ["not-in-service"]
     assert found.is_whole
 
 
-@pytest.mark.parametrize("gain", [0.003, 0.05, 1.0])
+@pytest.mark.parametrize("gain", [0.01, 0.05, 1.0])
 def test_its_level_does_not_matter(gain: float) -> None:
     assert recognize(sound_of(MARKS) * np.float32(gain)).is_whole
 
 
 def test_every_announcement_is_known_as_itself_and_nothing_else() -> None:
-    assert {name: ids(recognize(sound_of(name))) for name in outcomes()} == {
-        name: [name.partition(".")[0]] for name in outcomes()
-    }
+    for name in outcomes():
+        found = library().recognize(Audio(sound_of(name), RATE), tones_in(name))
+        assert (ids(found), found.is_whole) == ([name.partition(".")[0]], True), name
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def test_sound_put_into_it_makes_it_another() -> None:
 
 @pytest.mark.parametrize("hole_s", [0.3, 0.5])
 def test_a_hole_in_its_words_leaves_it_unknown(hole_s: float) -> None:
-    for at_s in np.arange(1.2, 2.8, 0.2):
+    for at_s in np.arange(0.6, 2.2, 0.2):  # «Данный номер не обслуживается»
         sound = sound_of(MARKS).copy()
         sound[round(at_s * RATE) : round((at_s + hole_s) * RATE)] = 0
         assert not recognize(sound).is_whole, at_s
@@ -106,7 +106,7 @@ def test_a_person_after_it_is_not_explained() -> None:
 
 def test_it_may_be_said_twice_or_follow_another() -> None:
     twice = recognize(np.concatenate([sound_of(MARKS), sound_of(MARKS)]))
-    assert (ids(twice), twice.is_whole) == (["does-not-exist"] * 2, True)
+    assert (ids(twice), twice.is_whole) == (["not-in-service"] * 2, True)
     two = recognize(np.concatenate([sound_of(BLOCKED), sound_of("line-busy.wav")]))
     assert (ids(two), two.is_whole) == (["temporarily-blocked-number", "line-busy"], True)
 

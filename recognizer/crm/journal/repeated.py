@@ -1,0 +1,73 @@
+"""Stretches that the recordings of a journal have in common (`recognition.announcements`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from recognizer.audio import open_audio
+from recognizer.base.errors import AudioError
+from recognizer.crm.journal.reading import JournalReader
+from recognizer.crm.journal.records import AttemptRecord
+from recognizer.engines.base import ENGINE_SAMPLE_RATE
+from recognizer.model import CallOutcome
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.candidates import RepeatedStretches
+from recognizer.recognition.announcements.library import AnnouncementLibrary
+
+__all__ = ["repeated_stretches"]
+
+_PAD_S = 0.25
+_MAX_PAUSE_S = 1.5
+_PAGE = 200
+_PEOPLE = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.COMPANY_IVR})
+
+
+def repeated_stretches(
+    journal: JournalReader, known: Sequence[Announcement], *, n_calls: int
+) -> RepeatedStretches:
+    """Return the utterances of the last calls, the same recording counted once.
+
+    Calls in which a person was heard, calls to a number that is not known and recordings that are
+    gone are left out.
+    """
+    repeated = RepeatedStretches(AnnouncementLibrary(known))
+    for attempt in islice(_attempts(journal), n_calls):
+        outcome, number = attempt.outcome, attempt.number
+        if outcome is None or outcome in _PEOPLE or not number or not attempt.recording:
+            continue
+        path = Path(attempt.recording)
+        if not path.is_file():
+            continue
+        try:
+            with open_audio(path, sample_rate=ENGINE_SAMPLE_RATE) as reader:
+                for start_s, end_s in _utterances(attempt.report or {}):
+                    audio = reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)
+                    repeated.add(audio, call=attempt.id, number=number, outcome=outcome)
+        except AudioError:
+            continue
+    return repeated
+
+
+def _attempts(journal: JournalReader) -> Iterator[AttemptRecord]:
+    before_id: int | None = None
+    while True:
+        page = journal.attempts(limit=_PAGE, before_id=before_id)
+        yield from page.items
+        if page.next_before_id is None:
+            return
+        before_id = page.next_before_id
+
+
+def _utterances(report: Any) -> list[tuple[float, float]]:
+    joined: list[tuple[float, float]] = []
+    for segment in report.get("segments") or ():
+        if segment["kind"] != "speech":
+            continue
+        if joined and segment["start_s"] - joined[-1][1] <= _MAX_PAUSE_S:
+            joined[-1] = (joined[-1][0], segment["end_s"])
+        else:
+            joined.append((segment["start_s"], segment["end_s"]))
+    return joined
