@@ -59,3 +59,12 @@ def bench(session: nox.Session) -> None:
     """Run a benchmark: `nox -s bench -- benchmarks.other_texts`."""
     _install(session)
     session.run("python", "-m", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("instruction_set", ["GENERIC", "AVX2"])
+def kernels(session: nox.Session, instruction_set: str) -> None:
+    """Judge the labelled clips with two kinds of kernels: processors round differently."""
+    _install(session)
+    manifest = "tests/data/calls/manifest.tsv"
+    session.run("recognizer", "evaluate", manifest, env={"CT2_FORCE_CPU_ISA": instruction_set})
