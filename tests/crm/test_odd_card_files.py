@@ -377,3 +377,9 @@ def test_a_number_at_the_end_of_a_file_that_was_cut_marks_nobody(
     assert isinstance(cut, RejectedRow)
     *_, ended = read(csv_file(tmp_path, text + "\r\n", encoding))
     assert marks(ended)
+
+
+@pytest.mark.parametrize("phone", ["", "+7 ( )", "8", "-"])
+def test_no_number_is_none_at_the_end_of_a_file_too(tmp_path: Path, phone: str) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон\n1;{phone}"))
+    assert marks(row)

@@ -99,7 +99,7 @@ class CardReader:
             self._check_others(card, cells)
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
-                if is_last:
+                if is_last and card.number_state is NumberState.WRONG:
                     self._check_end(cells)
         except ContactError as problem:
             return RejectedRow(line, str(problem), tuple(cells))
@@ -129,8 +129,8 @@ class CardReader:
 
     def _check_end(self, cells: Sequence[str]) -> None:
         """Refuse part of a number at the very end of a file that was cut, it may be."""
-        is_begun = self.fields[len(cells) - 1] in PHONE_FIELDS and any(map(str.isdigit, cells[-1]))
-        if is_begun and self.csv_form is not None and not self.csv_form.ends_whole:
+        is_phone = self.fields[len(cells) - 1] in PHONE_FIELDS
+        if is_phone and self.csv_form is not None and not self.csv_form.ends_whole:
             raise ContactError("файл обрывается на этой строке: номер мог быть отрезан")
 
     def _leads_to_mark(self, card: ContactCard) -> bool:
