@@ -24,7 +24,8 @@ from recognizer.crm.journal.records import AttemptRecord
 from recognizer.crm.journal.tables import Base
 from recognizer.model import CallOutcome
 from recognizer.model.classification import Classification
-from recognizer.web.pages.waiting import QueueFilter, Waiting
+from recognizer.web.pages.queue_filter import QueueFilter
+from recognizer.web.pages.waiting import Waiting
 
 __all__ = [
     "LabelledClips",

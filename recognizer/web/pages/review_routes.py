@@ -20,8 +20,8 @@ from recognizer.web.pages import wording
 from recognizer.web.pages.call_routes import call_values, shown_call
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.queue_filter import DOUBT_NAMES, QueueFilter, read_queue_filter
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.waiting import DOUBT_NAMES, QueueFilter, read_queue_filter
 from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 
 __all__ = ["address", "filter_words", "router", "undo_values"]

@@ -16,18 +16,18 @@ from recognizer.web.pages import wording
 from recognizer.web.pages.calls import Line
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
+from recognizer.web.pages.queue_filter import (
+    DOUBT_NAMES,
+    ORDER_NAMES,
+    QueueFilter,
+    read_queue_filter,
+)
 from recognizer.web.pages.rendering import Flash, render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.review_routes import address, filter_words
 from recognizer.web.pages.together import MAX_TOGETHER, Decided, Together, playable, to_be_heard
 from recognizer.web.pages.view import read_report
-from recognizer.web.pages.waiting import (
-    DOUBT_NAMES,
-    ORDER_NAMES,
-    QueueFilter,
-    WaitingCall,
-    read_queue_filter,
-)
+from recognizer.web.pages.waiting import WaitingCall
 from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 
 __all__ = ["router"]

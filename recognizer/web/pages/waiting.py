@@ -10,11 +10,10 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
 
@@ -23,38 +22,19 @@ from recognizer.crm.journal.tables import AttemptRow, CallStateRow, CorrectionRo
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.classification import Classification
 from recognizer.phrases.normalization import normalize
+from recognizer.web.pages.queue_filter import DOUBT_NAMES, QueueFilter
 from recognizer.web.pages.sampling import draw_sample
 
 __all__ = [
-    "DOUBT_NAMES",
-    "ORDER_NAMES",
-    "QueueFilter",
     "Waiting",
     "WaitingCall",
     "doubts",
-    "read_queue_filter",
 ]
 
 _QUEUE_AGE = dt.timedelta(days=30)
 _LONG_S, _KEPT_S = 0.2, 15.0
 _UNCHANGED_S = 30.0
 _MIN_WORDS = 2
-
-DOUBT_NAMES: Mapping[str, str] = {
-    "unread": "запись не прочитана",
-    "unknown": "программа не смогла определить результат",
-    "unsure": "программа не уверена",
-    "no-rule": "в регламенте нет правила для такого результата",
-    "network": "код сети не сходится с услышанным",
-}
-"""Why a person should look."""
-
-ORDER_NAMES: Mapping[str, str] = {
-    "": "Сначала давние",
-    "new": "Сначала новые",
-    "unsure": "Сначала сомнительные",
-    "alike": "Сначала одинаковые",
-}
 
 
 def doubt_kinds(
@@ -127,71 +107,6 @@ class WaitingCall:
             and self.confidence >= CONFIDENT
             and self.doubts == ("no-rule",)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFilter:
-    """Which waiting calls, in what order; empty fields ask for nothing.
-
-    Attributes
-    ----------
-    alike : int or None
-        A call: only those that say the same.
-    order : str
-        A key of `ORDER_NAMES`.
-    sample : first and last day, or None
-        The sample of these days in place of what waits; the other fields ask for nothing then.
-    """
-
-    reason: str = ""
-    outcome: str = ""
-    code: str = ""
-    order: str = ""
-    alike: int | None = None
-    is_sure: bool = False
-    sample: tuple[dt.date, dt.date] | None = None
-
-    @property
-    def query(self) -> str:
-        """As part of an address, without the question mark; empty: everything."""
-        fields = {
-            "reason": self.reason,
-            "outcome": self.outcome,
-            "code": self.code,
-            "order": self.order,
-            "alike": str(self.alike or ""),
-            "certain": "yes" if self.is_sure else "",
-            "sample": "..".join(day.isoformat() for day in self.sample or ()),
-        }
-        return urlencode({name: value for name, value in fields.items() if value})
-
-
-def read_queue_filter(query: str) -> QueueFilter:
-    """Return the filter of an address; what cannot be read asks for nothing."""
-    asked = dict(parse_qsl(query[:500]))
-    code, alike = asked.get("code", ""), asked.get("alike", "")
-
-    def among(name: str, known: object) -> str:
-        value = asked.get(name, "")
-        return value if value in known else ""  # type: ignore[operator]
-
-    return QueueFilter(
-        reason=among("reason", DOUBT_NAMES),
-        outcome=among("outcome", set(CallOutcome)),
-        code=code if len(code) == 3 and code.isascii() and code.isdigit() else "",
-        order=among("order", ORDER_NAMES),
-        alike=int(alike) if alike.isascii() and alike.isdigit() and len(alike) < 19 else None,
-        is_sure=asked.get("certain") == "yes",
-        sample=_read_days(asked.get("sample", "")),
-    )
-
-
-def _read_days(text: str) -> tuple[dt.date, dt.date] | None:
-    first, _, last = text.partition("..")
-    try:
-        return dt.date.fromisoformat(first), dt.date.fromisoformat(last)
-    except ValueError:
-        return None
 
 
 class Waiting:
