@@ -280,7 +280,7 @@ class Chaos:
     def cut(self, path: Path) -> None:
         """Cut its end off; now and then so much that nothing can be read."""
         content = path.read_bytes()
-        length = self.random.choice((5, len(content) * 3 // 4))
+        length = self.random.choice((min(5, len(content)), len(content) * 3 // 4))
         self._known(content[:length])
         os.truncate(path, length)
 
