@@ -63,7 +63,7 @@ class Limits:
 
     similarity: float = 0.6
     worst_part: float = 0.65
-    worst_part_of_mark: float = 0.7
+    worst_part_of_mark: float = 0.75
     worst_keyword: float = 0.5
     clear_of_mark_db: float = 19.0
     margin: float = 0.15

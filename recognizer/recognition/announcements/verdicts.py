@@ -16,7 +16,7 @@ from recognizer.signals.segments import Scan
 
 __all__ = ["checked_against", "heard_in", "scan_of", "verdict_of"]
 
-# In 10,000 trials and more nothing else was ever taken for a known announcement.
+# Of 10,080 trials one was taken for a known announcement, before the limit was raised (0008).
 _CONFIDENCE = 0.99
 
 
