@@ -239,7 +239,7 @@ class Chaos:
 
     def files(self) -> list[Path]:
         """Return the recordings there are now, in the order in which a run takes them."""
-        return sorted(self.folder.glob("*.wav"))
+        return sorted(self.folder.rglob("*.wav"))
 
     def begin_run(self, heard_last: str) -> None:
         """Take note that a run begins, which takes what the last one left and what changed."""
@@ -285,11 +285,11 @@ class Chaos:
         os.truncate(path, length)
 
     def rename(self, path: Path) -> None:
-        """Give it another name of the same call."""
+        """Move it into another folder: the same call, by the id and the moment of its name."""
         self._n += 1
         self.renamed.add(number_in(path))
-        head, _, _ = path.name.rpartition("_")
-        target = path.with_name(f"{head}_17637930{self._n:02}.{self._n}.wav")
+        target = self.folder / f"moved-{self._n}" / path.name
+        target.parent.mkdir()
         path.rename(target)
         self._changed.add(target)
 
