@@ -2,7 +2,7 @@
 
 Recordings are files that every node can read: a shared folder, or any URL that fsspec knows
 (``s3://``, ``file://``, ``memory://`` ...). Each actor keeps a worker process of its own
-(`workers`), so a file that kills a decoder costs that file and not the actor. Results are written
+(`worker`), so a file that kills a decoder costs that file and not the actor. Results are written
 as Parquet while they come; a block whose node is lost is done again by Ray, and the file a second
 attempt at it writes takes the place of the first. Run again, the same command does only what has no
 result yet.

@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from recognizer.batch.results import write_whole
+from recognizer.base.whole_files import write_whole
 from recognizer.model import CallOutcome
 from recognizer.model.outcome_names import OUTCOME_NAMES
 

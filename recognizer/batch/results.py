@@ -12,7 +12,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -20,10 +20,11 @@ import filelock
 import msgspec
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.whole_files import sync_folder, write_whole
 from recognizer.batch.log_line import LogLine, decode_line
 from recognizer.batch.recordings import FileIdentity
 
-__all__ = ["ResultLog", "read_results", "write_csv", "write_whole", "write_xlsx"]
+__all__ = ["ResultLog", "read_results", "write_csv", "write_xlsx"]
 
 _LONGEST_LINE = 64 * 1024 * 1024
 
@@ -83,7 +84,7 @@ class ResultLog:
                 self._note(line)
             self._file = self.path.open("ab", buffering=0)
             self._status = os.fstat(self._file.fileno())
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as problem:
             raise RecognizerError(
                 f"{self.path}: cannot be written: {problem.strerror}"
@@ -212,39 +213,6 @@ def _drop_failed(path: Path) -> None:
         file.writelines(line for line in _lines(path) if decode_line(line).error is None)
 
     write_whole(path, keep)
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file that then takes the place of `path`, whole or not at all.
-
-    Raises
-    ------
-    RecognizerError
-        If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as problem:
-        reason = problem.strerror or problem
-        raise RecognizerError(f"{path}: cannot be written: {reason}") from problem
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_results(path: Path) -> Iterator[dict[str, Any]]:

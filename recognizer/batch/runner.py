@@ -38,7 +38,7 @@ __all__ = [
     "run_batch",
 ]
 
-_N_TOGETHER = 16  # recordings given to a worker together; see benchmarks/README.md
+_N_TOGETHER = 16  # recordings given to a worker together: little is gained by more
 # Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
 # the journal would keep such an attempt for ever.
 _NO_CALL = frozenset({"not_found", "worker_crashed", "time_limit", "internal", CHANGED})

@@ -202,8 +202,8 @@ def candidates(
     Example: recognizer announcements candidates --calls 5000
     """
     from recognizer.base.settings import load_settings
+    from recognizer.batch.repeated_stretches import repeated_stretches
     from recognizer.cli.journal import open_journal
-    from recognizer.crm.journal.repeated import repeated_stretches
 
     settings = load_settings()
     wanted = settings.announcements.min_numbers if numbers is None else numbers

@@ -32,7 +32,7 @@ __all__ = ["WhisperEngine", "WhisperUtterance"]
 
 _FRAMES_PER_S = 100  # mel frames
 _MARGIN_S = 1.0  # silence after the speech: without it the last word is often cut
-_MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm; see benchmarks/README.md
+_MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_REST_TOKENS = 24  # enough to tell that more is said
 _DECODE_BATCH = 8  # more gains little and delays the first result

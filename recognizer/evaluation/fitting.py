@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -203,7 +204,8 @@ def _error_elsewhere(examples: Sequence[Example]) -> float:
 def _calibration_error(told: Sequence[tuple[float, bool]], n_bins: int = 10) -> float:
     """Return the mean distance of confidence and share right, over bins of equal size."""
     ranked = sorted(told)
-    bins = [ranked[n * len(ranked) // n_bins : (n + 1) * len(ranked) // n_bins] for n in range(10)]
+    edges = [n * len(ranked) // n_bins for n in range(n_bins + 1)]
+    bins = [ranked[start:end] for start, end in pairwise(edges)]
     distance = sum(abs(sum(p for p, _ in each) - sum(r for _, r in each)) for each in bins)
     return distance / max(1, len(ranked))
 

@@ -2,7 +2,7 @@
 
 A logistic model (Platt scaling over several features). Its coefficients lie in
 data/calibration.toml and are fitted on one half of the benchmark and judged on the other; see
-benchmarks/README.md.
+docs/decisions/0004.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What was not understood is heard once more, slower, and believed where it confirms the first.
 
 What a recogniser misses may come out right when the same sound is played a little slower and
-lower, as a tape is; benchmarks/README.md has the figures, and why the slow retry alone is not
+lower, as a tape is; docs/decisions/0003 has the figures, and why the slow retry alone is not
 believed.
 """
 

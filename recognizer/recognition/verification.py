@@ -1,14 +1,13 @@
 """Hold what a transcript seems to say against the sound itself.
 
 A transcript of telephone speech is often misrecognized, and such errors cross the border that
-matters:
-«временно заблокирован» comes out as «заблокирован». So whatever resembles a listed wording, word by
-word or letter by letter, is compared with its rivals *in place*: the words of the transcript are
-replaced by each wording and every version is scored whole against the same encoded sound. Totals
-are compared, not means: a mean forgives a skipped word.
+matters: «временно заблокирован» comes out as «заблокирован». So whatever resembles a listed
+wording, word by word or letter by letter, is compared with its rivals *in place*: the words of the
+transcript are replaced by each wording and every version is scored whole against the same encoded
+sound. Totals are compared, not means: a mean forgives a skipped word.
 
 A second decoding that expected our wordings (as Whisper's earlier text) was tried and given up: it
-doubled the cost and, once letters are compared, found nothing more; see benchmarks/README.md.
+doubled the cost and, once letters are compared, found nothing more; see docs/decisions/0001.
 
 Conventions
 -----------
@@ -42,9 +41,8 @@ __all__ = ["Candidate", "VerifiedTranscript", "Verifier"]
 
 _MARKS = frozenset(outcome for outcome in CallOutcome if is_mark(outcome))
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
-_MAX_BEHIND_SCORE = (
-    30.0  # further behind the best match of a hypothesis another is not worth comparing
-)
+# Further behind the best match of a hypothesis another is not worth comparing.
+_MAX_BEHIND_SCORE = 30.0
 _N_OUTCOMES = 3  # outcomes found word by word that are compared
 # What a word costs that no announcement has: a version that leaves misrecognized words beside its
 # wording fits the sound by them, for the decoder chose them freely. On the `fit` calls the right

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.whole_files import write_whole
 from recognizer.batch.recordings import FileIdentity
-from recognizer.batch.results import ResultLog, read_results, write_csv, write_whole, write_xlsx
+from recognizer.batch.results import ResultLog, read_results, write_csv, write_xlsx
 
 
 def line(name: str, *, error: str | None = None, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 """The journal: attempts, corrections, cards and decisions in one database.
 
-The only package that speaks SQL for calls; `migrations` holds its schema, version by version.
+The only package that writes calls; the page and the outbox also read its tables. `migrations` holds
+its schema, version by version.
 """

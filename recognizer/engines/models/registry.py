@@ -1,7 +1,7 @@
 """Speech models: what the manifests in models/ say, what is installed, whether it is intact.
 
 A manifest is ``models/<name>.toml``: engine, languages, licence, files with SHA-256, and the
-sources in the order they are to be tried. Nothing here fetches anything; `model_install` does.
+sources in the order they are to be tried. Nothing here fetches anything; `install` does.
 
 An installed model is a folder ``<models folder>/<name>``. Its files are hashed once; a stamp
 file then remembers size and modification time of each, so that later checks cost a `stat`.

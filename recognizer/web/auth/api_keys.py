@@ -18,7 +18,7 @@ import filelock
 import msgspec
 
 from recognizer.base.errors import RecognizerError
-from recognizer.batch.results import write_whole
+from recognizer.base.whole_files import write_whole
 
 __all__ = ["ApiKey", "ApiKeys"]
 

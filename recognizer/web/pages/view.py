@@ -1,6 +1,6 @@
 """From the JSON contract of a classification to what an operator sees of it.
 
-The page reads the same object as every other program (design: ``report_to_dict``), so a result
+The page reads the same object as every other program (`model.report_json`), so a result
 looks the same whether it came from an upload, from a batch or through the API.
 """
 
