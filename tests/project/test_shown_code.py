@@ -17,6 +17,7 @@ from fake_recognizer import FakeRecognizer
 
 from recognizer.base.settings import Settings, load_settings
 from recognizer.crm.connectors import load_targets
+from recognizer.live.facts import FIELDS
 from recognizer.phrases.loading import load_phrases
 
 ROOT = Path(__file__).parents[2]
@@ -108,8 +109,9 @@ def test_every_shown_toml_is_settings_targets_or_phrases(tmp_path: Path) -> None
             assert load_settings({"RECOGNIZER_SETTINGS": str(file)}) != Settings()
 
 
-def test_every_shown_variable_is_a_setting() -> None:
+def test_every_shown_variable_is_a_setting_or_one_of_asterisks_channels() -> None:
     known = {"RECOGNIZER_SETTINGS", "RECOGNIZER_ASTERISK_ROOT"}
+    known |= {f"RECOGNIZER_{name.upper()}" for name in FIELDS}
     for section in msgspec.structs.fields(Settings):
         for item in msgspec.structs.fields(type(section.default)):
             known.add(f"RECOGNIZER_{section.name}_{item.name}".upper())
