@@ -74,7 +74,7 @@ class Looks:
         Raises
         ------
         OSError
-            What the call raises; ETIMEDOUT if it does not come back in time, or one before it
+            What the call raises; EINVAL for a name that no file can have; ETIMEDOUT if it does not come back in time, or one before it
             on the same file or mount has not yet.
         """
         with self._lock:
@@ -85,6 +85,8 @@ class Looks:
             except queue.Empty:
                 self._blame(_absolute(path))
                 raise _timed_out(path) from None
+            except ValueError as problem:  # a name that no file can have, such as one with a NUL
+                raise OSError(errno.EINVAL, str(problem), str(path)) from problem
 
     def _ask(self, call: Callable[[], T]) -> T:
         if self._looker is None:

@@ -41,6 +41,8 @@ __all__ = [
     "written_path",
 ]
 
+_FIRST_YEAR, _LAST_YEAR = 1971, 2199  # of calls that somebody made
+
 _NOTHING = CallFacts()
 
 
@@ -152,8 +154,11 @@ class FactFinder:
         )
 
     def _in_office(self, moment: dt.datetime | None) -> dt.datetime | None:
-        if moment is None or moment.tzinfo is None:
-            return None if moment is None else moment.replace(tzinfo=self.zone)
+        # Programs write 0001-01-01 or 9999-12-31 where they know no time: that is no moment.
+        if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            return None
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=self.zone)
         return moment.astimezone(self.zone)
 
 

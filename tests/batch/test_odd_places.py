@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from recognizer.batch.results import read_results
+from recognizer.crm.journal.journal import Journal
 
 PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
 
@@ -143,3 +144,37 @@ def test_classify(folder: Path) -> None:
         if name not in {"hang.wav", "crash.wav", "sparse.wav"}
     }
     assert by_name(lines) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stamp", ["00010101-000000", "99991231-235959"])
+def test_a_placeholder_for_a_moment_is_none_and_ends_no_batch(stamp: str, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    (calls / f"{stamp}_79161234567_1763793015.42.wav").write_text("silence")
+    (calls / "good.wav").write_text("busy_tone")
+    results = tmp_path / "results.jsonl"
+    url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
+    environment = {**os.environ, "RECOGNIZER_JOURNAL_URL": url}
+    done = subprocess.run(
+        command("batch", calls, "--results", results, "--journal", "--workers", 1),
+        check=False, capture_output=True, timeout=120, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(said(line) for line in read_results(results)) == ["busy_tone", "silence"]
+    with Journal.open(url) as journal:
+        assert len(journal.attempts().items) == 2
+
+
+@pytest.mark.slow
+def test_a_name_that_no_file_can_have_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "good.wav").write_text("busy_tone")
+    results = tmp_path / "results.jsonl"
+    done = subprocess.run(
+        command("batch", "-", "--results", results, "--workers", 1),
+        check=False, capture_output=True, timeout=120, cwd=tmp_path,
+        input=b"a/one.wav\0a/two.wav\ngood.wav\n",
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr
+    assert "busy_tone" in [said(line) for line in read_results(results)]
+    assert done.returncode == 1
