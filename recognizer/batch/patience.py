@@ -74,8 +74,8 @@ class Looks:
         Raises
         ------
         OSError
-            What the call raises; EINVAL for a name that no file can have; ETIMEDOUT if it does not come back in time, or one before it
-            on the same file or mount has not yet.
+            What the call raises; EINVAL for a name that no file can have; ETIMEDOUT if it does
+            not come back in time, or one before it on the same file or mount has not yet.
         """
         with self._lock:
             if self._stalled and self._is_stalled(_absolute(path)):

@@ -123,6 +123,7 @@ class Watcher:
             options.settle_s, _MAX_CANDIDATES, unfinished_s=options.unfinished_s
         )
         self._running: dict[Future[Finished], Todo] = {}
+        self._staying: set[Path] = set()  # recordings that could not be moved: tried once
         self._stopped = threading.Event()
         self._changed: set[Path] = set()
         self._lock = threading.Lock()
@@ -315,12 +316,21 @@ class Watcher:
         """Move a finished recording, keeping its place below the folder; replaces nothing."""
         assert self._options.move_to is not None
         folder = next(folder for folder in self._folders if path.is_relative_to(folder))
+        if path in self._staying:
+            return
         target = self._options.move_to / path.relative_to(folder)
+        taken: Path | None = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, _free_name(target))
+            taken = _free_name(target)
+            shutil.move(path, taken)
         except OSError as problem:
-            _LOG.warning("%s cannot be moved: %s", masked(written_path(path)), problem.strerror)
+            # What may be read but not removed would be copied again at every search.
+            self._staying.add(path)
+            if taken is not None and path.exists():
+                taken.unlink(missing_ok=True)
+            reason = problem.strerror
+            _LOG.warning("%s cannot be moved and stays: %s", masked(written_path(path)), reason)
 
 
 def _free_name(path: Path) -> Path:

@@ -1,7 +1,9 @@
 """New recordings are taken when they are complete, once, and left as they were."""
 
+import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -313,6 +315,26 @@ def test_the_index_catches_up_with_a_log_it_did_not_see_written(tmp_path: Path) 
         results.write_bytes(lines[2])  # rotated away and begun anew
         seen.catch_up(results)
         assert all(seen.has(identify(path)) for path in paths)
+
+
+def test_what_may_be_read_but_not_removed_is_not_copied_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, finished = tmp_path / "calls", tmp_path / "done"
+    results = tmp_path / "results.jsonl"
+    touch_old(folder / "one.wav")
+
+    def copies_only(source: Path, target: Path) -> None:
+        shutil.copy2(source, target)
+        raise PermissionError(errno.EACCES, "Permission denied", str(source))
+
+    monkeypatch.setattr("recognizer.batch.watch.shutil.move", copies_only)
+    with watching(folder, results, move_to=finished):
+        wait_until(lambda: "stays" in caplog.text)
+        time.sleep(1.0)  # three searches more
+    assert (folder / "one.wav").exists()
+    assert list(finished.iterdir()) == []
+    assert caplog.text.count("stays") == 1
 
 
 def test_finished_recordings_are_moved_when_asked_and_replace_nothing(tmp_path: Path) -> None:
