@@ -52,6 +52,7 @@ from recognizer.model import (
     Transcript,
     phrase_list_of,
 )
+from recognizer.model.signals import LONGEST_PAUSE_S
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO
@@ -96,7 +97,6 @@ _log = logging.getLogger(__name__)
 _UNNAMED = "<recording>"
 _N_SHOWN_WORDS = 20  # of those an engine cannot hear
 _KNOWN_AT_ONCE_S = 60.0  # a longer recording is no announcement alone
-_JOIN_GAP_S = 1.5  # pauses inside one announcement are shorter
 _PAD_S = 0.25
 # So much speech in which nobody is recognised as a person and nothing as an announcement is heard
 # before we stop and hand the call to an operator.
@@ -798,7 +798,7 @@ def _utterance_intervals(segments: Sequence[Segment]) -> list[tuple[float, float
             continue
         if joined:
             start_s, end_s = joined[-1]
-            if segment.start_s - end_s <= _JOIN_GAP_S and segment.end_s - start_s <= longest_s:
+            if segment.start_s - end_s <= LONGEST_PAUSE_S and segment.end_s - start_s <= longest_s:
                 joined[-1] = (start_s, segment.end_s)
                 continue
         start_s = segment.start_s

@@ -13,6 +13,7 @@ from recognizer.crm.journal.reading import JournalReader
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.model import CallOutcome
+from recognizer.model.signals import joined_intervals
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.candidates import RepeatedStretches
 from recognizer.recognition.announcements.library import AnnouncementLibrary
@@ -20,7 +21,6 @@ from recognizer.recognition.announcements.library import AnnouncementLibrary
 __all__ = ["repeated_stretches"]
 
 _PAD_S = 0.25
-_MAX_PAUSE_S = 1.5
 _PAGE = 200
 _PEOPLE = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.COMPANY_IVR})
 
@@ -62,12 +62,5 @@ def _attempts(journal: JournalReader) -> Iterator[AttemptRecord]:
 
 
 def _utterances(report: Any) -> list[tuple[float, float]]:
-    joined: list[tuple[float, float]] = []
-    for segment in report.get("segments") or ():
-        if segment["kind"] != "speech":
-            continue
-        if joined and segment["start_s"] - joined[-1][1] <= _MAX_PAUSE_S:
-            joined[-1] = (joined[-1][0], segment["end_s"])
-        else:
-            joined.append((segment["start_s"], segment["end_s"]))
-    return joined
+    segments = report.get("segments") or ()
+    return joined_intervals((s["start_s"], s["end_s"]) for s in segments if s["kind"] == "speech")

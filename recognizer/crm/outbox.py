@@ -42,6 +42,7 @@ __all__ = [
     "Parcel",
     "Target",
     "TargetRow",
+    "wait_before_retry_s",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +53,11 @@ _CLAIMED_S = 60.0
 _LATE = dt.timedelta(minutes=10)
 """Rows of other writers may become visible out of order: so far back is looked again."""
 _NAMESPACE = uuid.UUID("6f1d2f0e-5f2c-4c55-9d1c-0c7a4f6f4a55")
+
+
+def wait_before_retry_s(n_tries: int, first_s: float, longest_s: float) -> float:
+    """Return how long to wait after so many tries: twice as long each time."""
+    return min(first_s * 2.0 ** (n_tries - 1), longest_s)
 
 
 class TargetRow(Base):
@@ -225,7 +231,7 @@ class Outbox:
             if is_final or row.n_tries >= MAX_TRIES:
                 row.state = "dead"
             else:
-                wait_s = min(_FIRST_WAIT_S * 2 ** (row.n_tries - 1), _LONGEST_WAIT_S)
+                wait_s = wait_before_retry_s(row.n_tries, _FIRST_WAIT_S, _LONGEST_WAIT_S)
                 row.next_try_s = self._clock() + wait_s
 
     def parcels(self, state: str, *, limit: int = 100) -> tuple[Parcel, ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "Encoding",
     "Ended",
     "Facts",
+    "LinearSound",
     "LiveInput",
     "Sound",
     "read_object",
@@ -136,6 +137,28 @@ class Encoding:
             f"sound as {name[:20]!r}: expected slin, slin12 ... slin192, ulaw or alaw; "
             f"set it with the option c(slin) of Dial(WebSocket/...)"
         )
+
+
+class LinearSound:
+    """16-bit sound of a client that may say its rate, Hz, before the first piece."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._encoding = Encoding(sample_rate)
+        self.has_begun = False
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self._encoding.sample_rate
+
+    def take(self, payload: bytes) -> Sound:
+        """Return a piece; FrameError if it is torn."""
+        self.has_begun = True
+        return Sound(self._encoding.samples(payload), self.sample_rate)
+
+    def set_rate(self, sample_rate: int) -> None:
+        """Take the rate that was said."""
+        self._encoding = Encoding(sample_rate)
 
 
 _SLIN_HZ = {

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from recognizer.base.errors import ContactError, JournalError, RecognizerError
 from recognizer.crm.attempts import Attempts
-from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target
+from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target, wait_before_retry_s
 from recognizer.live.facts import LiveFacts
 from recognizer.model import CallError, CallReport
 from recognizer.model.report_json import decision_to_dict
@@ -37,7 +37,10 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class _Folder(Generic[_T]):
-    """Small records, one file each, whole or not there, also after a kill of this program."""
+    """Small records, one file each, whole or not there, also after a kill of this program.
+
+    Not `write_whole`: a power cut may lose the last, but the event loop waits for no disk.
+    """
 
     def __init__(self, folder: Path, kind: type[_T]) -> None:
         self._folder, self._kind = folder, kind
@@ -278,7 +281,7 @@ class CallbackSpool:
             self._target.deliver(owed.event)
         except DeliveryError as problem:
             owed.n_tries += 1
-            wait_s = min(self._first_wait_s * 2 ** (owed.n_tries - 1), _LONGEST_WAIT_S)
+            wait_s = wait_before_retry_s(owed.n_tries, self._first_wait_s, _LONGEST_WAIT_S)
             owed.due_s = time.monotonic() + wait_s
             _log.warning("callback %s: try %d: %s", owed.event["id"], owed.n_tries, problem)
             if owed.n_tries < MAX_TRIES:

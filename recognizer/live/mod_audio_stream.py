@@ -14,11 +14,10 @@ from typing import Any
 from recognizer.base.errors import FrameError
 from recognizer.live.dialects import (
     Digit,
-    Encoding,
     Ended,
     Facts,
+    LinearSound,
     LiveInput,
-    Sound,
     read_object,
     read_rate,
 )
@@ -39,14 +38,12 @@ class ModAudioStream:
     name = "mod_audio_stream"
 
     def __init__(self, sample_rate: int = 8_000) -> None:
-        self._encoding = Encoding(sample_rate)
-        self._has_sound = False
+        self._sound = LinearSound(sample_rate)
 
     def take(self, message: str | bytes) -> Sequence[LiveInput]:
         """Return what a message says."""
         if isinstance(message, bytes):
-            self._has_sound = True
-            return [Sound(self._encoding.samples(message), self._encoding.sample_rate)]
+            return [self._sound.take(message)]
         fields = read_object(message)
         if fields is None:
             raise FrameError(
@@ -63,9 +60,9 @@ class ModAudioStream:
         return [*said, Ended("hangup")] if fields.get("eof") else said
 
     def _set_rate(self, sample_rate: int) -> None:
-        if self._has_sound and sample_rate != self._encoding.sample_rate:
+        if self._sound.has_begun and sample_rate != self._sound.sample_rate:
             raise FrameError(f"{self.name}: expected sample_rate before the first sound")
-        self._encoding = Encoding(sample_rate)
+        self._sound.set_rate(sample_rate)
 
     def tell(self, event: Mapping[str, Any]) -> Sequence[str]:
         """Return the event as JSON."""

@@ -13,11 +13,10 @@ from typing import Any
 
 from recognizer.base.errors import FrameError
 from recognizer.live.dialects import (
-    Encoding,
     Ended,
     Facts,
+    LinearSound,
     LiveInput,
-    Sound,
     read_object,
     read_rate,
 )
@@ -38,8 +37,7 @@ class VoskServer:
     name = "vosk-server"
 
     def __init__(self, sample_rate: int = 8_000) -> None:
-        self._encoding = Encoding(sample_rate)
-        self._has_sound = False
+        self._sound = LinearSound(sample_rate)
         self._news: Mapping[str, Any] | None = None
 
     @staticmethod
@@ -51,8 +49,7 @@ class VoskServer:
     def take(self, message: str | bytes) -> Sequence[LiveInput]:
         """Return what a message says."""
         if isinstance(message, bytes):
-            self._has_sound = True
-            return [Sound(self._encoding.samples(message), self._encoding.sample_rate)]
+            return [self._sound.take(message)]
         fields = read_object(message)
         if fields is None:
             raise FrameError(f"{self.name}: expected a JSON object, found {message[:40]!r}")
@@ -65,9 +62,9 @@ class VoskServer:
     def _configure(self, config: Mapping[str, Any]) -> None:
         if "sample_rate" not in config:
             return
-        if self._has_sound:
+        if self._sound.has_begun:
             raise FrameError(f"{self.name}: expected the configuration before the first sound")
-        self._encoding = Encoding(read_rate(config["sample_rate"]))
+        self._sound.set_rate(read_rate(config["sample_rate"]))
 
     def tell(self, event: Mapping[str, Any]) -> Sequence[str]:
         """Keep an event for the next answer; the last one is an answer itself."""

@@ -232,10 +232,9 @@ class _Connection:
     def _started(self, facts: LiveFacts) -> LiveCall:
         """Return the call, begun with what is known now."""
         if self._call is None:
-            known = facts.joined(LiveFacts.read(self._given))
-            name = facts.call or self._given.get("call")
-            identifier = LiveFacts.read({"call": name}).call or str(uuid.uuid4())
-            self._call = self._calls.start(known, identifier, self._tell)
+            given = LiveFacts.read(self._given)
+            call = facts.call or given.call or str(uuid.uuid4())
+            self._call = self._calls.start(facts.joined(given), call, self._tell)
         return self._call
 
     def _tell(self, event: Mapping[str, Any]) -> None:

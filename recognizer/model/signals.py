@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from recognizer.model._checks import check_interval
 
 __all__ = [
+    "LONGEST_PAUSE_S",
     "Cadence",
     "GapKind",
     "Segment",
@@ -17,6 +18,7 @@ __all__ = [
     "SoundGap",
     "ToneEvent",
     "ToneKind",
+    "joined_intervals",
     "total_duration_s",
 ]
 
@@ -120,6 +122,23 @@ class SoundGap:
 
     def __post_init__(self) -> None:
         check_interval(f"gap {self.kind}", self.start_s, self.end_s)
+
+
+LONGEST_PAUSE_S = 1.5
+"""Pauses inside one announcement are shorter; after a longer one somebody else may speak."""
+
+
+def joined_intervals(
+    intervals: Iterable[tuple[float, float]], *, longest_pause_s: float = LONGEST_PAUSE_S
+) -> list[tuple[float, float]]:
+    """Return intervals of seconds, in their order, with those joined that a pause parts."""
+    joined: list[tuple[float, float]] = []
+    for start_s, end_s in intervals:
+        if joined and start_s - joined[-1][1] <= longest_pause_s:
+            joined[-1] = (joined[-1][0], end_s)
+        else:
+            joined.append((start_s, end_s))
+    return joined
 
 
 def total_duration_s(segments: Iterable[Segment], kind: SegmentKind) -> float:

@@ -107,9 +107,8 @@ class TranscriptWords:
             for sound, place in zip(self.sounds, self.places, strict=True)
             if match.first_word <= place < match.end_word
         ]
-        spoken += [a + b for a, b in pairwise(spoken)]
         listed = (sound_alike_word(word) for word, _ in normalize_words([match.phrase.text]))
-        return all(similarity.best_ratio(sound, spoken) >= _HEARD_RATIO for sound in listed)
+        return are_all_heard(listed, spoken)
 
     def n_parenthetical(self, match: PhraseMatch) -> int:
         """Return how many words of parentheticals were heard inside a match."""
@@ -142,6 +141,12 @@ class TranscriptWords:
             for word, place in zip(self.words, self.places, strict=True)
             if not match.first_word <= place < match.end_word
         ]
+
+
+def are_all_heard(wanted: Iterable[str], spoken: Sequence[str]) -> bool:
+    """Return whether every sound of `wanted` is in `spoken`, alone or run into the next one."""
+    heard = [*spoken, *(a + b for a, b in pairwise(spoken))]
+    return all(similarity.best_ratio(sound, heard) >= _HEARD_RATIO for sound in wanted)
 
 
 def _sound_of(text: str) -> str:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from recognizer.base import similarity
 from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
+from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords, are_all_heard
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.precedence import CARRIERS, MACHINES, is_mark
@@ -23,7 +23,6 @@ __all__ = ["PERSON_STARTS", "Neighbours"]
 PERSON_STARTS = frozenset({"нет", "алло", "ну", "вот", "ага", "угу", "слушаю"})
 """What people begin with; of the listed and shared wordings of carriers none begins so."""
 _NOT = "не"
-_HEARD_RATIO = 60.0  # a word of the phrase less like every word heard was not heard
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _CLEAR_WORD = 0.7  # what is misrecognized is less probable
 # Of an engine that nobody fitted, by the meaning of the figures: every word of the wording more
@@ -189,11 +188,7 @@ class Neighbours:
         ]
         if not told or not wanted:
             return False
-        glued = [a + b for a, b in pairwise(spoken)]
-        is_unheard = any(
-            similarity.best_ratio(sound, [*spoken, *glued]) < _HEARD_RATIO for sound in wanted
-        )
-        return is_unheard or any(
+        return not are_all_heard(wanted, spoken) or any(
             similarity.best_partial_ratio(sound, listed.sounds) < _EXPLAINED_RATIO for sound in told
         )
 

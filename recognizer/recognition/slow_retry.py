@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.recognition.verification import VerifiedTranscript
+from recognizer.recognition.verification import PLAIN_MEAN_LOGPROB, VerifiedTranscript
 
 __all__ = ["SLOWER", "confirms", "rescale_times"]
 
 SLOWER = 1.07
 """How much longer the slow retry is."""
-# Natural logarithm, mean over the tokens; from here on a transcript is taken for plainly heard, as
-# in verification.
-_CLEAR_MEAN_LOGPROB = -0.5
 
 
 def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = False) -> bool:
@@ -40,7 +37,7 @@ def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = 
         return False
     nearest = first.candidates[0].outcome
     if phrase_list_of(again) is PhraseListName.INVALID_NUMBER:
-        was_clear = first.baseline_score.mean_logprob >= _CLEAR_MEAN_LOGPROB
+        was_clear = first.baseline_score.mean_logprob >= PLAIN_MEAN_LOGPROB
         is_mark = phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
         return is_mark and not (has_more and was_clear)
     return nearest is again

@@ -37,7 +37,7 @@ from recognizer.recognition.letter_search import NearestWordings, letters_ratio
 from recognizer.recognition.matching import Matcher, floor_of
 from recognizer.recognition.precedence import CARRIERS, is_mark
 
-__all__ = ["Candidate", "VerifiedTranscript", "Verifier"]
+__all__ = ["PLAIN_MEAN_LOGPROB", "Candidate", "VerifiedTranscript", "Verifier"]
 
 _MARKS = frozenset(outcome for outcome in CallOutcome if is_mark(outcome))
 _FLOOR = 40.0  # score of the matches looked at; each phrase has a floor of its own
@@ -52,7 +52,7 @@ _N_COMPLETED = 3  # versions in front that are looked at for more being said
 _TEMPORARILY = "временно"  # what turns a mark into a retry
 # Where all three hold, letters are not looked at.
 _PLAIN_SCORE = 90.0
-_PLAIN_MEAN_LOGPROB = -0.5
+PLAIN_MEAN_LOGPROB = -0.5
 _PLAIN_MARGIN_NATS = 8.0
 
 
@@ -285,7 +285,7 @@ def _is_plain(verified: VerifiedTranscript) -> bool:
     best = verified.candidates[0]
     return (
         best.match.score >= _PLAIN_SCORE
-        and best.score.mean_logprob >= _PLAIN_MEAN_LOGPROB
+        and best.score.mean_logprob >= PLAIN_MEAN_LOGPROB
         and verified.margin >= _PLAIN_MARGIN_NATS
     )
 

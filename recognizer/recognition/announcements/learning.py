@@ -22,6 +22,7 @@ from recognizer.model import (
     SegmentKind,
     phrase_list_of,
 )
+from recognizer.model.signals import LONGEST_PAUSE_S
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.announcements.announcement import Announcement
@@ -65,7 +66,6 @@ LONGEST_S = 60.0
 """Of an announcement that can be learned, seconds."""
 
 _MIN_S = 1.0
-_MAX_PAUSE_S = 1.5  # what follows a longer one is another utterance: it may be a person
 _MIN_SNR_DB = 15.0
 _EDGE_FRAMES = 3
 _WORD_EDGE_S = 0.1  # word times are no better
@@ -145,7 +145,7 @@ def _check_form(audio: Audio, duration_s: float, pause_s: float) -> None:
             f"{audio.source}: expected an announcement of {_MIN_S:g} to {LONGEST_S:g} s, found "
             f"{duration_s:.1f} s of sound; choose the part with --from and --to",
         )
-    if pause_s > _MAX_PAUSE_S:
+    if pause_s > LONGEST_PAUSE_S:
         raise NotLearnedError(
             "pause",
             f"{audio.source}: there is a pause of {pause_s:.1f} s in it, and what follows may be a "

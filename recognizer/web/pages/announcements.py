@@ -21,6 +21,7 @@ from recognizer.base.settings import AnnouncementSettings
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.model import Audio, CallOutcome
 from recognizer.model.classification import Classification
+from recognizer.model.signals import joined_intervals
 from recognizer.phrases.editing import make_id
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.learning import (
@@ -35,7 +36,6 @@ from recognizer.recognition.announcements.store import AnnouncementStore, Change
 __all__ = ["Announcements", "Offer", "OfferError", "stretch_of"]
 
 _PAD_S = 0.3
-_MAX_PAUSE_S = 1.5
 _REFUSALS: Mapping[str, str] = {
     "outcome": "Такой результат бывает не от объявления оператора связи.",
     "machine": "Так приветствует и человек. Если это играет сам оператор связи, укажите его.",
@@ -80,15 +80,8 @@ class Offer:
 
 def stretch_of(report: Classification) -> tuple[float, float] | None:
     """Return where the longest utterance of a recording lies, seconds; None if nobody speaks."""
-    joined: list[tuple[float, float]] = []
-    for segment in report.segments:
-        if segment.kind != "speech":
-            continue
-        if joined and segment.start_s - joined[-1][1] <= _MAX_PAUSE_S:
-            joined[-1] = (joined[-1][0], segment.end_s)
-        else:
-            joined.append((segment.start_s, segment.end_s))
-    return max(joined, key=lambda part: part[1] - part[0], default=None)
+    spoken = [(s.start_s, s.end_s) for s in report.segments if s.kind == "speech"]
+    return max(joined_intervals(spoken), key=lambda part: part[1] - part[0], default=None)
 
 
 class Announcements:
