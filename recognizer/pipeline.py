@@ -584,35 +584,26 @@ class Recognizer:
     ) -> Generator[Utterance, None, tuple[SpokenVerdict, VerifiedTranscript]]:
         """Judge one utterance, and hear it again where that may confirm a doubtful one."""
         verdict, verified = yield from self._hear(audio, stages)
+        can_be_slowed = audio.duration_s * SLOWER <= MAX_UTTERANCE_S
+        slowed: _Heard | None = None
         if self._is_close(verdict):
-            verdict = yield from self._confirmed(verdict, audio, stages)
-        # Also what was taken for another language: misrecognized Russian often is. Where nothing
-        # listed is near there is nothing to confirm.
-        # What was understood to speak of something else is not asked again until it does not.
+            if can_be_slowed:
+                slowed = yield from self._hear(audio, stages, slower=SLOWER)
+            if slowed is None or not _is_alike(slowed[0], verdict):
+                verdict = verdict.vetoed([raised("not-steady")])
+        # Where nothing listed is near there is nothing to confirm. What was taken for another
+        # language is asked again, too: misrecognized Russian often is.
         is_doubtful = not verdict.is_settled and bool(verified.candidates)
-        if is_doubtful and audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
+        if is_doubtful and can_be_slowed:
             # The slow retry is a chance, no condition: if it fails the first stands.
             with suppress(EngineError):
-                again, slowed = yield from self._hear(audio, stages, slower=SLOWER)
+                if slowed is None:
+                    slowed = yield from self._hear(audio, stages, slower=SLOWER)
+                again, verified_again = slowed
                 if confirms(again.outcome, verified, has_more=verdict.has_more):
                     reason = f"{again.reason}, understood when played slower"
-                    return replace(again, reason=reason), slowed
+                    return replace(again, reason=reason), verified_again
         return verdict, verified
-
-    def _confirmed(
-        self, verdict: SpokenVerdict, audio: Audio, stages: _Stopwatch
-    ) -> Generator[Utterance, None, SpokenVerdict]:
-        """Return a verdict that just passes, if it comes out so played slower, too.
-
-        Another processor rounds otherwise; what that would turn is no verdict.
-        """
-        listed = phrase_list_of(verdict.outcome)
-        if audio.duration_s * SLOWER <= MAX_UTTERANCE_S:
-            again, _ = yield from self._hear(audio, stages, slower=SLOWER)
-            is_alike = phrase_list_of(again.outcome) is listed
-            if is_alike and (listed is not None or again.outcome is verdict.outcome):
-                return verdict
-        return verdict.vetoed([raised("not-steady")])
 
     def _is_close(self, verdict: SpokenVerdict) -> bool:
         """Return whether a carrier's wording passes by less than rounding may turn."""
@@ -836,6 +827,17 @@ def _without_words(
     ]
 
 
+def _is_alike(again: SpokenVerdict, first: SpokenVerdict) -> bool:
+    """Return whether another hearing comes to the same list, or without one to the same outcome.
+
+    A verdict that just passes has to: another processor rounds otherwise, and what that would turn
+    is no verdict.
+    """
+    listed = phrase_list_of(first.outcome)
+    is_same_list = phrase_list_of(again.outcome) is listed
+    return is_same_list and (listed is not None or again.outcome is first.outcome)
+
+
 def _is_said_twice(transcript: Transcript) -> bool:
     """Return whether the second half of the words is much like the first."""
     words = [word.text.lower() for word in transcript.words]
@@ -877,6 +879,10 @@ def _evidence(
 ) -> Evidence:
     outcome, deciding = decided
     transcripts = [v.transcript for v, _ in verdicts if v.transcript is not None]
+    judged = [v for v, _ in verdicts] + ([] if deciding is None else [deciding])
+    vetoes = [veto for v in judged for veto in v.vetoes]
+    if reading.has_unread:
+        vetoes.append(unread())
     return Evidence(
         duration_s=round(scan.duration_s, 3),
         tones=scan.tones,
@@ -886,19 +892,7 @@ def _evidence(
         acoustic_scores=tuple(c.score for _, h in verdicts for c in h.candidates),
         alternatives=() if deciding is None else on_one_scale(outcome, deciding.alternatives),
         notes=reading.notes + tuple(v.reason for v, _ in verdicts if v.reason),
-        vetoes=tuple(
-            dict.fromkeys(
-                (
-                    *(
-                        veto
-                        for v in (*(v for v, _ in verdicts), deciding)
-                        if v
-                        for veto in v.vetoes
-                    ),
-                    *([unread()] if reading.has_unread else []),
-                )
-            )
-        ),
+        vetoes=tuple(dict.fromkeys(vetoes)),
         gaps=tuple(gap for v, _ in verdicts for gap in v.gaps),
         announcements=tuple(v.announcement for v, _ in verdicts if v.announcement is not None),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,13 +103,14 @@ def serve(
 
 
 def _say_where(server: object, host: str) -> None:
+    from recognizer.base.network import is_loopback
     from recognizer.web.app import has_page
 
     app = server.config.app  # type: ignore[attr-defined]
     port = server.servers[0].sockets[0].getsockname()[1]  # type: ignore[attr-defined]
     shown = f"[{host}]" if ":" in host else host
     print(f"recognizer serves http://{shown}:{port}/ (stop with Ctrl-C)", flush=True)
-    if not _is_loopback(host) and not app.state.api_keys.exist():
+    if not is_loopback(host) and not app.state.api_keys.exist():
         print("other machines need an API key: recognizer api-keys create NAME", flush=True)
     if has_page():
         from recognizer.web.pages.site import setup_path
@@ -118,13 +118,6 @@ def _say_where(server: object, host: str) -> None:
         path = setup_path(app)
         if path is not None:
             print(f"make the first administrator: http://{shown}:{port}{path}", flush=True)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 api_keys = new_group(

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from recognizer.base.errors import SettingsError
+from recognizer.base.network import is_loopback
 
-__all__ = ["Access", "is_loopback", "parse_address"]
+__all__ = ["Access", "parse_address"]
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -27,14 +28,6 @@ def parse_address(text: str) -> tuple[str, int]:
     if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise SettingsError(f"expected HOST:PORT such as 127.0.0.1:9092, found {text!r}")
     return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ sites may not; what the journal knows of people always needs a key.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from recognizer.base.network import is_loopback
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.api.answers import ApiError
 
@@ -52,16 +52,12 @@ def _is_local_program(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         foreign = True
-    return not foreign and not forwarded and _is_loopback(host) and _is_loopback(client)
+    return not foreign and not forwarded and _is_here(host) and _is_here(client)
 
 
-def _is_loopback(host: str) -> bool:
-    if host in {"localhost", "testclient", "testserver"}:  # the last two: Starlette's test client
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_here(host: str) -> bool:
+    # Starlette's test client has names of its own.
+    return host in {"testclient", "testserver"} or is_loopback(host)
 
 
 def _limited(request: Request, owner: Annotated[str, Depends(owner_of)]) -> str:
