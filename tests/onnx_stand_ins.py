@@ -1,8 +1,9 @@
 """ONNX graphs with the names, types and shapes of real models, which spell a chosen sentence.
 
 The weights of T-one and GigaAM come from an official hub and cannot be had where the tests run; the
-code that loads and runs them can be driven by these. They hear nothing: the sentence comes out
-letter by letter as time goes by.
+code that loads and runs them can be driven by these. They understand nothing: the sentence comes
+out letter by letter as time goes by. What T-one's puts out depends a little on how loud the sound
+is, so that sound that is torn or lost shows.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Doubts: TypeAlias = Mapping[int, tuple[str, float]]
 _OPSET = 17
 _IR_VERSION = 9
 _STATE_SIZE = 219_729
+_NATS_A_FULL_SCALE = 0.05  # of the last letter, so that no two sounds get the same figures
 
 
 def spelled(
@@ -90,13 +92,21 @@ def write_t_one(
         "to": np.array([1], np.int64),
         "axis": np.array([1], np.int64),
         "last_chunk": np.array(n_chunks - 1, np.int64),
+        "by_frame": np.array([1, 10, 240], np.int64),
+        "last_letter": np.eye(35, dtype=np.float32)[32] * _NATS_A_FULL_SCALE / 32_767,
     }
     nodes = [
         helper.make_node("Slice", ["state", "from", "to", "axis"], ["counter"]),
         helper.make_node("Squeeze", ["counter", "axis"], ["flat"]),
         helper.make_node("Cast", ["flat"], ["n_done"], to=TensorProto.INT64),
         helper.make_node("Min", ["n_done", "last_chunk"], ["chunk"]),
-        helper.make_node("Gather", ["table", "chunk"], ["logprobs"], axis=0),
+        helper.make_node("Gather", ["table", "chunk"], ["spelt"], axis=0),
+        helper.make_node("Cast", ["signal"], ["samples"], to=TensorProto.FLOAT),
+        helper.make_node("Abs", ["samples"], ["levels"]),
+        helper.make_node("Reshape", ["levels", "by_frame"], ["framed"]),
+        helper.make_node("ReduceMean", ["framed"], ["loudness"], axes=[2], keepdims=1),
+        helper.make_node("Mul", ["loudness", "last_letter"], ["heard"]),
+        helper.make_node("Add", ["spelt", "heard"], ["logprobs"]),
         helper.make_node("Add", ["state", "one_more"], ["state_next"]),
     ]
     inputs: list[Declared] = [

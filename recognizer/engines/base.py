@@ -117,7 +117,8 @@ class StreamingUtterance(Protocol):
     """One stretch of speech that is still being said; for one thread, of one call.
 
     The first piece says where in the recording it begins; the following ones are taken as its
-    continuation.
+    continuation, whatever moment they name. Nothing is kept of another stretch: each begins with a
+    state of its own.
     """
 
     @property
@@ -131,6 +132,16 @@ class StreamingUtterance(Protocol):
         ------
         EngineError
             If the rate is wrong, the piece is empty, the stretch is finished or the engine failed.
+            After a failure of the engine nothing more can be asked of the stretch.
+        """
+
+    def so_far(self) -> Utterance:
+        """Return what `finish` would if nothing followed; more may be pushed afterwards.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
         """
 
     def finish(self) -> Utterance:
@@ -146,6 +157,13 @@ class StreamingUtterance(Protocol):
 @runtime_checkable
 class StreamingEngine(Engine, Protocol):
     """A recogniser that works while the sound arrives."""
+
+    @property
+    def keeps_work(self) -> bool:
+        """Whether `StreamingUtterance.so_far` hears what `listen` does and pays for no sound twice.
+
+        Where that is so, `engines.growing` hears a live call at the price of a recording.
+        """
 
     def stream(self) -> StreamingUtterance:
         """Begin a stretch of speech."""

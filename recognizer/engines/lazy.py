@@ -29,7 +29,8 @@ class LazyEngine:
         return self._engine is not None
 
     @property
-    def _loaded(self) -> Engine:
+    def loaded(self) -> Engine:
+        """The engine itself."""
         if self._engine is None:
             self._engine = self._load()
         return self._engine
@@ -37,17 +38,17 @@ class LazyEngine:
     @property
     def name(self) -> str:
         """Name of the engine."""
-        return self._loaded.name
+        return self.loaded.name
 
     @property
     def model(self) -> str:
         """Name of the model in use."""
-        return self._loaded.model
+        return self.loaded.model
 
     def listen(self, audio: Audio) -> Utterance:
         """Recognise one stretch of speech; see `Engine.listen`."""
-        return self._loaded.listen(audio)
+        return self.loaded.listen(audio)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
         """Work out several transcripts; see `Engine.transcribe_together`."""
-        self._loaded.transcribe_together(utterances)
+        self.loaded.transcribe_together(utterances)

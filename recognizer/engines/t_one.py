@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,7 @@ class TOneEngine:
     """
 
     name = "t-one"
+    keeps_work = True
 
     def __init__(self, model_folder: Path, *, threads: int = 1) -> None:
         self.model = model_folder.name
@@ -102,57 +103,110 @@ class TOneEngine:
 
 
 class TOneStream:
-    """Recognition while the sound arrives; see `StreamingUtterance`."""
+    """Recognition while the sound arrives; see `StreamingUtterance`.
+
+    Each whole chunk is heard once, when it is complete.
+    """
 
     def __init__(self, engine: TOneEngine) -> None:
         self._engine = engine
         self._resampler = StreamResampler(ENGINE_SAMPLE_RATE, _SAMPLE_RATE)
-        self._state: npt.NDArray[Any] = np.zeros((1, _STATE_SIZE), np.float16)
-        self._waiting: Samples = np.zeros(_CHUNK_SAMPLES, np.float32)
-        self._frames: list[LogProbs] = []
-        self._start_s = self._duration_s = 0.0
+        self._pieces: list[Samples] = []
+        self._n_resampled = 0
+        self._chunks = _Chunks.beginning()
+        self._start_s = 0.0
         self._source = ""
-        self._heard: Utterance | None = None
+        self._so_far: Utterance | None = None
+        self._is_finished = False
 
     @property
     def partial(self) -> str:
         """What was heard so far; its last word may still grow."""
-        if self._heard is not None:
-            return self._heard.transcript.text
-        return _ALPHABET.decode(decode_greedily(self._logprobs(), _ALPHABET))
+        if self._is_finished:
+            return self.finish().transcript.text
+        return _ALPHABET.decode(decode_greedily(self._chunks.logprobs(), _ALPHABET))
 
     def push(self, audio: Audio) -> None:
         """Take the next piece, of any length but zero."""
-        if self._heard is not None:
+        if self._is_finished:
             raise EngineError(f"{audio.source}: the stretch is finished, begin another one")
         check_speech(audio)
-        if not self._duration_s:
+        if not self._pieces:
             self._start_s, self._source = audio.start_s, audio.source
-        self._duration_s += audio.duration_s
-        self._take(self._resampler.push(np.clip(np.nan_to_num(audio.samples), -1.0, 1.0)))
+        self._pieces.append(np.clip(np.nan_to_num(audio.samples), -1.0, 1.0))
+        self._so_far = None
+        resampled = self._resampler.push(self._pieces[-1])
+        self._n_resampled += len(resampled)
+        self._chunks = self._heard(resampled)
+
+    def so_far(self) -> Utterance:
+        """Return what `finish` would: what is kept of the sound goes on from before the silence."""
+        if self._so_far is None:
+            self._so_far = CtcUtterance(
+                self._engine.parts,
+                self._with_the_end().logprobs(),
+                start_s=self._start_s,
+                duration_s=sum(map(len, self._pieces)) / ENGINE_SAMPLE_RATE,
+            )
+        return self._so_far
 
     def finish(self) -> Utterance:
         """Say that nothing follows, and return what was heard."""
-        if self._heard is None:
-            rest = self._resampler.finish()
-            n_missing = -(len(self._waiting) + len(rest)) % _CHUNK_SAMPLES
-            silence = np.zeros(n_missing + _SILENCE_AFTER, np.float32)
-            self._take(np.concatenate([rest, silence]))
-            self._heard = CtcUtterance(
-                self._engine.parts,
-                self._logprobs(),
-                start_s=self._start_s,
-                duration_s=self._duration_s,
-            )
-        return self._heard
+        heard = self.so_far()
+        self._is_finished = True
+        return heard
 
-    def _take(self, samples: Samples) -> None:
-        self._waiting = np.concatenate([self._waiting, samples])
-        while len(self._waiting) >= _CHUNK_SAMPLES:
-            chunk, self._waiting = np.split(self._waiting, [_CHUNK_SAMPLES])
-            frames, self._state = self._engine.advance(chunk, self._state, self._source)
-            self._frames.append(frames)
+    def _with_the_end(self) -> _Chunks:
+        """Return the chunks so far, and those that the end of the sound and silence make."""
+        if not self._pieces:
+            return self._chunks
+        rest = self._not_yet_resampled()
+        n_missing = -(len(self._chunks.waiting) + len(rest)) % _CHUNK_SAMPLES
+        return self._heard(np.concatenate([rest, np.zeros(n_missing + _SILENCE_AFTER, np.float32)]))
 
-    def _logprobs(self) -> LogProbs:
+    def _not_yet_resampled(self) -> Samples:
+        """Return the end of the sound that the resampler holds back until it knows what follows.
+
+        It cannot be asked for it and go on, so another one takes all of the sound: 1 ms for 10 s.
+        """
+        again = StreamResampler(ENGINE_SAMPLE_RATE, _SAMPLE_RATE)
+        whole = np.concatenate([*map(again.push, self._pieces), again.finish()])
+        return whole[self._n_resampled :]
+
+    def _heard(self, samples: Samples) -> _Chunks:
+        """Return the chunks so far with more samples after them."""
+        _, state, frames = self._chunks
+        waiting = np.concatenate([self._chunks.waiting, samples])
+        while len(waiting) >= _CHUNK_SAMPLES:
+            chunk, waiting = np.split(waiting, [_CHUNK_SAMPLES])
+            heard, state = self._engine.advance(chunk, state, self._source)
+            frames = (*frames, heard)
+        return _Chunks(waiting, state, frames)
+
+
+class _Chunks(NamedTuple):
+    """What is kept of the sound heard.
+
+    Attributes
+    ----------
+    waiting : float32
+        Samples at 8 kHz that make no whole chunk yet.
+    state : float16, shape (1, 219729)
+        The graph's, after the chunks heard.
+    frames : tuple of LogProbs
+        Of each chunk heard.
+    """
+
+    waiting: Samples
+    state: npt.NDArray[np.float16]
+    frames: tuple[LogProbs, ...]
+
+    @classmethod
+    def beginning(cls) -> _Chunks:
+        """Return what a stretch begins with: a chunk of silence."""
+        silence = np.zeros(_CHUNK_SAMPLES, np.float32)
+        return cls(silence, np.zeros((1, _STATE_SIZE), np.float16), ())
+
+    def logprobs(self) -> LogProbs:
         """Return the frames so far, without those of the silence before."""
-        return np.concatenate([np.zeros((0, len(_ALPHABET.tokens))), *self._frames[1:]])
+        return np.concatenate([np.zeros((0, len(_ALPHABET.tokens))), *self.frames[1:]])

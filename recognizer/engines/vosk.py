@@ -76,6 +76,7 @@ class VoskEngine:
     """
 
     name = "vosk"
+    keeps_work = False  # scores need the whole sound again
 
     def __init__(self, model_folder: Path, *, language: str = "ru") -> None:
         vosk.SetLogLevel(_QUIET)
@@ -237,6 +238,10 @@ class VoskStream:
         if self._heard is None:
             words.append(json.loads(self._recogniser.PartialResult())["partial"])
         return " ".join(word for word in words if word)
+
+    def so_far(self) -> VoskUtterance:
+        """Return the sound so far; it is decoded from its beginning when that is asked for."""
+        return VoskUtterance(self._engine, _joined(self._pieces))
 
     def finish(self) -> VoskUtterance:
         """Say that nothing follows, and return what was heard."""

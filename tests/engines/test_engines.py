@@ -356,6 +356,22 @@ def test_vosk_streams_speech_after_a_pause_with_its_true_time(vosk_case: Case) -
 
 
 @pytest.mark.model
+def test_vosk_says_of_what_it_heard_so_far_what_it_says_of_a_recording(vosk_case: Case) -> None:
+    from recognizer.engines.vosk import VoskEngine
+
+    assert isinstance(vosk_case.engine, VoskEngine)
+    stream = vosk_case.engine.stream()
+    pieces = list(_pieces(vosk_case.audio, 0.3))
+    for piece in pieces[:3]:
+        stream.push(piece)
+    begun = vosk_case.audio.slice(START_S, START_S + 0.9)
+    assert stream.so_far().transcript == vosk_case.engine.listen(begun).transcript
+    for piece in pieces[3:]:
+        stream.push(piece)
+    assert stream.finish().transcript.words[-1].end_s > START_S + 0.9
+
+
+@pytest.mark.model
 def test_a_stream_without_sound_is_an_empty_transcript(vosk_case: Case) -> None:
     from recognizer.engines.vosk import VoskEngine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,51 @@ def test_sound_that_comes_in_pieces_is_heard_as_sound_at_once(
     assert in_time.transcript == at_once.transcript
     assert in_time.transcript.text == SENTENCE
     assert in_time.score([SENTENCE]) == at_once.score([SENTENCE])
+
+
+def test_pieces_torn_anywhere_are_heard_as_sound_at_once(engine: TOneEngine) -> None:
+    audio = sound(2.5)
+    cuts = np.random.default_rng(7).integers(1, len(audio.samples), 40).tolist()
+    stream = engine.stream()
+    for first, last in pairwise(sorted({0, *cuts, 1, 2, 3, len(audio.samples)})):
+        stream.push(replace(audio, samples=audio.samples[first:last]))
+        stream.so_far()  # asking changes nothing
+    in_time, at_once = stream.finish(), engine.listen(audio)
+    assert isinstance(in_time, CtcUtterance)
+    assert isinstance(at_once, CtcUtterance)
+    assert in_time.transcript == at_once.transcript
+    assert np.array_equal(in_time.logprobs, at_once.logprobs)
+    louder = engine.listen(replace(audio, samples=audio.samples * 2))
+    assert isinstance(louder, CtcUtterance)
+    assert not np.array_equal(louder.logprobs, at_once.logprobs)
+
+
+@pytest.mark.parametrize("until_s", [0.01, 0.6, 1.31, 2.5])
+def test_what_was_heard_so_far_is_what_a_recording_of_it_would_say(
+    engine: TOneEngine, until_s: float
+) -> None:
+    audio = sound(3.0)
+    stream = engine.stream()
+    for piece in in_pieces(audio.slice(START_S, START_S + until_s), 0.25):
+        stream.push(piece)
+    heard, recording = stream.so_far(), engine.listen(audio.slice(START_S, START_S + until_s))
+    assert heard.transcript == recording.transcript
+    assert heard.score([SENTENCE]) == recording.score([SENTENCE])
+
+
+def test_a_stretch_that_was_never_begun_says_nothing(engine: TOneEngine) -> None:
+    stream = engine.stream()
+    assert stream.partial == "" == stream.so_far().transcript.text
+    assert stream.finish().transcript.text == ""
+
+
+def test_two_stretches_know_nothing_of_each_other(engine: TOneEngine) -> None:
+    one, other = engine.stream(), engine.stream()
+    for piece in in_pieces(sound(3.0), 0.3):
+        one.push(piece)
+        other.push(piece)
+    assert one.finish().transcript == other.finish().transcript
+    assert one.finish().transcript.text == SENTENCE  # as one whose state were shared would not be
 
 
 def test_what_was_said_so_far_is_known_while_it_is_said(engine: TOneEngine) -> None:
