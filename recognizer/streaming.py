@@ -27,7 +27,8 @@ from recognizer.model import (
     ToneKind,
     phrase_list_of,
 )
-from recognizer.pipeline import KnownUtterances, Recognizer
+from recognizer.pipeline import Recognizer
+from recognizer.recognition.listening import KnownUtterances
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import load_known_tones
 

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from fakes import ScriptedEngine, ScriptedSpeech, ScriptedUtterance
 
-from recognizer import pipeline, recognize
+from recognizer import classification, recognize
 from recognizer.audio import AudioReader, open_audio
 from recognizer.base.errors import EngineError
 from recognizer.base.settings import PhraseSettings
@@ -34,6 +34,7 @@ from recognizer.model import (
 from recognizer.model.report_json import report_to_dict
 from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
+from recognizer.recognition import listening
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import OfficeScript
@@ -175,7 +176,7 @@ ENGLISH = ScriptedSpeech("The number you have", confidence=0.3, language_probabi
 @pytest.fixture
 def words_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted words lie evenly over a sound that says something else."""
-    monkeypatch.setattr(pipeline, "vetoes_of_sound", lambda *_: ())
+    monkeypatch.setattr(listening, "vetoes_of_sound", lambda *_: ())
 
 
 def heard_with_an_answer(
@@ -411,7 +412,7 @@ def test_recordings_are_closed_when_nobody_waits_for_the_rest(
             finally:
                 closed.append(reader)
 
-    monkeypatch.setattr(pipeline, "open_audio", watched)
+    monkeypatch.setattr(classification, "open_audio", watched)
     recognizer, _ = scripted(ScriptedSpeech("номер не существует"))
     reports = recognizer.recognize_together([RecordedCall(source=path) for path in SEVERAL[:2]])
     next(reports)

@@ -233,6 +233,24 @@ class AudioReader:
             samples[first - begin : last - begin], rate_out, self.info.name, first / rate_out
         )
 
+    def read_whole(self, *, max_s: float) -> Audio | None:
+        """Return all of a recording, None if it is longer than `max_s` seconds.
+
+        Raises
+        ------
+        AudioError
+            `unreadable_file`.
+        """
+        if (self.info.duration_s or 0.0) > max_s:
+            return None
+        parts: list[Samples] = []
+        for block in self.blocks():
+            parts.append(block.samples)
+            if block.start_s + block.duration_s > max_s:
+                return None
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return Audio(samples, self._sample_rate, self.info.name)
+
     def _survey(self, channel: RequestedChannel) -> tuple[ChannelChoice, npt.NDArray[np.float64]]:
         """Listen to the beginning: is there sound, which channel, what offset has each."""
         decoder = self._decoder

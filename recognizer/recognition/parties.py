@@ -111,6 +111,12 @@ class Remote:
     reason: str
     is_alone: bool = False
 
+    def note(self, n_channels: int) -> str:
+        """Return which of so many channels it is, and why, for the report."""
+        if self.channel is None:
+            return f"it cannot be told which channel: {self.reason}"
+        return f"channel {self.channel} of {n_channels}: {self.reason}"
+
 
 def find_remote(channels: Sequence[ChannelHeard]) -> Remote:
     """Return which of several channels is the other party's, by what is heard in them."""

@@ -7,15 +7,48 @@ believed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.recognition.calibration import Calibration
+from recognizer.recognition.precedence import CARRIERS, is_mark
+from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import PLAIN_MEAN_LOGPROB, VerifiedTranscript
 
-__all__ = ["SLOWER", "confirms", "rescale_times"]
+__all__ = ["SLOWER", "agrees", "confirms", "is_close", "is_doubtful", "rescale_times"]
 
 SLOWER = 1.07
 """How much longer the slow retry is."""
+
+
+def is_close(verdict: SpokenVerdict, calibration: Calibration) -> bool:
+    """Return whether a carrier's wording passes by less than rounding may turn."""
+    if verdict.outcome not in CARRIERS:
+        return False
+    margin = math.inf if verdict.features is None else verdict.features.margin
+    marks = is_mark(verdict.outcome)
+    return calibration.is_close(verdict.confidence, marks=marks, margin=margin)
+
+
+def agrees(again: SpokenVerdict, first: SpokenVerdict) -> bool:
+    """Return whether a slow retry comes to the same list, or without one to the same outcome.
+
+    A verdict that just passes has to: another processor rounds otherwise, and what that would turn
+    is no verdict.
+    """
+    listed = phrase_list_of(first.outcome)
+    is_same_list = phrase_list_of(again.outcome) is listed
+    return is_same_list and (listed is not None or again.outcome is first.outcome)
+
+
+def is_doubtful(verdict: SpokenVerdict, verified: VerifiedTranscript) -> bool:
+    """Return whether a slow retry may confirm what was not understood at first.
+
+    Where nothing listed is near there is nothing to confirm. What was taken for another language is
+    asked again, too: misrecognized Russian often is.
+    """
+    return not verdict.is_settled and bool(verified.candidates)
 
 
 def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = False) -> bool:

@@ -38,7 +38,7 @@ def test_words_outside_the_vocabulary_are_reported_once_with_the_lists(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         _loaded(WithoutTemporarily())
-    (record,) = [r for r in caplog.records if r.name == "recognizer.pipeline"]
+    (record,) = [r for r in caplog.records if r.name == "recognizer.recognition.vocabulary"]
     assert "scripted (script) cannot hear 1 words" in record.getMessage()
     assert record.getMessage().endswith("временно")
 

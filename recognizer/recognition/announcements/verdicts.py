@@ -9,12 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from recognizer.model import AnnouncementHeard, Audio, Phrase, PhraseMatch, Segment, SegmentKind
-from recognizer.recognition.announcements.library import Match, Recognized
+from recognizer.recognition.announcements.library import AnnouncementLibrary, Match, Recognized
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
 from recognizer.signals.segments import Scan
 
-__all__ = ["checked_against", "heard_in", "scan_of", "verdict_of"]
+__all__ = ["MAX_KNOWN_WHOLE_S", "checked_against", "heard_in", "known_whole", "verdict_of"]
+
+MAX_KNOWN_WHOLE_S = 60.0
+"""A longer recording is no announcement alone."""
 
 # Of 10,080 trials one was taken for a known announcement, before the limit was raised (0008).
 _CONFIDENCE = 0.99
@@ -79,7 +82,20 @@ def checked_against(
     return checked
 
 
-def scan_of(audio: Audio, heard: Sequence[AnnouncementHeard]) -> Scan:
+def known_whole(
+    library: AnnouncementLibrary, audio: Audio
+) -> tuple[Scan, list[SpokenVerdict]] | None:
+    """Return what a recording holds if that is announcements that are known, and nothing else.
+
+    Looking for tones and speech takes longer than this does.
+    """
+    announced = heard_in(library.recognize(audio))
+    if not announced or not all(a.decides for a in announced):
+        return None
+    return _scan_of(audio, announced), [verdict_of(a) for a in announced]
+
+
+def _scan_of(audio: Audio, heard: Sequence[AnnouncementHeard]) -> Scan:
     """Return what a scan would find in a recording that holds announcements and silence alone."""
     segments: list[Segment] = []
     at_s = audio.start_s
