@@ -30,7 +30,6 @@ Columns = Annotated[
     Path | None,
     typer.Option("--columns", metavar="FILE", help="Headings and values of your CRM (TOML)."),
 ]
-_N_SAMPLES = 3
 
 
 def import_cards(
@@ -146,16 +145,10 @@ def load_columns(path: Path | None) -> CardColumns:
 
 def _forecast(reader: CardReader, journal: Journal) -> ImportForecast:
     """Return what importing all of a file would lead to; nothing is stored."""
-    from recognizer.crm.contacts import ContactCard
+    from recognizer.crm.card_files import CardSurvey
     from recognizer.crm.import_forecast import forecast_import
 
-    changes = journal.import_contacts(
-        (row for row in reader if isinstance(row, ContactCard)),
-        source="forecast",
-        fields=reader.present,
-        dry_run=True,
-    )
-    return forecast_import(changes, journal.regulation, journal.office)
+    return forecast_import(CardSurvey(reader).cards(), reader.present, journal)
 
 
 def _show_forecast(path: Path, forecast: ImportForecast) -> None:
@@ -221,30 +214,21 @@ def check_cards(
 
 def _print_understood(path: Path, reader: CardReader, *, full_numbers: bool) -> int:
     """Print the columns of a file, its numbers and rejected rows; return how many those are."""
-    from collections import Counter
+    from recognizer.crm.card_files import CardSurvey
 
-    from recognizer.crm.card_files import RejectedRow
-
-    samples: list[ContactCard] = []
-    states: Counter[str] = Counter()
-    rejected: list[RejectedRow] = []
-    n_rejected = 0
-    for row in reader:
-        if isinstance(row, RejectedRow):
-            n_rejected += 1
-            rejected = [*rejected, row][:_N_SAMPLES]
-            continue
-        states[row.number_state.value] += 1
-        samples = [*samples, row][:_N_SAMPLES]
-    print(f"{path} ({reader.form}): {states.total()} cards, {n_rejected} rows rejected")
+    survey = CardSurvey(reader)
+    for _ in survey.cards():
+        pass
+    print(f"{path} ({reader.form}): {survey.n_cards} cards, {survey.n_rejected} rows rejected")
     for heading, field in zip(reader.heading, reader.fields, strict=True):
         print(f"«{' '.join(heading.split())}»: {field or 'not imported'}")
-        for card in samples if field is not None else ():
+        for card in survey.samples if field is not None else ():
             print(f"    {_understood(card, field or '', full_numbers=full_numbers)}")
-    print(f"numbers: {', '.join(f'{state} {n}' for state, n in states.most_common()) or 'none'}")
-    for row in rejected:
+    states = (f"{state} {n}" for state, n in survey.numbers.most_common())
+    print(f"numbers: {', '.join(states) or 'none'}")
+    for row in survey.rejected:
         print(f"line {row.line} rejected: {row.reason}")
-    return n_rejected
+    return survey.n_rejected
 
 
 def _understood(card: ContactCard, field: str, *, full_numbers: bool) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recognizer.crm.contacts import ContactCard, Office, card_facts
 
 if TYPE_CHECKING:
-    from recognizer.crm.journal.records import CardChange
+    from recognizer.crm.journal.journal import Journal
     from recognizer.regulation.rules import Regulation
 
 __all__ = ["ImportForecast", "forecast_import"]
+
+_N_EXAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,13 @@ class ImportForecast:
     marked_by_rule : dict
         Id of a rule on the card to the number of cards it marks after the import and did not
         before.
+    examples : tuple of (ContactCard, str)
+        The first of those cards, with the rule.
     """
 
     n_cards: int
     marked_by_rule: Mapping[str, int]
+    examples: tuple[tuple[ContactCard, str], ...] = ()
 
     @property
     def n_marked(self) -> int:
@@ -44,27 +49,33 @@ class ImportForecast:
 
 
 def forecast_import(
-    changes: Iterable[CardChange], regulation: Regulation, office: Office
+    cards: Iterable[ContactCard], fields: Collection[str], journal: Journal
 ) -> ImportForecast:
-    """Count what the changes of a dry run would lead to.
+    """Count what importing cards would lead to; nothing is stored.
 
     Parameters
     ----------
-    changes : iterable of CardChange
-        From `Journal.import_contacts` with `dry_run`; read once, none is kept.
-    regulation : Regulation
-    office : Office
+    cards : iterable of ContactCard
+        Read once, none is kept but examples.
+    fields : collection of str
+        What the file says of a card (`CardReader.present`).
+    journal : Journal
     """
     n_cards = 0
     marked: Counter[str] = Counter()
-    for change in changes:
+    examples: list[tuple[ContactCard, str]] = []
+    for change in journal.import_contacts(cards, source="forecast", fields=fields, dry_run=True):
         if not (change.is_new or change.changes):
             continue
         n_cards += 1
-        rule = _marking_rule(change.card, regulation, office)
-        if rule is not None and _marking_rule(change.previous, regulation, office) is None:
-            marked[rule] += 1
-    return ImportForecast(n_cards, dict(marked))
+        rule = _marking_rule(change.card, journal.regulation, journal.office)
+        before = _marking_rule(change.previous, journal.regulation, journal.office)
+        if change.card is None or rule is None or before is not None:
+            continue
+        marked[rule] += 1
+        if len(examples) < _N_EXAMPLES:
+            examples.append((change.card, rule))
+    return ImportForecast(n_cards, dict(marked), tuple(examples))
 
 
 def _marking_rule(card: ContactCard | None, regulation: Regulation, office: Office) -> str | None:

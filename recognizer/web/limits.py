@@ -106,7 +106,8 @@ class FormLimits:
     """Reads a form of the page no further than `_MAX_FORM_BYTES`, nor waits for it for ever.
 
     FastAPI reads a form whole before it asks who sent it. Forms with recordings (``/uploads``)
-    may be as long as they are; that route looks who sends one first.
+    may be as long as they are, one with cards (``/imports``) as long as a recording; those routes
+    look who sends one first.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
@@ -119,7 +120,7 @@ class FormLimits:
         if not is_form or scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        left = float("inf") if scope["path"] == "/uploads" else _MAX_FORM_BYTES
+        left = self._limit(scope["path"])
         is_whole = False
         clock = UploadClock(self._settings)
 
@@ -138,7 +139,14 @@ class FormLimits:
             left -= len(message.get("body", b""))
             clock.count(len(message.get("body", b"")))
             if left < 0:
-                raise _FormRefusedError(413, f"the form is larger than {_MAX_FORM_BYTES} bytes")
+                raise _FormRefusedError(413, "the form is too large")
             return message
 
         await self._app(scope, limited, send)
+
+    def _limit(self, path: str) -> float:
+        """Return how many bytes a form may have."""
+        if path == "/uploads":
+            return float("inf")
+        is_with_cards = path == "/imports"
+        return _MAX_FORM_BYTES + (self._settings.max_upload_bytes if is_with_cards else 0)

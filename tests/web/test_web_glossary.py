@@ -71,6 +71,7 @@ PATHS = (
     "/announcements",
     "/keys",
     "/outbox",
+    "/imports",
     "/open?number=1",
     "/open?card=unknown",
     "/nowhere",

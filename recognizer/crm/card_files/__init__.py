@@ -7,12 +7,16 @@ that hold numbers or dates come back in their shortest spelling. What a card mea
 """
 
 from recognizer.crm.card_files.columns import CardColumns, load_card_columns
+from recognizer.crm.card_files.files import CardFileError
 from recognizer.crm.card_files.reading import CardReader, RejectedRow, open_cards
+from recognizer.crm.card_files.survey import CardSurvey
 from recognizer.crm.card_files.writing import RejectWriter, write_cards, write_table
 
 __all__ = [
     "CardColumns",
+    "CardFileError",
     "CardReader",
+    "CardSurvey",
     "RejectWriter",
     "RejectedRow",
     "load_card_columns",

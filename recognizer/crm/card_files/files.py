@@ -7,12 +7,37 @@ import csv
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recognizer.base.errors import ContactError
 
-__all__ = ["LONGEST_CELL", "explain_problems", "is_workbook", "n_cell_characters"]
+__all__ = [
+    "LONGEST_CELL",
+    "CardFileError",
+    "explain_problems",
+    "is_workbook",
+    "n_cell_characters",
+]
+
+
+class CardFileError(ContactError):
+    """A file of cards that is refused as a whole.
+
+    Attributes
+    ----------
+    problem : str
+        Stable name of what is wrong: `old-workbook`, `opendocument`, `web-page`, `empty`,
+        `no-ref`, `twice`, `no-phone`, `another-phone`, `encoding`, `damaged`, `unreadable`.
+    headings : tuple of str
+        Headings of the file that are meant.
+    """
+
+    def __init__(self, message: str, problem: str, headings: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.headings = tuple(headings)
+
 
 LONGEST_CELL = 32_767
 """Characters a cell holds; programs that write workbooks cut what is longer without a word."""
@@ -38,17 +63,16 @@ def explain_problems(path: Path) -> Iterator[None]:
     except ContactError as problem:
         if str(path) in str(problem):
             raise
-        raise ContactError(f"{path}: {problem}") from problem
+        raise CardFileError(f"{path}: {problem}", "damaged") from problem
     except OSError as problem:
-        raise ContactError(f"{path}: {problem.strerror or problem}") from problem
+        raise CardFileError(f"{path}: {problem.strerror or problem}", "unreadable") from problem
     except UnicodeError as problem:
-        raise ContactError(
-            f"{path}: not the expected encoding ({problem}); name it with --encoding"
-        ) from problem
+        message = f"{path}: not the expected encoding ({problem}); name it with --encoding"
+        raise CardFileError(message, "encoding") from problem
     except csv.Error as problem:
-        raise ContactError(f"{path}: not a valid CSV file: {problem}") from problem
+        raise CardFileError(f"{path}: not a valid CSV file: {problem}", "damaged") from problem
     except _BAD_WORKBOOK as problem:
-        raise ContactError(f"{path}: not a valid XLSX file: {problem}") from problem
+        raise CardFileError(f"{path}: not a valid XLSX file: {problem}", "damaged") from problem
 
 
 _OLE_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -59,21 +83,25 @@ def is_workbook(path: Path) -> bool:
 
     Raises
     ------
-    ContactError
+    CardFileError
         For other spreadsheets: what to do is said.
     """
     with path.open("rb") as file:
         start = file.read(512)
     if start.startswith(_OLE_START):
-        raise ContactError(
+        raise CardFileError(
             f"{path}: expected CSV or XLSX, found an old Excel workbook (.xls) or one with a "
-            "password; save it as .xlsx"
+            "password; save it as .xlsx",
+            "old-workbook",
         )
     if start.startswith(b"PK") and b"mimetypeapplication/vnd.oasis" in start:
-        raise ContactError(f"{path}: expected CSV or XLSX, found OpenDocument; save it as .xlsx")
+        raise CardFileError(
+            f"{path}: expected CSV or XLSX, found OpenDocument; save it as .xlsx", "opendocument"
+        )
     if re.match(rb"\s*(\xef\xbb\xbf)?\s*<(html|table|\?xml|!doctype|meta)", start, re.IGNORECASE):
-        raise ContactError(
+        raise CardFileError(
             f"{path}: expected CSV or XLSX, found a web page or XML that Excel opens; open it and "
-            "save it as .xlsx"
+            "save it as .xlsx",
+            "web-page",
         )
     return start.startswith(b"PK") or path.suffix.lower() == ".xlsx"

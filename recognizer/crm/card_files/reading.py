@@ -13,7 +13,7 @@ from pathlib import Path
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns, fold_text
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
-from recognizer.crm.card_files.files import explain_problems, is_workbook
+from recognizer.crm.card_files.files import CardFileError, explain_problems, is_workbook
 from recognizer.crm.card_files.xlsx_tables import open_sheet
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, read_numbers
@@ -153,7 +153,7 @@ class CardReader:
             else:
                 is_there = field == "comments" and _holds_number(cell)
             if is_there:
-                what = "назовите его в файле столбцов (--columns)" if field is None else "исправьте"
+                what = "назовите его в файле столбцов" if field is None else "исправьте"
                 raise ContactError(
                     f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
                 )
@@ -195,7 +195,7 @@ def open_cards(
 
     Raises
     ------
-    ContactError
+    CardFileError
         If it cannot be read, or its heading lacks the card's number or a telephone's, or names
         a field twice.
     """
@@ -208,7 +208,7 @@ def open_cards(
         rows = _guarded(path, rows)
         first = next(rows, None)
         if first is None:
-            raise ContactError(f"{path}: expected a heading line, found an empty file")
+            raise CardFileError(f"{path}: expected a heading line, found an empty file", "empty")
         heading = tuple(first[1])
         fields = _check_heading(path, heading, columns, no_phone=no_phone)
         form = "XLSX" if csv_form is None else str(csv_form)
@@ -231,14 +231,18 @@ def _check_heading(
     fields = tuple(columns.field_of(cell) for cell in heading)
     known = [field for field in fields if field is not None]
     if "ref" not in known:
-        raise ContactError(
+        raise CardFileError(
             f"{path}: no column «{columns.headings['ref']}»; found: "
             f"{', '.join(f'«{cell}»' for cell in heading) or 'nothing'}. Name the columns in the "
-            "settings file (--columns)"
+            "settings file (--columns)",
+            "no-ref",
+            heading,
         )
     twice = sorted({field for field in known if known.count(field) > 1})
     if twice:
-        raise ContactError(f"{path}: several columns stand for {', '.join(twice)}")
+        meant = [cell for cell, field in zip(heading, fields, strict=True) if field in twice]
+        message = f"{path}: several columns stand for {', '.join(twice)}"
+        raise CardFileError(message, "twice", meant)
     if not no_phone:
         _check_phone_columns(path, heading, fields, columns)
     return fields
@@ -261,13 +265,17 @@ def _check_phone_columns(
     ]
     wanted = f"«{columns.headings['mobile_phone']}» or «{columns.headings['trusted_phone']}»"
     if not set(fields).intersection(PHONE_FIELDS):
-        raise ContactError(
+        raise CardFileError(
             f"{path}: expected a column of telephone numbers ({wanted}), found: "
             f"{', '.join(f'«{cell}»' for cell in heading)}. Name it in the settings file "
-            "(--columns), or import without numbers (--no-phone): they are then unknown"
+            "(--columns), or import without numbers (--no-phone): they are then unknown",
+            "no-phone",
+            heading,
         )
     if others and len(set(fields).intersection(PHONE_FIELDS)) < 2:
-        raise ContactError(
+        raise CardFileError(
             f"{path}: the column «{others[0]}» seems to hold telephone numbers, too, and stands "
-            "for no field. Name it in the settings file (--columns), or delete it from the file"
+            "for no field. Name it in the settings file (--columns), or delete it from the file",
+            "another-phone",
+            others,
         )

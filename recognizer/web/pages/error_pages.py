@@ -29,7 +29,10 @@ def _wants_page(request: Request) -> bool:
     return request.method in {"GET", "POST"} and "text/html" in request.headers.get("Accept", "")
 
 
-_REPLAYED = re.compile(r"/calls/[0-9]{1,18}/(accept|correct|state|card|withdraw|detach)")
+_REPLAYED = re.compile(
+    r"/calls/[0-9]{1,18}/(accept|correct|state|card|withdraw|detach)"
+    r"|/imports/files/[0-9a-f]{32}/save|/imports/[0-9]{1,18}/undo"
+)
 
 
 def is_replayed(path: str) -> bool:
@@ -69,7 +72,8 @@ async def _on_not_signed_in(request: Request, _problem: Exception) -> Response:
             problem="Сеанс закончился. Войдите, и ваш ответ будет записан.",
             login="",
         )
-    then = request.url.path if request.method == "GET" else "/"
+    is_upload = request.url.path == "/imports"
+    then = request.url.path if request.method == "GET" or is_upload else "/"
     if request.method == "GET" and request.url.query:
         then += f"?{request.url.query}"
     return RedirectResponse(f"/sign-in?then={quote(then, safe='')}", status_code=303)
@@ -93,6 +97,8 @@ def _on_page_problem(request: Request, problem: Exception) -> Response:
 _HTTP_TEXTS: Mapping[int, tuple[str, str]] = {
     404: ("Такой страницы нет", "Проверьте адрес или начните с главной."),
     405: ("Так сюда обратиться нельзя", "Вернитесь назад и повторите."),
+    408: ("Загрузка прервалась", "Отправьте файл ещё раз."),
+    413: ("Файл слишком большой", "Отправьте его частями."),
     422: ("Страница не поняла запрос", "Вернитесь назад, обновите страницу и повторите."),
 }
 
@@ -119,6 +125,8 @@ def _add_http_errors(app: FastAPI) -> None:
 
     in_russian(404, 404)
     in_russian(405, 405)
+    in_russian(408, 408)
+    in_russian(413, 413)
     in_russian(RequestValidationError, 422)
 
 

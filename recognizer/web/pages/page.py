@@ -12,6 +12,7 @@ from recognizer.crm.journal.journal import Journal
 from recognizer.web.auth.access import Access
 from recognizer.web.pages.announcements import Announcements
 from recognizer.web.pages.calls import Calls, Recordings
+from recognizer.web.pages.card_uploads import CardUploads
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import Proposals
 from recognizer.web.pages.review import LabelledClips, Reviews
@@ -26,7 +27,8 @@ class Page:
     Attributes
     ----------
     regulation, office : the journal's.
-    access, recordings, calls, reviews, statistics, proposals, announcements : the parts.
+    access, recordings, calls, reviews, statistics, proposals, announcements, card_uploads :
+        the parts.
     """
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
@@ -44,6 +46,11 @@ class Page:
         self.reviews = Reviews(engine, journal, self.clips)
         self.statistics = Statistics(engine)
         self.proposals = Proposals(engine, settings.phrases, self.clips)
+        self.card_uploads = CardUploads(
+            folder / "card_files",
+            settings.server.max_upload_bytes,
+            keep_s=settings.server.keep_results_s,
+        )
         self.announcements = Announcements(settings.announcements)
 
 

@@ -57,6 +57,8 @@ FLASHES: Mapping[str, tuple[str, str]] = {
     "announcement-rejected": ("info", "Объявление отклонено, ничего не сохранено."),
     "announcement-forgotten": ("good", "Объявление забыто; его можно вернуть отменой."),
     "announcement-undone": ("good", "Последнее изменение отменено."),
+    "upload-dropped": ("info", "Файл удалён, ничего не сохранено."),
+    "import-undone": ("good", "Загрузка отменена: карточки и решения прежние."),
     "key-revoked": ("good", "Ключ отозван: программа с ним больше не войдёт."),
     "parcel-retried": ("good", "Будет отправлено ещё раз."),
     "user-created": ("good", "Пользователь создан."),

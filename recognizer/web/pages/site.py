@@ -11,6 +11,7 @@ from recognizer.web.pages import (
     announcement_routes,
     call_routes,
     card_routes,
+    import_routes,
     live_routes,
     news_routes,
     overview_routes,
@@ -35,6 +36,7 @@ def include(app: FastAPI) -> None:
         people_routes,
         call_routes,
         card_routes,
+        import_routes,
         together_routes,  # before «/queue/{call_id}»
         review_routes,
         live_routes,
