@@ -17,6 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.moments import lies_ahead
 from recognizer.base.office_zone import office_timezone
 from recognizer.batch.file_names import (
     CallFacts,
@@ -122,11 +123,14 @@ class FactFinder:
     records : CallRecords or None
     zone : tzinfo
         The office's: a time that says no zone is of it, and so is the day of a call.
+    on_note : callable
+        Told in a sentence what was said of a call and is not believed.
     """
 
     patterns: Sequence[NamePattern] = ()
     records: CallRecords | None = None
     zone: dt.tzinfo = dataclasses.field(default_factory=office_timezone)
+    on_note: Callable[[str], object] = lambda _: None
 
     def facts(self, path: Path, known: CallFacts = _NOTHING) -> CallFacts:
         """Return what is known of the call: `known` first, then the name, then the records."""
@@ -144,16 +148,26 @@ class FactFinder:
     ) -> Recording:
         """Return a recording with what is known of its call."""
         facts = self.facts(path, known)
+        called_at = self.in_office(facts.called_at)
+        if called_at is not None and lies_ahead(called_at):
+            self.on_note(
+                f"{name}: the call is said to begin at {called_at:%Y-%m-%d %H:%M}, which is yet to "
+                "come: its time is taken as unknown"
+            )
+            called_at = None
+        if called_at is None and facts.called_at is not None:
+            facts = dataclasses.replace(facts, called_at=None)
         return Recording(
             path=path,
             name=name,
             facts=facts,
-            called_at=self._in_office(facts.called_at),
+            called_at=called_at,
             contact=contact,
             channel=channel,
         )
 
-    def _in_office(self, moment: dt.datetime | None) -> dt.datetime | None:
+    def in_office(self, moment: dt.datetime | None) -> dt.datetime | None:
+        """Return a moment in the office's zone; None where it is none."""
         # Programs write 0001-01-01 or 9999-12-31 where they know no time: that is no moment.
         if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             return None
@@ -263,7 +277,7 @@ def _manifest_row(
         codes = (parse_code("sip", cell("sip_code")), parse_code("q850", cell("q850")))
         known = CallFacts(
             number=cell("number") or None,
-            called_at=parse_moment(cell("called_at")),
+            called_at=_past(parse_moment(cell("called_at")), finder),
             call_id=cell("call_id") or None,
             attempt=parse_attempt(cell("attempt")),
             codes=tuple(code for code in codes if code is not None),
@@ -277,3 +291,11 @@ def _manifest_row(
         contact=cell("contact") or None,
         channel=cell("channel") or None,
     )
+
+
+def _past(moment: dt.datetime | None, finder: FactFinder) -> dt.datetime | None:
+    """Return a moment that is no news; ValueError for one that is yet to come."""
+    in_office = finder.in_office(moment)
+    if in_office is not None and lies_ahead(in_office):
+        raise ValueError(f"called_at: expected a moment that is past, found {moment}")
+    return moment

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["batch", "finder_with", "journal_of", "n_workers"]
 
+_N_NOTES = 20
+
 
 def batch(
     paths: Annotated[
@@ -190,14 +192,29 @@ def finder_with(
     records = None
     if cdr is not None:
         records = read_call_records(cdr, sip_column=sip_column, q850_column=q850_column)
-        for problem in records.problems[:20]:
+        for problem in records.problems[:_N_NOTES]:
             print(f"recognizer: record left out: {problem}", file=sys.stderr)
-        if len(records.problems) > 20:
+        if len(records.problems) > _N_NOTES:
             print(f"recognizer: {len(records.problems)} records left out", file=sys.stderr)
     elif sip_column is not None or q850_column is not None:
         raise typer.BadParameter("--sip-column and --q850-column need --cdr")
     zone = office_timezone(settings.journal.office_file)
-    return FactFinder((*own, *load_name_patterns()), records, zone)
+    return FactFinder((*own, *load_name_patterns()), records, zone, _first_notes())
+
+
+def _first_notes() -> Callable[[str], None]:
+    """Return what says the first notes on stderr: a clock that is wrong is wrong for all calls."""
+    n_said = 0
+
+    def say(note: str) -> None:
+        nonlocal n_said
+        n_said += 1
+        if n_said <= _N_NOTES:
+            print(f"recognizer: {note}", file=sys.stderr)
+        elif n_said == _N_NOTES + 1:
+            print("recognizer: further notes like these are left out", file=sys.stderr)
+
+    return say
 
 
 def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Journal | None]:

@@ -151,11 +151,12 @@ def _decide_statement(
     words: str,
     called: dt.datetime | None,
 ) -> Decision | None:
+    from recognizer.base.moments import lies_ahead
     from recognizer.cli.journal import open_journal, say_left_out
 
     with open_journal(settings) as journal:
         moment = None if called is None else called.replace(tzinfo=journal.office.timezone)
-        if moment is not None and moment > dt.datetime.now(dt.UTC):
+        if moment is not None and lies_ahead(moment):
             raise typer.BadParameter(f"--called: expected a moment that is past, found {called}")
         record = journal.record_statement(
             contact, reason, made_by=by, name=name, words=words, called_at=moment

@@ -22,6 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from recognizer.base.errors import ContactError, JournalError, RecognizerError
+from recognizer.base.moments import lies_ahead
 from recognizer.crm.attempts import Attempts
 from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target, wait_before_retry_s
 from recognizer.live.facts import LiveFacts
@@ -152,7 +153,8 @@ class CallSpool:
         about: dict[str, Any] = {
             "number": facts.number,
             "digest": _digest(record),
-            "called_at": record.started_at,
+            # The clock may have been put back since the call began.
+            "called_at": None if lies_ahead(record.started_at) else record.started_at,
         }
         error: str | None = None
         try:

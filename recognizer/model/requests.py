@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
+from recognizer.base.moments import day_lies_ahead
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -87,6 +89,12 @@ class RecordedCall(CallDetails):
     """
 
     source: AudioSource
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of an attempt, and a day that is yet to come."""
+        CallDetails.__post_init__(self)
+        if self.called_on is not None and day_lies_ahead(self.called_on):
+            raise ValueError(f"called_on: expected a day that has begun, found {self.called_on}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -551,3 +551,11 @@ def test_part_of_a_number_is_no_number(client: TestClient, key: dict[str, str]) 
         "/api/v1/classifications", params={"number": "555-12"}, content=b"x", headers=key
     )
     assert answer.status_code == 422
+
+
+def test_a_day_that_has_not_begun_in_the_office_is_refused(client: TestClient) -> None:
+    day = dt.datetime.now(dt.UTC).astimezone(dt.timezone(dt.timedelta(hours=3))).date()
+    for called_on, status in ((day, 200), (day + dt.timedelta(days=1), 422)):
+        answer = post(client, "does_not_exist", data={"called_on": called_on.isoformat()})
+        assert answer.status_code == status, answer.text
+    assert "called_on: expected a day that has begun" in answer.text

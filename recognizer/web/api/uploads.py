@@ -14,6 +14,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError
+from recognizer.base.moments import day_lies_ahead
+from recognizer.base.office_zone import office_timezone
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallRequest
@@ -164,6 +166,16 @@ async def _drain(request: Request) -> None:
 
 
 async def _submission(request: Request, owner: str, asked: Ask, name: str | None) -> Submission:
+    journal_open: Journal | None = request.app.state.journal
+    zone = (
+        office_timezone(request.app.state.settings.journal.office_file)
+        if journal_open is None
+        else journal_open.office.timezone
+    )
+    if asked.called_on is not None and day_lies_ahead(asked.called_on, zone):
+        raise ApiError(
+            422, "bad_parameter", f"called_on: expected a day that has begun, got {asked.called_on}"
+        )
     if asked.contact is not None or asked.number is not None:
         journal = journal_of(request, known_owner(owner))
         journal.database.check_file()
