@@ -379,7 +379,38 @@ def test_a_number_at_the_end_of_a_file_that_was_cut_marks_nobody(
     assert marks(ended)
 
 
-@pytest.mark.parametrize("phone", ["", "+7 ( )", "8", "-"])
-def test_no_number_is_none_at_the_end_of_a_file_too(tmp_path: Path, phone: str) -> None:
+@pytest.mark.parametrize("phone", ["+7 ( )", "нет", "-", "+7 (___) ___-__-__"])
+def test_what_begins_no_number_is_none_at_the_end_of_a_file_too(tmp_path: Path, phone: str) -> None:
     (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон\n1;{phone}"))
     assert marks(row)
+
+
+ROW = "2;Иван;+7 (926) 555-01-02"
+
+
+@pytest.mark.parametrize("n_characters", range(1, len(ROW) + 1))
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_file_cut_anywhere_in_its_last_row_marks_nobody(
+    tmp_path: Path, n_characters: int, quoted: bool
+) -> None:
+    row = ROW.replace("+", '"+') + '"' if quoted else ROW
+    text = f"Номер контакта;Владелец;Телефон\r\n1;Пётр;89265550101\r\n{row[:n_characters]}"
+    rows = read(csv_file(tmp_path, text))
+    assert not any(marks(row) for row in rows if not isinstance(row, RejectedRow))
+    assert not isinstance(rows[0], RejectedRow)
+
+
+@pytest.mark.parametrize("phone", ["89265550102", "+7 (926) 555-01-02", '"8 926 555-01-02"'])
+def test_a_valid_number_at_the_end_of_a_file_written_by_hand_is_taken(
+    tmp_path: Path, phone: str
+) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон\n1;{phone}"))
+    assert isinstance(row, ContactCard)
+    assert row.number_state is NumberState.VALID
+
+
+def test_a_quote_that_a_cut_left_open_marks_nobody(tmp_path: Path) -> None:
+    text = 'Номер контакта;Владелец;Телефон\r\n1;Иван;"8 926 555\r\n'
+    (row,) = read(csv_file(tmp_path, text))
+    assert isinstance(row, RejectedRow)
+    assert "кавычки не закрыты" in row.reason

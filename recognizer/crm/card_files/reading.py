@@ -99,7 +99,7 @@ class CardReader:
             self._check_others(card, cells)
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
-                if is_last and card.number_state is NumberState.WRONG:
+                if is_last:
                     self._check_end(cells)
         except ContactError as problem:
             return RejectedRow(line, str(problem), tuple(cells))
@@ -121,16 +121,18 @@ class CardReader:
             raise ContactError("соседняя строка короче: похоже, строка разорвана на две")
         if len(cells) != len(self.fields):
             raise ContactError("лишний разделитель: столбцы могли сдвинуться")
-        if any(cell.startswith('"') and delimiter in cell for cell in cells):
+        if any(cell.startswith('"') and _is_open(cell, delimiter) for cell in cells):
             raise ContactError("кавычки не закрыты: столбцы могли сдвинуться")
         most = max(2, len(self.fields) - 2)
         if any("\n" in cell and cell.count(delimiter) >= most for cell in cells):
             raise ContactError("ячейка похожа на несколько строк: кавычки не закрыты")
 
     def _check_end(self, cells: Sequence[str]) -> None:
-        """Refuse part of a number at the very end of a file that was cut, it may be."""
-        is_phone = self.fields[len(cells) - 1] in PHONE_FIELDS
-        if is_phone and self.csv_form is not None and not self.csv_form.ends_whole:
+        """Refuse what may be the beginning of a number at the very end of a file that was cut."""
+        if self.csv_form is None or self.csv_form.ends_whole:
+            return
+        begins_number = _NUMBER_BEGUN.fullmatch(cells[-1].strip())
+        if self.fields[len(cells) - 1] in PHONE_FIELDS and begins_number:
             raise ContactError("файл обрывается на этой строке: номер мог быть отрезан")
 
     def _leads_to_mark(self, card: ContactCard) -> bool:
@@ -169,6 +171,13 @@ def _holds_number(comments: str) -> bool:
     return is_bare and any(number.e164 for number in read_numbers(comments))
 
 
+def _is_open(cell: str, delimiter: str) -> bool:
+    """Tell whether the quote that a cell begins with has no end, or not where it should."""
+    return delimiter in cell or cell.count('"') % 2 == 1
+
+
+_NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
+"""What of a number may stand before a cut: nothing, `+7 (`, some digits; not an empty form."""
 _NAMES = {"trusted_person", "owner", "payer", "basis"}
 _MOBILE = re.compile(
     r"(?<!\d)(?:\+7|[78])[\s(-]{0,2}9\d\d[\s)-]{0,3}\d{3}[\s-]?\d\d[\s-]?\d\d(?!\d)"
