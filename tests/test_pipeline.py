@@ -422,9 +422,9 @@ def test_recordings_are_closed_when_nobody_waits_for_the_rest(
 
 
 @pytest.mark.usefixtures("words_anywhere")
-def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_garbled() -> None:
-    garbled = ScriptedSpeech("Ну, яр заблокир вон")  # letter by letter 87 of 100
-    recognizer, _ = scripted(garbled)
+def test_an_engine_whose_confidence_rests_on_text_marks_nothing_that_it_misrecognized() -> None:
+    misrecognized = ScriptedSpeech("Ну, яр заблокир вон")  # letter by letter 87 of 100
+    recognizer, _ = scripted(misrecognized)
     outcome = recognizer.recognize(SPOKEN).outcome
     assert outcome is not None
     assert outcome.kind is CallOutcome.UNDETERMINED
@@ -638,14 +638,14 @@ def test_a_mark_that_just_passes_has_to_come_out_so_played_slower(
 def test_an_announcement_said_twice_and_misheard_in_a_row_is_heard_half_by_half() -> None:
     recognizer, engine = scripted(ScriptedSpeech(""))
     once = ScriptedSpeech("Номер не существует.", words_share=0.8)
-    garbled = replace(
+    misrecognized = replace(
         once, text="Иввините номер не существует. Иввините номер не существует.", confidence=0.3
     )
     for last, outcome in (
         (once, CallOutcome.DOES_NOT_EXIST),
         (replace(once, text="Номер временно не существует."), CallOutcome.UNDETERMINED),
     ):
-        answers = {1.0: garbled, 1.07: garbled, 0.5: once, 0.0: last}
+        answers = {1.0: misrecognized, 1.07: misrecognized, 0.5: once, 0.0: last}
         longest: list[float] = []
 
         def listen(

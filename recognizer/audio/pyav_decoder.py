@@ -109,11 +109,11 @@ class PyAVDecoder:
                     # Interleaved: of 8 and more channels in planes PyAV reads one too many.
                     resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
                     form = found
-                pieces = resampler.resample(decoded)
+                chunks = resampler.resample(decoded)
             except Exception as problem:  # noqa: BLE001
                 self.broken_off = _reason(problem)
             else:
-                yield from pieces
+                yield from chunks
 
     def _decode_packets(self) -> Iterator[av.AudioFrame]:
         n_bad = 0

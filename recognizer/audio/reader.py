@@ -328,13 +328,13 @@ def _in_range(frames: Frames) -> Frames:
     return np.clip(np.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
 
 
-def _regroup(pieces: Iterable[Samples], n_block: int) -> Iterator[Samples]:
+def _regroup(chunks: Iterable[Samples], n_block: int) -> Iterator[Samples]:
     """Yield the same samples in arrays of `n_block`, the last one shorter."""
     held: list[Samples] = []
     n_held = 0
-    for piece in pieces:
-        held.append(piece)
-        n_held += len(piece)
+    for chunk in chunks:
+        held.append(chunk)
+        n_held += len(chunk)
         if n_held >= n_block:
             joined = np.concatenate(held)
             n_whole = n_held // n_block * n_block

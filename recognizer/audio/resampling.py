@@ -23,7 +23,7 @@ def resampled(chunks: Iterable[Samples], from_hz: int, to_hz: int) -> Iterator[S
 
 
 class StreamResampler:
-    """Changes the rate of sound that comes piece by piece, within [-1, 1].
+    """Changes the rate of sound that comes chunk by chunk, within [-1, 1].
 
     Parameters
     ----------

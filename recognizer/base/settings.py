@@ -87,7 +87,7 @@ class AnnouncementSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     Attributes
     ----------
     dir : folder of the learned announcements; None: `announcements` in the user's data folder.
-    min_numbers : a stretch is offered once calls to so many numbers had it.
+    min_numbers : a part is offered once calls to so many numbers had it.
     """
 
     dir: Path | None = None

@@ -1,7 +1,7 @@
 """How alike two spellings are, 0-100: the one module that asks RapidFuzz for ratios.
 
 A *ratio* is RapidFuzz's: the share of letters that need no change, 100 for the same text. A
-*partial ratio* is that of the shorter text with the best stretch of the longer.
+*partial ratio* is that of the shorter text with the best part of the longer.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class _Actor:
             filesystem.open(path, "rb") as source,
             tempfile.NamedTemporaryFile(suffix=Path(url).suffix[:20]) as local,
         ):
-            while piece := source.read(1 << 20):
-                local.write(piece)
+            while chunk := source.read(1 << 20):
+                local.write(chunk)
             local.flush()
             return self._worker.run(
                 Job(path=local.name, request=CallRequest(name=_shown(url), attempt=self._attempt))

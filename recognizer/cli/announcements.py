@@ -194,7 +194,7 @@ def candidates(
     ] = 2000,
     folder: Folder = None,
 ) -> None:
-    """Print stretches that calls to many numbers have in common, for you to listen to and learn.
+    """Print parts that calls to many numbers have in common, for you to listen to and learn.
 
     What only one number says (a greeting, a person) is never among them. Tab-separated: calls,
     numbers, what the program took them for, one recording, where it lies in it.
@@ -202,13 +202,13 @@ def candidates(
     Example: recognizer announcements candidates --calls 5000
     """
     from recognizer.base.settings import load_settings
-    from recognizer.batch.repeated_stretches import repeated_stretches
+    from recognizer.batch.repeated_parts import repeated_parts
     from recognizer.cli.journal import open_journal
 
     settings = load_settings()
     wanted = settings.announcements.min_numbers if numbers is None else numbers
     with open_journal(settings.journal, create=False) as journal:
-        found = repeated_stretches(journal, _store(folder).load(), n_calls=calls)
+        found = repeated_parts(journal, _store(folder).load(), n_calls=calls)
         for one in found.of_many(wanted):
             ((outcome, _),) = one.outcomes.most_common(1)
             place = f"{one.start_s:.1f}-{one.end_s:.1f}"

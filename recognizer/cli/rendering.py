@@ -101,13 +101,13 @@ class TablePrinter:
             ("Comment line", 5),
         ):
             table.add_column(heading, overflow="fold", ratio=share)
-        told = []
+        shown = []
         for report in reports:
-            told.append(report)
+            shown.append(report)
             table.add_row(*_cells(report))
         self._console.print(table)
         if self._explain:
-            for report in told:
+            for report in shown:
                 self._console.print(Text(f"\n{report.recording}", style="bold"))
                 for line in _explanation(report):
                     self._console.print(Text(f"  {line}"))

@@ -95,10 +95,10 @@ class Webhook:
 
     def deliver(self, event: Mapping[str, Any]) -> None:
         """Tell it; DeliveryError if it did not answer 2xx."""
-        told = dict(event)
+        payload = dict(event)
         if self.codes is not None:
-            told["code"] = _code(self.codes, event)
-        body = json.dumps(told, ensure_ascii=False).encode()
+            payload["code"] = _code(self.codes, event)
+        body = json.dumps(payload, ensure_ascii=False).encode()
         headers = {
             "X-Recognizer-Event": str(event["id"]),
             "X-Recognizer-Signature": signature(self.secret, body, int(time.time())),

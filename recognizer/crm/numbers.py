@@ -201,13 +201,13 @@ def _says_absent(clean: str) -> bool:
 def _readings(clean: str) -> Iterator[PhoneNumber]:
     """Yield every valid number of a cleaned field."""
     text, extensions = _take_extensions(clean)
-    pieces = [piece for piece in _BREAKS.split(text) if piece.strip()]
+    parts = [part for part in _BREAKS.split(text) if part.strip()]
     any_found = False
-    for piece in pieces:
-        for number in _scan(piece, extensions):
+    for part in parts:
+        for number in _scan(part, extensions):
             any_found = True
             yield number
-    if not any_found and len(pieces) > 1 and not _HIDDEN.search(clean):
+    if not any_found and len(parts) > 1 and not _HIDDEN.search(clean):
         # «8/905/7708945»: what parts numbers may also part the digits of one.
         yield from _scan(_BREAKS.sub(" ", text), extensions)
 
@@ -239,11 +239,11 @@ class _Block:
     extension: str | None = None
 
 
-def _blocks(piece: str, extensions: Sequence[str]) -> list[_Block]:
+def _blocks(part: str, extensions: Sequence[str]) -> list[_Block]:
     blocks: list[_Block] = []
     end = 0
-    for match in _TOKEN.finditer(piece):
-        between = piece[end : match.start()]
+    for match in _TOKEN.finditer(part):
+        between = part[end : match.start()]
         joins = not re.search(r"[^\W\d_]|[*?•#:]", between) and len(between) <= 12
         end = match.end()
         if match[1] is not None:
@@ -255,18 +255,18 @@ def _blocks(piece: str, extensions: Sequence[str]) -> list[_Block]:
     return blocks
 
 
-def _scan(piece: str, extensions: Sequence[str]) -> Iterator[PhoneNumber]:
-    """Yield the numbers of a piece, each made of whole blocks."""
-    blocks = _blocks(piece, extensions)
+def _scan(part: str, extensions: Sequence[str]) -> Iterator[PhoneNumber]:
+    """Yield the numbers of a part, each made of whole blocks."""
+    blocks = _blocks(part, extensions)
     index = 0
     while index < len(blocks):
-        number, index_after = _at(blocks, index, piece)
+        number, index_after = _at(blocks, index, part)
         if number is not None:
             yield number
         index = index_after
 
 
-def _at(blocks: Sequence[_Block], start: int, piece: str) -> tuple[PhoneNumber | None, int]:
+def _at(blocks: Sequence[_Block], start: int, part: str) -> tuple[PhoneNumber | None, int]:
     """Return the number that begins at a block, and the block after it."""
     digits = ""
     best: tuple[PhoneNumber, int] | None = None
@@ -277,7 +277,7 @@ def _at(blocks: Sequence[_Block], start: int, piece: str) -> tuple[PhoneNumber |
         digits += block.digits
         if len(digits) > 17:
             break
-        number = whole_number(digits, piece, plus=blocks[start].plus)
+        number = whole_number(digits, part, plus=blocks[start].plus)
         if number is not None and not _breaks_off(blocks, start, end):
             best = (number, end + 1)
             if len(digits) >= 10:

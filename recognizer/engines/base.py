@@ -1,6 +1,6 @@
 """What a speech engine can do for the other stages.
 
-An engine listens to one stretch of speech at a time (16 kHz mono, 0.1 to 30 s) and returns an
+An engine listens to one utterance at a time (16 kHz mono, 0.1 to 30 s) and returns an
 `Utterance`: the transcript at once, and on request how well other wordings explain the same
 sound. Whatever is costly (an encoded spectrum, a lattice) is kept inside the utterance, so that
 asking again does not pay again.
@@ -29,18 +29,18 @@ ENGINE_SAMPLE_RATE = 16_000
 """Hz; what every engine is given."""
 
 MAX_UTTERANCE_S = 28.0
-"""Longest stretch given to an engine at once, seconds (Whisper hears at most 30)."""
+"""Longest utterance given to an engine at once, seconds (Whisper hears at most 30)."""
 
 
 class Utterance(Protocol):
-    """One stretch of speech an engine has listened to."""
+    """One utterance an engine has listened to."""
 
     @property
     def transcript(self) -> Transcript:
         """What was heard; word times count from the start of the *recording*."""
 
     def rest_after(self, text: str) -> str:
-        """Return what is heard after these first words of the stretch; empty if nothing is.
+        """Return what is heard after these first words of the utterance; empty if nothing is.
 
         Also empty where an engine's scores account for the end by themselves.
 
@@ -69,7 +69,7 @@ class Utterance(Protocol):
         """
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
-        """Return how well each wording explains the whole stretch, in the order given.
+        """Return how well each wording explains the whole utterance, in the order given.
 
         Wordings are plain text in the spelling of a transcript. Higher `total_logprob` is
         better; totals may be compared within one utterance only.
@@ -93,12 +93,12 @@ class Engine(Protocol):
         """Name of the model in use."""
 
     def listen(self, audio: Audio) -> Utterance:
-        """Recognise one stretch of speech, at `ENGINE_SAMPLE_RATE`, up to `MAX_UTTERANCE_S`.
+        """Recognise one utterance, at `ENGINE_SAMPLE_RATE`, up to `MAX_UTTERANCE_S`.
 
         Raises
         ------
         EngineError
-            If the rate is another one, the stretch is too long or empty, or the engine failed.
+            If the rate is another one, the utterance is too long or empty, or the engine failed.
         """
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
@@ -114,11 +114,11 @@ class Engine(Protocol):
 
 
 class StreamingUtterance(Protocol):
-    """One stretch of speech that is still being said; for one thread, of one call.
+    """One utterance that is still being said; for one thread, of one call.
 
-    The first piece says where in the recording it begins; the following ones are taken as its
-    continuation, whatever moment they name. Nothing is kept of another stretch: each begins with a
-    state of its own.
+    The first chunk says where in the recording it begins; the following ones are taken as its
+    continuation, whatever moment they name. Nothing is kept of another utterance: each begins with
+    a state of its own.
     """
 
     @property
@@ -126,13 +126,13 @@ class StreamingUtterance(Protocol):
         """What was heard so far. Its last words may still change: it may end a call, never mark."""
 
     def push(self, audio: Audio) -> None:
-        """Take the next piece, of any length but zero, at `ENGINE_SAMPLE_RATE`.
+        """Take the next chunk, of any length but zero, at `ENGINE_SAMPLE_RATE`.
 
         Raises
         ------
         EngineError
-            If the rate is wrong, the piece is empty, the stretch is finished or the engine failed.
-            After a failure of the engine nothing more can be asked of the stretch.
+            If the rate is wrong, the chunk empty, the utterance finished, or the engine failed.
+            After a failure of the engine nothing more can be asked of the utterance.
         """
 
     def so_far(self) -> Utterance:
@@ -166,7 +166,7 @@ class StreamingEngine(Engine, Protocol):
         """
 
     def stream(self) -> StreamingUtterance:
-        """Begin a stretch of speech."""
+        """Begin an utterance."""
 
 
 @runtime_checkable

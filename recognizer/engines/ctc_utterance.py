@@ -1,4 +1,4 @@
-"""A stretch of speech that a CTC model has listened to, as the other stages ask for it.
+"""An utterance that a CTC model has listened to, as the other stages ask for it.
 
 A *token* of an `AcousticScore` is a whole word here: its log-probability, given the sound and the
 words before it, is the sum over its letters, so that figures mean the same whatever a model spells
@@ -50,7 +50,7 @@ class CtcModel:
 
 
 class CtcUtterance:
-    """Log-probabilities of one stretch of speech.
+    """Log-probabilities of one utterance.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class CtcUtterance:
     logprobs : LogProbs
         Normalised; frame 0 begins with the sound.
     start_s, duration_s : float
-        Where the stretch lies in the recording.
+        Where the utterance lies in the recording.
     """
 
     def __init__(

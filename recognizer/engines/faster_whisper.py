@@ -86,7 +86,7 @@ class WhisperEngine:
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
 
     def listen(self, audio: Audio) -> WhisperUtterance:
-        """Encode a stretch of speech; decoding waits until it is asked for."""
+        """Encode an utterance; decoding waits until it is asked for."""
         if audio.sample_rate != ENGINE_SAMPLE_RATE:
             raise EngineError(
                 f"{audio.source}: expected {ENGINE_SAMPLE_RATE} Hz, got {audio.sample_rate} Hz"
@@ -108,7 +108,7 @@ class WhisperEngine:
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
         """Decode several utterances at once, those of one encoder window together.
 
-        Each step of the decoder reads all its weights, for one text as for eight: twelve stretches
+        Each step of the decoder reads all its weights, for one text as for eight: twelve utterances
         took 5.2 s one by one, 2.3 s by four (see benchmarks/README.md). Windows are not mixed:
         padding one to another's length would change what is heard in it.
         """
@@ -151,12 +151,12 @@ class _Decoder:
         *,
         limit: int | None = None,
     ) -> list[_Generated]:
-        """Decode greedily, each stretch of a batch by itself.
+        """Decode greedily, each utterance of a batch by itself.
 
         Parameters
         ----------
         encoded : StorageView
-            Shape (n_stretches, n_encoded, n_features).
+            Shape (n_utterances, n_encoded, n_features).
         first : sequence of int
             Text tokens that are given.
         limit : int or None
@@ -167,13 +167,13 @@ class _Decoder:
         RuntimeError
             From CTranslate2.
         """
-        n_stretches, n_encoded = encoded.shape[:2]
+        n_utterances, n_encoded = encoded.shape[:2]
         if limit is None:
             limit = round(n_encoded * 2 / _FRAMES_PER_S * _MAX_TOKENS_PER_S)
         start = [*self.tokenizer.sot_sequence, self.tokenizer.no_timestamps, *first]
         results = self.model.generate(
             encoded,
-            [start] * n_stretches,
+            [start] * n_utterances,
             beam_size=1,
             max_length=min(448, len(start) + limit),
             return_scores=True,
@@ -189,7 +189,7 @@ class _Decoder:
 
 
 class WhisperUtterance:
-    """An encoded stretch of speech."""
+    """An encoded utterance."""
 
     def __init__(
         self,
@@ -255,10 +255,10 @@ class WhisperUtterance:
         return None
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
-        """Return the log-probability of each wording over the whole stretch; see base."""
+        """Return the log-probability of each wording over the whole utterance; see base."""
         for text in wordings:
             if text not in self._scores:
-                # One by one: several at once take as long, and half a gigabyte for a long stretch.
+                # One by one: several at once take as long, and half a gigabyte more.
                 tokens = self._tokenizer.encode(" " + text.strip())
                 self._remember(text, tokens, self._align(tokens))
         return tuple(self._scores[text] for text in wordings)

@@ -77,7 +77,7 @@ class GigaAmEngine:
         )
 
     def listen(self, audio: Audio) -> Utterance:
-        """Recognise one stretch of speech."""
+        """Recognise one utterance."""
         check_speech(audio, max_s=MAX_UTTERANCE_S)
         features = log_mel(np.clip(np.nan_to_num(audio.samples), -1.0, 1.0))
         lengths = np.array([features.shape[1]], np.int64)

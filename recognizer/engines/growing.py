@@ -1,6 +1,6 @@
 """Hear speech again and again while it is being said, and pay for each part of it once.
 
-A live call asks for the same utterance as it grows. An engine that keeps its work from one piece of
+A live call asks for the same utterance as it grows. An engine that keeps its work from one chunk of
 sound to the next (`StreamingEngine.keeps_work`) hears only what is new, and says of the whole what
 it would say of a recording.
 """
@@ -56,7 +56,7 @@ class GrowingEngine:
         return self._shared.model
 
     def listen(self, audio: Audio) -> Utterance:
-        """Recognise one stretch of speech; see `Engine.listen`."""
+        """Recognise one utterance; see `Engine.listen`."""
         engine = self._shared.loaded if isinstance(self._shared, LazyEngine) else self._shared
         if not isinstance(engine, StreamingEngine) or not engine.keeps_work:
             return engine.listen(audio)

@@ -46,7 +46,7 @@ class LazyEngine:
         return self.loaded.model
 
     def listen(self, audio: Audio) -> Utterance:
-        """Recognise one stretch of speech; see `Engine.listen`."""
+        """Recognise one utterance; see `Engine.listen`."""
         return self.loaded.listen(audio)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:

@@ -80,14 +80,14 @@ class TOneEngine:
         )
 
     def listen(self, audio: Audio) -> Utterance:
-        """Recognise one stretch of speech."""
+        """Recognise one utterance."""
         check_speech(audio, max_s=MAX_UTTERANCE_S)
         stream = self.stream()
         stream.push(audio)
         return stream.finish()
 
     def stream(self) -> TOneStream:
-        """Begin a stretch of speech whose sound arrives piece by piece."""
+        """Begin an utterance whose sound arrives piece by piece."""
         return TOneStream(self)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
@@ -129,7 +129,7 @@ class TOneStream:
     def push(self, audio: Audio) -> None:
         """Take the next piece, of any length but zero."""
         if self._is_finished:
-            raise EngineError(f"{audio.source}: the stretch is finished, begin another one")
+            raise EngineError(f"{audio.source}: the utterance is finished, begin another one")
         check_speech(audio)
         if not self._pieces:
             self._start_s, self._source = audio.start_s, audio.source
@@ -203,7 +203,7 @@ class _Chunks(NamedTuple):
 
     @classmethod
     def beginning(cls) -> _Chunks:
-        """Return what a stretch begins with: a chunk of silence."""
+        """Return what an utterance begins with: a chunk of silence."""
         silence = np.zeros(_CHUNK_SAMPLES, np.float32)
         return cls(silence, np.zeros((1, _STATE_SIZE), np.float16), ())
 

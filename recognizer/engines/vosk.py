@@ -100,15 +100,15 @@ class VoskEngine:
         self._unknown = next((word for word in _UNKNOWN_WORDS if self._knows(word)), None)
 
     def listen(self, audio: Audio) -> VoskUtterance:
-        """Take a stretch of speech; decoding waits until it is asked for."""
+        """Take an utterance; decoding waits until it is asked for."""
         check_speech(audio, max_s=MAX_UTTERANCE_S)
         return VoskUtterance(self, audio)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
-        """Do nothing: a decoder of Vosk takes one stretch at a time."""
+        """Do nothing: a decoder of Vosk takes one utterance at a time."""
 
     def stream(self) -> VoskStream:
-        """Return a recogniser that takes its sound piece by piece."""
+        """Return a recogniser that takes its sound chunk by chunk."""
         return VoskStream(self)
 
     def missing_words(self, text: str) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class VoskEngine:
 
 
 class VoskUtterance:
-    """One stretch of speech, decoded when first asked."""
+    """One utterance, decoded when first asked."""
 
     def __init__(
         self, engine: VoskEngine, audio: Audio, transcript: Transcript | None = None
@@ -172,7 +172,7 @@ class VoskUtterance:
         return self._transcript or self._decode(self._engine.recogniser())
 
     def rest_after(self, text: str) -> str:  # noqa: ARG002
-        """Return nothing: Kaldi's scores are of the whole stretch."""
+        """Return nothing: Kaldi's scores are of the whole utterance."""
         return ""
 
     def language_probability(self, language: str) -> float | None:  # noqa: ARG002
@@ -181,7 +181,7 @@ class VoskUtterance:
 
     def _decode(self, recogniser: vosk.KaldiRecognizer) -> Transcript:
         recogniser.SetWords(True)
-        # In one piece: the end of speech is looked for after a piece, so none is cut off.
+        # In one chunk: the end of speech is looked for after a chunk, so none is cut off.
         _accept(recogniser, self._pcm)
         found = json.loads(recogniser.FinalResult()).get("result", [])
         return _transcript(self._engine, found, self._audio.start_s, self._audio.duration_s)
@@ -191,7 +191,7 @@ class VoskUtterance:
         return None
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
-        """Return how well each wording explains the stretch, relative to the transcript, in nats.
+        """Return how well each wording explains the utterance, relative to the transcript, in nats.
 
         A wording of which the model knows no word gets `_UNKNOWN_WORDS_LOGPROB`; see
         `VoskEngine.missing_words`.
@@ -219,15 +219,15 @@ class VoskStream:
         self._recogniser = engine.recogniser()
         self._recogniser.SetWords(True)
         self._found: list[dict[str, Any]] = []
-        self._pieces: list[Audio] = []
+        self._chunks: list[Audio] = []
         self._heard: VoskUtterance | None = None
 
     def push(self, audio: Audio) -> None:
-        """Take the next piece, of any length but zero."""
+        """Take the next chunk, of any length but zero."""
         if self._heard is not None:
-            raise EngineError(f"{audio.source}: the stretch is finished, begin another one")
+            raise EngineError(f"{audio.source}: the utterance is finished, begin another one")
         check_speech(audio)
-        self._pieces.append(audio)
+        self._chunks.append(audio)
         if _accept(self._recogniser, to_pcm(audio)):
             self._found += json.loads(self._recogniser.Result()).get("result", [])
 
@@ -241,23 +241,23 @@ class VoskStream:
 
     def so_far(self) -> VoskUtterance:
         """Return the sound so far; it is decoded from its beginning when that is asked for."""
-        return VoskUtterance(self._engine, _joined(self._pieces))
+        return VoskUtterance(self._engine, _joined(self._chunks))
 
     def finish(self) -> VoskUtterance:
         """Say that nothing follows, and return what was heard."""
         if self._heard is None:
             self._found += json.loads(self._recogniser.FinalResult()).get("result", [])
-            audio = _joined(self._pieces)
+            audio = _joined(self._chunks)
             transcript = _transcript(self._engine, self._found, audio.start_s, audio.duration_s)
             self._heard = VoskUtterance(self._engine, audio, transcript)
         return self._heard
 
 
-def _joined(pieces: Sequence[Audio]) -> Audio:
-    if not pieces:
+def _joined(chunks: Sequence[Audio]) -> Audio:
+    if not chunks:
         return Audio(np.zeros(0, np.float32), ENGINE_SAMPLE_RATE)
-    first = pieces[0]
-    samples = np.concatenate([piece.samples for piece in pieces])
+    first = chunks[0]
+    samples = np.concatenate([chunk.samples for chunk in chunks])
     return Audio(samples, first.sample_rate, first.source, first.start_s)
 
 

@@ -1,6 +1,6 @@
 """Fit an engine's confidence to labelled clips: a user's own, or the benchmark's.
 
-Each wording that was considered in a clip is an example: its figures, and whether it was right.
+Each wording that was considered in a clip is an example: its features, and whether it was right.
 Every clip counts a second time as if no wording of the right outcome were listed, with a tenth of
 the weight: carriers say things that no list has, and what is then the nearest is wrong. The
 logistic model is fitted with a small ridge (scikit-learn, of the extra `benchmark`).
@@ -35,7 +35,7 @@ _NAMES = tuple(name for name in Coefficients.__struct_fields__ if name != "inter
 _SIGNS = dict.fromkeys(
     ("score", "letters", "length", "share", "gap", "margin", "worst_word_logprob"), 1
 )
-_MIN_RIGHT, _MIN_WRONG = 30, 10  # examples; with fewer a model of ten figures says nothing
+_MIN_RIGHT, _MIN_WRONG = 30, 10  # examples; with fewer a model of ten features says nothing
 _MIN_MARKS = 20  # right marks without which the probability alone may set none
 _N_FOLDS = 5
 _UNCLEAR_PROBABILITY = 0.4  # as shipped: the most that is believed of what was hardly heard
@@ -187,23 +187,23 @@ def _error_elsewhere(examples: Sequence[Example]) -> float:
     clips = sorted({e.clip for e in examples})
     order = np.random.default_rng(0).permutation(len(clips))
     fold_of = {clips[place]: n % _N_FOLDS for n, place in enumerate(order)}
-    told: list[tuple[float, bool]] = []
+    predicted: list[tuple[float, bool]] = []
     for fold in range(_N_FOLDS):
         seen = [e for e in examples if fold_of[e.clip] != fold]
         if not seen:
             continue
         model = fit(seen)
-        told += [
+        predicted += [
             (model.probability(e.features), e.is_right)
             for e in examples
             if fold_of[e.clip] == fold and not e.is_unlisted
         ]
-    return _calibration_error(told)
+    return _calibration_error(predicted)
 
 
-def _calibration_error(told: Sequence[tuple[float, bool]], n_bins: int = 10) -> float:
+def _calibration_error(predicted: Sequence[tuple[float, bool]], n_bins: int = 10) -> float:
     """Return the mean distance of confidence and share right, over bins of equal size."""
-    ranked = sorted(told)
+    ranked = sorted(predicted)
     edges = [n * len(ranked) // n_bins for n in range(n_bins + 1)]
     bins = [ranked[start:end] for start, end in pairwise(edges)]
     distance = sum(abs(sum(p for p, _ in each) - sum(r for _, r in each)) for each in bins)
@@ -212,10 +212,10 @@ def _calibration_error(told: Sequence[tuple[float, bool]], n_bins: int = 10) -> 
 
 def fit(examples: Iterable[Example]) -> Coefficients:
     """Return the coefficients of highest likelihood, with a small ridge against extremes."""
-    told = list(examples)
-    matrix = np.array([_row(e.features) for e in told])
-    right = np.array([e.is_right for e in told], np.float64)
-    counts = np.array([_UNLISTED_WEIGHT if e.is_unlisted else 1.0 for e in told])
+    fitted = list(examples)
+    matrix = np.array([_row(e.features) for e in fitted])
+    right = np.array([e.is_right for e in fitted], np.float64)
+    counts = np.array([_UNLISTED_WEIGHT if e.is_unlisted else 1.0 for e in fitted])
     kept = list(range(len(_NAMES)))
     while True:
         weights = _likeliest(matrix[:, kept], right, counts)
@@ -233,8 +233,8 @@ def _sign(index: int) -> int:
 
 
 def _row(features: Features) -> list[float]:
-    told = clipped(features)
-    return [told[name] for name in _NAMES]
+    values = clipped(features)
+    return [values[name] for name in _NAMES]
 
 
 def _likeliest(

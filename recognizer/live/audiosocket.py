@@ -68,7 +68,7 @@ class Frame:
 
 
 class FrameParser:
-    """Frames out of bytes that come in any pieces.
+    """Frames out of bytes that come in any chunks.
 
     Parameters
     ----------

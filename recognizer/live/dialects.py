@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A piece of the far end's sound, mono float32 in [-1, 1]."""
+    """A chunk of the far end's sound, mono float32 in [-1, 1]."""
 
     samples: Samples = field(repr=False)
     sample_rate: int
@@ -85,7 +85,7 @@ class Dialect(Protocol):
         """Return what to send at once for an event of the call."""
 
     def answer(self, transcript: str, /) -> str | None:
-        """Return what a piece of sound is answered with, None if it is not.
+        """Return what a chunk of sound is answered with, None if it is not.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Encoding:
     companding: str | None = None
 
     def samples(self, payload: bytes) -> Samples:
-        """Return a piece of sound as float32, shape (n_samples,).
+        """Return a chunk of sound as float32, shape (n_samples,).
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Encoding:
 
 
 class LinearSound:
-    """16-bit sound of a client that may say its rate, Hz, before the first piece."""
+    """16-bit sound of a client that may say its rate, Hz, before the first chunk."""
 
     def __init__(self, sample_rate: int) -> None:
         self._encoding = Encoding(sample_rate)
@@ -152,7 +152,7 @@ class LinearSound:
         return self._encoding.sample_rate
 
     def take(self, payload: bytes) -> Sound:
-        """Return a piece; FrameError if it is torn."""
+        """Return a chunk; FrameError if it is torn."""
         self.has_begun = True
         return Sound(self._encoding.samples(payload), self.sample_rate)
 

@@ -113,14 +113,14 @@ class CallSpool:
         record = _CallRecord(call, started_at, facts, report)
         self._write(record)
         try:
-            told = self._record(record)
+            entered = self._record(record)
             if self._n_owed:
                 self._pay()
         except JournalError as problem:
             self._n_owed += 1
             _log.error("call %s: kept for later: %s", call, problem)
             return {"journal": {"attempt_id": None, "error": str(problem), "is_owed": True}}
-        return told
+        return entered
 
     def _pay(self) -> None:
         """Record what is owed, now that the journal can be written again."""
@@ -163,12 +163,12 @@ class CallSpool:
             error = str(problem)
             kept = self._journal.record_attempt(record.report, **about)
         self._records.remove(_name(record))
-        told: dict[str, Any] = {
+        entered: dict[str, Any] = {
             "journal": {"attempt_id": kept.id, "error": error, "is_owed": False}
         }
         if kept.decision is not None:
-            told["decision"] = decision_to_dict(kept.decision.decision)
-        return told
+            entered["decision"] = decision_to_dict(kept.decision.decision)
+        return entered
 
     def _write(self, record: _CallRecord) -> None:
         try:
@@ -237,14 +237,14 @@ class CallbackSpool:
         if event["event"] not in {"final", "end"}:
             return
         # One call may be cut off and go on, so its name alone does not tell two ends apart.
-        told = {**event, "id": str(uuid.uuid4())}
-        name = f"{time.time_ns():020d}-{told['id']}"
+        message = {**event, "id": str(uuid.uuid4())}
+        name = f"{time.time_ns():020d}-{message['id']}"
         try:
-            self._records.write(name, _Message(told))
+            self._records.write(name, _Message(message))
         except OSError as problem:
             _log.error("call %s: its callback is in memory only: %s", event["call"], problem)
         with self._lock:
-            self._waiting.append(_Owed(name, told))
+            self._waiting.append(_Owed(name, message))
             self._lock.notify()
 
     def close(self) -> None:

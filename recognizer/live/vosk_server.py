@@ -1,8 +1,8 @@
 """vosk-server's protocol: an existing client gets its results, and our verdict beside them.
 
-``{"config": {"sample_rate": 8000}}`` first, then 16-bit sound as binary, each piece answered with
+``{"config": {"sample_rate": 8000}}`` first, then 16-bit sound as binary, each chunk answered with
 ``{"partial": ...}``, then ``{"eof": 1}``, answered with the whole text. What we say is in
-`recognizer` of those answers, so that a client that reads one answer a piece stays in step.
+`recognizer` of those answers, so that a client that reads one answer a chunk stays in step.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ class VoskServer:
 
     def answer(self, transcript: str) -> str:
         """Return a partial result."""
-        told: dict[str, Any] = {"partial": transcript}
+        partial: dict[str, Any] = {"partial": transcript}
         if self._news is not None:
-            told["recognizer"], self._news = self._news, None
-        return json.dumps(told, ensure_ascii=False)
+            partial["recognizer"], self._news = self._news, None
+        return json.dumps(partial, ensure_ascii=False)
 
     def hang_up(self) -> None:
         """Its protocol has no word for it."""

@@ -205,7 +205,7 @@ class _Connection:
                     return why
 
     async def _answer(self) -> None:
-        """Answer a piece of sound; a client that does not read is not read either."""
+        """Answer a chunk of sound; a client that does not read is not read either."""
         assert self._dialect is not None  # it said so
         assert self._call is not None
         answer = self._dialect.answer(self._call.transcript)

@@ -37,7 +37,7 @@ class ToneKind(enum.StrEnum):
 
 
 class SegmentKind(enum.StrEnum):
-    """What fills a stretch of the recording."""
+    """What fills an interval of the recording."""
 
     SPEECH = "speech"
     TONE = "tone"
@@ -55,7 +55,7 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class ToneEvent:
-    """One call-progress signal: a whole ringing or busy stretch, not a single beep of it.
+    """One call-progress signal: all the ringing or all the busy tone, not a single beep of it.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class ToneEvent:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one kind of sound; `level_dbfs` is its RMS."""
+    """An interval of one kind of sound; `level_dbfs` is its RMS."""
 
     kind: SegmentKind
     start_s: float

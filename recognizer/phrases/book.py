@@ -17,7 +17,7 @@ from recognizer.model import CallOutcome, NormalizedText, Phrase
 from recognizer.phrases.grammar_file import Grammar
 from recognizer.phrases.normalization import normalize, sound_alike
 
-__all__ = ["DecidingWords", "ForbiddenPair", "ForbiddenWords", "PhraseBook", "WordLists", "WordSet"]
+__all__ = ["ForbiddenPair", "ForbiddenWords", "Keywords", "PhraseBook", "WordLists", "WordSet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class WordSet:
 
 
 @dataclass(frozen=True, slots=True)
-class DecidingWords:
+class Keywords:
     """Words that turn one outcome into another.
 
     Attributes
@@ -61,7 +61,7 @@ class WordLists:
 
     Attributes
     ----------
-    deciding : tuple of DecidingWords
+    keywords : tuple of Keywords
         In the order of the file; the first that has a word gives its weight.
     filler : WordSet
         May be missing or added without changing the meaning («пожалуйста»).
@@ -77,7 +77,7 @@ class WordLists:
         What recognisers write of what they do not understand («субтитры сделал»), normalised.
     """
 
-    deciding: tuple[DecidingWords, ...]
+    keywords: tuple[Keywords, ...]
     filler: WordSet
     announcement: WordSet
     live: WordSet
@@ -102,7 +102,7 @@ class WordLists:
 
     def weight(self, word: str) -> float:
         """Return how many ordinary words `word` counts for; 1 if it is an ordinary word."""
-        for entry in self.deciding:
+        for entry in self.keywords:
             # Asked of every word of every list: without a call each.
             if word in entry.words.words or word.startswith(entry.words.stems):
                 return entry.weight
@@ -226,7 +226,7 @@ def _digest(book: PhraseBook) -> str:
     ]
     words = [
         (sorted(entry.words.words), sorted(entry.words.stems), entry.weight)
-        for entry in book.words.deciding
+        for entry in book.words.keywords
     ]
     others = [
         (sorted(group.words), sorted(group.stems))

@@ -177,7 +177,7 @@ _AFTER_NOT = frozenset(
     "отвечает зарегистрирован зарегистрирована".split()
 )
 # Parentheticals of two words. None of them tells an outcome from another.
-_ASIDES = frozenset({("как", "бы"), ("так", "сказать"), ("это", "самое")})
+_FILLER_PHRASES = frozenset({("как", "бы"), ("так", "сказать"), ("это", "самое")})
 # Real short words that begin longer ones («вы выключили», «для длинных»): never taken for a
 # stammered syllable.
 _NEVER_A_STAMMER = frozenset(
@@ -186,9 +186,13 @@ _NEVER_A_STAMMER = frozenset(
 )
 
 
-def _is_broken_off(piece: str, word: str) -> bool:
+def _is_broken_off(fragment: str, word: str) -> bool:
     """Tell whether a beginning of `word` is it, broken off («забло заблокирован»)."""
-    return 3 <= len(piece) <= 6 and len(word) >= len(piece) + 3 and piece not in _NEVER_A_STAMMER
+    return (
+        3 <= len(fragment) <= 6
+        and len(word) >= len(fragment) + 3
+        and fragment not in _NEVER_A_STAMMER
+    )
 
 
 def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
@@ -205,7 +209,7 @@ def _push(kept: list[tuple[str, int]], word: str, index: int) -> None:
             word, index = left + word, left_index
         elif left == word:
             return
-        elif (left, word) in _ASIDES:
+        elif (left, word) in _FILLER_PHRASES:
             kept.pop()
             return
         elif word.startswith(left) and _is_broken_off(left, word):

@@ -8,13 +8,13 @@ import msgspec
 
 from recognizer.base.data_files import TomlFile
 from recognizer.base.errors import PhraseListError
-from recognizer.phrases.book import DecidingWords, WordLists, WordSet
+from recognizer.phrases.book import Keywords, WordLists, WordSet
 from recognizer.phrases.checking import convert_list_file
 from recognizer.phrases.normalization import normalize
 
 __all__ = ["read_word_set", "read_words"]
 
-_MIN_ASIDE_WORDS = 3  # anything shorter may be part of a wording
+_MIN_PARENTHETICAL_WORDS = 3  # anything shorter may be part of a wording
 
 
 class _DecidingEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class _WordsFile(msgspec.Struct, forbid_unknown_fields=True):
 
 def read_words(files: Iterable[TomlFile]) -> WordLists:
     """Return what all folders' files of words say together."""
-    deciding: list[DecidingWords] = []
+    keywords: list[Keywords] = []
     parentheticals: list[str] = []
     hallucinations: list[str] = []
     groups: dict[str, list[WordSet]] = {"filler": [], "announcement": [], "live": []}
@@ -55,16 +55,14 @@ def read_words(files: Iterable[TomlFile]) -> WordLists:
                 raise PhraseListError(
                     f"{place}: expected a weight of 1 to 10, found {entry.weight:g}"
                 )
-            deciding.append(
-                DecidingWords(read_word_set(entry.words, place), entry.weight, entry.why)
-            )
+            keywords.append(Keywords(read_word_set(entry.words, place), entry.weight, entry.why))
         for name, sets in groups.items():
             group: _WordGroup = getattr(found, name)
             sets.append(read_word_set(group.words, file.place(name)))
         parentheticals += _parentheticals(found.aside.phrases, file.place("aside"))
         hallucinations += _clauses(found.invented.phrases, file.place("invented"), 1, "words")
     return WordLists(
-        tuple(deciding),
+        tuple(keywords),
         **{name: _union(sets) for name, sets in groups.items()},
         parentheticals=tuple(dict.fromkeys(parentheticals)),
         hallucinations=tuple(dict.fromkeys(hallucinations)),
@@ -72,8 +70,8 @@ def read_words(files: Iterable[TomlFile]) -> WordLists:
 
 
 def _parentheticals(phrases: Sequence[str], place: str) -> list[str]:
-    expected = f"clauses of {_MIN_ASIDE_WORDS} words or more"
-    return _clauses(phrases, place, _MIN_ASIDE_WORDS, expected)
+    expected = f"clauses of {_MIN_PARENTHETICAL_WORDS} words or more"
+    return _clauses(phrases, place, _MIN_PARENTHETICAL_WORDS, expected)
 
 
 def _clauses(phrases: Sequence[str], place: str, min_words: int, expected: str) -> list[str]:

@@ -64,7 +64,7 @@ class ListComparison:
         return self._new.judge_text(text).outcome
 
     def touches(self, transcript: str) -> bool:
-        """Tell whether a transcript, garbled as it may be, holds one of the new phrases faintly."""
+        """Return whether a transcript, possibly misrecognized, faintly holds a new phrase."""
         return bool(self._only_new.find(transcript.split(), floor=_FAINT))
 
     def has_words_of(self, listed: Phrase) -> bool:

@@ -83,7 +83,7 @@ class TranscriptWords:
         pairs = normalize_words(words)
         sounds = [sound_alike_word(word) for word, _ in pairs]
         spoken = [word for word, _ in pairs]
-        left_out = [] if lists is None else list(_asides_in(spoken, sounds, lists))
+        left_out = [] if lists is None else list(_parentheticals_in(spoken, sounds, lists))
         kept = [
             i
             for i in range(len(pairs))
@@ -112,12 +112,12 @@ class TranscriptWords:
 
     def n_parenthetical(self, match: PhraseMatch) -> int:
         """Return how many words of parentheticals were heard inside a match."""
-        return sum(len(parenthetical) for parenthetical in self._asides_inside(match))
+        return sum(len(parenthetical) for parenthetical in self._parentheticals_inside(match))
 
     def with_parentheticals(self, text: str, match: PhraseMatch, transcript: Sequence[str]) -> str:
         """Return a wording with the parentheticals heard in it, each after the noun it followed."""
         words = text.split()
-        for parenthetical in self._asides_inside(match):
+        for parenthetical in self._parentheticals_inside(match):
             spoken = transcript[parenthetical.start - 1]
             noun = _sound_of(spoken)
             near = max(range(len(words)), key=lambda i: similarity.ratio(_sound_of(words[i]), noun))
@@ -125,7 +125,7 @@ class TranscriptWords:
             words[near + 1 : near + 1] = transcript[parenthetical.start : parenthetical.stop]
         return " ".join(words)
 
-    def _asides_inside(self, match: PhraseMatch) -> list[range]:
+    def _parentheticals_inside(self, match: PhraseMatch) -> list[range]:
         return [
             a for a in self.parentheticals if match.first_word < a.start and a.stop < match.end_word
         ]
@@ -153,7 +153,9 @@ def _sound_of(text: str) -> str:
     return "".join(sound_alike_word(word) for word, _ in normalize_words([text]))
 
 
-def _asides_in(words: Sequence[str], sounds: Sequence[str], lists: WordLists) -> Iterator[range]:
+def _parentheticals_in(
+    words: Sequence[str], sounds: Sequence[str], lists: WordLists
+) -> Iterator[range]:
     """Yield where parentheticals are, by their sound; each between two other words.
 
     Two words of a parenthetical may have been written as one, but no word more is taken for it,

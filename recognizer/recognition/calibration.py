@@ -83,7 +83,7 @@ class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def clipped(features: Features) -> dict[str, float]:
-    """Return the figures by name, each kept within the range in which it still says something."""
+    """Return the features by name, each kept within the range in which it still says something."""
     return {
         "score": features.score,
         "letters": features.letters,

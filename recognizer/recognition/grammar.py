@@ -8,7 +8,7 @@ has (`Reading.outcome`).
 Conventions
 -----------
 Words are normalised. A word that the grammar lacks is read as the word of the carriers' lists that
-sounds most like it, from 80 of 100 on (`alignment.KNOWN_WORD_RATIO`): recognisers garble. Words in
+sounds most like it, from 80 of 100 on (`alignment.KNOWN_WORD_RATIO`): recognisers mishear. Words in
 Latin letters, or in letters that Russian lacks, are another language's and read as nothing.
 """
 
@@ -61,7 +61,7 @@ class Reading:
     foreign, another, mistaken : tuple of str
         Words of another subject, of another number, and such as look like what is said.
     unclear : tuple of str
-        Words of what is said that were garbled beyond what spelling does to them.
+        Words of what is said that were misrecognized beyond what spelling does to them.
     unknown : tuple of str
         Words of which nothing is known, in order.
     n_words : int
@@ -218,7 +218,7 @@ class GrammarReader:
         *,
         matched: Collection[int] = (),
         listed: Collection[str] = (),
-        may_be_garbled: bool = True,
+        may_be_misrecognized: bool = True,
     ) -> Reading:
         """Return what some words say.
 
@@ -230,9 +230,9 @@ class GrammarReader:
             Places of words that a listed wording explains.
         listed : collection of str
             Words of that wording, normalised: heard as they are listed, they mean what it means.
-        may_be_garbled : bool
-            Words at those places that are not known are garbled words of the wording: the sound
-            was asked.
+        may_be_misrecognized : bool
+            Words at those places that are not known are the wording's, misrecognized: the sound was
+            asked.
         """
         kept = [
             (place, *self._understood(word))
@@ -254,7 +254,7 @@ class GrammarReader:
         known = said | found["condition"] | found["now"] | plain | spoken_of | denied
         explained = {p for p, (place, _, _) in enumerate(kept) if place in matched}
         own = {p for p in explained if read[p] in listed}
-        garbled = explained if may_be_garbled else set()
+        misrecognized = explained if may_be_misrecognized else set()
         conditions = found["condition"]
         if any(each.conditional for each in predicates):
             conditions = conditions | found["now"]
@@ -269,13 +269,14 @@ class GrammarReader:
         unknown = {
             p
             for p, word in enumerate(read)
-            if p not in known | own and not (p in garbled and self._is_garble(word, listed))
+            if p not in known | own
+            and not (p in misrecognized and self._is_misrecognized(word, listed))
         }
-        if may_be_garbled:
+        if may_be_misrecognized:
             unknown -= {p for p in unknown if self._is_split(read[max(0, p - 1) : p + 1])}
         # Of a bare text no word may be guessed; sound was asked for the words that decide.
-        exact = said if may_be_garbled else set(range(len(read)))
-        unclear = {p for p in exact - garbled if not kept[p][2]}
+        exact = said if may_be_misrecognized else set(range(len(read)))
+        unclear = {p for p in exact - misrecognized if not kept[p][2]}
 
         def at(places: set[int]) -> tuple[str, ...]:
             return tuple(read[p] for p in sorted(places))
@@ -295,7 +296,7 @@ class GrammarReader:
             kept[min(found[predicates[0]] - spoken_of, default=0)][0] if predicates else None,
         )
 
-    def _is_garble(self, word: str, listed: Collection[str]) -> bool:
+    def _is_misrecognized(self, word: str, listed: Collection[str]) -> bool:
         """Return whether a word is nothing but what a listed wording's may have become."""
         return word in listed or not self._lexicon.begun_by(word)
 
@@ -311,7 +312,7 @@ class GrammarReader:
         return self._plain.has(word)
 
     def _nearest(self, word: str) -> tuple[str, bool]:
-        """Return the word that one was most likely garbled from, and whether it sounds the same."""
+        """Return the likeliest word that one was misrecognized from, and whether it sounds so."""
         if self._lexicon.has(word) or word in _NOT:
             return word, True
         sound = sound_alike_word(word)

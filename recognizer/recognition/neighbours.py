@@ -180,16 +180,17 @@ class Neighbours:
         ]
         listed = TranscriptWords.of(match.phrase.text.split())
         spoken = [sound for _, sound in inside]
-        told = [s for word, s in inside if word not in self._lists.filler]
+        telling = [s for word, s in inside if word not in self._lists.filler]
         wanted = [
             s
             for word, s in zip(listed.words, listed.sounds, strict=True)
             if word not in self._lists.filler
         ]
-        if not told or not wanted:
+        if not telling or not wanted:
             return False
         return not are_all_heard(wanted, spoken) or any(
-            similarity.best_partial_ratio(sound, listed.sounds) < _EXPLAINED_RATIO for sound in told
+            similarity.best_partial_ratio(sound, listed.sounds) < _EXPLAINED_RATIO
+            for sound in telling
         )
 
     # ---- words ------------------------------------------------------------------------------

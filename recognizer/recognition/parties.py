@@ -120,7 +120,7 @@ class Remote:
 
 def find_remote(channels: Sequence[ChannelHeard]) -> Remote:
     """Return which of several channels is the other party's, by what is heard in them."""
-    told = {
+    found_by_reason = {
         reason: found
         for reason, found in (
             ("call-progress tones are heard in it alone", _with_tones(channels)),
@@ -128,9 +128,9 @@ def find_remote(channels: Sequence[ChannelHeard]) -> Remote:
         )
         if found is not None
     }
-    if len(set(told.values())) > 1:
+    if len(set(found_by_reason.values())) > 1:
         return Remote(None, "tones and the words of our own agents contradict each other")
-    for reason, found in told.items():
+    for reason, found in found_by_reason.items():
         return Remote(found, reason)
     speaking = [c for c in channels if not c.is_quiet]
     if len(speaking) == 1 and speaking[0].script is None:

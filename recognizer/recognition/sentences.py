@@ -127,7 +127,7 @@ class SentenceJudge:
         matched = () if match is None else _places_of(heard, match)
         listed = () if match is None else normalize(match.phrase.text).split()
         return self._grammar.read(
-            heard.words, matched=matched, listed=listed, may_be_garbled=asked_sound
+            heard.words, matched=matched, listed=listed, may_be_misrecognized=asked_sound
         )
 
     def _vetoes(

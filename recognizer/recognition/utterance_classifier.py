@@ -156,9 +156,9 @@ class UtteranceClassifier:
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
         others = [c.penalized_logprob for c in candidates if c.outcome is not chosen.outcome]
         stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
-        told, end = verified.baseline_score, deciding.end_word
+        spoken, end = verified.baseline_score, deciding.end_word
         if chosen.match is deciding and _is_better(chosen, verified, stands_as_heard):
-            told = chosen.score
+            spoken = chosen.score
             end = (
                 deciding.first_word
                 + len(deciding.phrase.text.split())
@@ -166,16 +166,16 @@ class UtteranceClassifier:
             )
         text = self._features(heard, deciding)
         alike = compare_letters(deciding.phrase.text, heard)
-        lead = told.total_logprob - verified.baseline_score.total_logprob
+        lead = spoken.total_logprob - verified.baseline_score.total_logprob
         return deciding, Features(
             score=text.score,
             letters=alike.ratio,
             length=alike.length,
             share=alike.share,
-            gap=lead / max(1, len(told.token_logprobs)),
+            gap=lead / max(1, len(spoken.token_logprobs)),
             margin=chosen.penalized_logprob - max(others) if others else math.inf,
             baseline_logprob=verified.baseline_score.mean_logprob,
-            worst_word_logprob=min(told.word_logprobs[deciding.first_word : end], default=0.0),
+            worst_word_logprob=min(spoken.word_logprobs[deciding.first_word : end], default=0.0),
             n_person_words=text.n_person_words,
             unknown_share=text.unknown_share,
         )

@@ -165,7 +165,7 @@ class BeepFinder:
         return beeps
 
     def _runs(self, frames: Frames) -> list[tuple[int, int]]:
-        """Return stretches of frames, half-open, that hold one steady tone or pair of tones."""
+        """Return runs of frames, half-open, that hold one steady tone or pair of tones."""
         loud = (
             frames.total * np.maximum(frames.share, frames.share_of_two) >= _SWAY * self._min_power
         )

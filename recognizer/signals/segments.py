@@ -5,7 +5,7 @@ is decided every 10 ms. Levels are RMS in dBFS of the telephone band (215-3700 H
 offset and mains hum are not sound.
 
 Speech is what Silero's model takes for speech and what moves as a voice does, with its edges
-padded; inside a tone's stretch a voice stays speech (somebody answers between two rings). Of the
+padded; while a tone lasts a voice stays speech (somebody answers between two rings). Of the
 rest, what is loud enough is music if its spectrum holds still over 80 ms and noise otherwise.
 
 Not handled: singing without instruments may come out as speech.
@@ -32,7 +32,7 @@ __all__ = ["Scan", "Scanner"]
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
 _MIN_SPEECH_S = 0.15
-# What a voice is and hum, tones and music are not. Measured on 1650 stretches of 560 prompts,
+# What a voice is and hum, tones and music are not. Measured on 1650 intervals of 560 prompts,
 # clean, through codecs and in 10 dB of noise, against hold music and 300 clips without speech:
 _MIN_DYNAMICS = 3.2  # 5 dB between the loud and the weak moments; voices 6 and more, hum up to 4.1
 _MAX_TONAL_PART = 0.95  # of the power in moments that are one tone; 99 voices in 100 up to 0.89
@@ -184,14 +184,14 @@ class _Features:
             start_s, end_s = tone.start_s - self.start_s, tone.end_s - self.start_s
             labels[_cells(start_s - _TONE_PAD_S, end_s + _TONE_PAD_S)] = _TONE
         tonal = np.where(np.concatenate(self._is_tonal)[:n_cells], totals, 0)
-        stretches = [
+        intervals = [
             (start_s, end_s)
             for start_s, end_s in _likely_speech(np.concatenate(self._probabilities))
             if _is_voice(
                 *(column[_cells(start_s, end_s)] for column in (totals, steadiness, tonal))
             )
         ]
-        for start_s, end_s in _padded(stretches):
+        for start_s, end_s in _padded(intervals):
             labels[_cells(start_s, end_s)] = _SPEECH
         return self._cut(_with_word_edges(labels), totals)
 
@@ -244,7 +244,7 @@ def _background(totals: Floats, steadiness: Floats) -> _Labels:
 
 
 def _likely_speech(probabilities: Floats) -> list[tuple[float, float]]:
-    """Return stretches, in seconds, that pass the upper threshold and stay over the lower one."""
+    """Return intervals, in seconds, that pass the upper threshold and stay over the lower one."""
     edges = np.flatnonzero(np.diff(probabilities >= _SPEECH_UNTIL, prepend=False, append=False))
     return [
         (first * VAD_FRAME_S, end * VAD_FRAME_S)
@@ -255,7 +255,7 @@ def _likely_speech(probabilities: Floats) -> list[tuple[float, float]]:
 
 
 def _is_voice(totals: Floats, steadiness: Floats, tonal: Floats) -> bool:
-    """Tell whether a stretch's cells change as speech does; `tonal` is the power in lone tones."""
+    """Return whether cells change as those of speech do; `tonal` is the power in lone tones."""
     power = float(totals.sum())
     if power <= 0:
         return False
@@ -267,10 +267,10 @@ def _is_voice(totals: Floats, steadiness: Floats, tonal: Floats) -> bool:
     )
 
 
-def _padded(stretches: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return `stretches` with some sound before and after, short pauses bridged."""
+def _padded(intervals: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return `intervals` with some sound before and after, short pauses bridged."""
     padded: list[tuple[float, float]] = []
-    for start_s, end_s in stretches:
+    for start_s, end_s in intervals:
         if padded and start_s - (padded[-1][1] - _PAD_S) < _MAX_PAUSE_S:
             padded[-1] = (padded[-1][0], end_s + _PAD_S)
         else:

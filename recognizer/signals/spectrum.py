@@ -2,8 +2,8 @@
 
 Conventions: a *frame* is a window of 40 ms, one every 10 ms; frame ``i`` is centred on the moment
 ``i`` x 10 ms, so the first one is half outside the recording. Powers are mean squares (a full-scale
-sine has 0.5, -3 dBFS). Sound arrives in pieces of any length and is worked through in blocks of
-fixed length, so the numbers do not depend on the pieces.
+sine has 0.5, -3 dBFS). Sound arrives in chunks of any length and is worked through in blocks of
+fixed length, so the numbers do not depend on the chunks.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class _Transform:
 
 
 class FrameStream:
-    """Turns sound that comes piece by piece into frames, a block of them at a time.
+    """Turns sound that comes chunk by chunk into frames, a block of them at a time.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ The weights come with faster-whisper, a core dependency, and run in onnxruntime,
 too; nothing is fetched. The model wants 16 kHz; sound at 8 kHz is brought up to it here.
 
 Conventions: a probability belongs to 512 samples at 16 kHz. The model remembers what it heard, and
-its state is kept from piece to piece.
+its state is kept from chunk to chunk.
 
 Source: Silero VAD version 6, MIT licence.
 """
@@ -53,7 +53,7 @@ def _rested() -> tuple[Floats, Floats]:
 
 
 class SpeechProbability:
-    """Gives the probability of speech in sound that comes piece by piece.
+    """Gives the probability of speech in sound that comes chunk by chunk.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class SpeechProbability:
         if self._doubler is not None:
             samples = self._doubler.push(samples)
         sound = np.concatenate((self._pending, samples))
-        # Blocks of one length only, so that the numbers do not depend on the pieces.
+        # Blocks of one length only, so that the numbers do not depend on the chunks.
         n_blocks = len(sound) // _BLOCK
         self._pending = sound[n_blocks * _BLOCK :].copy()
         blocks = sound[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK)
@@ -111,7 +111,7 @@ class SpeechProbability:
 
 
 class _Doubler:
-    """Doubles the sample rate of sound that comes piece by piece.
+    """Doubles the sample rate of sound that comes chunk by chunk.
 
     A windowed sinc of 32 taps finds the samples between; those given are kept as they are, 16
     samples late.

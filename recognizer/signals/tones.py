@@ -76,9 +76,9 @@ def detect_tones(
 
 
 class ToneDetector:
-    """Finds tones in sound that comes piece by piece.
+    """Finds tones in sound that comes chunk by chunk.
 
-    The pieces may be of any length; the events are the same as of the whole at once. Memory holds
+    The chunks may be of any length; the events are the same as of the whole at once. Memory holds
     ten seconds of spectra and the beeps of the signal going on.
 
     Parameters

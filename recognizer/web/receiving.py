@@ -14,7 +14,7 @@ __all__ = ["UploadClock", "chunks", "declared_too_large", "shown_name", "with_ti
 
 
 class UploadClock:
-    """Says how long the next piece of an upload may take.
+    """Says how long the next chunk of an upload may take.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ class UploadClock:
         self._n_bytes = 0
 
     def count(self, n_bytes: int) -> None:
-        """Take note of a piece."""
+        """Take note of a chunk."""
         self._n_bytes += n_bytes
 
     def left_s(self) -> float:
-        """Return how long the next piece may take, seconds; 0 or less: the upload is given up."""
+        """Return how long the next chunk may take, seconds; 0 or less: the upload is given up."""
         settings = self._settings
         earned_s = self._n_bytes / settings.upload_min_bytes_per_s
         allowed_s = min(settings.upload_total_s, settings.upload_timeout_s + earned_s)
@@ -43,7 +43,7 @@ class UploadClock:
 async def with_timeout(
     body: AsyncIterator[bytes], settings: ServerSettings
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the body, waiting for each piece and for all of it no longer than the settings say.
+    """Yield the body, waiting for each chunk and for all of it no longer than the settings say.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def test_a_word_that_decides_is_not_lost_with_its_letters(hear: Hear, share: flo
 
 @pytest.mark.parametrize("place", range(len("временно")))
 @pytest.mark.parametrize("share", [0.5, 0.95])
-def test_a_garbled_letter_of_the_word_that_decides_marks_nothing(
+def test_a_misrecognized_letter_of_the_word_that_decides_marks_nothing(
     hear: Hear, place: int, share: float
 ) -> None:
     doubts = {TEMPORARILY.index("временно") + place: ("щ", share)}

@@ -159,10 +159,10 @@ def test_transcripts_worked_out_together_are_those_worked_out_alone(
     case: Case, utterance: Utterance
 ) -> None:
     half = case.audio.samples[: len(case.audio.samples) // 2]
-    stretches = [case.audio, replace(case.audio, samples=half), case.audio]
-    together = [case.engine.listen(audio) for audio in stretches]
+    utterances = [case.audio, replace(case.audio, samples=half), case.audio]
+    together = [case.engine.listen(audio) for audio in utterances]
     case.engine.transcribe_together(together)
-    alone = case.engine.listen(stretches[1]).transcript
+    alone = case.engine.listen(utterances[1]).transcript
     expected = [utterance.transcript, alone, utterance.transcript]
     assert [each.transcript for each in together] == expected
 

@@ -100,7 +100,7 @@ def test_a_stretch_that_was_never_begun_says_nothing(engine: TOneEngine) -> None
     assert stream.finish().transcript.text == ""
 
 
-def test_two_stretches_know_nothing_of_each_other(engine: TOneEngine) -> None:
+def test_two_utterances_know_nothing_of_each_other(engine: TOneEngine) -> None:
     one, other = engine.stream(), engine.stream()
     for piece in in_pieces(sound(3.0), 0.3):
         one.push(piece)

@@ -203,20 +203,20 @@ def test_a_person_is_never_marked(judge: UtteranceClassifier, text: str) -> None
 
 
 # What recognisers make of «временно»; the first three are from real recordings.
-GARBLED = (
+MISRECOGNIZED = (
     "дременно,времени на,дремено,времена,вре менно,перемена,ремена,мгновенно,уверенно,урна,бесценно"
 )
 
 
-@pytest.mark.parametrize("garbled", GARBLED.split(","))
+@pytest.mark.parametrize("misrecognized", MISRECOGNIZED.split(","))
 @pytest.mark.parametrize(
     "announcement",
     ["абонент {} заблокирован", "набранный вами номер {} заблокирован", "номер {} не используется"],
 )
 def test_no_mark_stands_over_what_is_left_of_temporarily(
-    judge: UtteranceClassifier, announcement: str, garbled: str
+    judge: UtteranceClassifier, announcement: str, misrecognized: str
 ) -> None:
-    outcome = judge.judge_text(announcement.format(garbled)).outcome
+    outcome = judge.judge_text(announcement.format(misrecognized)).outcome
     assert phrase_list_of(outcome) is not PhraseListName.INVALID_NUMBER
 
 
@@ -233,7 +233,7 @@ def test_no_mark_stands_over_what_is_left_of_temporarily(
         ("продолжив дозваниваться оставайтесь на линии", "call_progress"),
     ],
 )
-def test_two_languages_and_garbles_come_out_right(
+def test_two_languages_and_misrecognized_words_come_out_right(
     judge: UtteranceClassifier, text: str, outcome: str
 ) -> None:
     assert judge.judge_text(text).outcome == outcome

@@ -205,7 +205,9 @@ def test_a_sentence_is_taken_for_what_it_says(
     assert classifier.judge_text(text).outcome == outcome
 
 
-def test_a_garbled_word_is_read_as_the_nearest_of_an_announcement(reader: GrammarReader) -> None:
+def test_a_misrecognized_word_is_read_as_the_nearest_of_an_announcement(
+    reader: GrammarReader,
+) -> None:
     assert read(reader, "вы набрали несущиствующий номир").outcome is CallOutcome.DOES_NOT_EXIST
 
 

@@ -31,7 +31,7 @@ def best(matcher: Matcher, text: str) -> CallOutcome | None:
     return found[0].outcome if found else None
 
 
-# The texts are the regulation's own, or garbles that a recogniser really wrote.
+# The texts are the regulation's own, or what a recogniser really wrote.
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [

@@ -206,7 +206,7 @@ def verdict(outcome: CallOutcome, confidence: float = 0.95) -> SpokenVerdict:
         ([CallOutcome.UNDETERMINED, CallOutcome.NO_ANSWER], CallOutcome.NO_ANSWER),
     ],
 )
-def test_what_decides_among_several_stretches(
+def test_what_decides_among_several_utterances(
     heard: list[CallOutcome], outcome: CallOutcome
 ) -> None:
     found, deciding = decide_call(20.0, (), (), [verdict(kind) for kind in heard])

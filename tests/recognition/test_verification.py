@@ -92,7 +92,7 @@ def test_wording_is_compared_though_no_word_of_it_was_understood(verifier: Verif
     assert outcomes(hear(verifier, speech))[0] is CallOutcome.NOT_REGISTERED
 
 
-def test_garbled_words_left_beside_a_wording_count_against_it(verifier: Verifier) -> None:
+def test_misrecognized_words_left_beside_a_wording_count_against_it(verifier: Verifier) -> None:
     left = "Обомен граю, оставайтесь на линии, первамитя неднейчко."
     speech = ScriptedSpeech(
         left,

@@ -26,9 +26,9 @@ from recognizer.web.pages.charts import nice_step, stacked_columns
 from recognizer.web.pages.overview_routes import harmless
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.statistics import buckets, group_of, read_period
-from recognizer.web.pages.view import read_report, stretches, view_call
+from recognizer.web.pages.view import intervals, read_report, view_call
 from recognizer.web.pages.waiting import doubts
-from recognizer.web.pages.waveform import N_PEAKS, Stretch, coarse_peaks, prepare, wave_paths
+from recognizer.web.pages.waveform import N_PEAKS, Interval, coarse_peaks, prepare, wave_paths
 
 NB = "\u00a0"
 MOSCOW = zoneinfo.ZoneInfo("Europe/Moscow")
@@ -163,7 +163,7 @@ def test_rivals_of_the_regulation_come_early_among_the_candidates() -> None:
     assert len(found) == len(set(found)) == 6
 
 
-# -- stretches and peaks -----------------------------------------------------------------------
+# -- intervals and peaks -----------------------------------------------------------------------
 
 
 def test_tones_are_cut_out_of_the_segments_under_them() -> None:
@@ -175,7 +175,7 @@ def test_tones_are_cut_out_of_the_segments_under_them() -> None:
             {"kind": "speech", "start_s": 3.0, "end_s": 5.0},
         ],
     )
-    found = [(s.kind, s.start_s, s.end_s) for s in stretches(read_report(data))]
+    found = [(s.kind, s.start_s, s.end_s) for s in intervals(read_report(data))]
     assert found == [
         ("silence", 0.0, 1.0),
         ("ringing", 1.0, 2.0),
@@ -190,7 +190,7 @@ def test_tones_are_cut_out_of_the_segments_under_them() -> None:
 )
 def test_speech_is_named_by_who_was_heard(outcome: str, kind: str) -> None:
     data = report(outcome, segments=[{"kind": "speech", "start_s": 0.0, "end_s": 1.0}])
-    assert [stretch.kind for stretch in stretches(read_report(data))] == [kind]
+    assert [each.kind for each in intervals(read_report(data))] == [kind]
 
 
 _TIMES = st.floats(0, 60, allow_nan=False)
@@ -201,7 +201,7 @@ _TIMES = st.floats(0, 60, allow_nan=False)
     st.lists(st.tuples(_TIMES, st.floats(0.1, 20)), max_size=6),
     st.lists(st.tuples(_TIMES, st.floats(0.1, 20)), max_size=3),
 )
-def test_no_stretch_of_sound_lies_under_a_tone(
+def test_no_interval_of_sound_lies_under_a_tone(
     segments: list[tuple[float, float]], tones: list[tuple[float, float]]
 ) -> None:
     data = report(
@@ -209,11 +209,11 @@ def test_no_stretch_of_sound_lies_under_a_tone(
         tones=[{"kind": "busy", "start_s": s, "end_s": s + d} for s, d in tones],
         segments=[{"kind": "noise", "start_s": s, "end_s": s + d} for s, d in segments],
     )
-    for stretch in stretches(read_report(data)):
-        assert stretch.end_s > stretch.start_s
-        if stretch.kind == "noise":
+    for interval in intervals(read_report(data)):
+        assert interval.end_s > interval.start_s
+        if interval.kind == "noise":
             assert all(
-                stretch.end_s <= start + 1e-9 or stretch.start_s >= start + length - 1e-9
+                interval.end_s <= start + 1e-9 or interval.start_s >= start + length - 1e-9
                 for start, length in tones
             )
 
@@ -251,7 +251,7 @@ def test_a_headerless_recording_becomes_one_that_browsers_play(tmp_path: Path) -
 
 def test_each_peak_is_drawn_once_in_the_colour_under_it() -> None:
     found = dict(
-        wave_paths([1.0] * 10, [Stretch("ringing", "", 0, 3), Stretch("person", "", 5, 10)], 10.0)
+        wave_paths([1.0] * 10, [Interval("ringing", "", 0, 3), Interval("person", "", 5, 10)], 10.0)
     )
     assert {kind: path.count("M") for kind, path in found.items()} == {
         "ringing": 3,

@@ -33,7 +33,7 @@ class Announcement:
     bands : float16, shape (n_frames, N_BANDS)
         Of `features.log_mel`, without the silence around it.
     keywords : tuple of (start_s, end_s)
-        Where its deciding words lie, from its start; empty: not known, all of it decides.
+        Where its keywords lie, from its start; empty: not known, all of it decides.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Stretches that calls to many numbers have in common: what may be worth learning.
+"""Parts of recordings that calls to many numbers have in common: what may be worth learning.
 
 What one person says is heard in calls to that person; what a carrier plays is heard in calls to
 many. Numbers are counted here and kept nowhere, and so is the sound.
@@ -28,7 +28,7 @@ _NOBODY = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(slots=True)
 class Repeated:
-    """A stretch that was met.
+    """A part that was met.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """Find the few announcements that a recording may hold, among thousands.
 
-Coarse features (0.1 s by 8 bands) of a few stretches of 0.8 s of each announcement, the *anchors*,
+Coarse features (0.1 s by 8 bands) of a few parts of 0.8 s of each announcement, the *anchors*,
 are correlated with those of every place of the recording in one product of matrices. What comes
 out is only whom to compare with, and where: `matching` decides.
 
@@ -81,7 +81,7 @@ class CandidateIndex:
         return self._anchors.nbytes
 
     def find(self, recording: Floats, n_wanted: int) -> tuple[Candidate, ...]:
-        """Return the announcements most like some stretch of a recording, best first.
+        """Return the announcements most like some part of a recording, best first.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class CandidateIndex:
 
 
 def _anchors(bands: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """Return a few stretches of an announcement, and their places in hops."""
+    """Return a few parts of an announcement, and their places in hops."""
     windows = _windows(bands)
     n_anchors = min(_MAX_ANCHORS, max(1, len(windows) * _HOP // _WINDOW + 1))
     places = np.unique(np.linspace(0, len(windows) - 1, n_anchors).round().astype(np.intp))
@@ -131,7 +131,7 @@ def _looking_ahead(column: Floats, place: int, reach: int) -> Floats:
 
 
 def _windows(bands: Floats) -> Floats:
-    """Return the coarse features of every stretch, shape (n_places, _N_DIMENSIONS), length one."""
+    """Return the coarse features of every part, shape (n_places, _N_DIMENSIONS), length one."""
     if len(bands) < _WINDOW:
         silence = np.full((_WINDOW - len(bands), N_BANDS), bands.min(), np.float32)
         bands = np.concatenate([bands, silence])

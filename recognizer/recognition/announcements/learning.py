@@ -90,7 +90,7 @@ def learn(
     audio : Audio
         16 kHz.
     keywords : sequence of (start_s, end_s)
-        Where its deciding words lie in the recording; none: not known.
+        Where its keywords lie in the recording; none: not known.
     tones : sequence of (start_s, end_s)
         Signals in the recording, which are no part of it.
     overrule : bool
@@ -229,9 +229,9 @@ def heard_text(report: CallReport) -> str:
 def keywords_of(
     report: CallReport, outcome: CallOutcome, words: WordLists
 ) -> tuple[tuple[float, float], ...]:
-    """Return where the deciding words lie, if the engine heard what the teacher says.
+    """Return where the keywords lie, if the engine heard what the teacher says.
 
-    They are those of the phrase lists (`WordLists.deciding`) inside the wording that was found;
+    They are those of the phrase lists (`WordLists.keywords`) inside the wording that was found;
     all of the wording where it has none.
     """
     if report.evidence is None or report.evidence.transcript is None:
@@ -250,7 +250,7 @@ def keywords_of(
 
 
 def _decides(text: str, words: WordLists) -> bool:
-    return any(w in deciding.words for w in normalize(text).split() for deciding in words.deciding)
+    return any(w in group.words for w in normalize(text).split() for group in words.keywords)
 
 
 def check_unlike(library: AnnouncementLibrary, audio: Audio, outcome: CallOutcome) -> None:

@@ -1,7 +1,7 @@
-"""Recognise learned announcements in a stretch of a recording.
+"""Recognise learned announcements in a part of a recording.
 
-A stretch is known only if it is known whole: every announcement found fits in all its parts and in
-its deciding words, no other comes near, and nothing else is heard before, between or after them.
+A part is known only if it is known whole: every announcement found fits in all its parts and in
+its keywords, no other comes near, and nothing else is heard before, between or after them.
 What is not known whole is for a speech engine to hear.
 
 Conventions: seconds are those of the recording; loudness is the sum over the bands in dB.
@@ -32,7 +32,7 @@ __all__ = ["AnnouncementLibrary", "Limits", "Match", "Recognized", "sounds"]
 
 _N_CANDIDATES = 6
 _SLACK = 8  # frames by which the index may misplace an announcement
-_MAX_MATCHES = 8  # in one stretch
+_MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _EDGE = 6  # frames at the ends of an announcement that ring on
 
@@ -50,7 +50,7 @@ class Limits:
     worst_part_of_mark : float
         The same if it does.
     worst_keyword : float
-        Of the least similar 0.1 s of the deciding words of an announcement that marks.
+        Of the least similar 0.1 s of the keywords of an announcement that marks.
     clear_of_mark_db : float
         So far the speech must stand above the noise for the mark: in 10 dB of white noise and worse
         a word beside the announcement might not be noticed.
@@ -94,14 +94,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """What learned announcements explain of a stretch.
+    """What learned announcements explain of a part.
 
     Attributes
     ----------
     matches : tuple of Match
         In order.
     coverage : float
-        Share of what is heard in the stretch that known announcements explain, 0-1.
+        Share of what is heard in it that known announcements explain, 0-1.
     is_whole : bool
         Whether they explain all of it: no engine need hear it.
     """
@@ -143,7 +143,7 @@ class AnnouncementLibrary:
         return self._index.n_bytes + sum(a.bands.nbytes for a in self.announcements)
 
     def recognize(self, audio: Audio, ignored: Sequence[tuple[float, float]] = ()) -> Recognized:
-        """Return which announcements a stretch holds, and whether it holds anything else.
+        """Return which announcements a part of a recording holds, and whether anything else.
 
         Parameters
         ----------

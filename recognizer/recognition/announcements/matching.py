@@ -1,4 +1,4 @@
-"""Compare a stretch of a recording with a whole announcement, and with every part of it.
+"""Compare a part of a recording with a whole announcement, and with every part of it.
 
 One recording of an announcement differs from another by the line: its band, its level, its noise,
 a clock that is a little off. `align` finds the place and the speed; `compare` takes line and noise

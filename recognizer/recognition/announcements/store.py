@@ -277,7 +277,7 @@ def to_files(announcement: Announcement) -> tuple[str, bytes]:
     lines += [f"format = {FORMAT}"]
     if announcement.keywords:
         intervals = ", ".join(f"[{start:.2f}, {end:.2f}]" for start, end in announcement.keywords)
-        lines += ["# Where the deciding words lie, in seconds.", f"keywords = [{intervals}]"]
+        lines += ["# Where the keywords lie, in seconds.", f"keywords = [{intervals}]"]
     return "\n".join(lines) + "\n", features
 
 

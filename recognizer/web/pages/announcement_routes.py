@@ -11,7 +11,7 @@ from recognizer.model import CallOutcome
 from recognizer.recognition.announcements.learning import LEARNABLE
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
-from recognizer.web.pages.announcements import OfferError, stretch_of
+from recognizer.web.pages.announcements import OfferError, interval_of
 from recognizer.web.pages.call_routes import shown_call
 from recognizer.web.pages.page import ThePage
 from recognizer.web.pages.problems import PageProblemError
@@ -55,11 +55,11 @@ def new_announcement(
     call: Annotated[int, Query(ge=1)],
     outcome: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """Show the stretch of a call that would be kept, to be played first."""
+    """Show the interval of a call that would be kept, to be played first."""
     del session
     shown = shown_call(page, call)
-    stretch = stretch_of(shown.report)
-    if shown.listening is None or stretch is None:
+    interval = interval_of(shown.report)
+    if shown.listening is None or interval is None:
         raise PageProblemError(
             404, "Запоминать нечего", "Записи на сервере нет, или в ней никто не говорит."
         )
@@ -70,8 +70,8 @@ def new_announcement(
         "announcement_new.html",
         here="phrases",
         call=call,
-        start_s=round(stretch[0], 1),
-        end_s=round(stretch[1], 1),
+        start_s=round(interval[0], 1),
+        end_s=round(interval[1], 1),
         text=shown.attempt.transcript or "",
         outcome=chosen,
         learnable=[(one, wording.OUTCOME_NAMES[one]) for one in LEARNABLE],
@@ -92,7 +92,7 @@ def offer(
     carrier: _Text = "",
     heard: _Text = "",
 ) -> Response:
-    """Offer a stretch that was played; a supervisor confirms it."""
+    """Offer an interval that was played; a supervisor confirms it."""
     if heard != "yes":
         raise PageProblemError(422, *_NOT_HEARD)
     shown = shown_call(page, call)
@@ -103,7 +103,7 @@ def offer(
             shown.listening.wav,
             shown.report,
             call_id=call,
-            stretch=(start_s, end_s),
+            interval=(start_s, end_s),
             outcome=outcome,
             text=text,
             carrier=carrier,

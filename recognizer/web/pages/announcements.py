@@ -1,7 +1,7 @@
 """Announcements that operators offer to keep, and supervisors confirm.
 
 What is offered waits beside the learned ones, in ``proposed/``: its two files and a note of the
-call and the stretch, so that whoever decides can play it. The note goes with the decision: what is
+call and the interval, so that whoever decides can play it. The note goes with the decision: what is
 kept knows of no call.
 """
 
@@ -33,7 +33,7 @@ from recognizer.recognition.announcements.learning import (
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore, Change
 
-__all__ = ["Announcements", "Offer", "OfferError", "stretch_of"]
+__all__ = ["Announcements", "Offer", "OfferError", "interval_of"]
 
 _PAD_S = 0.3
 _REFUSALS: Mapping[str, str] = {
@@ -78,7 +78,7 @@ class Offer:
     made_at: dt.datetime
 
 
-def stretch_of(report: Classification) -> tuple[float, float] | None:
+def interval_of(report: Classification) -> tuple[float, float] | None:
     """Return where the longest utterance of a recording lies, seconds; None if nobody speaks."""
     spoken = [(s.start_s, s.end_s) for s in report.segments if s.kind == "speech"]
     return max(joined_intervals(spoken), key=lambda part: part[1] - part[0], default=None)
@@ -120,13 +120,13 @@ class Announcements:
         report: Classification,
         *,
         call_id: int,
-        stretch: tuple[float, float],
+        interval: tuple[float, float],
         outcome: CallOutcome,
         text: str,
         carrier: str,
         made_by: str,
     ) -> Offer:
-        """Keep a stretch of a recording for a supervisor to decide on.
+        """Keep an interval of a recording for a supervisor to decide on.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Announcements:
             The copy that was played.
         report : Classification
             What the program heard in it.
-        stretch : (start_s, end_s)
+        interval : (start_s, end_s)
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Announcements:
         """
         try:
             _check_nobody(report)
-            audio = _read(sound, stretch)
+            audio = _read(sound, interval)
             with self._lock:
                 check_unlike(AnnouncementLibrary(self.known()), audio, outcome)
                 taken = self._store.taken_ids() | self._proposed.taken_ids()
@@ -158,7 +158,7 @@ class Announcements:
                 )
                 self._proposed.add([announcement], by=made_by)
                 now = dt.datetime.now(dt.UTC)
-                note = _Note(call_id, *stretch, made_by, now)
+                note = _Note(call_id, *interval, made_by, now)
                 self._note_path(announcement.id).write_bytes(msgspec.json.encode(note))
         except NotLearnedError as refusal:
             raise OfferError(_REFUSALS.get(refusal.reason, str(refusal))) from refusal
@@ -258,9 +258,9 @@ def _check_nobody(report: Classification) -> None:
         raise NotLearnedError("person", "a person was heard in this call")
 
 
-def _read(sound: Path, stretch: tuple[float, float]) -> Audio:
-    start_s, end_s = stretch
+def _read(sound: Path, interval: tuple[float, float]) -> Audio:
+    start_s, end_s = interval
     if not 0 <= start_s < end_s <= start_s + LONGEST_S:
-        raise NotLearnedError("duration", f"expected up to {LONGEST_S:g} s, got {stretch}")
+        raise NotLearnedError("duration", f"expected up to {LONGEST_S:g} s, got {interval}")
     with open_audio(sound, sample_rate=ENGINE_SAMPLE_RATE) as reader:
         return reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)

@@ -32,7 +32,7 @@ from recognizer.web.jobs.submissions import (
     UploadError,
 )
 from recognizer.web.pages import wording
-from recognizer.web.pages.announcements import stretch_of
+from recognizer.web.pages.announcements import interval_of
 from recognizer.web.pages.calls import ShownCall, is_person_call
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
@@ -316,7 +316,7 @@ def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
 def _can_remember(call: ShownCall) -> bool:
     """Return whether a person said of a call that it is an announcement, not known by its sound."""
     is_announced = call.report.outcome in LEARNABLE and call.report.basis != "announcement"
-    return is_announced and call.listening is not None and stretch_of(call.report) is not None
+    return is_announced and call.listening is not None and interval_of(call.report) is not None
 
 
 @router.get("/calls/{call_id}/audio.wav")

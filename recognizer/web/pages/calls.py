@@ -241,7 +241,7 @@ class Calls:
             view=view,
             listening=listening,
             wave_paths=(
-                wave_paths(listening.peaks, view.stretches, listening.duration_s)
+                wave_paths(listening.peaks, view.intervals, listening.duration_s)
                 if listening
                 else ()
             ),

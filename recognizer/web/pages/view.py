@@ -23,7 +23,7 @@ from recognizer.model.classification import (
 )
 from recognizer.regulation.rules import Regulation
 from recognizer.web.pages import wording
-from recognizer.web.pages.waveform import Stretch
+from recognizer.web.pages.waveform import Interval
 
 __all__ = ["Alternative", "CallView", "Problem", "ShownWord", "read_report", "view_call"]
 
@@ -85,7 +85,7 @@ class CallView:
     phrase: PhraseFound | None
     words: tuple[ShownWord, ...]
     transcript: TranscriptHeard | None
-    stretches: tuple[Stretch, ...]
+    intervals: tuple[Interval, ...]
     alternatives: tuple[Alternative, ...]
     duration_s: float | None
     elapsed_s: float
@@ -128,7 +128,7 @@ def view_call(
         phrase=report.phrase,
         words=_words(report),
         transcript=report.transcript,
-        stretches=stretches(report),
+        intervals=intervals(report),
         alternatives=_alternatives(report.alternatives, report.outcome),
         duration_s=report.duration_s,
         elapsed_s=report.elapsed_s,
@@ -228,16 +228,16 @@ def _alternatives(
     )
 
 
-def stretches(report: Classification) -> tuple[Stretch, ...]:
-    """Return what was on the line, stretch by stretch, without overlaps, in order of time.
+def intervals(report: Classification) -> tuple[Interval, ...]:
+    """Return what was on the line, one after another, without overlaps, in order of time.
 
     A tone is named by what it is rather than «tone»; speech is an announcement where a spoken
     outcome decided, a person where that was the outcome, and plain speech where it is not known.
     """
     tones = [
-        Stretch(
+        Interval(
             "ringing" if tone.kind == "ringback" else "tone",
-            wording.TONE_NAMES.get(tone.kind, wording.STRETCH_NAMES["tone"]),
+            wording.TONE_NAMES.get(tone.kind, wording.INTERVAL_NAMES["tone"]),
             tone.start_s,
             tone.end_s,
         )
@@ -248,24 +248,24 @@ def stretches(report: Classification) -> tuple[Stretch, ...]:
         speech = "person"
     elif report.outcome is not None and report.outcome not in _NOT_SPOKEN:
         speech = "announcement"
-    found = sorted(tones, key=lambda stretch: stretch.start_s)
+    found = sorted(tones, key=lambda interval: interval.start_s)
     for segment in report.segments:
         kind = speech if segment.kind == "speech" else segment.kind
-        if kind not in wording.STRETCH_NAMES:
+        if kind not in wording.INTERVAL_NAMES:
             continue
-        whole = Stretch(kind, wording.STRETCH_NAMES[kind], segment.start_s, segment.end_s)
+        whole = Interval(kind, wording.INTERVAL_NAMES[kind], segment.start_s, segment.end_s)
         found.extend(_without(whole, tones))
-    return tuple(sorted(found, key=lambda stretch: stretch.start_s))
+    return tuple(sorted(found, key=lambda interval: interval.start_s))
 
 
-def _without(stretch: Stretch, taken: Iterable[Stretch]) -> Iterable[Stretch]:
-    """Yield the parts of `stretch` that none of `taken` covers; slivers are left out."""
-    start_s = stretch.start_s
+def _without(interval: Interval, taken: Iterable[Interval]) -> Iterable[Interval]:
+    """Yield the parts of `interval` that none of `taken` covers; slivers are left out."""
+    start_s = interval.start_s
     for other in sorted(taken, key=lambda item: item.start_s):
-        if other.end_s <= start_s or other.start_s >= stretch.end_s:
+        if other.end_s <= start_s or other.start_s >= interval.end_s:
             continue
         if other.start_s - start_s > 0.05:
-            yield Stretch(stretch.kind, stretch.label, start_s, other.start_s)
+            yield Interval(interval.kind, interval.label, start_s, other.start_s)
         start_s = max(start_s, other.end_s)
-    if stretch.end_s - start_s > 0.05:
-        yield Stretch(stretch.kind, stretch.label, start_s, stretch.end_s)
+    if interval.end_s - start_s > 0.05:
+        yield Interval(interval.kind, interval.label, start_s, interval.end_s)

@@ -1,7 +1,7 @@
 """The picture of a recording and the copy of it that every browser can play.
 
 Conventions: a *peak* is the largest magnitude in one of `N_PEAKS` equal parts, 0-1 of the loudest;
-a *stretch* is a half-open interval of one kind of sound, as an operator names it.
+an *interval* is half-open, and of one kind of sound, as an operator names it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import soundfile as sf
 from recognizer.audio import open_audio
 from recognizer.model import Audio, Samples
 
-__all__ = ["N_PEAKS", "Listening", "Stretch", "prepare", "wav_of", "wave_paths"]
+__all__ = ["N_PEAKS", "Interval", "Listening", "prepare", "wav_of", "wave_paths"]
 
 N_PEAKS = 600
 _SAMPLE_RATE = 16_000
@@ -29,8 +29,8 @@ _FINE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """An interval of one kind: a key of `wording.STRETCH_NAMES`; `label` says which signal."""
+class Interval:
+    """An interval of one kind: a key of `wording.INTERVAL_NAMES`; `label` says which signal."""
 
     kind: str
     label: str
@@ -131,15 +131,15 @@ def coarse_peaks(fine: Sequence[float]) -> list[float]:
 
 
 def wave_paths(
-    peaks: Sequence[float], stretches: Iterable[Stretch], duration_s: float
+    peaks: Sequence[float], intervals: Iterable[Interval], duration_s: float
 ) -> tuple[tuple[str, str], ...]:
     """Return (kind, SVG path) pairs that draw the wave in a box of `len(peaks)` by 100.
 
-    Each peak is a vertical line in the middle of its part; the kind is that of the stretch under
+    Each peak is a vertical line in the middle of its part; the kind is that of the interval under
     it, `silence` where there is none.
     """
     lines: dict[str, list[str]] = {}
-    ordered = sorted(stretches, key=lambda stretch: stretch.start_s)
+    ordered = sorted(intervals, key=lambda interval: interval.start_s)
     for number, peak in enumerate(peaks):
         at_s = (number + 0.5) / len(peaks) * duration_s
         kind = next((s.kind for s in ordered if s.start_s <= at_s < s.end_s), "silence")

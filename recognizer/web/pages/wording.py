@@ -20,6 +20,7 @@ __all__ = [
     "CARD_FIELD_NAMES",
     "CONTACT_KINDS",
     "ERROR_ADVICE",
+    "INTERVAL_NAMES",
     "MARKING",
     "NBSP",
     "NEXT_NAMES",
@@ -28,7 +29,6 @@ __all__ = [
     "OWNER_KINDS",
     "ROLE_NAMES",
     "STATED_NAMES",
-    "STRETCH_NAMES",
     "TONE_NAMES",
     "confidence_words",
     "counted",
@@ -94,7 +94,7 @@ OUTCOME_GROUPS: tuple[tuple[str, tuple[CallOutcome, ...]], ...] = (
 MARKING: frozenset[CallOutcome] = frozenset(dict(OUTCOME_GROUPS)["Неправильный номер"])
 """Outcomes that put the mark «Некорректный контакт» on a card."""
 
-STRETCH_NAMES: Mapping[str, str] = {
+INTERVAL_NAMES: Mapping[str, str] = {
     "ringing": "Гудки вызова",
     "tone": "Сигнал",
     "announcement": "Объявление",

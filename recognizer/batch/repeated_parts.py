@@ -18,14 +18,14 @@ from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.candidates import RepeatedStretches
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 
-__all__ = ["repeated_stretches"]
+__all__ = ["repeated_parts"]
 
 _PAD_S = 0.25
 _PAGE = 200
 _PEOPLE = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.COMPANY_IVR})
 
 
-def repeated_stretches(
+def repeated_parts(
     journal: JournalReader, known: Sequence[Announcement], *, n_calls: int
 ) -> RepeatedStretches:
     """Return the utterances of the last calls, the same recording counted once.
