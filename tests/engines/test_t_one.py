@@ -122,7 +122,7 @@ def test_what_was_said_so_far_is_known_while_it_is_said(engine: TOneEngine) -> N
     # Letters lag by 0.33 s and the chunk they are in.
     assert partials[4].startswith("номер")
     assert stream.finish().transcript.text == SENTENCE == stream.partial
-    with pytest.raises(EngineError, match=r"a\.wav: the stretch is finished"):
+    with pytest.raises(EngineError, match=r"a\.wav: the utterance is finished"):
         stream.push(sound(0.3))
 
 
