@@ -1,26 +1,39 @@
-"""The calls of one contact in their order: what counts before one, what is decided after it."""
+"""The calls of one contact in their order: what is decided before one, and after it."""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.crm.journal.conditions import CALL_ORDER, IN_FORCE, LAST_CALL_FIRST
+from recognizer.crm.journal.identity import is_one_call
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, DecisionRow
 
-__all__ = ["card_decision", "counted_before", "current_decision", "decided_after"]
+__all__ = [
+    "Placed",
+    "card_decision",
+    "current_decision",
+    "decided_after",
+    "decided_before",
+    "number_after",
+]
 
 
-def counted_before(session: Session, attempt: AttemptRow) -> int:
-    """Return how many attempts count before this one."""
+Placed: TypeAlias = tuple[AttemptRow, DecisionRow]
+"""An attempt with the decision in force on it."""
+
+
+def decided_before(session: Session, attempt: AttemptRow) -> Placed | None:
+    """Return the attempt before this one with its decision, None if there is none."""
     if not attempt.contact_key:
-        return 0
+        return None
     order = sa.tuple_(*CALL_ORDER)
     statement = (
-        sa.select(DecisionRow.counted_after)
-        .join(AttemptRow, DecisionRow.attempt_id == AttemptRow.id)
+        sa.select(AttemptRow, DecisionRow)
+        .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
         .where(
             AttemptRow.contact_key == attempt.contact_key,
             AttemptRow.called_at <= attempt.called_at,
@@ -30,10 +43,25 @@ def counted_before(session: Session, attempt: AttemptRow) -> int:
         .order_by(*LAST_CALL_FIRST)
         .limit(1)
     )
-    return session.scalar(statement) or 0
+    found = session.execute(statement).first()
+    return None if found is None else (found[0], found[1])
 
 
-def decided_after(session: Session, attempt: AttemptRow) -> list[tuple[AttemptRow, DecisionRow]]:
+def number_after(
+    previous: Placed | None, attempt: AttemptRow, zone: dt.tzinfo, *, counts: bool
+) -> int:
+    """Return the number of an attempt, from 1, that follows another one.
+
+    Two recordings of one call, where both count, have one number between them.
+    """
+    if previous is None:
+        return 1
+    before, decision = previous
+    is_counted = counts and decision.counts and is_one_call(before, attempt, zone)
+    return decision.counted_after + 1 - is_counted
+
+
+def decided_after(session: Session, attempt: AttemptRow) -> list[Placed]:
     """Return the later attempts with their decisions, in order."""
     if not attempt.contact_key:
         return []

@@ -25,6 +25,7 @@ __all__ = [
     "contact_row",
     "dialled_number",
     "is_another_call",
+    "is_one_call",
     "recording_digest",
     "same_call",
     "same_recording",
@@ -128,6 +129,20 @@ def is_another_call(there: AttemptRow, attempt: AttemptRow) -> bool:
         return False
     apart_s = abs((there.called_at - attempt.called_at).total_seconds())
     return apart_s > max(1.0, there.duration_s or 0.0)
+
+
+def is_one_call(there: AttemptRow, attempt: AttemptRow, zone: dt.tzinfo) -> bool:
+    """Tell whether two recordings of one number are of one call: they began in the same second.
+
+    Unless ids tell otherwise. Midnight is what a day without a time is read as: it tells nothing.
+    """
+    if there.call_id and attempt.call_id and there.call_id != attempt.call_id:
+        return False
+    if not (_has_moment(there) and _has_moment(attempt)):
+        return False
+    second = attempt.called_at.astimezone(zone).replace(microsecond=0)
+    is_midnight = second.time() == dt.time()
+    return not is_midnight and there.called_at.astimezone(zone).replace(microsecond=0) == second
 
 
 def _has_moment(attempt: AttemptRow) -> bool:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.crm.contacts import ContactCard, Office, card_facts
 from recognizer.crm.journal.call_order import (
+    Placed,
     card_decision,
-    counted_before,
     current_decision,
     decided_after,
+    decided_before,
+    number_after,
 )
 from recognizer.crm.journal.cards import append_line, card_of
 from recognizer.crm.journal.conditions import STANDING
@@ -104,7 +107,7 @@ class Timeline:
         """
         old = current_decision(self._session, attempt)
         self._renumber(
-            decided_after(self._session, attempt), counted_before(self._session, attempt)
+            decided_after(self._session, attempt), decided_before(self._session, attempt)
         )
         if old is not None and old.comment is not None:
             self._write_withdrawal(attempt)
@@ -151,18 +154,21 @@ class Timeline:
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
         """Decide an attempt as a person says it was, and those after it whose number changes."""
         day = self._office.day_of(attempt.called_at)
-        number = counted_before(self._session, attempt) + 1
-        if correction.outcome is not None:
-            ruling = self._regulation.rule_on_call(
-                CallOutcome(correction.outcome), attempt=number, on=day, facts=self._facts()
-            )
-        else:
-            ruling = self._regulation.rule_on_statement(
+
+        def rule(number: int) -> Ruling:
+            if correction.outcome is not None:
+                outcome = CallOutcome(correction.outcome)
+                return self._regulation.rule_on_call(
+                    outcome, attempt=number, on=day, facts=self._facts()
+                )
+            return self._regulation.rule_on_statement(
                 self._statement(correction),
                 facts=self._facts(answered_by=correction.name),
                 attempt=number,
                 on=day,
             )
+
+        ruling = self._numbered(attempt, rule)
         old = current_decision(self._session, attempt)
         decision = self._decide(
             attempt,
@@ -225,11 +231,14 @@ class Timeline:
             has_given_way = old is not None and self._has_given_way(attempt)
         if has_given_way:
             return self._decide_nothing(attempt, _WITHDRAWN, source=REPLACED, supersedes=old)
-        ruling = self._regulation.rule_on_call(
-            CallOutcome(attempt.outcome or ""),
-            attempt=counted_before(self._session, attempt) + 1,
-            on=self._office.day_of(attempt.called_at),
-            facts=self._facts(),
+        ruling = self._numbered(
+            attempt,
+            lambda number: self._regulation.rule_on_call(
+                CallOutcome(attempt.outcome or ""),
+                attempt=number,
+                on=self._office.day_of(attempt.called_at),
+                facts=self._facts(),
+            ),
         )
         return self._decide(attempt, ruling, source=source, outcome=attempt.outcome, supersedes=old)
 
@@ -237,9 +246,11 @@ class Timeline:
         self, attempt: AttemptRow, ruling: Ruling, *, source: str, supersedes: DecisionRow | None
     ) -> DecisionRow:
         """Add a decision that gives no status and counts nothing; those before it count on."""
-        number = counted_before(self._session, attempt) + 1
-        numbered = dataclasses.replace(
-            ruling, decision=dataclasses.replace(ruling.decision, attempt=number)
+        numbered = self._numbered(
+            attempt,
+            lambda number: dataclasses.replace(
+                ruling, decision=dataclasses.replace(ruling.decision, attempt=number)
+            ),
         )
         return self._decide(attempt, numbered, source=source, supersedes=supersedes)
 
@@ -279,19 +290,27 @@ class Timeline:
     def _recount_after(self, attempt: AttemptRow, decision: DecisionRow) -> None:
         """Renumber the later attempts, up to the first whose number stays."""
         later = decided_after(self._session, attempt)
-        self._renumber(later, decision.counted_after)
+        self._renumber(later, (attempt, decision))
         if self._contact is None:
             return
         if later or decision.supersedes_id is not None or decision.final or decision.resets:
             self._point_at_deciding()
 
-    def _renumber(self, later: list[tuple[AttemptRow, DecisionRow]], counted: int) -> None:
+    def _numbered(self, attempt: AttemptRow, rule: Callable[[int], Ruling]) -> Ruling:
+        """Return the ruling on an attempt by its number among those before it."""
+        previous, zone = decided_before(self._session, attempt), self._office.timezone
+        ruling = rule(number_after(previous, attempt, zone, counts=False))
+        number = number_after(previous, attempt, zone, counts=ruling.counts)
+        return ruling if number == ruling.decision.attempt else rule(number)
+
+    def _renumber(self, later: list[Placed], previous: Placed | None) -> None:
         """Give attempts in a row their numbers anew, up to the first whose number stays."""
         for attempt, old in later:
-            if old.attempt == counted + 1:
+            number = number_after(previous, attempt, self._office.timezone, counts=old.counts)
+            if old.attempt == number:
                 return
             ruling = Ruling(
-                self._regulation.renumber(decision_of(old), counted + 1), old.counts, old.resets
+                self._regulation.renumber(decision_of(old), number), old.counts, old.resets
             )
             correction = (
                 None
@@ -306,7 +325,7 @@ class Timeline:
                 correction=correction,
                 supersedes=old,
             )
-            counted = row.counted_after
+            previous = attempt, row
 
     def _point_at_deciding(self) -> None:
         assert self._contact is not None
