@@ -40,13 +40,7 @@ class RecognizerLike(Protocol):
     def recognize_together(self, calls: Sequence[RecordedCall]) -> Iterator[CallReport]:
         """Yield the report on each of several calls, in their order."""
         for call in calls:
-            yield self.recognize(
-                call.source,
-                attempt=call.attempt,
-                channel=call.channel,
-                called_on=call.called_on,
-                name=call.name,
-            )
+            yield self.recognize(call.source, **call.details())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +126,7 @@ def run_jobs(
         sources = [_source(file, job) for job, file in zip(jobs, held, strict=True)]
         reports = recognizer.recognize_together(
             [
-                _call(job, source)
+                RecordedCall(source=source, **{**job.request.details(), "name": job.name})
                 for job, source, refusal in zip(jobs, sources, refusals, strict=True)
                 if refusal is None
             ]
@@ -166,16 +160,6 @@ def _source(file: HeldFile | AudioError, job: Job) -> BinaryIO:
     if isinstance(file, HeldFile):
         return file.source
     return cast("BinaryIO", UnopenedFile(file, job.name))
-
-
-def _call(job: Job, source: BinaryIO) -> RecordedCall:
-    return RecordedCall(
-        source=source,
-        attempt=job.request.attempt,
-        channel=job.request.channel,
-        called_on=job.request.called_on,
-        name=job.name,
-    )
 
 
 def _finished(job: Job, file: HeldFile | AudioError, report: CallReport) -> Finished:

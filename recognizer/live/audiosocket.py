@@ -80,11 +80,6 @@ class FrameParser:
         self._max_payload = max_payload
         self._pending = bytearray()
 
-    @property
-    def n_pending(self) -> int:
-        """Bytes of a frame that is not complete; at the end of the stream: lost."""
-        return len(self._pending)
-
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that are complete now: those before a wrong one are not lost with it.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from recognizer.base.moments import day_lies_ahead
 
@@ -77,6 +77,10 @@ class CallDetails:
     def __post_init__(self) -> None:
         """Refuse what is no number of an attempt."""
         check_attempt(self.attempt)
+
+    def details(self) -> dict[str, Any]:
+        """Return the fields of `CallDetails` by name, whatever else is asked with them."""
+        return {field.name: getattr(self, field.name) for field in fields(CallDetails)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
