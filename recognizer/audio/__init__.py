@@ -2,6 +2,8 @@
 
 `open_audio` reads block by block, `read_audio` all at once, `probe_audio` only says what is
 there. Out comes float32 mono at the rate asked for.
+
+Not here: what is heard in it, but for which channel is the other party's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
 """What every package stands on: errors, settings, data files, progress, similarity of texts.
 
-Nothing of calls, sound or words; imports nothing of this project.
+Not here: anything of calls, sound or words. Imports nothing of this project.
 """

@@ -1,4 +1,7 @@
-"""The command line: one module a command, nothing imported until its command is typed."""
+"""The command line: one module a command, nothing imported until its command is typed.
+
+Not here: work. A command reads what was typed, calls a package and prints its answer.
+"""
 
 from __future__ import annotations
 

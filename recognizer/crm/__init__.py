@@ -1,4 +1,4 @@
 """Contact cards, card files, the journal of attempts and decisions, and who is told of them.
 
-Knows reports and rules; never listens.
+Not here: sound and how it is recognised; a report comes in.
 """

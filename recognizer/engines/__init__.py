@@ -1,6 +1,8 @@
 """Speech engines, one module each; `load_engine` finds the model and loads one of them.
 
 The libraries behind the engines are imported only when one is loaded.
+
+Not here: phrase lists and what a transcript means.
 """
 
 from __future__ import annotations

@@ -2,4 +2,6 @@
 
 One module a protocol reads bytes and messages without sockets; `audiosocket_server` and
 `websocket_server` have the sockets, `calls` what is going on, `keeping` what must not be lost.
+
+Not here: recognising; a growing call is judged by `recognizer.streaming`.
 """

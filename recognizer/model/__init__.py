@@ -1,6 +1,6 @@
 """The types that pass between the stages, split by subject.
 
-Nothing here computes, and nothing imports a stage: every stage imports this.
+Not here: computing, and any import of a stage; every stage imports this.
 
 Conventions: seconds count from the start of the recording; intervals are half-open
 ``[start_s, end_s)``; a *score* is 0-100 (RapidFuzz), a *confidence* is a probability 0-1, and

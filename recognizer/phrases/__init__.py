@@ -1,4 +1,4 @@
 """The phrase lists: loading, checks of their form, editing, and the normalization of texts.
 
-Knows what is listed; never looks for it in a transcript.
+Not here: looking for a phrase in a transcript.
 """

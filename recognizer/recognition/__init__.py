@@ -1,4 +1,4 @@
 """From words and sound to what was said: matching, verification, classification, outcome.
 
-Knows no cards and no regulation; `announcements` alone keeps files, the folder of what was learned.
+Not here: cards, the regulation, and files, but for the folder of `announcements` that were learned.
 """

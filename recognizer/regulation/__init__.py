@@ -1,4 +1,4 @@
 """The rules of the call centre: outcome, card and attempt in, decision out.
 
-Never sees sound or a transcript.
+Not here: sound and transcripts.
 """

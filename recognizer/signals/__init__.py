@@ -1,4 +1,4 @@
 """What sound is without its words: tones, beeps, speech activity, segments.
 
-Measures; never recognises speech and never decides.
+Not here: words, and what a signal means for a call.
 """

@@ -1,1 +1,7 @@
-"""The operators' page and the HTTP API."""
+"""The server: the HTTP API for programs, the operators' page for people, and what both stand on.
+
+`app` puts it together; `connections`, `limits` and `receiving` guard it against slow and greedy
+clients.
+
+Not here: rules of recognition, of the regulation or of the journal.
+"""

@@ -3,7 +3,9 @@
 CSV may be UTF-8 (with or without a byte order mark), UTF-16 with one, or cp1251, separated by
 ``;``, ``,`` or tabs. Headings and values are mapped by ``data/card_columns.toml``. Memory does
 not grow with the number of rows. Texts pass unchanged in both directions, except that XLSX cells
-that hold numbers or dates come back in their shortest spelling. What a card means is not here.
+that hold numbers or dates come back in their shortest spelling.
+
+Not here: what a card means.
 """
 
 from recognizer.crm.card_files.columns import CardColumns, load_card_columns

@@ -2,4 +2,6 @@
 
 The only package that writes calls; the page and the outbox also read its tables. `migrations` holds
 its schema, version by version.
+
+Not here: card files, numbers and codes, and who is told of what.
 """

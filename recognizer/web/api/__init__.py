@@ -1,4 +1,4 @@
 """The HTTP API: routes, models of what is sent, metrics.
 
-For programs; people are served by `pages`.
+Not here: anything for people, whom `pages` serves.
 """

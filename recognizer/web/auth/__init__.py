@@ -1,4 +1,4 @@
 """Who may do what: users, sessions, passwords, API keys, the audit log.
 
-Knows nothing of calls.
+Not here: calls, and the routes by which somebody signs in.
 """

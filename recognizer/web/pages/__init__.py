@@ -1,4 +1,6 @@
 """The operators' page: its routes, views, templates and words.
 
-For people, in Russian; programs are served by `api`.
+For people, in Russian.
+
+Not here: anything for programs, which `api` serves.
 """
