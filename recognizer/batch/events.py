@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +21,7 @@ from recognizer.batch.processes import die_with_parent, end
 __all__ = ["listening"]
 
 _MANY = 1000  # paths in one message
+_AFTER_UNREADABLE_NAME_S = 1.0  # beginning again walks through every folder
 
 
 @contextlib.contextmanager
@@ -27,6 +29,7 @@ def listening(
     folders: Sequence[Path],
     on_changes: Callable[[list[str]], object],
     on_failure: Callable[[str], object],
+    on_missed: Callable[[], object],
 ) -> Iterator[None]:
     """Tell of what changes below folders, in another thread, until left.
 
@@ -36,6 +39,8 @@ def listening(
         Told paths that appeared, changed or went.
     on_failure : callable
         Told once why there are no events.
+    on_missed : callable
+        Told that events were lost, so that everything is to be searched.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -46,7 +51,10 @@ def listening(
     process.start()
     theirs.close()
     thread = threading.Thread(
-        target=_pass_on, args=(ours, on_changes, on_failure), daemon=True, name="recognizer-events"
+        target=_pass_on,
+        args=(ours, on_changes, on_failure, on_missed),
+        daemon=True,
+        name="recognizer-events",
     )
     thread.start()
     try:
@@ -61,11 +69,14 @@ def _pass_on(
     pipe: Connection,
     on_changes: Callable[[list[str]], object],
     on_failure: Callable[[str], object],
+    on_missed: Callable[[], object],
 ) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
-            message: list[str] | str = pipe.recv()
-            if isinstance(message, str):
+            message: list[str] | str | None = pipe.recv()
+            if message is None:
+                on_missed()
+            elif isinstance(message, str):
                 on_failure(message)
             else:
                 on_changes(message)
@@ -78,6 +89,9 @@ def _listen(folders: Sequence[str], pipe: Connection) -> None:
     die_with_parent()
     try:
         for paths in _changes(folders):
+            if paths is None:
+                pipe.send(None)
+                continue
             for first in range(0, len(paths), _MANY):
                 pipe.send(paths[first : first + _MANY])
     except (RecognizerError, OSError, RuntimeError) as problem:
@@ -85,20 +99,29 @@ def _listen(folders: Sequence[str], pipe: Connection) -> None:
             pipe.send(str(problem))
 
 
-def _changes(folders: Sequence[str]) -> Iterator[list[str]]:
+def _changes(folders: Sequence[str]) -> Iterator[list[str] | None]:
+    """Yield the paths that changed; None where some could not be told."""
     try:
-        from watchfiles import watch  # noqa: PLC0415  optional
+        import watchfiles  # noqa: PLC0415  optional
     except ModuleNotFoundError as problem:
         raise RecognizerError(
             "watchfiles is not installed: pip install 'recognizer[watch]'"
         ) from problem
-    for changes in watch(
-        *folders,
-        watch_filter=None,
-        recursive=True,
-        yield_on_timeout=False,
-        raise_interrupt=False,
-        ignore_permission_denied=True,
-        rust_timeout=1000,
-    ):
-        yield [path for _, path in changes]
+    while True:
+        try:
+            for changes in watchfiles.watch(
+                *folders,
+                watch_filter=None,
+                recursive=True,
+                yield_on_timeout=False,
+                raise_interrupt=False,
+                ignore_permission_denied=True,
+                rust_timeout=1000,
+            ):
+                yield [path for _, path in changes]
+        except RuntimeError as problem:
+            # A name that is no UTF-8 ends the listener, which never gets over it: a new one begins.
+            if "Unable to decode path" not in str(problem):
+                raise
+            time.sleep(_AFTER_UNREADABLE_NAME_S)
+            yield None

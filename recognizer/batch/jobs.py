@@ -21,6 +21,10 @@ CHANGED = "changed"
 
 _MIN_BYTES_A_SECOND = 8.0
 """No coding of speech needs less: FLAC of pure silence takes 28, Speex 250, Opus 60."""
+_MOST_BYTES_A_SECOND = 192_000.0
+"""No recording of a call takes more: 48 kHz, two channels, 16 bits, uncompressed."""
+_TELEPHONE_BYTES_A_SECOND = 32_000.0
+"""What two channels of 16-bit samples at 8 kHz take: the most that telephone systems write."""
 
 
 class RecognizerLike(Protocol):
@@ -189,17 +193,23 @@ def _refusal(
 
     if not isinstance(file, HeldFile):
         return None  # the recogniser says what is wrong with it
+    limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
     try:
         # `mix`: the length is all that is asked for, and choosing a channel takes listening.
         duration_s = probe_audio(file.source, channel="mix", name=job.name).duration_s
     except AudioError:
-        file.digest()
-        return None
+        refusal = _refused_by_size(job, file, limit_s, _TELEPHONE_BYTES_A_SECOND)
+        if refusal is None:
+            file.digest()
+        return refusal
     longest_s = file.state.size_bytes / _MIN_BYTES_A_SECOND
     if duration_s is not None and job.max_duration_s is None and duration_s > longest_s:
         # An own recording whose header lies is heard as one that does not say how long it is.
         duration_s = None
-    limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
+    if duration_s is None:
+        refusal = _refused_by_size(job, file, limit_s, _MOST_BYTES_A_SECOND)
+        if refusal is not None:
+            return refusal
     if duration_s is not None and limit_s is not None and duration_s > limit_s:
         message = (
             f"{display_name(job.name)}: lasts {duration_s:.0f} s by its header, at most "
@@ -210,3 +220,22 @@ def _refusal(
     if duration_s is not None:
         say_duration(duration_s)
     return None
+
+
+def _refused_by_size(
+    job: Job, file: HeldFile, limit_s: float | None, bytes_a_second: float
+) -> CallReport | None:
+    """Return the report on a file too large for any recording accepted; None if it is not.
+
+    For what does not say how long it is: reading a sparse file of gigabytes to find that it holds
+    no call takes minutes.
+    """
+    n_bytes = file.state.size_bytes
+    if limit_s is None or n_bytes <= limit_s * bytes_a_second:
+        return None
+    message = (
+        f"{display_name(job.name)}: has {n_bytes} bytes and no header that says how long it lasts; "
+        f"recordings of {limit_s:.0f} s, the longest accepted, take less; send the part that holds "
+        "the announcement"
+    )
+    return failed_report(job.name, "too_long", message)

@@ -249,6 +249,7 @@ def keep_report(
     number: str | None = None,
     called_at: dt.datetime | None = None,
     call_id: str | None = None,
+    received_at: dt.datetime | None = None,
 ) -> dict[str, Any]:
     """Record a report in the journal and return it as JSON with the journal's decision.
 
@@ -273,6 +274,7 @@ def keep_report(
             digest=finished.sha256,
             called_at=called_at,
             call_id=call_id,
+            received_at=received_at,
         )
     except ContactError as problem:
         line["journal"] = {"attempt_id": None, "error": str(problem)}

@@ -150,7 +150,9 @@ class Watcher:
         """
         with contextlib.ExitStack() as closing:
             if self._options.use_events:
-                closing.enter_context(listening(self._folders, self._hear_of, self._hear_nothing))
+                closing.enter_context(
+                    listening(self._folders, self._hear_of, self._hear_nothing, self._search_soon)
+                )
             try:
                 while not self._stopped.is_set():
                     self.step()
@@ -183,6 +185,9 @@ class Watcher:
                 self._changed.update(map(Path, paths))
             else:
                 self._next_search_s = 0.0
+
+    def _search_soon(self) -> None:
+        self._next_search_s = 0.0
 
     def _hear_nothing(self, problem: str) -> None:
         _LOG.warning(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,7 +42,11 @@ def decide(
     by: Annotated[str, typer.Option(help="With --reason: the operator.")] = "",
     called: Annotated[
         dt.datetime | None,
-        typer.Option(help="With --reason: when, in the office's zone.", show_default="now"),
+        typer.Option(
+            help="With --reason: when, in the office's zone.",
+            show_default="now",
+            callback=options.countable,
+        ),
     ] = None,
     check_rules: Annotated[
         Path | None,

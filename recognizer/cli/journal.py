@@ -230,10 +230,12 @@ def correct(
 def overview(
     *,
     since: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day.", callback=options.countable),
     ] = None,
     until: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day after the last.")
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day after the last.", callback=options.countable),
     ] = None,
     as_json: _Json = False,
 ) -> None:
@@ -364,12 +366,14 @@ def _moment(text: str, journal: Journal) -> dt.datetime:
         n_days = int(age[1]) * (7 if age[2] == "w" else 1)
         return dt.datetime.now(zone) - dt.timedelta(days=n_days)
     try:
-        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
+        moment = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
     except ValueError as problem:
         raise typer.BadParameter(
             f"--older-than: expected an age such as 180d or 26w, or a day such as 2026-05-01, "
             f"found {text!r}"
         ) from problem
+    options.countable(moment)
+    return moment
 
 
 @app.command("upgrade")

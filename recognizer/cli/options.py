@@ -6,10 +6,13 @@ drops the name of an option whose metavar is the parameter's name in capitals.
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recognizer.base.moments import FIRST_DAY, LAST_DAY, is_countable
 
 __all__ = [
     "RESULTS_FILE",
@@ -25,7 +28,17 @@ __all__ = [
     "Results",
     "TimeLimit",
     "Workers",
+    "countable",
 ]
+
+
+def countable(moment: dt.datetime | None) -> dt.datetime | None:
+    """Return a moment; BadParameter if it is too near the ends of the calendar to count with."""
+    if moment is not None and not is_countable(moment):
+        expected = f"expected a day from {FIRST_DAY} to {LAST_DAY}"
+        raise typer.BadParameter(f"{expected}, found {moment.date()}")
+    return moment
+
 
 # -- listening ---------------------------------------------------------------------------------
 

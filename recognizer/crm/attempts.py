@@ -22,5 +22,6 @@ class Attempts(Protocol):
         digest: str | None = None,
         called_at: dt.datetime | None = None,
         call_id: str | None = None,
+        received_at: dt.datetime | None = None,
     ) -> Any:
         """Record an attempt and decide it."""

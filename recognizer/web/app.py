@@ -167,14 +167,12 @@ def _runner(
 
 def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
-    wanted = (
-        submission.in_journal or submission.contact is not None or submission.number is not None
-    )
     return keep_report(
-        app.state.journal if wanted else None,
+        app.state.journal if submission.is_recorded else None,
         finished,
         contact=submission.contact,
         number=submission.number,
+        received_at=submission.handed_in_at,
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import HTTPException
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recognizer.base.settings import ServerSettings
 from recognizer.web.jobs.submissions import QueueFullError
-from recognizer.web.receiving import UploadClock
+from recognizer.web.receiving import FormEnd, UploadClock
 
 __all__ = ["FormLimits", "RateLimit", "RateLimitError", "UploadGate"]
 
@@ -123,6 +124,7 @@ class FormLimits:
         left = self._limit(scope["path"])
         is_whole = False
         clock = UploadClock(self._settings)
+        end = FormEnd(Headers(scope=scope).get("content-type", ""))
 
         async def limited() -> Message:
             nonlocal left, is_whole
@@ -136,6 +138,9 @@ class FormLimits:
             if message["type"] == "http.disconnect":
                 raise _FormRefusedError(400, "the form broke off")
             is_whole = not message.get("more_body", False)
+            end.count(message.get("body", b""))
+            if is_whole and end.is_missing:
+                raise _FormRefusedError(400, "the form is cut off: its last boundary is missing")
             left -= len(message.get("body", b""))
             clock.count(len(message.get("body", b"")))
             if left < 0:

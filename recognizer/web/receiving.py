@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from recognizer.base.settings import ServerSettings
 
-__all__ = ["UploadClock", "chunks", "declared_too_large", "shown_name", "with_timeout"]
+__all__ = ["FormEnd", "UploadClock", "chunks", "declared_too_large", "shown_name", "with_timeout"]
 
 
 class UploadClock:
@@ -38,6 +39,32 @@ class UploadClock:
         earned_s = self._n_bytes / settings.upload_min_bytes_per_s
         allowed_s = min(settings.upload_total_s, settings.upload_timeout_s + earned_s)
         return min(settings.upload_timeout_s, allowed_s - (time.monotonic() - self._began))
+
+
+class FormEnd:
+    """Looks for the end of a form with files: cut off before it, a form lacks fields unseen.
+
+    The parser takes what came as the whole, though the fields after the last file are missing.
+
+    Parameters
+    ----------
+    content_type : str
+        Of the request; of any other kind nothing is missing.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary", b"") if kind == b"multipart/form-data" else b""
+        self._end = b"\r\n--" + boundary + b"--" if boundary else b""
+        self._tail = b"\r\n"  # before the first line there is none
+        self.is_missing = bool(boundary)
+
+    def count(self, piece: bytes) -> None:
+        """Take note of a piece of the form."""
+        if self.is_missing:
+            seen = self._tail + piece
+            self.is_missing = self._end not in seen
+            self._tail = seen[-len(self._end) + 1 :]
 
 
 async def with_timeout(

@@ -278,6 +278,7 @@ class FakeJournal:
         digest: str | None = None,
         called_at: dt.datetime | None = None,
         call_id: str | None = None,
+        received_at: dt.datetime | None = None,
     ) -> Any:
         if contact == "nobody":
             raise ContactError("nobody: no such card")

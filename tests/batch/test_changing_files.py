@@ -14,6 +14,7 @@ import pytest
 from fake_recognizer import load_fake, loader
 
 from recognizer.batch.held_files import HeldFile
+from recognizer.batch.jobs import Job, run_jobs
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
@@ -22,6 +23,7 @@ from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.journal.journal import REHEARING, Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
+from recognizer.regulation.signalling import load_signalling
 
 PROGRAM = Path(__file__).parents[1].joinpath("batch_program.py")
 
@@ -206,6 +208,35 @@ def test_a_recording_longer_than_accepted_is_refused_before_it_is_heard(tmp_path
     line = batch(folder, tmp_path / "results.jsonl", TimeLimits(base_s=20.0))["sparse.wav"]
     assert line["error"]["kind"] == "too_long"
     assert time.monotonic() - began < 40
+
+
+@pytest.mark.parametrize("head", [b"", b"RIFF\0\0\0\0WAVEfmt ", b"fLaC", b"OggS", b"#!AMR\n"])
+def test_what_is_far_too_large_and_says_no_length_is_refused_unread(
+    tmp_path: Path, head: bytes
+) -> None:
+    path = tmp_path / "sparse.wav"
+    path.write_bytes(head)
+    os.truncate(path, 3 * 2**30)
+    began = time.monotonic()
+    (finished,) = run_jobs(
+        load_fake(), [Job(path=str(path))], load_signalling(), max_duration_s=9e3
+    )
+    assert finished.report.error is not None
+    assert finished.report.error.kind == "too_long"
+    assert "9000 s" in finished.report.error.message
+    assert time.monotonic() - began < 2
+
+
+def test_what_no_header_tells_and_is_not_too_large_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "small.wav"
+    path.write_text("silence")
+    os.truncate(path, 32_000)
+    for limit_s, kind in ((0.99, "too_long"), (1.0, "unreadable_audio")):
+        (finished,) = run_jobs(
+            load_fake(), [Job(path=str(path))], load_signalling(), max_duration_s=limit_s
+        )
+        assert finished.report.error is not None
+        assert finished.report.error.kind == kind
 
 
 @pytest.mark.parametrize("duration_s", [0.0, 9.0, 1e9, 1e300, float("inf"), float("nan"), -1.0])

@@ -262,6 +262,21 @@ def test_events_bring_recordings_long_before_the_next_search(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_name_that_is_no_utf8_silences_no_other(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "first.wav")
+    with watching(folder, results, use_events=True, rescan_s=3600.0):
+        wait_until(lambda: done(results)["first.wav"] == 1)
+        time.sleep(0.5)
+        for number in (1, 2):
+            Path(os.fsdecode(bytes(folder) + b"/\xff%d.wav" % number)).write_text("silence")
+            wait_until(lambda name=f"\\xff{number}.wav": done(results)[name] == 1, 20.0)  # type: ignore[misc]
+            touch_old(folder / f"after-{number}.wav")
+            wait_until(lambda name=f"after-{number}.wav": done(results)[name] == 1, 20.0)  # type: ignore[misc]
+
+
+@pytest.mark.slow
 def test_a_thousand_at_once_are_all_done_once(tmp_path: Path) -> None:
     folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
     folder.mkdir()

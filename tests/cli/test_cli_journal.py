@@ -265,3 +265,21 @@ def test_what_a_comment_has_no_place_for_is_said_and_kept(
     assert ("Иван" in correction.name) == ("--name" in parts)
     again = run("journal", "correct", attempt.id, "--by", "operator7", "--reason", reason, *parts)
     assert (said in again.stderr) if said else (again.stderr == "")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("journal", "overview", "--since"),
+        ("journal", "overview", "--until"),
+        ("journal", "purge", "--older-than"),
+        ("decide", "1", "--reason", "no-dialogue", "--by", "operator7", "--called"),
+    ],
+)
+def test_a_day_nobody_can_count_with_is_refused_in_a_sentence(
+    run: Run, command: tuple[str, ...], day: str
+) -> None:
+    result = run(*command, day, status=2)
+    assert "expected a" in result.output
+    assert "Traceback" not in result.output

@@ -64,5 +64,5 @@ def test_what_waited_in_an_earlier_version_is_heard(tmp_path: Path) -> None:
 
 
 def test_a_submission_is_written_as_it_was() -> None:
-    assert Submission.from_json(REQUEST) == SUBMISSION
-    assert Submission.from_json(SUBMISSION.to_json()) == SUBMISSION
+    assert Submission.from_json(REQUEST, 1.0) == SUBMISSION
+    assert Submission.from_json(SUBMISSION.to_json(), 1.0) == SUBMISSION

@@ -406,6 +406,47 @@ def test_a_period_without_a_zone_is_refused(client: TestClient, key: dict[str, s
     assert "time zone" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("route", ["attempts", "overview"])
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0001-01-01T00:00:00+05:00",
+        "0001-01-01T00:00:00-05:00",
+        "9999-12-31T23:59:59-05:00",
+        "9999-12-31T23:59:59+14:00",
+        "0000-01-01T00:00:00Z",
+        "-0001-01-01T00:00:00Z",
+        "2026-11-22T09:30:00+24:00",
+        "2026-11-22T09:30:00+23:59:59.999999",
+        "2026-13-22T09:30:00Z",
+        "999999-11-22T09:30:00Z",
+    ],
+)
+def test_a_moment_nobody_can_count_with_is_refused_in_a_sentence(
+    client: TestClient, key: dict[str, str], route: str, name: str, moment: str
+) -> None:
+    answer = client.get(f"/api/v1/{route}", params={name: moment}, headers=key)
+    assert answer.status_code == 422, answer.text
+    assert name in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-03T00:00:00+14:00", "9999-12-28T23:59:59-12:00"])
+def test_a_moment_far_away_is_one_all_the_same(
+    client: TestClient, key: dict[str, str], moment: str
+) -> None:
+    for route in ("attempts", "overview"):
+        asked = {"since": moment, "until": moment}
+        assert client.get(f"/api/v1/{route}", params=asked, headers=key).status_code == 200
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30"])
+def test_a_day_of_a_call_nobody_can_count_with_is_refused(client: TestClient, day: str) -> None:
+    answer = client.post(f"/api/v1/classifications?called_on={day}", content=b"silence")
+    assert answer.status_code == 422
+    assert "called_on" in answer.json()["error"]["message"]
+
+
 # -- the server itself -------------------------------------------------------------------------
 
 

@@ -126,6 +126,57 @@ def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
     assert errors == []
 
 
+def form_of(*parts: bytes) -> bytes:
+    return b"".join(b"--%s\r\n%s\r\n" % (BOUNDARY.encode(), part) for part in parts)
+
+
+def field(name: str, value: str) -> bytes:
+    return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+
+
+WHOLE = (
+    form_of(
+        FORM_HEAD.partition(b"\r\n")[2] + recording(), field("attempt", "3"), field("whose", "")
+    )
+    + b"--%s--\r\n" % BOUNDARY.encode()
+)
+CUTS = [
+    -4,  # within the last boundary: its dashes
+    -10,  # before it
+    WHOLE.index(b'name="whose"'),  # within the head of a part
+    WHOLE.index(b'"attempt"') - 60,  # after the file
+    len(FORM_HEAD) + 100,  # within it
+    len(FORM_HEAD) - 10,  # before it
+    3,
+    0,
+]
+
+
+@pytest.mark.parametrize("route", ["/uploads", "/api/v1/jobs", "/api/v1/classifications"])
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_form_cut_off_anywhere_is_no_form(
+    app: FastAPI, client: httpx2.Client, route: str, cut: int
+) -> None:
+    answer = client.post(route, content=WHOLE[:cut], headers={"Content-Type": FORM})
+    assert answer.status_code == 400, answer.text
+    assert app.state.jobs.recent() == ()
+    assert leftovers(app) == []
+
+
+@pytest.mark.parametrize("route", ["/uploads", "/api/v1/jobs"])
+@pytest.mark.parametrize("after", [b"", b"--no boundary", b"\r\n" * 100])
+def test_a_whole_form_is_taken_whatever_follows_it(
+    app: FastAPI, client: httpx2.Client, route: str, after: bytes
+) -> None:
+    content = (WHOLE[:-2] + b"\r\n" + after)[: None if after else -2]
+    headers = {"Content-Type": FORM.replace("=cut", '="cut"')}
+    answer = client.post(route, content=content, headers=headers)
+    assert answer.status_code in {202, 303}, answer.text
+    (job,) = app.state.jobs.recent()
+    assert job.submission.name == "silence--cut.wav"
+    assert job.submission.call.attempt == (3 if "api" in route else 1)
+
+
 @pytest.mark.parametrize(
     "route",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def heard(journal: Journal, outcome: CallOutcome, day: int, **whose: str) -> int:
+def heard(journal: Journal, outcome: CallOutcome, day: int, **whose: Any) -> int:
     report = CallReport("a.wav", Evidence(1.0), Outcome(outcome, 0.99), None, 0.1)
     return journal.record_attempt(
         report,

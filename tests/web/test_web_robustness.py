@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import socket
 import sqlite3
@@ -208,6 +209,26 @@ def test_a_full_disk_refuses_politely_and_leaves_nothing(
     assert "Retry-After" in answer.headers
     assert list((tmp_path / "state" / "uploads").iterdir()) == []
     assert classify(client).status_code == 200
+
+
+def test_nothing_that_lies_in_the_folder_of_uploads_stops_the_start(
+    tmp_path: Path, journal: Journal, key: dict[str, str]
+) -> None:
+    uploads = tmp_path / "state" / "uploads"
+    (uploads / "folder" / "in it").mkdir(parents=True)
+    (uploads / "to nowhere").symlink_to(tmp_path / "nowhere")
+    (uploads / "loop").symlink_to(uploads / "loop")
+    (uploads / "to a folder").symlink_to(tmp_path)
+    os.mkfifo(uploads / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(uploads / "socket"))
+    (uploads / "left").write_bytes(b"silence")
+    (uploads / "left").chmod(0)
+    (uploads / "\udcff.wav").write_bytes(b"silence")
+    with TestClient(app_with(tmp_path, journal), headers=key) as client:
+        assert classify(client).json()["outcome"] == "busy_tone"
+    assert [path.name for path in uploads.iterdir()] == ["folder"]
+    assert (tmp_path / "journal.sqlite3").exists()
 
 
 def test_the_document_needs_a_key_where_all_else_does(client: TestClient) -> None:

@@ -63,6 +63,7 @@ class Entries:
         digest: str | None,
         called_at: dt.datetime | None,
         call_id: str | None,
+        received_at: dt.datetime | None,
     ) -> AttemptRecord:
         """Add what was heard of a call; the same recording again only corrects it."""
         row = self._find_contact(contact, number)
@@ -74,7 +75,9 @@ class Entries:
         attempt.contact_id = None if row is None else row.id
         attempt.contact_key = key
         attempt.digest = digest
-        attempt.called_at = called_at or self._now
+        # Written later, where the journal could not be: it is still the call of that moment.
+        attempt.recorded_at = received_at or self._now
+        attempt.called_at = called_at or attempt.recorded_at
         attempt.call_id = call_id
         there = same_recording(self._session, key, digest)
         if there is not None and is_another_call(there, attempt):
@@ -270,7 +273,6 @@ class Entries:
         outcome = report.outcome
         return AttemptRow(
             recording=report.recording,
-            recorded_at=self._now,
             outcome=None if outcome is None else outcome.kind.value,
             confidence=None if outcome is None else outcome.confidence,
             phrase_id=None if outcome is None or outcome.match is None else outcome.match.phrase.id,

@@ -61,6 +61,7 @@ class Journal(CardKeeper):
         digest: str | None = None,
         called_at: dt.datetime | None = None,
         call_id: str | None = None,
+        received_at: dt.datetime | None = None,
     ) -> AttemptRecord:
         """Record what was heard, decide it with the card and the count, add the comment line.
 
@@ -87,9 +88,11 @@ class Journal(CardKeeper):
         digest : str or None
             `recording_digest` of the very bytes that were heard; None: never the same as another.
         called_at : datetime or None
-            Moment of the call, aware; None: now.
+            Moment of the call, aware; None: not known, and taken for `received_at`.
         call_id : str or None
             The telephone system's own id of the call.
+        received_at : datetime or None
+            When the recording was handed in to be recorded, aware; None: now.
 
         Raises
         ------
@@ -106,6 +109,7 @@ class Journal(CardKeeper):
                 digest=digest,
                 called_at=called_at,
                 call_id=call_id,
+                received_at=received_at,
             )
 
     def record_statement(

@@ -59,6 +59,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._debts = Gauge(
+            "recognizer_journal_debts",
+            "Finished recordings the journal is owed, or will never get: their sound is gone.",
+            ["state"],
+            registry=self._registry,
+        )
+
     def count_report(self, report: CallReport) -> None:
         """Count one finished recording."""
         if report.outcome is not None:
@@ -73,8 +80,10 @@ class Metrics:
         """Count one request that was not taken."""
         self._refused.labels(reason).inc()
 
-    def text(self, *, n_queued: int, n_running: int) -> bytes:
+    def text(self, *, n_queued: int, n_running: int, n_owed: int, n_lost: int) -> bytes:
         """Return the numbers in Prometheus' text format."""
         self._queue.labels("queued").set(n_queued)
         self._queue.labels("running").set(n_running)
+        self._debts.labels("owed").set(n_owed)
+        self._debts.labels("lost").set(n_lost)
         return generate_latest(self._registry)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from recognizer.base.moments import FIRST_DAY, LAST_DAY, is_countable
 from recognizer.model import CallOutcome
 from recognizer.model import classification as parts
 from recognizer.web.jobs.submissions import JobState
@@ -171,8 +172,15 @@ def _iso_only(value: Any) -> Any:
     return value
 
 
-Day = Annotated[dt.date, BeforeValidator(_iso_only)]
-Moment = Annotated[dt.datetime, BeforeValidator(_iso_only)]
+def _countable(value: dt.date) -> dt.date:
+    if not is_countable(value):
+        raise ValueError(f"expected a day from {FIRST_DAY} to {LAST_DAY}")
+    return value
+
+
+_COUNTABLE = AfterValidator(_countable)
+Day = Annotated[dt.date, BeforeValidator(_iso_only), _COUNTABLE]
+Moment = Annotated[dt.datetime, BeforeValidator(_iso_only), _COUNTABLE]
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -339,3 +347,7 @@ class Health(_Open):
     """How the server is."""
 
     status: Literal["ok", "unavailable"]
+    n_owed: int = Field(0, description="Finished recordings that the journal is still owed.")
+    n_lost: int = Field(
+        0, description="Of the last day: those it will never get, for their sound is gone."
+    )

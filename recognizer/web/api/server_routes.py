@@ -44,10 +44,12 @@ def ready(request: Request) -> Response:
     """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
     jobs = jobs_of(request)
     n_queued, _ = jobs.counts()
+    n_owed, n_lost = jobs.debts()
+    debts = {"n_owed": n_owed, "n_lost": n_lost}
     has_room = jobs.has_state and n_queued < request.app.state.settings.server.max_queue
     if has_room and request.app.state.is_loaded() and _has_its_journal(request):
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "unavailable"}, 503, {"Retry-After": "5"})
+        return JSONResponse({"status": "ok", **debts})
+    return JSONResponse({"status": "unavailable", **debts}, 503, {"Retry-After": "5"})
 
 
 def _has_its_journal(request: Request) -> bool:
@@ -82,5 +84,8 @@ def openapi_document(request: Request) -> Response:
 def metrics(request: Request, _owner: Owner) -> Response:
     """Return calls by outcome, seconds and the queue, in the text format of Prometheus."""
     n_queued, n_running = jobs_of(request).counts()
-    text = request.app.state.metrics.text(n_queued=n_queued, n_running=n_running)
+    n_owed, n_lost = jobs_of(request).debts()
+    text = request.app.state.metrics.text(
+        n_queued=n_queued, n_running=n_running, n_owed=n_owed, n_lost=n_lost
+    )
     return Response(text, media_type=METRICS_TYPE)

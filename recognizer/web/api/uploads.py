@@ -27,7 +27,13 @@ from recognizer.web.api.models import (
 from recognizer.web.api.who_asks import journal_of, known_owner
 from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.submissions import JobRecord, QueueFullError, Submission, UploadError
-from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
+from recognizer.web.receiving import (
+    FormEnd,
+    chunks,
+    declared_too_large,
+    shown_name,
+    with_timeout,
+)
 
 __all__ = ["jobs_of", "take_recording"]
 
@@ -107,7 +113,7 @@ async def _receive_body(request: Request, jobs: Jobs) -> Any:
 
 async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, str | None, Ask]:
     limit = request.app.state.settings.server.max_upload_bytes + _MAX_FORM_OVERHEAD
-    stream = _counted(_body(request), limit)
+    stream = _whole(_counted(_body(request), limit), request.headers["content-type"])
     parser = MultiPartParser(
         request.headers,
         stream,
@@ -156,6 +162,16 @@ async def _counted(chunks: AsyncIterator[bytes], limit: int) -> AsyncGenerator[b
             message = f"the form is larger than {limit} bytes, the most this server takes"
             raise _BrokenUploadError(UploadError(message, "too_large"))
         yield chunk
+
+
+async def _whole(chunks: AsyncIterator[bytes], content_type: str) -> AsyncGenerator[bytes, None]:
+    end = FormEnd(content_type)
+    async for chunk in chunks:
+        end.count(chunk)
+        yield chunk
+    if end.is_missing:
+        message = "the form is cut off: its last boundary is missing; send all of it again"
+        raise _BrokenUploadError(UploadError(message, "bad_form"))
 
 
 async def _drain(request: Request) -> None:

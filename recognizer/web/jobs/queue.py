@@ -26,23 +26,24 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import ServerSettings
-from recognizer.batch.jobs import Finished, Job, failed_report
+from recognizer.batch.jobs import Finished, Job
 from recognizer.batch.worker import WorkerClosedError
+from recognizer.crm.contacts import masked
+from recognizer.crm.outbox import wait_before_retry_s
 from recognizer.model import CallReport
 from recognizer.model.report_json import report_to_dict
+from recognizer.web.jobs.recorder import Record, Recorder, failure
 from recognizer.web.jobs.runners import Runner
-from recognizer.web.jobs.store import Ending, JobStore
+from recognizer.web.jobs.store import Ending, JobStore, StoredJob
 from recognizer.web.jobs.submissions import JobRecord, JobState, QueueFullError, Submission
 from recognizer.web.jobs.uploads import UploadFolder, no_room
 
-__all__ = ["Jobs", "Record"]
+__all__ = ["Jobs"]
 
 _N_OWED_AT_ONCE = 16
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 600.0  # before what is owed is tried again
 _LIVED_EVERY_S = 60.0  # so much is forgotten if the server is killed
 _LOG = logging.getLogger(__name__)
-
-Record = Callable[[Submission, Finished], dict[str, Any]]
-"""Turns a finished report into the result object, and keeps it in the journal where asked."""
 
 
 class Jobs:
@@ -80,7 +81,7 @@ class Jobs:
     ) -> None:
         self._settings = settings
         self._runner = runner
-        self._record: Record = record or (lambda _, finished: report_to_dict(finished.report))
+        self._recorder = Recorder(record or (lambda _, finished: report_to_dict(finished.report)))
         self._on_finished = on_finished
         self._can_record = can_record
         self._lock = threading.Lock()  # guards what follows
@@ -204,6 +205,11 @@ class Jobs:
         with self._lock:
             return self._store.counts()
 
+    def debts(self) -> tuple[int, int]:
+        """Return how many recordings the journal is owed, and how many it will never get."""
+        with self._lock:
+            return self._store.debts()
+
     def delete(self, identifier: str, *, owner: str | None = None) -> bool:
         """Forget a finished job and its recording; False if there is no such job to forget."""
         job = self.get(identifier, owner=owner)
@@ -224,7 +230,8 @@ class Jobs:
     def settle(self) -> None:
         """Keep what could not be kept, and record what could not be recorded; call now and then.
 
-        What is owed to the journal is heard again: the recording is what was kept.
+        What is owed to the journal is heard again: the recording is what was kept. Each is tried
+        later the more often it failed, so that none keeps the others waiting.
         """
         with self._lock:
             if self._clock() - self._ticked_s >= _LIVED_EVERY_S:
@@ -235,16 +242,40 @@ class Jobs:
                 except SQLAlchemyError:
                     break
                 del self._unsaved[identifier]
-            owed = self._store.owed(_N_OWED_AT_ONCE)
+            owed = self._store.owed(self._now_lived_s(), _N_OWED_AT_ONCE)
         owed = [job for job in owed if job.id not in self._recording]
-        if owed and self._can_record():
+        gone = [job for job in owed if not self._uploads.has(job.file)]
+        for job in gone:
+            self._lose(job)
+        if len(owed) > len(gone) and self._can_record():
             for job in owed:
-                self._recording.add(job.id)
-                self._start(job.id, self._uploads.file(job.file), job.submission, is_again=True)
+                if job not in gone:
+                    self._pay(job)
+
+    def _pay(self, job: StoredJob) -> None:
+        """Hear again what is owed to the journal."""
+        n_tries = job.n_tries + 1
+        wait_s = wait_before_retry_s(n_tries, _FIRST_WAIT_S, _LONGEST_WAIT_S)
+        with self._lock:
+            self._store.postpone(job.id, n_tries, self._now_lived_s() + wait_s)
+            self._recording.add(job.id)
+        self._start(job.id, self._uploads.file(job.file), job.submission, is_again=True)
+
+    def _lose(self, job: StoredJob) -> None:
+        """Say that what is owed will never be recorded: nobody can hear it again."""
+        message = "lost: the recording is gone, the call is not in the journal; hand it in again"
+        _LOG.error("job %s, %s: %s", job.id, masked(job.submission.name), message)
+        with self._lock:
+            there = self._store.get(job.id)
+            result = {**((there and there.result) or {})}
+            result["journal_error"] = {"kind": "recording_gone", "message": message}
+            ending = Ending(time.time(), self._now_lived_s(), result, None, is_lost=True)
+            self._store.finish(job.id, ending)
 
     def close(self) -> None:
         """Stop recognising; what is not finished is queued again at the next start."""
         self._runner.close()
+        self._recorder.close()
         with self._lock:
             self._tick()
             self._store.close()
@@ -256,6 +287,9 @@ class Jobs:
         self._ticked_s = now_s
         with contextlib.suppress(SQLAlchemyError):
             self._store.lived_s = self._lived_s
+
+    def _now_lived_s(self) -> float:
+        return self._lived_s + self._clock() - self._ticked_s
 
     # -- the inside -------------------------------------------------------------------------
 
@@ -269,23 +303,29 @@ class Jobs:
         )
         on_start = (lambda: None) if is_again else partial(self._mark_running, identifier)
         future = self._runner.submit(job, on_start)
-        future.add_done_callback(lambda done: self._finish(identifier, upload, submission, done))
+        future.add_done_callback(lambda done: self._heard(identifier, upload, submission, done))
 
     def _mark_running(self, identifier: str) -> None:
         # Only to be seen: if the disk is full the recording is heard all the same.
         with self._lock, contextlib.suppress(SQLAlchemyError):
             self._store.mark_running(identifier)
 
-    def _finish(
+    def _heard(
         self, identifier: str, upload: Path, submission: Submission, done: Future[Finished]
     ) -> None:
         if done.cancelled() or isinstance(done.exception(), WorkerClosedError):
             return  # the server stops; the job stays in the queue for the next start
+        finish = partial(self._finish, identifier, upload, submission)
         problem = done.exception()
-        if problem is None:
-            result = self._result(submission, done.result())
-        else:
-            result = _failure(submission, problem)
+        if problem is not None:
+            finish(failure(submission, problem))
+            return
+        self._on_finished(done.result().report)
+        self._recorder.keep(submission, done.result(), finish)
+
+    def _finish(
+        self, identifier: str, upload: Path, submission: Submission, result: dict[str, Any]
+    ) -> None:
         is_again = identifier in self._recording
         if is_again and "journal" not in result and "journal_error" not in result:
             self._recording.discard(identifier)  # it could not be heard this time: later
@@ -294,8 +334,7 @@ class Jobs:
         kept = submission.keep_recording or is_owed
         file = upload.name if kept else None
         with self._lock:
-            lived_s = self._lived_s + self._clock() - self._ticked_s
-            ending = Ending(time.time(), lived_s, result, file, is_owed)
+            ending = Ending(time.time(), self._now_lived_s(), result, file, is_owed)
             self._recording.discard(identifier)
             try:
                 self._store.finish(identifier, ending)
@@ -304,25 +343,9 @@ class Jobs:
                 self._unsaved[identifier] = ending
             waiter = self._waiters.pop(identifier, None)
         if not kept:
-            upload.unlink(missing_ok=True)
+            self._uploads.remove(upload.name)
         if waiter is not None:
             waiter.set_result(None)
-
-    def _result(self, submission: Submission, finished: Finished) -> dict[str, Any]:
-        self._on_finished(finished.report)
-        try:
-            return self._record(submission, finished)
-        except RecognizerError as problem:
-            # The sound was understood; what failed is keeping it. The client must know both.
-            return {
-                **report_to_dict(finished.report),
-                "journal_error": {"kind": problem.kind, "message": str(problem)},
-            }
-        except Exception as problem:  # noqa: BLE001  the client waits for an answer
-            _LOG.exception("a report cannot be recorded")
-            message = f"{type(problem).__name__}: {str(problem)[:500]}"
-            error = {"kind": "internal", "message": message}
-            return {**report_to_dict(finished.report), "journal_error": error}
 
     def _resume(self) -> None:
         """Queue again what a stopped server left, and remove uploads nobody knows of."""
@@ -341,8 +364,3 @@ class Jobs:
 def _cause(problem: Exception) -> BaseException:
     """Return the driver's own words, without the statement."""
     return problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
-
-
-def _failure(submission: Submission, problem: BaseException) -> dict[str, Any]:
-    kind = problem.kind if isinstance(problem, RecognizerError) else "internal"
-    return report_to_dict(failed_report(submission.name, kind, str(problem)))

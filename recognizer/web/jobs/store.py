@@ -33,10 +33,20 @@ _jobs = sa.Table(
     sa.Column("result", sa.Text),
     sa.Column("owed", sa.Boolean, nullable=False, default=False, server_default=sa.text("0")),
     sa.Column("finished_lived_s", sa.REAL),
+    # Of what is owed to the journal: how often it was tried, and when it is again (`lived`).
+    sa.Column("n_tries", sa.Integer, nullable=False, default=0, server_default=sa.text("0")),
+    sa.Column("due_lived_s", sa.REAL, nullable=False, default=0.0, server_default=sa.text("0")),
+    sa.Column("lost", sa.Boolean, nullable=False, default=False, server_default=sa.text("0")),
     sa.Index("jobs_by_state", "state", "submitted_at_s"),
     sa.Index("jobs_by_owner", "owner", "submitted_at_s"),
 )
-_LATER_COLUMNS = {"owed": "INTEGER NOT NULL DEFAULT 0", "finished_lived_s": "REAL"}
+_LATER_COLUMNS = {
+    "owed": "INTEGER NOT NULL DEFAULT 0",
+    "finished_lived_s": "REAL",
+    "n_tries": "INTEGER NOT NULL DEFAULT 0",
+    "due_lived_s": "REAL NOT NULL DEFAULT 0",
+    "lost": "INTEGER NOT NULL DEFAULT 0",
+}
 _lived = sa.Table(
     "lived",
     _metadata,
@@ -50,14 +60,16 @@ _rowid: sa.ColumnElement[int] = sa.literal_column("rowid")
 class Ending:
     """How a job ended, and when by the queue's own clock.
 
-    `is_owed`: the journal could not be written and is to be.
+    `is_owed`: the journal could not be written and is to be. `is_lost`: it never will be, for the
+    recording is gone.
     """
 
     at_s: float
     lived_s: float
     result: dict[str, Any]
     file: str | None
-    is_owed: bool
+    is_owed: bool = False
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ class StoredJob:
     id: str
     file: str
     submission: Submission
+    n_tries: int
 
 
 class JobStore:
@@ -140,7 +153,7 @@ class JobStore:
                 "name": submission.name,
                 "request": submission.to_json(),
                 "file": file,
-                "submitted_at_s": time.time(),
+                "submitted_at_s": submission.handed_in_at_s,
             },
         )
 
@@ -197,12 +210,31 @@ class JobStore:
                 result=json.dumps(ending.result, ensure_ascii=False),
                 file=ending.file,
                 owed=ending.is_owed,
+                lost=ending.is_lost,
             )
         )
 
-    def owed(self, limit: int) -> list[StoredJob]:
-        """Return jobs the journal is still owed, the oldest first."""
-        return self._stored(sa.and_(_jobs.c.owed, _jobs.c.file.is_not(None)), limit=limit)
+    def owed(self, lived_s: float, limit: int) -> list[StoredJob]:
+        """Return jobs the journal is still owed that are due, those that wait longest first."""
+        due = sa.and_(_jobs.c.owed, _jobs.c.due_lived_s <= lived_s)
+        return self._stored(due, _jobs.c.due_lived_s, limit=limit)
+
+    def postpone(self, identifier: str, n_tries: int, due_lived_s: float) -> None:
+        """Keep that what is owed was tried so often, and when it is again."""
+        self._connection.execute(
+            _jobs.update()
+            .where(_jobs.c.id == identifier)
+            .values(n_tries=n_tries, due_lived_s=due_lived_s)
+        )
+
+    def debts(self) -> tuple[int, int]:
+        """Return how many jobs the journal is owed, and how many it will never get."""
+        query = sa.select(sa.func.count()).select_from(_jobs)
+        n_owed, n_lost = (
+            self._connection.execute(query.where(which)).scalar_one()
+            for which in (_jobs.c.owed, _jobs.c.lost)
+        )
+        return n_owed, n_lost
 
     def requeue(self) -> list[StoredJob]:
         """Let every job that is not finished wait again, and return them, the oldest first."""
@@ -225,16 +257,25 @@ class JobStore:
         )
 
     def _stored(
-        self, condition: sa.ColumnElement[bool], *, limit: int | None = None
+        self,
+        condition: sa.ColumnElement[bool],
+        *order: sa.ColumnElement[Any],
+        limit: int | None = None,
     ) -> list[StoredJob]:
+        columns = (_jobs.c.id, _jobs.c.file, _jobs.c.request, _jobs.c.submitted_at_s)
         query = (
-            sa.select(_jobs.c.id, _jobs.c.file, _jobs.c.request)
+            sa.select(*columns, _jobs.c.n_tries)
             .where(condition)
-            .order_by(_rowid)
+            .order_by(*order, _rowid)
             .limit(limit)
         )
         return [
-            StoredJob(row.id, row.file, Submission.from_json(row.request))
+            StoredJob(
+                row.id,
+                row.file or "",
+                Submission.from_json(row.request, row.submitted_at_s),
+                row.n_tries,
+            )
             for row in self._connection.execute(query).all()
         ]
 
@@ -248,7 +289,7 @@ class JobStore:
             id=row.id,
             state=JobState(row.state),
             owner=row.owner,
-            submission=Submission.from_json(row.request),
+            submission=Submission.from_json(row.request, row.submitted_at_s),
             submitted_at_s=row.submitted_at_s,
             started_at_s=row.started_at_s,
             finished_at_s=row.finished_at_s,

@@ -6,7 +6,8 @@ import dataclasses
 import datetime as dt
 import enum
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from recognizer.base.errors import RecognizerError
@@ -34,7 +35,10 @@ class QueueFullError(RecognizerError):
 
 
 class UploadError(RecognizerError):
-    """An upload that cannot be taken: `kind` is `too_large`, `empty` or `upload_timeout`."""
+    """An upload that cannot be taken.
+
+    `kind` is `too_large`, `empty`, `bad_form` or `upload_timeout`.
+    """
 
     def __init__(self, message: str, kind: str) -> None:
         super().__init__(message)
@@ -59,6 +63,9 @@ class Submission:
         Keep the file as long as the result, so that it can be played.
     record_later : bool
         Where the journal cannot be written, keep the file and do it once it can.
+    handed_in_at_s : float
+        When it was, seconds since 1970: the moment of the call, as nobody says another. However
+        late it is recorded, it is this one.
     """
 
     call: CallRequest
@@ -67,6 +74,17 @@ class Submission:
     in_journal: bool = False
     keep_recording: bool = False
     record_later: bool = True
+    handed_in_at_s: float = field(default_factory=time.time, compare=False)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the journal is to hold the call: it is known whose it was, or it is asked for."""
+        return self.in_journal or self.contact is not None or self.number is not None
+
+    @property
+    def handed_in_at(self) -> dt.datetime:
+        """When it was handed in, aware."""
+        return dt.datetime.fromtimestamp(self.handed_in_at_s, dt.UTC)
 
     @property
     def name(self) -> str:
@@ -74,13 +92,14 @@ class Submission:
         return self.call.name or ""
 
     def to_json(self) -> str:
-        """Return the submission as the queue's file keeps it."""
+        """Return the submission as the queue's file keeps it; when it was stands beside it."""
         values = dataclasses.asdict(self)
+        del values["handed_in_at_s"]
         return json.dumps({**values.pop("call"), **values}, default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return the submission that `to_json` wrote."""
+    def from_json(cls, text: str, handed_in_at_s: float) -> Self:
+        """Return the submission that `to_json` wrote, of a later version too."""
         values = json.loads(text)
         day = values.pop("called_on")
         call = CallRequest(
@@ -90,7 +109,9 @@ class Submission:
             called_on=None if day is None else dt.date.fromisoformat(day),
             codes=tuple(SignallingCode(**code) for code in values.pop("codes")),
         )
-        return cls(call=call, **values)
+        known = {one.name for one in dataclasses.fields(cls)}
+        values = {name: value for name, value in values.items() if name in known}
+        return cls(call=call, handed_in_at_s=handed_in_at_s, **values)
 
 
 @dataclass(frozen=True, slots=True)

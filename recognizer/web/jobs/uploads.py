@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import secrets
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 from recognizer.web.jobs.submissions import QueueFullError, UploadError
 
 __all__ = ["UploadFolder", "no_room"]
+
+_LOG = logging.getLogger(__name__)
 
 # No room, or no folder any more.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
@@ -36,6 +40,10 @@ class UploadFolder:
         """Return a file of the folder by the name we gave it."""
         return self._path / name
 
+    def has(self, name: str) -> bool:
+        """Tell whether a file is there, and is one."""
+        return bool(name) and self.file(name).is_file()
+
     async def receive(self, chunks: AsyncIterator[bytes]) -> Path:
         """Stream an upload to a private file and return it; nothing stays of a broken one.
 
@@ -53,7 +61,8 @@ class UploadFolder:
                     file.write(chunk)
                     self._check_size(file.tell())
         except BaseException as problem:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a failing disk the first problem counts
+                path.unlink(missing_ok=True)
             if isinstance(problem, OSError) and problem.errno in _NO_ROOM:
                 raise no_room(problem) from problem
             raise
@@ -63,15 +72,15 @@ class UploadFolder:
         return path
 
     def remove(self, name: str | None) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it is there; what cannot be removed is said and stays."""
         if name is not None:
-            self.file(name).unlink(missing_ok=True)
+            _remove(self.file(name))
 
     def remove_unknown(self, known: Collection[str]) -> None:
-        """Remove what a stopped server left and nobody knows of."""
+        """Remove what a stopped server left and nobody knows of; folders are not ours."""
         for path in self._path.iterdir():
             if path.name not in known:
-                path.unlink()
+                _remove(path)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
@@ -87,3 +96,10 @@ def no_room(problem: BaseException) -> QueueFullError:
     return QueueFullError(
         f"the server cannot keep recordings now ({problem}); try again later", retry_after_s=60
     )
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:  # one file must not stop the others, nor the server
+        _LOG.warning("%s: cannot be removed and stays: %s", path, problem.strerror)

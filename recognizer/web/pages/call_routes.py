@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.moments import read_day
 from recognizer.crm.contacts import read_numbers
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
@@ -435,8 +436,7 @@ def read_filter(
 
 
 def _midnight(text: str, zone: dt.tzinfo, days: int) -> dt.datetime | None:
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
+    day = read_day(text)
+    if day is None:
         return None
     return dt.datetime.combine(day + dt.timedelta(days=days), dt.time(), zone)

@@ -150,7 +150,10 @@ def safe_suffix(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a list: as much of a call as a list needs; `id` None: not in the journal."""
+    """One line of a list: as much of a call as a list needs; `id` None: not in the journal.
+
+    `unrecorded`: why the journal does not hold it, for whoever handed it in; else empty.
+    """
 
     id: int | None
     name: str
@@ -159,6 +162,7 @@ class Line:
     contact_ref: str | None
     view: CallView
     is_corrected: bool
+    unrecorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,16 @@ class Calls:
         report = read_report({"recording": name, **result})
         moment = dt.datetime.fromtimestamp(at_s, dt.UTC)
         view = view_call(report, self._regulation)
-        return Line(None, short_name(name), moment, "", None, view, is_corrected=False)
+        return Line(
+            None,
+            short_name(name),
+            moment,
+            "",
+            None,
+            view,
+            is_corrected=False,
+            unrecorded=_why_unrecorded(result),
+        )
 
     def as_attempt(self, call: ShownCall, attempt: int) -> ShownCall:
         """Return a call without a card as if it were this attempt; nothing is recorded."""
@@ -349,3 +362,13 @@ def _purged(attempt: AttemptRecord) -> dict[str, Any]:
         if attempt.error is None
         else {"kind": attempt.error.kind, "message": attempt.error.message},
     }
+
+
+def _why_unrecorded(result: Mapping[str, Any]) -> str:
+    """Return why a result is not in the journal though it was to be; else empty."""
+    problem = result.get("journal_error")
+    if problem is None:
+        return ""
+    if problem["kind"] == "recording_gone":
+        return "Звонок не записан в журнал: файл записи пропал. Загрузите запись ещё раз."
+    return "Журнал сейчас недоступен. Звонок будет записан в него позже."

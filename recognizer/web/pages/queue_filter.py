@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
+from recognizer.base.moments import read_day
 from recognizer.model import CallOutcome
 
 __all__ = ["DOUBT_NAMES", "ORDER_NAMES", "QueueFilter", "read_queue_filter"]
@@ -87,7 +88,5 @@ def read_queue_filter(query: str) -> QueueFilter:
 
 def _read_days(text: str) -> tuple[dt.date, dt.date] | None:
     first, _, last = text.partition("..")
-    try:
-        return dt.date.fromisoformat(first), dt.date.fromisoformat(last)
-    except ValueError:
-        return None
+    days = read_day(first), read_day(last)
+    return None if days[0] is None or days[1] is None else (days[0], days[1])

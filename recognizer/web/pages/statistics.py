@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from recognizer.base.moments import read_day
 from recognizer.crm.journal.tables import CallStateRow
 from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, PhraseListName, phrase_list_of
 from recognizer.web.pages import wording
@@ -61,16 +62,9 @@ def read_period(
     days = {"today": 1, "week": 7, "month": 30}.get(name)
     if days is not None:
         return Period(name, today - dt.timedelta(days=days - 1), today, zone)
-    start = _date(first) or today - dt.timedelta(days=6)
-    end = _date(last) or today
+    start = read_day(first) or today - dt.timedelta(days=6)
+    end = read_day(last) or today
     return Period("any", min(start, end), max(start, end), zone)
-
-
-def _date(text: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
