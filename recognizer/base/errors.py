@@ -18,6 +18,7 @@ __all__ = [
     "ModelError",
     "PhraseListError",
     "RecognizerError",
+    "RowError",
     "SettingsError",
 ]
 
@@ -88,6 +89,12 @@ class JournalError(RecognizerError):
     """The journal cannot be opened, read or written."""
 
     kind = "journal"
+
+
+class RowError(JournalError):
+    """One row cannot be stored, whatever is done: it is the row that is wrong, not the journal."""
+
+    kind = "journal_row"
 
 
 class ConflictError(JournalError):

@@ -72,6 +72,7 @@ class CallFacts:
         )
 
 
+_MOST_ATTEMPTS = 1000
 _DATE = r"(?:\d{8}|\d{4}[-_]\d{2}[-_]\d{2}|\d{2}\.\d{2}\.\d{4})"
 _FIELDS: Mapping[str, str] = {
     "number": r"\+?\d{2,18}",
@@ -403,10 +404,10 @@ def parse_moment(text: str) -> dt.datetime | None:
 
 
 def parse_attempt(text: str) -> int | None:
-    """Return the number of an attempt, None where empty; ValueError below 1."""
+    """Return the number of an attempt, None where empty; ValueError below 1 or above 1000."""
     if not text:
         return None
     attempt = int(text)
-    if attempt < 1:
-        raise ValueError(f"attempt: expected 1 or more, got {text!r}")
+    if not 1 <= attempt <= _MOST_ATTEMPTS:
+        raise ValueError(f"attempt: expected 1 to {_MOST_ATTEMPTS}, got {text[:40]!r}")
     return attempt

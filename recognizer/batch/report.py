@@ -36,13 +36,20 @@ def needs_person(result: Mapping[str, Any]) -> str | None:
     signalling = result.get("signalling") or {}
     reasons = (
         (result.get("error") is not None, "запись не прочитана"),
-        ((result.get("journal") or {}).get("error") is not None, "нет такой карточки"),
+        (_unrecorded(result) == "journal_row", "не записан в журнал: см. строку результата"),
+        (_unrecorded(result) is not None, "нет такой карточки"),
         (signalling.get("agreement") == "disagrees", "код сети не сходится с записью"),
         (decision.get("next") == "check_line", "проверить нашу линию"),
         (result.get("outcome") == CallOutcome.LIVE_PERSON, "ответил человек"),
         (decision.get("next") == "operator", "решает оператор"),
     )
     return next((reason for holds, reason in reasons if holds), None)
+
+
+def _unrecorded(result: Mapping[str, Any]) -> str | None:
+    """Return the kind of error that kept a call out of the journal; None if there was none."""
+    journal = result.get("journal") or {}
+    return None if journal.get("error") is None else journal.get("kind", "contact")
 
 
 @dataclass(slots=True)

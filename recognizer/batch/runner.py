@@ -9,6 +9,7 @@ digest, so doing that again after a kill between the two changes nothing.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import queue
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from recognizer.base.errors import ContactError, RecognizerError
+from recognizer.base.errors import ContactError, RecognizerError, RowError
 from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
 from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
 from recognizer.batch.results import ResultLog
 from recognizer.crm.attempts import Attempts
+from recognizer.crm.contacts import masked
 from recognizer.model import CallRequest
 from recognizer.model.report_json import decision_to_dict, report_to_dict
 
@@ -38,6 +40,7 @@ __all__ = [
     "run_batch",
 ]
 
+_LOG = logging.getLogger(__name__)
 _N_TOGETHER = 16  # recordings given to a worker together: little is gained by more
 # Errors that say nothing about a call, or may be gone when it is done again (`retry_failed`):
 # the journal would keep such an attempt for ever.
@@ -253,9 +256,9 @@ def keep_report(
 ) -> dict[str, Any]:
     """Record a report in the journal and return it as JSON with the journal's decision.
 
-    A contact the journal does not know costs nothing but the record: the reason stands in
-    ``journal.error``. Of what cannot be known again, having no digest, nothing is recorded: the
-    next time would count it once more.
+    A contact the journal does not know, or a row that its database does not take, costs nothing but
+    the record: the reason stands in ``journal.error``. Of what cannot be known again, having no
+    digest, nothing is recorded: the next time would count it once more.
 
     Raises
     ------
@@ -276,8 +279,10 @@ def keep_report(
             call_id=call_id,
             received_at=received_at,
         )
-    except ContactError as problem:
-        line["journal"] = {"attempt_id": None, "error": str(problem)}
+    except (ContactError, RowError) as problem:
+        line["journal"] = {"attempt_id": None, "error": str(problem), "kind": problem.kind}
+        if isinstance(problem, RowError):
+            _LOG.error("%s: is not in the journal: %s", masked(finished.report.recording), problem)
         return line
     line["journal"] = {"attempt_id": kept.id, "is_new": kept.is_new, "error": None}
     if kept.decision is not None:

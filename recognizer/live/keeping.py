@@ -7,6 +7,7 @@ away gets it later. One file a call or message, gone when it has done its work.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import logging
@@ -21,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from filelock import FileLock, Timeout
 
-from recognizer.base.errors import ContactError, JournalError, RecognizerError
+from recognizer.base.errors import ContactError, JournalError, RecognizerError, RowError
 from recognizer.base.moments import lies_ahead
 from recognizer.crm.attempts import Attempts
 from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target, wait_before_retry_s
@@ -58,6 +59,11 @@ class _Folder(Generic[_T]):
 
     def remove(self, name: str) -> None:
         (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> None:
+        """Keep a record that is done with for whoever looks into the folder."""
+        with contextlib.suppress(OSError):
+            (self._folder / f"{name}.json").rename(self._folder / f"{name}.refused")
 
     def all(self) -> Iterator[tuple[str, _T]]:
         """Yield name and record, the oldest first; what cannot be read stays and is said."""
@@ -158,10 +164,15 @@ class CallSpool:
         }
         error: str | None = None
         try:
-            kept = self._journal.record_attempt(record.report, contact=facts.contact, **about)
-        except ContactError as problem:  # a card nobody knows costs the card, not the call
-            error = str(problem)
-            kept = self._journal.record_attempt(record.report, **about)
+            try:
+                kept = self._journal.record_attempt(record.report, contact=facts.contact, **about)
+            except ContactError as problem:  # a card nobody knows costs the card, not the call
+                error = str(problem)
+                kept = self._journal.record_attempt(record.report, **about)
+        except RowError as problem:  # it never will be taken: it must not keep the others waiting
+            _log.error("call %s: is not in the journal: %s", record.call, problem)
+            self._records.set_aside(_name(record))
+            return {"journal": {"attempt_id": None, "error": str(problem), "is_owed": False}}
         self._records.remove(_name(record))
         entered: dict[str, Any] = {
             "journal": {"attempt_id": kept.id, "error": error, "is_owed": False}

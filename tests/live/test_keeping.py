@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from recognizer.base.errors import JournalError, RecognizerError
+from recognizer.base.errors import JournalError, RecognizerError, RowError
 from recognizer.crm.connectors import Webhook
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
@@ -89,6 +89,27 @@ def test_a_call_that_was_going_on_when_the_listener_was_killed_is_an_attempt_wit
     assert attempt.error is not None
     assert attempt.error.kind == "listener_stopped"
     assert attempt.decision is None
+
+
+def test_what_the_journal_never_takes_keeps_no_other_waiting(
+    journal: Journal, tmp_path: Path
+) -> None:
+    class Choosy(AwayJournal):
+        def record_attempt(self, report: CallReport, **about: Any) -> Any:
+            if report.outcome is not None and report.outcome.kind is CallOutcome.SILENCE:
+                raise RowError("attempts.engine: expected 10 characters at most")
+            return super().record_attempt(report, **about)
+
+    away = Choosy(journal)
+    away.is_away = False
+    spool = CallSpool(tmp_path / "calls", away)
+    told = spool.keep("a", NOW, LiveFacts(), report(CallOutcome.SILENCE))
+    assert told["journal"]["is_owed"] is False
+    assert "attempts.engine" in told["journal"]["error"]
+    spool.begin("b", NOW)
+    spool.keep("c", NOW, LiveFacts(number=NUMBER), report())
+    assert spool.recover() == 1  # "b", and "a" no more
+    assert [path.suffix for path in sorted((tmp_path / "calls").glob("a-*"))] == [".refused"]
 
 
 def test_what_the_journal_could_not_take_is_written_when_it_is_back(

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.base.errors import JournalError
+from recognizer.base.errors import JournalError, RowError
+from recognizer.crm.journal.fitting import guard, to_json
 from recognizer.crm.journal.states import keep_states
 
 __all__ = ["Database"]
@@ -229,9 +230,21 @@ class Database:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn the driver's errors into one sentence each."""
+        """Turn the driver's errors into one sentence each.
+
+        Raises
+        ------
+        RowError
+            If it is what was to be stored or asked for that the database does not take.
+        JournalError
+            Any other.
+        """
         try:
             yield
+        except (sa.exc.DataError, sa.exc.IntegrityError) as problem:
+            raise RowError(f"{self.name}: {_first_line(problem.orig)}") from problem
+        except (OverflowError, UnicodeError) as problem:  # the driver's own, before it sends it
+            raise RowError(f"{self.name}: {_first_line(problem)}") from problem
         except sa.exc.DBAPIError as problem:
             raise JournalError(f"{self.name}: {_explain(str(problem.orig))}") from problem
 
@@ -264,8 +277,12 @@ _EXPLANATIONS = (
 )
 
 
+def _first_line(problem: object) -> str:
+    return str(problem).strip().partition("\n")[0]
+
+
 def _explain(message: str) -> str:
-    first_line = message.strip().partition("\n")[0]
+    first_line = _first_line(message)
     for pattern, explanation in _EXPLANATIONS:
         if re.search(pattern, message, re.IGNORECASE):
             return f"{explanation} ({first_line})"
@@ -274,8 +291,13 @@ def _explain(message: str) -> str:
 
 def _create_engine(address: sa.URL) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
-        return sa.create_engine(address, pool_pre_ping=True)
-    engine = sa.create_engine(address, connect_args={"timeout": _BUSY_TIMEOUT_S})
+        engine = sa.create_engine(address, pool_pre_ping=True, json_serializer=to_json)
+        guard(engine)
+        return engine
+    engine = sa.create_engine(
+        address, connect_args={"timeout": _BUSY_TIMEOUT_S}, json_serializer=to_json
+    )
+    guard(engine)
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

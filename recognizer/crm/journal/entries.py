@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from recognizer.base.errors import ConflictError, JournalError
 from recognizer.crm.journal.conditions import STANDING
+from recognizer.crm.journal.fitting import fits
 from recognizer.crm.journal.identity import (
     attempt_row,
     call_digest,
@@ -78,7 +79,8 @@ class Entries:
         # Written later, where the journal could not be: it is still the call of that moment.
         attempt.recorded_at = received_at or self._now
         attempt.called_at = called_at or attempt.recorded_at
-        attempt.call_id = call_id
+        # Cut, it would be another call's; without one the moments tell calls apart.
+        attempt.call_id = call_id if fits(AttemptRow.call_id, call_id) else None
         there = same_recording(self._session, key, digest)
         if there is not None and is_another_call(there, attempt):
             # Pure silence, or a tone a machine makes: the same bytes, and another call.
