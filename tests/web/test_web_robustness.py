@@ -100,6 +100,42 @@ def test_a_journal_that_is_gone_is_noticed_refused_and_not_ready(
         journal.count_attempts()
 
 
+@pytest.mark.parametrize(
+    ("suffix", "fault"), [("-wal", Path.unlink), ("", lambda path: os.truncate(path, 0))]
+)
+def test_a_journal_whose_files_were_touched_loses_no_call(
+    tmp_path: Path, journal: Journal, key: dict[str, str], suffix: str, fault: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    shutil.copyfile(path, tmp_path / "backup")
+    with TestClient(app_with(tmp_path, journal), headers=key) as client:
+        uploads = tmp_path / "state" / "uploads"
+        path = tmp_path / f"journal.sqlite3{suffix}"
+        submit = client.app.state.jobs.submit  # type: ignore[attr-defined]
+
+        def submit_and_touch(*arguments: Any, **about: Any) -> Any:
+            fault(path)  # after the look at the request, before anything is recorded
+            return submit(*arguments, **about)
+
+        client.app.state.jobs.submit = submit_and_touch  # type: ignore[attr-defined]
+        owed = classify(client, contact="K-1")
+        assert "while it was open" in owed.json()["journal_error"]["message"]
+        assert classify(client, contact="K-1").status_code == 503
+        assert client.get("/health/ready").status_code == 503
+        time.sleep(0.5)
+        assert len(list(uploads.iterdir())) == 1
+    journal.close()
+    if not suffix:
+        for name in ("journal.sqlite3-wal", "journal.sqlite3-shm"):
+            (tmp_path / name).unlink(missing_ok=True)
+        shutil.copyfile(tmp_path / "backup", tmp_path / "journal.sqlite3")
+    with Journal.open(f"sqlite:///{tmp_path / 'journal.sqlite3'}") as again:
+        if not suffix:
+            again.upsert_contact(CARD)  # the copy is older
+        with TestClient(app_with(tmp_path, again), headers=key):
+            eventually(lambda: again.count_attempts() == 1, "what was owed is recorded")
+
+
 @pytest.mark.parametrize("gone", ["jobs.sqlite3", ""])
 def test_a_state_that_is_gone_is_noticed_refused_and_not_ready(
     client: TestClient, tmp_path: Path, gone: str

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError, RowError
 from recognizer.crm.journal.fitting import guard, to_json
+from recognizer.crm.journal.journal_file import JournalFile
 from recognizer.crm.journal.states import keep_states
 
 __all__ = ["Database"]
@@ -59,36 +60,35 @@ class Database:
                 f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
             ) from problem
         self._writing = self.engine.execution_options(recognizer_writes=True)
-        self._inode: tuple[int, int] | None = None
+        self._file: JournalFile | None = None
+        self._n_connections = 0
         if self.is_sqlite:
             sa.event.listen(self.engine, "begin", lambda _: self.check_file())
+            sa.event.listen(self.engine, "connect", lambda *_: self._count(1))
+            sa.event.listen(self.engine, "close", lambda *_: self._count(-1))
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        file, self._file = self._file, None
+        if file is not None and self._n_connections == 0:
+            file.close()
 
     def check_file(self) -> None:
-        """Refuse a journal whose file was deleted or replaced since it was opened.
-
-        SQLite would go on writing into the file that nobody can find any more.
+        """Refuse a journal in SQLite that is no longer the file that was opened, or not whole.
 
         Raises
         ------
         JournalError
-            Saying so.
+            Saying what happened to it; see `JournalFile`.
         """
-        if self._inode is not None and self._find_inode() != self._inode:
-            raise JournalError(
-                f"{self.name}: was deleted or replaced while it was open; nothing is recorded. "
-                "Put it back in its place, and start this program again"
-            )
+        if self._file is not None:
+            self._file.check()
 
-    def _find_inode(self) -> tuple[int, int] | None:
-        try:
-            status = Path(self.name).stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+    def _count(self, n_more: int) -> None:
+        self._n_connections += n_more
+        if self._n_connections == 0 and self._file is not None:
+            self._file.forget_log()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -155,8 +155,8 @@ class Database:
                     f"{self.name}: its schema {current} is older than this program needs "
                     f"({wanted}); run: recognizer journal upgrade"
                 )
-        if self.is_sqlite and not self.name.startswith("sqlite:"):
-            self._inode = self._find_inode()
+        if self.is_sqlite and not self.name.startswith("sqlite:") and self._file is None:
+            self._file = JournalFile(Path(self.name))
 
     def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
         """Bring the schema to a revision, all or nothing; return those before and after.
@@ -246,6 +246,8 @@ class Database:
         except (OverflowError, UnicodeError) as problem:  # the driver's own, before it sends it
             raise RowError(f"{self.name}: {_first_line(problem)}") from problem
         except sa.exc.DBAPIError as problem:
+            if self._file is not None and _DAMAGED.search(str(problem.orig)):
+                self._file.is_damaged(_first_line(problem.orig))
             raise JournalError(f"{self.name}: {_explain(str(problem.orig))}") from problem
 
 
@@ -255,6 +257,7 @@ def newest_revision() -> str:
     return max(name[1:].partition("_")[0] for name in names)
 
 
+_DAMAGED = re.compile(r"malformed|not a database", re.IGNORECASE)
 _EXPLANATIONS = (
     (r"readonly|read-only", "is read-only; nothing was written. Give this user write permission"),
     (

@@ -1,0 +1,173 @@
+"""Whether a journal in SQLite is still the file that was opened, and whole.
+
+SQLite goes on writing into a file, or a write-ahead log, that was deleted: nobody would find it
+again. It does not notice a file that somebody empties or writes over either. So before and after
+every transaction a few numbers are looked at: who the files are, and what the header says.
+
+The header is read through a descriptor that stays open: closing any descriptor of a file gives up
+all locks a process has on it, SQLite's among them (POSIX), and others would take the journal for
+unused.
+
+Not noticed: pages in the middle that are written over. SQLite finds those when it reads them; from
+then on the journal is refused, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from recognizer.base.errors import JournalError
+
+__all__ = ["JournalFile"]
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER = struct.Struct(">16sHBBBBBBII60xII")  # sqlite.org/fileformat2.html, "The Database Header"
+_CHECKPOINT_S = 2.0  # header first, pages after it: so long another program may take to follow
+_ADVICE = (
+    "nothing is recorded. Stop every program that uses it (not by kill -9: what is in memory is "
+    "written back then), look at the file or put back a copy, and start again; see docs/journal.md"
+)
+
+_Identity = tuple[int, int]
+
+
+class _Descriptors:
+    """One descriptor of each file of this process, however often it is opened."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[_Identity, tuple[int, int]] = {}  # descriptor, how many use it
+
+    def take(self, path: Path) -> int:
+        status = path.stat()
+        identity = status.st_dev, status.st_ino
+        with self._lock:
+            descriptor, n_users = self._open.get(identity, (-1, 0))
+            if n_users == 0:
+                descriptor = os.open(path, os.O_RDONLY)
+            self._open[identity] = descriptor, n_users + 1
+        return descriptor
+
+    def give_back(self, identity: _Identity) -> None:
+        with self._lock:
+            descriptor, n_users = self._open.pop(identity)
+            if n_users > 1:
+                self._open[identity] = descriptor, n_users - 1
+            else:
+                os.close(descriptor)
+
+
+_descriptors = _Descriptors()
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the first page says: `n_bytes` of the whole file, None if it does not know."""
+
+    change: int
+    n_bytes: int | None
+
+
+class JournalFile:
+    """One journal that is open.
+
+    Parameters
+    ----------
+    path : Path
+        There, and opened by SQLite.
+
+    Raises
+    ------
+    OSError
+        If it cannot be looked at.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = _descriptors.take(path)
+        status = os.fstat(self._descriptor)
+        self._identity = status.st_dev, status.st_ino
+        self._change = -1  # the highest seen: it only grows
+        self._beside: dict[str, _Identity] = {}  # the write-ahead log and its index
+        self._damage = ""
+
+    def close(self) -> None:
+        """Give it up; not while SQLite of this process has it open."""
+        _descriptors.give_back(self._identity)
+
+    def is_damaged(self, message: str) -> None:
+        """Remember that SQLite found it damaged: what it still reads may be wrong."""
+        self._damage = self._damage or message
+
+    def forget_log(self) -> None:
+        """Forget whose the write-ahead log is: SQLite removes it once nobody has it open."""
+        self._beside = {}
+
+    def check(self) -> None:
+        """Refuse it if it is not what was opened, or not whole.
+
+        Raises
+        ------
+        JournalError
+            Saying what happened to it.
+        """
+        end_s = time.monotonic() + _CHECKPOINT_S
+        while (problem := self._problem()) is not None:
+            is_final, what = problem
+            if is_final or time.monotonic() > end_s:
+                raise JournalError(f"{self._path}: {what}; {_ADVICE}")
+            time.sleep(0.05)
+
+    def _problem(self) -> tuple[bool, str] | None:
+        """Return what is wrong, and whether that is sure at once."""
+        if self._damage:
+            return True, f"is damaged ({self._damage})"
+        if _identity_of(self._path) != self._identity:
+            return True, "was deleted or replaced while it was open"
+        for suffix in ("-wal", "-shm"):
+            there = _identity_of(self._path.with_name(self._path.name + suffix))
+            known = self._beside.get(suffix)
+            if known is None and there is not None:
+                self._beside[suffix] = there
+            elif known != there:
+                return True, f"its {suffix} was deleted or replaced while it was open"
+        return self._problem_of_header()
+
+    def _problem_of_header(self) -> tuple[bool, str] | None:
+        n_bytes = os.fstat(self._descriptor).st_size
+        header = _read_header(os.pread(self._descriptor, _HEADER.size, 0))
+        if header is None:
+            if self._change < 0 and n_bytes == 0:
+                return None  # new: all of it is in the write-ahead log still
+            return False, f"was emptied or written over while it was open ({n_bytes} bytes)"
+        if header.n_bytes is not None and n_bytes < header.n_bytes:
+            return False, f"was cut while it was open: {n_bytes} bytes of {header.n_bytes}"
+        if header.change < self._change:
+            return False, "was written over with an older copy while it was open"
+        self._change = header.change
+        return None
+
+
+def _identity_of(path: Path) -> _Identity | None:
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _read_header(data: bytes) -> _Header | None:
+    if len(data) < _HEADER.size:
+        return None
+    magic, page_bytes, *_, change, n_pages, valid_for, _version = _HEADER.unpack(data)
+    if magic != _MAGIC:
+        return None
+    # An old SQLite leaves the number of pages as it was.
+    is_known = valid_for == change and n_pages > 0
+    size = 65536 if page_bytes == 1 else page_bytes
+    return _Header(change, n_pages * size if is_known else None)
