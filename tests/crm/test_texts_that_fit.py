@@ -79,6 +79,16 @@ def test_what_is_too_long_for_its_column_is_refused_and_named_before_it_is_sent(
         journal.record_attempt(heard(BUSY), digest="d" * 64)
 
 
+def test_many_rows_at_once_are_looked_at_each(journal_url: str) -> None:
+    with Journal.open(journal_url) as journal:
+        cards = [ContactCard(ref=f"{number}", owner=NUL) for number in range(300)]
+        list(journal.import_contacts(cards, source="test"))
+        assert journal.contact("299").card.owner == GOOD
+        too_long = [*cards, ContactCard(ref="r" * 101)]
+        with pytest.raises(RowError, match=r"contacts\.ref"):
+            list(journal.import_contacts(too_long, source="test"))
+
+
 def test_every_column_with_a_length_has_it_from_the_table() -> None:
     assert fits(AttemptRow.call_id, "x" * 128)
     assert not fits(AttemptRow.call_id, "x" * 129)

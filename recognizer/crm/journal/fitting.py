@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from recognizer.base.errors import RowError
 
 __all__ = ["fits", "guard", "to_json"]
 
+_CHECKED = "recognizer_checked"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -42,26 +44,41 @@ def _before_execute(
     statement: str,
     parameters: Any,
     context: Any,
-    executemany: bool,
+    _executemany: bool,
 ) -> tuple[str, Any]:
     if context is not None and (context.isinsert or context.isupdate) and context.compiled:
-        table = getattr(context.compiled.statement, "table", None)
-        if isinstance(table, sa.Table):
-            for row in context.compiled_parameters:
-                _refuse_too_long(table, row)
-    if executemany:
+        _refuse_too_long(context)
+    if isinstance(parameters, list) and _are_rows(parameters):
         return statement, [_clean(row) for row in parameters]
     return statement, _clean(parameters)
 
 
-def _refuse_too_long(table: sa.Table, row: Mapping[str, Any]) -> None:
-    for column in table.c:
-        text = row.get(column.key)
-        if isinstance(text, str) and not fits(column, text):
-            raise RowError(
-                f"{table.name}.{column.name}: expected {column.type.length} characters at most, "  # type: ignore[attr-defined]
-                f"got {len(text)} ({text[:40]!r} …); nothing of this row is stored"
-            )
+def _are_rows(parameters: list[Any]) -> bool:
+    return bool(parameters) and isinstance(parameters[0], list | tuple | Mapping)
+
+
+def _refuse_too_long(context: Any) -> None:
+    """Look at all rows of a statement, once, though it may be sent in several pieces."""
+    if getattr(context, _CHECKED, False):
+        return
+    setattr(context, _CHECKED, True)
+    table = getattr(context.compiled.statement, "table", None)
+    limits = _limits(table) if isinstance(table, sa.Table) else ()
+    for row in context.compiled_parameters if limits else ():
+        for name, longest in limits:
+            text = row.get(name)
+            if isinstance(text, str) and len(text) > longest:
+                raise RowError(
+                    f"{table}.{name}: expected {longest} characters at most, got {len(text)} "
+                    f"({text[:40]!r} …); nothing of this row is stored"
+                )
+
+
+@cache
+def _limits(table: sa.Table) -> tuple[tuple[str, int], ...]:
+    """Return the columns of a table that have a length, with it."""
+    lengths = ((column.key, getattr(column.type, "length", None)) for column in table.c)
+    return tuple((name, length) for name, length in lengths if length is not None)
 
 
 def _clean(row: Any) -> Any:
