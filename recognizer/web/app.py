@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from recognizer.base.errors import JournalError, RecognizerError
+from recognizer.base.moments import lies_ahead
 from recognizer.base.settings import Settings
 from recognizer.batch.jobs import Finished, RecognizerLike
 from recognizer.batch.runner import keep_report
@@ -167,12 +168,14 @@ def _runner(
 
 def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
+    handed_in_at = submission.handed_in_at
     return keep_report(
         app.state.journal if submission.is_recorded else None,
         finished,
         contact=submission.contact,
         number=submission.number,
-        received_at=submission.handed_in_at,
+        # The clock may have been put back since.
+        received_at=None if lies_ahead(handed_in_at) else handed_in_at,
     )
 
 
