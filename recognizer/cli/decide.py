@@ -133,9 +133,16 @@ def _decide_card(settings: JournalSettings, contact: str) -> tuple[Decision | No
     with open_journal(settings) as journal:
         record = journal.decide_card(contact)
         found = journal.contact(contact)
+        calls = journal.contradictions(contact)
     if record is not None and record.source != "card":
         day = record.made_at.astimezone(journal.office.timezone).strftime("%Y-%m-%d")
         notes.append(f"already final since {day}; only a person changes it")
+    for call in calls:
+        moment = call.called_at.astimezone(journal.office.timezone).strftime("%Y-%m-%d %H:%M")
+        notes.append(
+            f"call {call.id} of {moment} contradicts the mark ({call.outcome}): listen to it and "
+            "say what it was (recognizer journal correct, or the page)"
+        )
     if found.deciding is None and (found.card.result or found.card.incorrect_contact):
         mark = " + «Некорректный контакт»" if found.card.incorrect_contact else ""
         notes.append(f"the CRM says: «{found.card.result}»{mark}")

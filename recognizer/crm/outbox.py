@@ -26,6 +26,7 @@ from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import (
     AttemptRow,
     Base,
+    CallStateRow,
     ContactRow,
     CorrectionRow,
     DecisionRow,
@@ -284,6 +285,7 @@ class Outbox:
 
 def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
     attempt = None if row.attempt_id is None else session.get(AttemptRow, row.attempt_id)
+    state = None if attempt is None else session.get(CallStateRow, attempt.id)
     contact = None if row.contact_id is None else session.get(ContactRow, row.contact_id)
     said = None if row.correction_id is None else session.get(CorrectionRow, row.correction_id)
     old = None if row.supersedes_id is None else session.get(DecisionRow, row.supersedes_id)
@@ -314,6 +316,7 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
         "outcome": row.outcome,
         "status": row.status,
         "incorrect_contact": marks,
+        "contradicts_mark": bool(state is not None and state.contradicts),
         "final": row.final,
         "next": row.next,
         "attempt": row.attempt,

@@ -182,6 +182,25 @@ class JournalReader:
             )
             return tuple(contact_records(session, session.scalars(statement).all()))
 
+    def contradictions(self, ref: str) -> tuple[AttemptRecord, ...]:
+        """Return calls that contradict the mark of a card, and of which no person spoke yet.
+
+        Heard after the mark: a person, or whatever else is only heard where somebody has the
+        number.
+        """
+        with self.database.reading() as session:
+            statement = (
+                sa.select(AttemptRow)
+                .join(CallStateRow, CallStateRow.attempt_id == AttemptRow.id)
+                .where(
+                    AttemptRow.contact_id == contact_row(session, ref).id,
+                    CallStateRow.contradicts,
+                    ~CallStateRow.is_reviewed,
+                )
+                .order_by(*CALL_ORDER)
+            )
+            return tuple(attempt_records(session, session.scalars(statement).all()))
+
     def all_contacts(self) -> Iterator[ContactRecord]:
         """Yield every card by `ref`, a batch at a time."""
         after = ""

@@ -14,8 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from recognizer.crm.journal.conditions import BY_PERSON
-from recognizer.crm.journal.tables import AttemptRow, CallStateRow, CorrectionRow, DecisionRow
-from recognizer.model import CallOutcome, NextStep
+from recognizer.crm.journal.tables import (
+    AttemptRow,
+    CallStateRow,
+    ContactRow,
+    CorrectionRow,
+    DecisionRow,
+)
+from recognizer.model import CallOutcome, NextStep, PhraseListName, phrase_list_of
 
 __all__ = ["CONFIDENT", "call_states", "keep_states"]
 
@@ -29,7 +35,52 @@ _is_in_force = sa.and_(
     ~sa.exists().where(_newer.supersedes_id == _in_force.id),
 )
 _network = AttemptRow.report["signalling"]["agreement"].as_string()
+
+_INVALID = tuple(
+    kind for kind in CallOutcome if phrase_list_of(kind) is PhraseListName.INVALID_NUMBER
+)
+_ALIVE = (
+    CallOutcome.LIVE_PERSON,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.CALL_ASSISTANT,
+    CallOutcome.COMPANY_IVR,
+    CallOutcome.RINGBACK_ONLY,
+    CallOutcome.NO_ANSWER,
+    CallOutcome.LINE_BUSY,
+    *(k for k in CallOutcome if phrase_list_of(k) is PhraseListName.TEMPORARILY_UNAVAILABLE),
+)
+"""Heard on numbers that somebody has."""
+
+_earlier = aliased(AttemptRow, name="earlier")
+_mark = aliased(DecisionRow, name="mark")
+_later_word = aliased(DecisionRow, name="later_word")
+_standing = aliased(DecisionRow, name="standing")
+_card = aliased(ContactRow, name="card")
+_contradicts = sa.and_(
+    AttemptRow.contact_key != "",
+    AttemptRow.outcome.in_(_ALIVE),
+    sa.exists().where(
+        _earlier.contact_key == AttemptRow.contact_key,
+        _earlier.called_at < AttemptRow.called_at,
+        _mark.attempt_id == _earlier.id,
+        _mark.final,
+        _mark.incorrect_contact.is_(True),
+        _mark.outcome.in_(_INVALID),
+        ~sa.exists().where(_later_word.supersedes_id == _mark.id),
+    ),
+    sa.or_(
+        AttemptRow.contact_id.is_(None),
+        sa.exists().where(
+            _card.id == AttemptRow.contact_id,
+            _standing.id == _card.deciding_id,
+            _standing.incorrect_contact.is_(True),
+        ),
+    ),
+)
+"""The network said there is no such number, which set the mark, and later somebody had it."""
+
 _is_doubtful = sa.or_(
+    _contradicts,
     sa.and_(AttemptRow.error_kind.is_not(None), _in_force.outcome.is_(None)),
     AttemptRow.confidence < CONFIDENT,
     sa.and_(
@@ -55,6 +106,7 @@ _COLUMNS: dict[str, sa.ColumnElement[Any]] = {
     "has_error": AttemptRow.error_kind.is_not(None),
     "is_stated": _in_force.stated.is_not(None),
     "is_doubtful": sa.func.coalesce(_is_doubtful, sa.false()),
+    "contradicts": sa.func.coalesce(_contradicts, sa.false()),
     "is_reviewed": _is_reviewed,
 }
 _STATES = (
@@ -63,6 +115,7 @@ _STATES = (
     .outerjoin(_in_force, _is_in_force)
 )
 _TOUCHED = "recognizer touched calls"
+_MARKS = "recognizer calls whose mark came or went"
 _CHUNK = 500
 
 
@@ -74,6 +127,7 @@ def call_states() -> sa.Select[Any]:
 def keep_states(session: Session) -> None:
     """Have the states of the calls that a session adds to made anew before it commits."""
     session.info[_TOUCHED] = set()
+    session.info[_MARKS] = set()
     sa.event.listen(session, "after_flush", _collect)
     sa.event.listen(session, "before_commit", _refresh_touched)
 
@@ -84,14 +138,37 @@ def _collect(session: Session, _context: object) -> None:
             session.info[_TOUCHED].add(row.id)
         elif isinstance(row, DecisionRow | CorrectionRow) and row.attempt_id is not None:
             session.info[_TOUCHED].add(row.attempt_id)
+            if isinstance(row, DecisionRow) and (row.incorrect_contact or row.supersedes_id):
+                session.info[_MARKS].add(row.attempt_id)
 
 
 def _refresh_touched(session: Session) -> None:
     session.flush()
     touched = session.info[_TOUCHED]
+    if session.info[_MARKS]:
+        touched |= _others_of(session, session.info[_MARKS])
+        session.info[_MARKS].clear()
     if touched:
         _refresh(session, touched)
         touched.clear()
+
+
+def _others_of(session: Session, marks: Collection[int]) -> set[int]:
+    """Return the calls that a mark which came or went may contradict."""
+    found: set[int] = set()
+    ids = sorted(marks)
+    for at in range(0, len(ids), _CHUNK):
+        query = (
+            sa.select(AttemptRow.id)
+            .join(_earlier, _earlier.contact_key == AttemptRow.contact_key)
+            .where(
+                _earlier.id.in_(ids[at : at + _CHUNK]),
+                AttemptRow.contact_key != "",
+                AttemptRow.outcome.in_(_ALIVE),
+            )
+        )
+        found.update(session.scalars(query))
+    return found
 
 
 def _refresh(session: Session, attempt_ids: Collection[int]) -> None:

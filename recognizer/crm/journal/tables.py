@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -334,4 +335,5 @@ class CallStateRow(Base):
     has_error: Mapped[bool]
     is_stated: Mapped[bool]
     is_doubtful: Mapped[bool]
+    contradicts: Mapped[bool] = mapped_column(server_default=false())
     is_reviewed: Mapped[bool]

@@ -291,7 +291,9 @@ def call_values(page: Page, call: ShownCall) -> dict[str, Any]:
     return {
         "call": call,
         "assignments": page.journal.assignments(call.id),
-        "doubts": () if is_reviewed else doubts(call.report, next_step),
+        "doubts": ()
+        if is_reviewed
+        else doubts(call.report, next_step, contradicts=page.reviews.contradicts(call.id)),
         "candidates": candidates(call.report),
         "can_remember": call.attempt.n_corrections > 0 and _can_remember(call),
         "outcome_groups": wording.OUTCOME_GROUPS,

@@ -13,6 +13,7 @@ from recognizer.model import CallOutcome
 __all__ = ["DOUBT_NAMES", "ORDER_NAMES", "QueueFilter", "read_queue_filter"]
 
 DOUBT_NAMES: Mapping[str, str] = {
+    "contradiction": "после отметки «Некорректный контакт» по номеру снова отвечают",
     "unread": "запись не прочитана",
     "unknown": "программа не смогла определить результат",
     "unsure": "программа не уверена",

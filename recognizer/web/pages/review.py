@@ -123,6 +123,11 @@ class Reviews:
         """Return how many calls of the last 30 days wait for a person."""
         return len(self.waiting.all())
 
+    def contradicts(self, attempt_id: int) -> bool:
+        """Return whether a call was heard on a number that was marked before as none."""
+        call = self.waiting.call(attempt_id)
+        return call is not None and "contradiction" in call.doubts
+
     def is_waiting(self, attempt_id: int) -> bool:
         """Return whether this call waits for a person."""
         return self.waiting.is_waiting(attempt_id)

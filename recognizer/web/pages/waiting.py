@@ -44,9 +44,10 @@ def doubt_kinds(
     *,
     is_unread: bool,
     disagrees: bool,
+    contradicts: bool,
 ) -> tuple[str, ...]:
     """Return the keys of `DOUBT_NAMES` that hold: as `CallStateRow.is_doubtful`."""
-    found = []
+    found = ["contradiction"] if contradicts else []
     if is_unread:
         found.append("unread")
     elif outcome is CallOutcome.UNDETERMINED:
@@ -60,7 +61,9 @@ def doubt_kinds(
     return tuple(found)
 
 
-def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...]:
+def doubts(
+    report: Classification, next_step: NextStep | None, *, contradicts: bool = False
+) -> tuple[str, ...]:
     """Return why a person should look, in Russian."""
     signalling = report.signalling
     kinds = doubt_kinds(
@@ -69,6 +72,7 @@ def doubts(report: Classification, next_step: NextStep | None) -> tuple[str, ...
         next_step,
         is_unread=report.error is not None and report.outcome is None,
         disagrees=signalling is not None and signalling.agreement == "disagrees",
+        contradicts=contradicts,
     )
     return tuple(DOUBT_NAMES[kind] for kind in kinds)
 
@@ -255,6 +259,7 @@ def _select() -> sa.Select[Any]:
         CallStateRow.outcome,
         CallStateRow.next,
         CallStateRow.network,
+        CallStateRow.contradicts,
     )
     selected: sa.Select[Any] = sa.select(*columns)
     return selected.join(CallStateRow, CallStateRow.attempt_id == AttemptRow.id)
@@ -282,6 +287,7 @@ def _call(row: sa.Row[Any]) -> WaitingCall:
             None if row.next is None else NextStep(row.next),
             is_unread=row.has_error and row.outcome is None,
             disagrees=row.network == "disagrees",
+            contradicts=row.contradicts,
         ),
         code=number[2:5] if number.startswith("+7") and len(number) == 12 else "",
         wording=_wording(row.heard or "", row.transcript or ""),
