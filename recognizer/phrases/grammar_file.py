@@ -20,7 +20,7 @@ from recognizer.base.errors import PhraseListError
 from recognizer.model import CallOutcome
 from recognizer.phrases.normalization import normalize
 
-__all__ = ["GRAMMAR_FILE", "Grammar", "Pattern", "Predicate", "SubjectKind", "read_grammar"]
+__all__ = ["GRAMMAR_FILE", "Clause", "Grammar", "Pattern", "Predicate", "SubjectKind", "read_grammar"]
 
 GRAMMAR_FILE = "grammar.toml"
 
@@ -68,6 +68,8 @@ class Predicate:
         Said of it for a time or a place only, of our own line, of the call; None: not decided.
     any_subject : bool
         `outcome` holds whatever is spoken of.
+    subjects : tuple of Pattern
+        Forms of what was dialled that it is said of; a mark needs one. Empty: any.
     """
 
     id: str
@@ -77,6 +79,29 @@ class Predicate:
     own: CallOutcome | None = None
     call: CallOutcome | None = None
     any_subject: bool = False
+    subjects: tuple[Pattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What tells of whom a clause speaks.
+
+    Attributes
+    ----------
+    prepositions : tuple of Pattern
+        The noun after one is no subject.
+    relative : tuple of Pattern
+        Words that begin a relative clause.
+    dialling : tuple of Pattern
+        What we do; a sentence with a relative clause and none of them is not whole.
+    devices : tuple of Pattern
+        The set itself, which may be out of order.
+    """
+
+    prepositions: tuple[Pattern, ...] = ()
+    relative: tuple[Pattern, ...] = ()
+    dialling: tuple[Pattern, ...] = ()
+    devices: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,7 @@ class Grammar:
     subjects : mapping of SubjectKind to tuple of Pattern
     conditions, now, plain, advice : tuple of Pattern
     predicates : tuple of Predicate
+    clause : Clause
     """
 
     subjects: Mapping[SubjectKind, tuple[Pattern, ...]]
@@ -96,6 +122,7 @@ class Grammar:
     plain: tuple[Pattern, ...] = ()
     advice: tuple[Pattern, ...] = ()
     predicates: tuple[Predicate, ...] = ()
+    clause: Clause = Clause()
 
 
 class _Words(msgspec.Struct, forbid_unknown_fields=True):
@@ -110,6 +137,14 @@ class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
     own: CallOutcome | None = None
     call: CallOutcome | None = None
     any_subject: bool = False
+    subjects: list[str] = []
+
+
+class _ClauseEntry(msgspec.Struct, forbid_unknown_fields=True):
+    prepositions: list[str] = []
+    relative: list[str] = []
+    dialling: list[str] = []
+    devices: list[str] = []
 
 
 class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,6 +156,7 @@ class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
     now: _Words = msgspec.field(default_factory=_Words)
     plain: _Words = msgspec.field(default_factory=_Words)
     advice: _Words = msgspec.field(default_factory=_Words)
+    clause: _ClauseEntry = msgspec.field(default_factory=_ClauseEntry)
     predicate: list[_PredicateEntry] = []
 
 
@@ -134,8 +170,13 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     """
     subjects: dict[SubjectKind, list[Pattern]] = {kind: [] for kind in SubjectKind}
     groups: dict[str, list[Pattern]] = {"condition": [], "now": [], "plain": [], "advice": []}
+    clause: dict[str, list[Pattern]] = {name: [] for name in _ClauseEntry.__struct_fields__}
     predicates: dict[str, Predicate] = {}
     for file, content in contents:
+        for name, listed_patterns in clause.items():
+            listed_patterns += _patterns(
+                getattr(content.clause, name), partial(file.place, f"clause.{name}")
+            )
         for kind, listed in content.subject.items():
             subjects[kind] += _patterns(listed.words, partial(file.place, f"subject.{kind}"))
         for name, collected in groups.items():
@@ -152,6 +193,7 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
         tuple(groups["plain"]),
         tuple(groups["advice"]),
         tuple(predicates.values()),
+        Clause(**{name: tuple(patterns) for name, patterns in clause.items()}),
     )
 
 
@@ -166,6 +208,7 @@ def _predicate(entry: _PredicateEntry, place: _Place) -> Predicate:
         entry.own,
         entry.call,
         entry.any_subject,
+        _patterns(entry.subjects, place),
     )
 
 

@@ -162,9 +162,10 @@ def _parentheticals_in(
     and none that decides, unless it is heard just so: it must never hide a «временно».
     """
     decides = [lists.weight(word) > 1.0 for word in words]
-    first = 1
-    while first < len(sounds) - 1:
-        best_ratio, n_words = max(
+
+    def best(first: int) -> tuple[float, int]:
+        """Return how like a parenthetical the words from `first` on are, and how many they are."""
+        return max(
             (
                 (
                     similarity.ratio(
@@ -182,7 +183,13 @@ def _parentheticals_in(
             ),
             default=(0.0, 1),
         )
-        if best_ratio >= _PARENTHETICAL_RATIO:
+
+    first = 1
+    while first < len(sounds) - 1:
+        ratio, n_words = best(first)
+        # «(Абонентский) номер, который вы набрали» is like «номер которого вы набрали», but begins
+        # a word later.
+        if ratio >= _PARENTHETICAL_RATIO and ratio >= best(first + 1)[0]:
             yield range(first, first + n_words)
             first += n_words
         else:

@@ -18,24 +18,23 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
 
 from recognizer.base import similarity
 from recognizer.model import CallOutcome
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
 from recognizer.phrases.normalization import sound_alike_word
+from recognizer.recognition.agreement import Agreement
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO
+from recognizer.recognition.patterns import DENIALS, Part, Patterns
 from recognizer.recognition.precedence import is_mark
 
 __all__ = ["GrammarReader", "Reading"]
 
-_MAX_GAP = 2  # words between neighbours of a pattern
 # Longer texts are no single announcement, and are not read to their end: the longest listed one has
 # 25 words, two announcements in two languages 60.
 _MAX_WORDS = 150
 _RUSSIAN = re.compile(r"[а-я]+")
-_NOT = frozenset({"не", "ни", "нет"})
 _MISHEARD_NOT = "ни"  # «ни существует»
 _REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
@@ -66,6 +65,8 @@ class Reading:
         Words of which nothing is known, in order.
     n_words : int
         Words read.
+    agrees : bool
+        What would mark is said of what was dialled, in a form that goes with it.
     said_at : int or None
         Place, among the words given, at which the predicate read first begins.
     """
@@ -81,6 +82,7 @@ class Reading:
     unclear: tuple[str, ...]
     unknown: tuple[str, ...]
     n_words: int
+    agrees: bool = True
     said_at: int | None = None
 
     @property
@@ -88,6 +90,7 @@ class Reading:
         """Vetoes of the mark by id, each with the words it rests on; empty: all is understood."""
         reasons: dict[str, tuple[bool, tuple[str, ...]]] = {
             "subject-not-dialled": (SubjectKind.DIALLED not in self.subjects, ()),
+            "wrong-form": (not self.agrees, ()),
             "own-line": (SubjectKind.OWN in self.subjects, ()),
             "said-of-the-call": (SubjectKind.CALL in self.subjects, ()),
             "foreign-subject": (bool(self.foreign), self.foreign),
@@ -133,40 +136,6 @@ class Reading:
 _HEAD, _LONG, _VERY_LONG = 2, 6, 9  # letters
 _N_REMEMBERED = 4096  # words: announcements repeat theirs
 
-_Part: TypeAlias = SubjectKind | Literal["condition", "now", "plain"] | Predicate
-"""What a pattern of the grammar belongs to."""
-
-
-class _Patterns:
-    """Patterns, found by the word they begin with."""
-
-    def __init__(self, parts: Iterable[tuple[_Part, Iterable[Pattern]]]) -> None:
-        self._exact: dict[str, list[tuple[int, Pattern]]] = {}
-        self._stems: dict[str, list[tuple[int, Pattern]]] = {}
-        self._parts: list[_Part] = []
-        for number, (part, patterns) in enumerate(parts):
-            self._parts.append(part)
-            for pattern in patterns:
-                index = self._stems if pattern[0].is_stem else self._exact
-                index.setdefault(pattern[0].text, []).append((number, pattern))
-        self.begun_by = lru_cache(maxsize=_N_REMEMBERED)(self._begun_by)
-
-    def _begun_by(self, word: str) -> tuple[tuple[int, Pattern], ...]:
-        stems = (self._stems.get(word[:n], ()) for n in range(1, len(word) + 1))
-        return (*self._exact.get(word, ()), *(each for found in stems for each in found))
-
-    def has(self, word: str) -> bool:
-        """Return whether a word is a pattern by itself."""
-        return any(len(pattern) == 1 for _, pattern in self.begun_by(word))
-
-    def places(self, words: Sequence[str]) -> dict[_Part, set[int]]:
-        """Return the places of every word that belongs to a pattern, by part."""
-        found: list[set[int]] = [set() for _ in self._parts]
-        for first, word in enumerate(words):
-            for number, pattern in self.begun_by(word):
-                found[number].update(_follow(pattern, words, first))
-        return dict(zip(self._parts, found, strict=True))
-
 
 class GrammarReader:
     """The grammar of a book, laid out for reading many transcripts.
@@ -182,23 +151,24 @@ class GrammarReader:
         grammar = book.grammar
         self.is_empty = not grammar.predicates
         self._predicates = grammar.predicates
-        plain = (*grammar.plain, *grammar.advice)
-        parts: list[tuple[_Part, Iterable[Pattern]]] = [
+        plain = (*grammar.plain, *grammar.advice, *grammar.clause.dialling)
+        parts: list[tuple[Part, Iterable[Pattern]]] = [
             *grammar.subjects.items(),
             ("condition", grammar.conditions),
             ("now", grammar.now),
             ("plain", plain),
             *((each, each.patterns) for each in grammar.predicates),
         ]
-        self._patterns = _Patterns(parts)
-        self._plain = _Patterns([("plain", plain)])
+        self._agreement = Agreement(grammar)
+        self._patterns = Patterns(parts)
+        self._plain = Patterns([("plain", plain)])
         self._plain_sounds = [
             sound_alike_word(pattern[0].text)
             for pattern in plain
             if len(pattern) == 1 and len(pattern[0].text) >= _LONG
         ]
         # Also the words that have a meaning together only.
-        self._lexicon = _Patterns(
+        self._lexicon = Patterns(
             (part, [(token,) for pattern in patterns for token in pattern])
             for part, patterns in parts
         )
@@ -249,8 +219,9 @@ class GrammarReader:
         said, plain = set().union(*(found[each] for each in predicates)), found["plain"]
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         subjects[SubjectKind.OTHER] -= plain | said  # «в салоне связи», «услуги приостановлены»
+        subjects[SubjectKind.MISTAKEN] -= said  # «не существующий»
         spoken_of = set().union(*subjects.values())
-        denied = {p for p, word in enumerate(read) if word in _NOT}
+        denied = {p for p, word in enumerate(read) if word in DENIALS}
         known = said | found["condition"] | found["now"] | plain | spoken_of | denied
         explained = {p for p, (place, _, _) in enumerate(kept) if place in matched}
         own = {p for p in explained if read[p] in listed}
@@ -278,6 +249,13 @@ class GrammarReader:
         exact = said if may_be_misrecognized else set(range(len(read)))
         unclear = {p for p in exact - misrecognized if not kept[p][2]}
 
+        dialled = subjects[SubjectKind.DIALLED]
+        agrees = all(
+            self._agreement.holds(read, each, dialled)
+            for each in predicates
+            if is_mark(each.outcome)
+        )
+
         def at(places: set[int]) -> tuple[str, ...]:
             return tuple(read[p] for p in sorted(places))
 
@@ -293,6 +271,7 @@ class GrammarReader:
             at(unclear),
             at(unknown) + (("…",) if len(words) > _MAX_WORDS else ()),
             len(read),
+            agrees,
             kept[min(found[predicates[0]] - spoken_of, default=0)][0] if predicates else None,
         )
 
@@ -313,7 +292,7 @@ class GrammarReader:
 
     def _nearest(self, word: str) -> tuple[str, bool]:
         """Return the likeliest word that one was misrecognized from, and whether it sounds so."""
-        if self._lexicon.has(word) or word in _NOT:
+        if self._lexicon.has(word) or word in DENIALS:
             return word, True
         sound = sound_alike_word(word)
         near = similarity.nearest(sound, self._sounds, score_cutoff=KNOWN_WORD_RATIO)
@@ -327,19 +306,3 @@ class GrammarReader:
         if heads[0][:_HEAD] != heads[1][:_HEAD]:
             return word, True
         return likely, near[0].ratio >= _SAME_WORD_RATIO
-
-
-def _follow(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, ...]:
-    """Return the places of a pattern's words that begins at `first`; empty if it does not."""
-    places = [first]
-    for token in pattern[1:]:
-        window = range(places[-1] + 1, min(len(words), places[-1] + 2 + _MAX_GAP))
-        if places[-1] in window or not window:
-            return ()
-        is_denial = words[places[-1]] in _NOT  # «не» denies the very next word
-        window = window[:1] if is_denial else window
-        place = next((p for p in window if token.fits(words[p])), None)
-        if place is None:
-            return ()
-        places.append(place)
-    return tuple(places)

@@ -15,6 +15,7 @@ from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords, are_all_heard
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.patterns import Patterns
 from recognizer.recognition.precedence import CARRIERS, MACHINES, is_mark
 from recognizer.recognition.vetoes import limit_of, raised
 
@@ -46,6 +47,8 @@ class Neighbours:
         grammar = matcher.book.grammar
         plain = (pattern[0] for pattern in (*grammar.plain, *grammar.advice) if len(pattern) == 1)
         self._plain = frozenset(word.text for word in plain)
+        # «Сегодня вечером» says when; who speaks it does not say.
+        self._conditions = Patterns([("condition", grammar.conditions)])
         self._said_by_carriers = {*self.carriers, *self._plain}
         self._denied = matcher.words_after(_NOT, CARRIERS)
 
@@ -108,6 +111,11 @@ class Neighbours:
     def person_words(self, words: Sequence[str]) -> list[str]:
         """Return the words that only a person says."""
         return [word for word in words if word in self._lists.live and word not in self._plain]
+
+    def signs_of_a_person(self, words: Sequence[str]) -> list[str]:
+        """Return the distinct words that only a person says and that say more than when."""
+        said = dict.fromkeys(self.person_words(words))
+        return [word for word in said if not self._conditions.has(word)]
 
     def unknown_share(self, words: Sequence[str]) -> float:
         """Return the share, 0-1, of Russian words that no machine uses."""

@@ -80,9 +80,8 @@ class SentenceJudge:
         if claimed in CARRIERS and match is not None:
             return self._held_against(reading, heard, verdict, transcript)
         # What the sound speaks against stays doubtful; of a bare text every word was understood.
-        is_doubtful = transcript is not None or (
-            match is not None and reading.outcome is not match.outcome
-        )
+        is_other = match is not None and reading.outcome is not match.outcome
+        is_doubtful = transcript is not None or (is_other and not reading.is_menu)
         if match is not None and is_doubtful:
             return verdict
         read = self._read_only(heard, reading, verdict, transcript)
@@ -189,7 +188,8 @@ class SentenceJudge:
             return verdict
         marks = is_mark(outcome)
         if marks and (
-            reading.n_words < _MIN_WORDS_OF_MARK or any(w.isascii() for w in heard.words)
+            reading.n_words < _MIN_WORDS_OF_MARK
+            or any(w.isascii() and not self._grammar.is_plain(w) for w in heard.words)
         ):
             return verdict
         if transcript is not None and not _is_clear(transcript, marks=marks):

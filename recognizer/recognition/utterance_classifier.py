@@ -241,7 +241,7 @@ class UtteranceClassifier:
                 None,
                 reason=f"a person: «{live.phrase.text}»",
             )
-        said = dict.fromkeys(self._neighbours.person_words(heard.words))
+        said = self._neighbours.signs_of_a_person(heard.words)
         starts = bool(heard.words) and heard.words[0] in PERSON_STARTS
         if len(heard.words) >= 2 and len(said) + starts >= _MIN_PERSON_WORDS:
             return SpokenVerdict(

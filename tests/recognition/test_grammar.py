@@ -260,3 +260,61 @@ def test_opposite_question_our_own_line_and_later_never_mark(
     classifier: UtteranceClassifier, text: str
 ) -> None:
     assert phrase_list_of(classifier.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER
+
+
+# The same words in a form, or in a clause, that says nothing of the number; beside each its twin.
+FORMS = (
+    ("номеру не обслуживается", "номер не обслуживается"),
+    ("набранного номера заблокирован", "набранный номер заблокирован"),
+    ("абоненту заблокирован", "абонент заблокирован"),
+    ("абонента заблокирован", "номер абонента заблокирован"),
+    ("с номером не существует", "с номером 2 1 5 абонента не существует"),
+    ("на номер заблокирован", "номер, на который вы звоните, заблокирован"),
+    ("номер, который заблокирован", "вы набрали номер, который заблокирован"),
+    ("абонент, которого не обслуживается", "абонент, которого вы вызываете, не обслуживается"),
+    ("вы звоните с номера, который не используется", "вы позвонили на номер, который не используется"),
+    ("мобильный телефон не обслуживается", "мобильный номер не обслуживается"),
+    ("мобильный аппарат заблокирован", "аппарат абонента заблокирован"),
+    ("номер абонента уже заблокирован", "номер абонента заблокирован"),
+    ("номер уже набран неправильно", "номер набран неправильно"),
+    ("вы набрали существующий номер", "вы набрали не существующий номер"),
+    ("номер можно купить", "этот номер можно купить в салонах связи"),
+)
+
+
+@pytest.mark.parametrize(("text", "twin"), FORMS)
+def test_a_form_that_does_not_go_with_what_is_said_marks_nobody_and_its_twin_marks(
+    classifier: UtteranceClassifier, text: str, twin: str
+) -> None:
+    assert not marks(classifier.judge_text(text).outcome)
+    assert marks(classifier.judge_text(twin).outcome)
+
+
+def test_a_wrong_form_is_named_as_the_reason(classifier: UtteranceClassifier) -> None:
+    verdict = classifier.judge_text("номеру не обслуживается")
+    assert "wrong-form" in {veto.id for veto in verdict.vetoes}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("сегодня вечером", "undetermined"),
+        ("завтра утром", "undetermined"),
+        ("завтра утром я на работе", "live_person"),
+        ("дозваниваемся до абонента, пожалуйста, не кладите трубку", "call_progress"),
+        ("ваш вызов переадресован на голосовой почтовый ящик", "voicemail"),
+        ("с вами говорит робот помощник, абонент не может подойти к телефону", "call_assistant"),
+        ("если вы знаете добавочный номер сотрудника, введите его сейчас", "company_ivr"),
+        ("мы работаем с девяти до восемнадцати, сейчас офис закрыт", "company_ivr"),
+        ("данный вид соединения недоступен для абонента", "service_type_unavailable"),
+        ("вам недоступны звонки на данное направление", "caller_restricted"),
+        ("сейчас абонент недоступен, попробуйте связаться с ним позже", "temporarily_unavailable"),
+        ("номер набран с ошибкой, проверьте правильность набора", "misdialled"),
+        ("номер доступен для покупки на сайте t2", "available_for_purchase"),
+        ("абонентский номер, который вы набрали, не существует", "does_not_exist"),
+    ],
+)
+def test_what_answers_or_fails_is_read_where_no_list_has_it(
+    classifier: UtteranceClassifier, text: str, outcome: str
+) -> None:
+    assert classifier.judge_text(text).outcome == outcome
