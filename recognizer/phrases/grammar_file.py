@@ -112,6 +112,8 @@ class Grammar:
     ----------
     subjects : mapping of SubjectKind to tuple of Pattern
     conditions, now, plain, advice : tuple of Pattern
+    places, before_places : tuple of Pattern
+        Of places nothing is said after one of the latter.
     predicates : tuple of Predicate
     clause : Clause
     """
@@ -121,6 +123,8 @@ class Grammar:
     now: tuple[Pattern, ...] = ()
     plain: tuple[Pattern, ...] = ()
     advice: tuple[Pattern, ...] = ()
+    places: tuple[Pattern, ...] = ()
+    before_places: tuple[Pattern, ...] = ()
     predicates: tuple[Predicate, ...] = ()
     clause: Clause = Clause()
 
@@ -140,6 +144,11 @@ class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
     subjects: list[str] = []
 
 
+class _PlaceEntry(msgspec.Struct, forbid_unknown_fields=True):
+    words: list[str] = []
+    after: list[str] = []
+
+
 class _ClauseEntry(msgspec.Struct, forbid_unknown_fields=True):
     prepositions: list[str] = []
     relative: list[str] = []
@@ -156,6 +165,7 @@ class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
     now: _Words = msgspec.field(default_factory=_Words)
     plain: _Words = msgspec.field(default_factory=_Words)
     advice: _Words = msgspec.field(default_factory=_Words)
+    place: _PlaceEntry = msgspec.field(default_factory=_PlaceEntry)
     clause: _ClauseEntry = msgspec.field(default_factory=_ClauseEntry)
     predicate: list[_PredicateEntry] = []
 
@@ -171,8 +181,12 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     subjects: dict[SubjectKind, list[Pattern]] = {kind: [] for kind in SubjectKind}
     groups: dict[str, list[Pattern]] = {"condition": [], "now": [], "plain": [], "advice": []}
     clause: dict[str, list[Pattern]] = {name: [] for name in _ClauseEntry.__struct_fields__}
+    places: list[Pattern] = []
+    before_places: list[Pattern] = []
     predicates: dict[str, Predicate] = {}
     for file, content in contents:
+        places += _patterns(content.place.words, partial(file.place, "place"))
+        before_places += _patterns(content.place.after, partial(file.place, "place"))
         for name, listed_patterns in clause.items():
             listed_patterns += _patterns(
                 getattr(content.clause, name), partial(file.place, f"clause.{name}")
@@ -192,6 +206,8 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
         tuple(groups["now"]),
         tuple(groups["plain"]),
         tuple(groups["advice"]),
+        tuple(places),
+        tuple(before_places),
         tuple(predicates.values()),
         Clause(**{name: tuple(patterns) for name, patterns in clause.items()}),
     )

@@ -157,6 +157,8 @@ class GrammarReader:
             ("condition", grammar.conditions),
             ("now", grammar.now),
             ("plain", plain),
+            ("place", grammar.places),
+            ("before place", grammar.before_places),
             *((each, each.patterns) for each in grammar.predicates),
         ]
         self._agreement = Agreement(grammar)
@@ -217,6 +219,8 @@ class GrammarReader:
         subjects = {kind: found.get(kind, set()) for kind in SubjectKind}
         predicates = [each for each in self._predicates if found[each]]
         said, plain = set().union(*(found[each] for each in predicates)), found["plain"]
+        shop = min(found["before place"], default=len(read))
+        plain = plain | {p for p in found["place"] if p > shop}
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         subjects[SubjectKind.OTHER] -= plain | said  # «в салоне связи», «услуги приостановлены»
         subjects[SubjectKind.MISTAKEN] -= said  # «не существующий»

@@ -143,6 +143,9 @@ class SentenceJudge:
                 # asked.
                 if name != "subject-not-dialled" or transcript is None:
                     yield raised(name, words=words)
+            is_alike = transcript is None and verdict.match.score < _AS_LISTED
+            if is_alike and not any(is_mark(each.outcome) for each in reading.predicates):
+                yield raised("wrong-form")  # «номере отключён»: nothing is said of the number
             if transcript is not None:
                 words_heard = [word.text for word in transcript.words]
                 if veto := veto_of_another_word(verdict.match, words_heard):
