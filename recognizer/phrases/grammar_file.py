@@ -20,7 +20,15 @@ from recognizer.base.errors import PhraseListError
 from recognizer.model import CallOutcome
 from recognizer.phrases.normalization import normalize
 
-__all__ = ["GRAMMAR_FILE", "Clause", "Grammar", "Pattern", "Predicate", "SubjectKind", "read_grammar"]
+__all__ = [
+    "GRAMMAR_FILE",
+    "Clause",
+    "Grammar",
+    "Pattern",
+    "Predicate",
+    "SubjectKind",
+    "read_grammar",
+]
 
 GRAMMAR_FILE = "grammar.toml"
 
@@ -187,10 +195,9 @@ def read_grammar(contents: Iterable[tuple[TomlFile, GrammarContent]]) -> Grammar
     for file, content in contents:
         places += _patterns(content.place.words, partial(file.place, "place"))
         before_places += _patterns(content.place.after, partial(file.place, "place"))
-        for name, listed_patterns in clause.items():
-            listed_patterns += _patterns(
-                getattr(content.clause, name), partial(file.place, f"clause.{name}")
-            )
+        for name, collected in clause.items():
+            words = getattr(content.clause, name)
+            collected.extend(_patterns(words, partial(file.place, f"clause.{name}")))
         for kind, listed in content.subject.items():
             subjects[kind] += _patterns(listed.words, partial(file.place, f"subject.{kind}"))
         for name, collected in groups.items():

@@ -14,9 +14,10 @@ DENIALS = frozenset({"не", "ни", "нет"})
 _MAX_GAP = 2  # words between neighbours of a pattern
 _N_REMEMBERED = 4096  # words: announcements repeat theirs
 
-Part: TypeAlias = SubjectKind | Literal["condition", "now", "plain", "place", "before place"] | Predicate
+Part: TypeAlias = (
+    SubjectKind | Literal["condition", "now", "plain", "place", "before place"] | Predicate
+)
 """What a pattern of the grammar belongs to."""
-
 
 
 class Patterns:
