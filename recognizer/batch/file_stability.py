@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 
 from recognizer.batch.header_claims import is_unfinished
-from recognizer.batch.patience import look
 from recognizer.batch.recordings import FileIdentity, identify
+from recognizer.batch.stalled_mounts import look
 
 __all__ = ["UNFINISHED_S", "Candidates", "files_being_written"]
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from recognizer.audio.formats import HEADERLESS
-from recognizer.batch.patience import look
+from recognizer.batch.stalled_mounts import look
 
 __all__ = [
     "RECORDING_SUFFIXES",

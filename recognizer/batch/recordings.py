@@ -27,8 +27,8 @@ from recognizer.batch.file_names import (
     parse_attempt,
     parse_moment,
 )
-from recognizer.batch.patience import look
 from recognizer.batch.recording_files import files_below, is_folder, is_recording_name
+from recognizer.batch.stalled_mounts import look
 from recognizer.regulation.signalling import parse_code
 
 __all__ = [

@@ -26,7 +26,6 @@ from typing import Any
 from recognizer.batch.events import listening
 from recognizer.batch.file_stability import UNFINISHED_S, Candidates
 from recognizer.batch.jobs import CHANGED, Finished
-from recognizer.batch.patience import look
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
     FactFinder,
@@ -38,6 +37,7 @@ from recognizer.batch.recordings import (
 from recognizer.batch.results import ResultLog
 from recognizer.batch.runner import Todo, WorkerSource, job_of, line_of, result_of
 from recognizer.batch.seen_files import SeenFiles
+from recognizer.batch.stalled_mounts import look
 from recognizer.crm.attempts import Attempts
 from recognizer.crm.contacts import masked
 

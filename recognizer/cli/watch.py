@@ -74,10 +74,10 @@ def watch(
 
     from recognizer.base.errors import RecognizerError
     from recognizer.base.settings import load_settings
-    from recognizer.batch.patience import look
     from recognizer.batch.recording_files import why_unsearched
     from recognizer.batch.results import ResultLog
     from recognizer.batch.seen_files import SeenFiles
+    from recognizer.batch.stalled_mounts import look
     from recognizer.batch.watch import Watcher, WatchOptions
     from recognizer.batch.worker import TimeLimits, load_recognizer
     from recognizer.batch.worker_pool import WorkerPool

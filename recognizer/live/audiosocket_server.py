@@ -9,7 +9,7 @@ from recognizer.base.errors import FrameError, RecognizerError
 from recognizer.live.access import Access
 from recognizer.live.audiosocket import Frame, FrameKind, FrameParser, samples_of, silence_like
 from recognizer.live.calls import LiveCall, LiveCalls
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 
 __all__ = ["AudioSocketListener"]
 

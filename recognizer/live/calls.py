@@ -28,7 +28,7 @@ from recognizer.live.events import (
     provisional_event,
     start_event,
 )
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.model import Audio, CallError, CallReport, Samples
 from recognizer.pipeline import Recognizer
 from recognizer.regulation.signalling import SignallingTable, load_signalling

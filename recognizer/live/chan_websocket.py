@@ -13,7 +13,7 @@ from typing import Any
 
 from recognizer.base.errors import FrameError
 from recognizer.live.dialects import Digit, Encoding, Facts, LiveInput, Sound, read_object
-from recognizer.live.facts import FIELDS, LiveFacts
+from recognizer.live.live_facts import FIELDS, LiveFacts
 
 __all__ = ["ChanWebSocket"]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from recognizer.audio.companding import COMPANDED, expand
 from recognizer.base.errors import FrameError
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.model import Samples
 
 __all__ = [

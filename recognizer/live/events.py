@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.model import CallReport, phrase_list_of
 from recognizer.model.report_json import report_to_dict
 

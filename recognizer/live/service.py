@@ -16,7 +16,7 @@ from recognizer.crm.connectors import Webhook
 from recognizer.live.access import Access, parse_address
 from recognizer.live.audiosocket_server import AudioSocketListener
 from recognizer.live.calls import Emit, LiveCalls, LiveLimits
-from recognizer.live.keeping import CallbackSpool, CallSpool
+from recognizer.live.spools import CallbackSpool, CallSpool
 from recognizer.pipeline import Recognizer
 
 __all__ = ["LiveService", "check_settings"]

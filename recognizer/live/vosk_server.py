@@ -20,7 +20,7 @@ from recognizer.live.dialects import (
     read_object,
     read_rate,
 )
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 
 __all__ = ["VoskServer"]
 

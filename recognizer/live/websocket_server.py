@@ -24,7 +24,7 @@ from recognizer.live.access import Access
 from recognizer.live.calls import LiveCall, LiveCalls
 from recognizer.live.chan_websocket import ChanWebSocket
 from recognizer.live.dialects import Dialect, Digit, Ended, Facts, LiveInput, Sound, read_rate
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.live.mod_audio_stream import ModAudioStream
 from recognizer.live.vosk_server import VoskServer
 

@@ -30,6 +30,7 @@ from recognizer.recognition.slow_retry import (
     is_doubtful,
     rescale_times,
 )
+from recognizer.recognition.sound_vetoes import vetoes_of_sound
 from recognizer.recognition.spoken_language import judge_language
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.utterance_intervals import (
@@ -40,7 +41,6 @@ from recognizer.recognition.utterance_intervals import (
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
 from recognizer.recognition.vetoes import raised
-from recognizer.recognition.wholeness import vetoes_of_sound
 from recognizer.signals.gaps import find_gaps
 
 __all__ = [

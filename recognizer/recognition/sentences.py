@@ -17,9 +17,9 @@ from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.grammar import GrammarReader, Reading
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.precedence import CARRIERS, MACHINES, PRECEDENCE, is_mark
+from recognizer.recognition.sound_vetoes import veto_of_another_word
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
-from recognizer.recognition.wholeness import veto_of_another_word
 
 __all__ = ["SentenceJudge"]
 

@@ -17,9 +17,9 @@ from stalled_mount import stalled_mount
 
 from recognizer.batch import file_stability
 from recognizer.batch.file_stability import files_being_written
-from recognizer.batch.patience import Looks, _Looker
 from recognizer.batch.recording_files import files_below
 from recognizer.batch.results import read_results
+from recognizer.batch.stalled_mounts import Looks, _Looker
 
 PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recognizer.base.errors import FrameError
 from recognizer.live.dialects import Digit, Encoding, Ended, Facts, Sound
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.live.websocket_server import dialect_of
 
 UUID = "9f1c0a52-5f4e-4d5c-8a43-0c6f0f3a9d11"

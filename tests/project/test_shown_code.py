@@ -17,7 +17,7 @@ from fake_recognizer import FakeRecognizer
 
 from recognizer.base.settings import Settings, load_settings
 from recognizer.crm.connectors import load_targets
-from recognizer.live.facts import FIELDS
+from recognizer.live.live_facts import FIELDS
 from recognizer.phrases.loading import load_phrases
 
 ROOT = Path(__file__).parents[2]

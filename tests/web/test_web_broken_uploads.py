@@ -17,7 +17,7 @@ from real_server import serving
 
 from recognizer.web.limits import UploadGate
 from recognizer.web.pages.page import page_of
-from recognizer.web.pages.who_asks import SESSION_COOKIE
+from recognizer.web.pages.signed_in import SESSION_COOKIE
 
 pytestmark = pytest.mark.page
 

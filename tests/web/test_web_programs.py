@@ -19,7 +19,7 @@ from page_calls import PASSWORD, add_call, page_app
 from recognizer.crm.journal.tables import AttemptRow
 from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
 from recognizer.web.pages.page import page_of
-from recognizer.web.pages.who_asks import SESSION_COOKIE
+from recognizer.web.pages.signed_in import SESSION_COOKIE
 
 pytestmark = pytest.mark.page
 

@@ -16,9 +16,9 @@ from page_calls import PASSWORD, add_call, page_app
 
 from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
+from recognizer.web.pages.bulk_decisions import to_be_heard
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.queue_filter import QueueFilter, read_queue_filter
-from recognizer.web.pages.together import to_be_heard
 
 pytestmark = pytest.mark.page
 

@@ -12,6 +12,7 @@ from recognizer.crm.journal.records import AttemptFilter, AttemptRecord, Contact
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.report_json import decision_to_dict
 from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.callers import TheJournal
 from recognizer.web.api.models import (
     AttemptList,
     AttemptOut,
@@ -22,7 +23,6 @@ from recognizer.web.api.models import (
     Moment,
     OverviewOut,
 )
-from recognizer.web.api.who_asks import TheJournal
 
 __all__ = ["router"]
 

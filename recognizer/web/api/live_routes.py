@@ -9,10 +9,10 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 
 from recognizer.base.errors import FrameError
 from recognizer.live.calls import LiveCall, LiveCalls
-from recognizer.live.facts import LiveFacts
+from recognizer.live.live_facts import LiveFacts
 from recognizer.web.api.answers import ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.callers import Known
 from recognizer.web.api.models import LiveCallOut, LiveCallsOut, LiveFactsIn
-from recognizer.web.api.who_asks import Known
 
 __all__ = ["router"]
 

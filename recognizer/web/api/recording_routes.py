@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.callers import Owner
 from recognizer.web.api.models import (
     Ask,
     Classification,
@@ -19,7 +20,6 @@ from recognizer.web.api.models import (
     JobOut,
 )
 from recognizer.web.api.uploads import jobs_of, take_recording
-from recognizer.web.api.who_asks import Owner
 from recognizer.web.jobs.submissions import JobRecord, JobState
 
 __all__ = ["router"]

@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 from recognizer.base.errors import JournalError
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.api.answers import ERRORS
+from recognizer.web.api.callers import Owner, owner_of
 from recognizer.web.api.metrics import METRICS_TYPE
 from recognizer.web.api.models import (
     Health,
 )
 from recognizer.web.api.uploads import jobs_of
-from recognizer.web.api.who_asks import Owner, owner_of
 
 __all__ = ["router"]
 

@@ -21,10 +21,10 @@ from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallRequest
 from recognizer.regulation.signalling import codes_of
 from recognizer.web.api.answers import ApiError, explain
+from recognizer.web.api.callers import journal_of, known_owner
 from recognizer.web.api.models import (
     Ask,
 )
-from recognizer.web.api.who_asks import journal_of, known_owner
 from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.submissions import JobRecord, QueueFullError, Submission, UploadError
 from recognizer.web.receiving import (

@@ -16,7 +16,7 @@ from recognizer.web.pages.call_routes import shown_call
 from recognizer.web.pages.page import ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import Operator, SendingOperator, SendingSupervisor, note
+from recognizer.web.pages.signed_in import Operator, SendingOperator, SendingSupervisor, note
 
 __all__ = ["router"]
 

@@ -39,8 +39,8 @@ from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.review import candidates
+from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.waiting import doubts
-from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
 
 __all__ = ["call_values", "read_filter", "router", "shown_call"]

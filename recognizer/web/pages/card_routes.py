@@ -24,7 +24,7 @@ from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import SendingOperator, SendingSupervisor, note
+from recognizer.web.pages.signed_in import SendingOperator, SendingSupervisor, note
 
 __all__ = ["router"]
 

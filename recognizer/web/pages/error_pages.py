@@ -19,7 +19,7 @@ from recognizer.web.pages.compression import Compression
 from recognizer.web.pages.problems import NotSignedInError, PageProblemError
 from recognizer.web.pages.rendering import render
 from recognizer.web.pages.security_headers import SecurityHeaders, security_headers
-from recognizer.web.pages.who_asks import check_origin
+from recognizer.web.pages.signed_in import check_origin
 
 __all__ = ["add_handlers", "is_replayed"]
 _log = logging.getLogger(__name__)

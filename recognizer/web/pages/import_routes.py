@@ -32,7 +32,7 @@ from recognizer.web.pages.card_uploads import CardUpload, SavedImport, UploadBus
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import SendingSupervisor, Supervisor, note
+from recognizer.web.pages.signed_in import SendingSupervisor, Supervisor, note
 from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["router"]

@@ -14,8 +14,8 @@ from recognizer.model import CallOutcome
 from recognizer.web.pages import wording
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render
+from recognizer.web.pages.signed_in import Supervisor, note
 from recognizer.web.pages.waveform import wav_of
-from recognizer.web.pages.who_asks import Supervisor, note
 
 __all__ = ["router"]
 

@@ -15,7 +15,7 @@ from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import NotSignedInError
-from recognizer.web.pages.who_asks import SESSION_COOKIE
+from recognizer.web.pages.signed_in import SESSION_COOKIE
 
 __all__ = ["News", "read_news", "router"]
 

@@ -19,8 +19,8 @@ from recognizer.web.pages.call_routes import read_filter
 from recognizer.web.pages.calls import short_name
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.rendering import render
+from recognizer.web.pages.signed_in import SendingSupervisor, Supervisor, note
 from recognizer.web.pages.statistics import GROUP_NAMES, read_period
-from recognizer.web.pages.who_asks import SendingSupervisor, Supervisor, note
 
 __all__ = ["router"]
 

@@ -15,7 +15,7 @@ from recognizer.web.pages import wording
 from recognizer.web.pages.error_pages import is_replayed
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import (
+from recognizer.web.pages.signed_in import (
     SESSION_COOKIE,
     Administrator,
     Operator,

@@ -17,7 +17,7 @@ from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import Proposal, ProposalError, speakable
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import Operator, SendingOperator, SendingSupervisor, note
+from recognizer.web.pages.signed_in import Operator, SendingOperator, SendingSupervisor, note
 
 __all__ = ["router"]
 

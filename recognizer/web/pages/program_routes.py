@@ -13,7 +13,7 @@ from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import Administrator, SendingAdministrator, note
+from recognizer.web.pages.signed_in import Administrator, SendingAdministrator, note
 
 __all__ = ["router"]
 

@@ -22,7 +22,7 @@ from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.queue_filter import DOUBT_NAMES, QueueFilter, read_queue_filter
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.who_asks import Operator, SendingOperator, note
+from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 
 __all__ = ["address", "filter_words", "router", "undo_values"]
 

@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from recognizer.web.pages import (
     announcement_routes,
+    bulk_routes,
     call_routes,
     card_routes,
     import_routes,
@@ -19,7 +20,6 @@ from recognizer.web.pages import (
     phrase_routes,
     program_routes,
     review_routes,
-    together_routes,
 )
 from recognizer.web.pages.error_pages import add_handlers
 from recognizer.web.pages.page import page_of
@@ -37,7 +37,7 @@ def include(app: FastAPI) -> None:
         call_routes,
         card_routes,
         import_routes,
-        together_routes,  # before «/queue/{call_id}»
+        bulk_routes,  # before «/queue/{call_id}»
         review_routes,
         live_routes,
         overview_routes,

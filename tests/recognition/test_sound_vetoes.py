@@ -22,7 +22,7 @@ from recognizer.model import (
     phrase_list_of,
 )
 from recognizer.phrases.loading import load_phrases
-from recognizer.recognition.wholeness import veto_of_another_word, vetoes_of_sound
+from recognizer.recognition.sound_vetoes import veto_of_another_word, vetoes_of_sound
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 BLOCKED = Phrase("b", "номер заблокирован", CallOutcome.BLOCKED, "ru", "a test")

@@ -13,6 +13,13 @@ from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
 from recognizer.web.auth.sessions import Session
 from recognizer.web.pages import wording
+from recognizer.web.pages.bulk_decisions import (
+    MAX_TOGETHER,
+    Decided,
+    Together,
+    playable,
+    to_be_heard,
+)
 from recognizer.web.pages.calls import Line
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
@@ -25,10 +32,9 @@ from recognizer.web.pages.queue_filter import (
 from recognizer.web.pages.rendering import Flash, render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.review_routes import address, filter_words
-from recognizer.web.pages.together import MAX_TOGETHER, Decided, Together, playable, to_be_heard
+from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.view import read_report
 from recognizer.web.pages.waiting import WaitingCall
-from recognizer.web.pages.who_asks import Operator, SendingOperator, note
 
 __all__ = ["router"]
 

@@ -20,8 +20,8 @@ from recognizer.base.errors import JournalError, RecognizerError, RowError
 from recognizer.crm.connectors import Webhook
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
-from recognizer.live.facts import LiveFacts
-from recognizer.live.keeping import CallbackSpool, CallSpool
+from recognizer.live.live_facts import LiveFacts
+from recognizer.live.spools import CallbackSpool, CallSpool
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 NOW = dt.datetime(2026, 11, 27, 9, 30, tzinfo=dt.UTC)
