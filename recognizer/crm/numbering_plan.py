@@ -18,8 +18,10 @@ __all__ = [
     "NumberState",
     "PhoneKind",
     "PhoneNumber",
+    "country_code",
     "home_number",
     "is_number_abroad",
+    "may_be_abroad",
     "whole_number",
 ]
 
@@ -88,14 +90,28 @@ _NEIGHBOURS = ("998", "996", "995", "994", "993", "992", "380", "375", "374", "3
 _TRUNK_ZERO = ("BY", "UA", "KG", "AM", "AZ", "GE", "MD")
 
 
-def whole_number(digits: str, written: str, *, plus: bool) -> PhoneNumber | None:
-    """Return the valid number that exactly these digits are, in any way of dialling it."""
-    for national in _national_readings(digits):
-        number = home_number(national, written)
-        if number is not None:
-            return number
-    foreign = _international(digits, plus=plus)
-    return None if foreign is None else _foreign(foreign, written)
+def whole_number(digits: str, written: str, *, plus: bool, first: str = "") -> PhoneNumber | None:
+    """Return the valid number that exactly these digits are, in any way of dialling it.
+
+    Parameters
+    ----------
+    digits : str
+    written : str
+        The field they stand in.
+    plus : bool
+        A plus stands before them: `+49 30 123456` is Berlin's, though ten digits are a number of
+        Ivanovo. Where nothing tells which of the two is meant, it is neither.
+    first : str
+        The digits up to the first space or dash.
+    """
+    international = _international(digits, plus=plus)
+    foreign = None if international is None else _foreign(international, written)
+    if plus and foreign is not None and first == country_code(foreign):
+        return foreign
+    home = next(filter(None, (home_number(n, written) for n in _national_readings(digits))), None)
+    if home is None or foreign is None or not plus or first != digits:
+        return home or foreign
+    return None
 
 
 def _national_readings(digits: str) -> Iterator[str]:
@@ -154,6 +170,26 @@ def _foreign(digits: str, written: str) -> PhoneNumber | None:
     kind = _KINDS.get(phonenumbers.number_type(number), PhoneKind.OTHER)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return PhoneNumber(written.strip(), e164, kind, None, None)
+
+
+def country_code(number: PhoneNumber) -> str:
+    """Return the digits of a valid number that name its country."""
+    return str(phonenumbers.parse(number.e164 or "", None).country_code)
+
+
+def may_be_abroad(digits: str) -> bool:
+    """Tell whether digits behind a plus are as many as a number of their country has.
+
+    Which of them are in use, the library knew when it was made.
+    """
+    if not digits or digits[0] == "7":
+        return False
+    if digits[0] == "8":  # it may as well be our trunk prefix
+        return _foreign(digits, digits) is not None
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}", None))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def is_number_abroad(digits: str) -> bool:

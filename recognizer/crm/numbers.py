@@ -22,8 +22,10 @@ from recognizer.crm.numbering_plan import (
     NumberState,
     PhoneKind,
     PhoneNumber,
+    country_code,
     home_number,
     is_number_abroad,
+    may_be_abroad,
     whole_number,
 )
 
@@ -277,7 +279,8 @@ def _at(blocks: Sequence[_Block], start: int, part: str) -> tuple[PhoneNumber | 
         digits += block.digits
         if len(digits) > 17:
             break
-        number = whole_number(digits, part, plus=blocks[start].plus)
+        first = blocks[start].digits
+        number = whole_number(digits, part, plus=blocks[start].plus, first=first)
         if number is not None and not _breaks_off(blocks, start, end):
             best = (number, end + 1)
             if len(digits) >= 10:
@@ -290,11 +293,22 @@ def _at(blocks: Sequence[_Block], start: int, part: str) -> tuple[PhoneNumber | 
 def _breaks_off(blocks: Sequence[_Block], start: int, end: int) -> bool:
     """Tell whether ten digits are no number of ours: «90 532 123 45 67» goes on, as a Turkish one.
 
-    No area code has two digits.
+    No area code has two digits; and «998 90 123 45 67» is whole only as a number of Tashkent.
     """
-    n_digits = sum(len(block.digits) for block in blocks[start : end + 1])
-    goes_on = end + 1 < len(blocks) and blocks[end + 1].joins
-    return n_digits == 10 and goes_on and len(blocks[start].digits) == 2
+    if sum(len(block.digits) for block in blocks[start : end + 1]) != 10:
+        return False
+    digits = ""
+    for place in range(start, len(blocks)):
+        block = blocks[place]
+        if block.extension is not None or (place > start and (not block.joins or block.plus)):
+            break
+        digits += block.digits
+    goes_on = len(digits) > 10
+    if goes_on and len(blocks[start].digits) == 2:
+        return True
+    first, plus = blocks[start].digits, blocks[start].plus
+    whole = whole_number(digits, digits, plus=plus, first=first) if goes_on else None
+    return whole is not None and whole.e164 == f"+{digits}" and first == country_code(whole)
 
 
 def _with_extension(
@@ -352,7 +366,7 @@ def _is_doubtful(clean: str, digits: str) -> bool:
         # Words beside digits: an address, a vanity number, a letter for a digit; a date; what an
         # encoding lost.
         return True
-    if is_number_abroad(digits):
+    if is_number_abroad(digits) or (clean.startswith("+") and may_be_abroad(digits)):
         return True
     return any(
         whole_number(digits[start : start + 11], clean, plus=False) is not None
