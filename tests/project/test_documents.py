@@ -96,3 +96,21 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "decisions"
     listing = (folder / "README.md").read_text("utf-8")
     assert [p.name for p in folder.glob("0*.md") if p.name not in listing] == []
+
+
+def test_both_readmes_have_the_same_sections() -> None:
+    english, russian = (
+        re.findall(r"^## (.+)$", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE)
+        for name in ("README.md", "README.ru.md")
+    )
+    named = {
+        "Add a phrase": "Добавить фразу",
+        "Add a model": "Добавить модель",
+        "What it cannot do": "Чего не умеет",
+        "People's data": "Данные людей",
+        "Changes": "Что изменилось",
+        "Licence": "Лицензия",
+    }
+    assert len(english) == len(russian)
+    pairs = zip(english, russian, strict=True)
+    assert named.items() <= dict(pairs).items()
