@@ -1,11 +1,14 @@
 """Live calls: when a verdict is final, whether it is that of the recording, what it costs.
 
-    python -m benchmarks.live clips tests/data/calls/manifest.tsv [--limit N]
+    python -m benchmarks.live clips tests/data/calls/manifest.tsv [--tail 3] [--only announcements]
     python -m benchmarks.live load --channels 10 [--seconds 60] [--sound mix|announcements|signals]
 
-`clips` feeds each labelled clip in pieces of 20 ms to a live channel, as fast as it goes, and says
-after how much of the announcement (from the first to the last speech of the call) the verdict was
-final, against the same clip classified as a file in the same run. `load` starts
+`clips` feeds each labelled clip in pieces of 20 ms to a live channel and says after how much of the
+announcement (from the first to the last speech of the call) the verdict was final, against the
+same clip classified as a file in the same run. After the clip the line stays open, silent, for
+`--tail` seconds, for announcements are not the end of a call; the file has that silence too. Time
+is that of the sound: a verdict is given at the second of sound that was pushed when it came.
+What a machine adds by working it out is told apart, in seconds of processor time. `load` starts
 `recognizer listen` and sends so many calls at once over AudioSocket, in real time; it says how
 late events came and what CPU the listener took.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import statistics
@@ -22,6 +26,7 @@ import subprocess
 import sys
 import time
 import uuid
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +36,14 @@ import numpy as np
 from recognizer import Recognizer
 from recognizer.audio import read_audio
 from recognizer.evaluation.labelled_clips import is_wrong_mark, read_manifest
-from recognizer.model import CallOutcome, CallReport, PhraseListName, SegmentKind, phrase_list_of
+from recognizer.model import (
+    CallOutcome,
+    CallReport,
+    PhraseListName,
+    Samples,
+    SegmentKind,
+    phrase_list_of,
+)
 from recognizer.streaming import LiveChannel
 
 _PIECE_S = 0.02
@@ -53,6 +65,17 @@ class _Played:
     duration_s: float
     file_cpu_s: float
     live_cpu_s: float
+    lag_s: float
+
+    @property
+    def verdict_s(self) -> float:
+        """When the verdict was final: before the end, or at the end."""
+        return self.duration_s if self.final_s is None else self.final_s
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether the file came to what the clip says."""
+        return self.file_outcome in self.expected
 
 
 def _kind(report: CallReport | None) -> CallOutcome | None:
@@ -65,18 +88,24 @@ def _speech(report: CallReport) -> tuple[float, float] | None:
     return (spoken[0].start_s, spoken[-1].end_s) if spoken else None
 
 
-def _play(recognizer: Recognizer, path: Path, expected: tuple[CallOutcome, ...]) -> _Played:
-    audio = read_audio(path, sample_rate=_RATE)
+def _play(
+    recognizer: Recognizer, path: Path, expected: tuple[CallOutcome, ...], tail_s: float
+) -> _Played:
+    samples = read_audio(path, sample_rate=_RATE).samples
+    samples = np.concatenate([samples, np.zeros(round(tail_s * _RATE), np.float32)])
     began = time.process_time()
-    as_file = recognizer.recognize(path)
+    as_file = recognizer.recognize(_wav(samples), name=path.stem + ".wav")
     file_cpu_s, began = time.process_time() - began, time.process_time()
     channel = LiveChannel(recognizer, "live:benchmark")
     final_s: float | None = None
+    lag_s = 0.0
     n_piece = round(_PIECE_S * _RATE)
-    for start in range(0, len(audio.samples), n_piece):
-        channel.push(audio.samples[start : start + n_piece], _RATE)
+    for start in range(0, len(samples), n_piece):
+        before = time.process_time()
+        channel.push(samples[start : start + n_piece], _RATE)
         if final_s is None and channel.final is not None:
-            final_s = channel.duration_s
+            final_s, lag_s = channel.duration_s, time.process_time() - before
+    before = time.process_time()
     whole = channel.finish()
     return _Played(
         path.name,
@@ -89,7 +118,17 @@ def _play(recognizer: Recognizer, path: Path, expected: tuple[CallOutcome, ...])
         channel.duration_s,
         file_cpu_s,
         time.process_time() - began,
+        time.process_time() - before if final_s is None else lag_s,
     )
+
+
+def _wav(samples: Samples) -> bytes:
+    """Return samples as a WAV file, the same that `clips` feeds."""
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setparams((1, 2, _RATE, 0, "NONE", ""))
+        file.writeframes((samples * 32767).round().astype("<i2").tobytes())
+    return sound.getvalue()
 
 
 def clips(arguments: argparse.Namespace) -> None:
@@ -97,12 +136,15 @@ def clips(arguments: argparse.Namespace) -> None:
     recognizer = Recognizer.load(engine=arguments.engine)
     played: list[_Played] = []
     for clip in read_manifest(arguments.manifest)[: arguments.limit]:
-        one = _play(recognizer, clip.path, clip.expected)
+        if arguments.only not in str(clip.path):
+            continue
+        one = _play(recognizer, clip.path, clip.expected, arguments.tail)
         played.append(one)
         at = "-" if one.final_s is None else f"{one.final_s:5.1f}"
         print(
             f"{at} of {one.duration_s:5.1f} s  {one.final_outcome or '-'}  live {one.live_outcome}"
-            f"  file {one.file_outcome}  {clip.name}",
+            f"  file {one.file_outcome}  {clip.name}  speech {one.speech}"
+            f"  CPU {one.live_cpu_s:.2f} file {one.file_cpu_s:.2f} lag {one.lag_s:.2f}",
             file=sys.stderr,
         )
     _print_clips(played)
@@ -123,16 +165,20 @@ def _print_clips(played: Sequence[_Played]) -> None:
     print(f"final before the end {len(finals)}; taken back {len(back)}; wrong marks {len(wrong)}")
     for p in back:
         print(f"  taken back: {p.name}: {p.final_outcome} -> {p.live_outcome}")
-    retries = [_share(p) for p in finals if _is_in(p, PhraseListName.TEMPORARILY_UNAVAILABLE)]
-    marks = [_after_end_s(p) for p in finals if _is_in(p, PhraseListName.INVALID_NUMBER)]
-    n_retries = sum(_lists(p, PhraseListName.TEMPORARILY_UNAVAILABLE) for p in played)
-    n_marks = sum(_lists(p, PhraseListName.INVALID_NUMBER) for p in played)
-    if retries:
-        median = statistics.median(retries)
-        print(f"retries final early {len(retries)} of {n_retries}, at {median:.0%} of speech")
-    if marks:
-        median = statistics.median(marks)
-        print(f"marks final early {len(marks)} of {n_marks}, {median:+.2f} s after speech")
+    for name, chosen in (
+        ("all", played),
+        ("understood as a file", [p for p in played if p.is_understood]),
+    ):
+        retries = [p for p in chosen if _lists(p, PhraseListName.TEMPORARILY_UNAVAILABLE)]
+        marks = [p for p in chosen if _lists(p, PhraseListName.INVALID_NUMBER)]
+        signals = [p for p in chosen if p.live_outcome is CallOutcome.BUSY_TONE]
+        _print_moments(
+            f"retries, {name}", retries, [100 * _share(p) for p in retries], "% of speech"
+        )
+        _print_moments(f"marks, {name}", marks, [_after_end_s(p) for p in marks], "s after speech")
+        _print_moments(
+            f"short beeps, {name}", signals, [p.verdict_s for p in signals], "s of sound"
+        )
     sound_s = sum(p.duration_s for p in played)
     live, file = sum(p.live_cpu_s for p in played), sum(p.file_cpu_s for p in played)
     print(
@@ -145,21 +191,31 @@ def _lists(p: _Played, wanted: PhraseListName) -> bool:
     return phrase_list_of(p.live_outcome) is wanted and p.speech is not None
 
 
-def _is_in(p: _Played, wanted: PhraseListName) -> bool:
-    return phrase_list_of(p.final_outcome) is wanted and p.speech is not None
+def _print_moments(
+    name: str, calls: Sequence[_Played], moments: Sequence[float], unit: str
+) -> None:
+    """Print when verdicts were final; a call without one before its end counts at its end."""
+    if not calls:
+        return
+    early = sum(p.final_s is not None for p in calls)
+    p50, p90 = (float(np.percentile(moments, q)) for q in (50, 90))
+    lag50, lag90 = (float(np.percentile([p.lag_s for p in calls], q)) for q in (50, 90))
+    print(
+        f"{name}: {len(calls)}, {early} before the end; "
+        f"final at p50 {p50:.2f}, p90 {p90:.2f} {unit}, "
+        f"after {lag50:.2f}, {lag90:.2f} s of a processor's time"
+    )
 
 
 def _share(p: _Played) -> float:
     assert p.speech is not None
-    assert p.final_s is not None
     start_s, end_s = p.speech
-    return (p.final_s - start_s) / (end_s - start_s)
+    return (p.verdict_s - start_s) / (end_s - start_s)
 
 
 def _after_end_s(p: _Played) -> float:
     assert p.speech is not None
-    assert p.final_s is not None
-    return p.final_s - p.speech[1]
+    return p.verdict_s - p.speech[1]
 
 
 # --- load ---
@@ -307,6 +363,8 @@ def main() -> None:
     one = commands.add_parser("clips")
     one.add_argument("manifest", type=Path)
     one.add_argument("--limit", type=int)
+    one.add_argument("--tail", type=float, default=3.0)
+    one.add_argument("--only", default="", help="clips whose path has this in it")
     one.set_defaults(run=clips)
     two = commands.add_parser("load")
     two.add_argument("--channels", type=int, default=10)

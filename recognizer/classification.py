@@ -110,9 +110,9 @@ class CallClassifier:
 
     def classify_scanned(
         self, call: RecordedCall, label: str, scan: Scan, sound: SoundReader, known: KnownUtterances
-    ) -> CallReport:
-        """Classify sound that is scanned already; see `Recognizer.classify_scanned`."""
-        judged = _run_through(self.listener.listen(sound, scan.segments, known))
+    ) -> Generator[Utterance, None, CallReport]:
+        """Classify sound that is scanned already; see `Recognizer.scanned_steps`."""
+        judged = yield from self.listener.listen(sound, scan.segments, known)
         return self._conclude(call, label, scan, without_script(self.script, judged), Reading())
 
     def _hear_channel(
@@ -217,15 +217,3 @@ def scan_recording(reader: AudioReader, plan: TonePlan) -> Scan:
     for block in reader.blocks():
         scanner.push(block)
     return scanner.finish()
-
-
-def _run_through(
-    steps: Generator[Utterance, None, list[JudgedUtterance]],
-) -> list[JudgedUtterance]:
-    """Return what a generator of utterances comes to, alone."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            judged: list[JudgedUtterance] = done.value
-            return judged

@@ -28,6 +28,7 @@ from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore
 from recognizer.recognition.calibration import Calibration, load_calibration
+from recognizer.recognition.continuations import Continuations
 from recognizer.recognition.listening import (
     KnownUtterances,
     Listener,
@@ -96,7 +97,15 @@ class Recognizer:
         matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
         self.judge = UtteranceClassifier(matcher, self._calibration)
+        self._continuations: Continuations | None = None
         report_missing_words(self.engine, matcher.phrases)
+
+    @property
+    def continuations(self) -> Continuations:
+        """What may still be said after words that were heard; for calls that are going on."""
+        if self._continuations is None:
+            self._continuations = Continuations(Matcher(self.phrases), self.judge)
+        return self._continuations
 
     @property
     def version(self) -> str:
@@ -245,11 +254,11 @@ class Recognizer:
             report = CallReport(label, None, None, None, 0.0, error)
         return replace(explained(report, self.regulation), phrases_version=self.version)
 
-    def _classifier(self, stages: Stopwatch) -> CallClassifier:
+    def _classifier(self, stages: Stopwatch, engine: Engine | None = None) -> CallClassifier:
         library = None if self._announcements is None else self._announcements.library
         return CallClassifier(
             listener=Listener(
-                engine=self.engine,
+                engine=engine or self.engine,
                 verifier=self._verifier,
                 classifier=self.judge,
                 calibration=self._calibration,
@@ -263,10 +272,17 @@ class Recognizer:
             channel=self._channel,
         )
 
-    def classify_scanned(
-        self, call: RecordedCall, scan: Scan, sound: SoundReader, known: KnownUtterances
-    ) -> CallReport:
+    def scanned_steps(
+        self,
+        call: RecordedCall,
+        scan: Scan,
+        sound: SoundReader,
+        known: KnownUtterances,
+        engine: Engine,
+    ) -> Generator[Utterance, None, CallReport]:
         """Classify sound that is scanned already, such as a call that is still going on.
+
+        Pauses at each utterance before its words are needed.
 
         Parameters
         ----------
@@ -277,6 +293,8 @@ class Recognizer:
             Reads the sound that was scanned.
         known : dict
             Utterances heard before, by their place in seconds; added to.
+        engine : Engine
+            This recogniser's, or what stands before it for this call.
 
         Raises
         ------
@@ -285,8 +303,9 @@ class Recognizer:
         """
         started = time.perf_counter()
         self._follow_changes()
-        classifier = self._classifier(Stopwatch())
-        report = classifier.classify_scanned(call, call.name or UNNAMED, scan, sound, known)
+        classifier = self._classifier(Stopwatch(), engine)
+        label = call.name or UNNAMED
+        report = yield from classifier.classify_scanned(call, label, scan, sound, known)
         report = replace(report, elapsed_s=round(time.perf_counter() - started, 4))
         return replace(explained(report, self.regulation), phrases_version=self.version)
 

@@ -33,7 +33,8 @@ class GrowingEngine:
     """An engine as one live call asks it; not to be shared between calls or threads.
 
     `listen` answers as the engine itself does. Where the engine keeps its work, sound that begins
-    with what was heard before at the same moment costs only what follows.
+    with what was heard before at the same moment costs only what follows; any other engine is not
+    asked twice in a row for the same sound.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class GrowingEngine:
     def __init__(self, engine: Engine) -> None:
         self._shared = engine
         self._kept: OrderedDict[float, _Kept] = OrderedDict()
+        self._last: tuple[Audio, Utterance] | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class GrowingEngine:
         """Recognise one utterance; see `Engine.listen`."""
         engine = self._shared.loaded if isinstance(self._shared, LazyEngine) else self._shared
         if not isinstance(engine, StreamingEngine) or not engine.keeps_work:
-            return engine.listen(audio)
+            return self._listen_anew(engine, audio)
         check_speech(audio, max_s=MAX_UTTERANCE_S)
         kept = self._kept.pop(audio.start_s, None)
         if kept is None:
@@ -72,6 +74,12 @@ class GrowingEngine:
         while len(self._kept) > _N_KEPT:
             self._kept.popitem(last=False)
         return heard
+
+    def _listen_anew(self, engine: Engine, audio: Audio) -> Utterance:
+        if self._last is None or not _is_same(self._last[0], audio):
+            heard = engine.listen(audio)
+            self._last = replace(audio, samples=audio.samples.copy()), heard
+        return self._last[1]
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
         """Work out several transcripts; see `Engine.transcribe_together`."""
@@ -98,3 +106,7 @@ class _Kept:
             self._stream.push(replace(audio, samples=audio.samples[n:], start_s=start_s))
             self._samples = audio.samples.copy()  # the call's whole sound may be behind it
         return self._stream.so_far()
+
+
+def _is_same(one: Audio, other: Audio) -> bool:
+    return one.start_s == other.start_s and np.array_equal(one.samples, other.samples)

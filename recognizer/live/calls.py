@@ -1,8 +1,9 @@
 """The calls that are going on: sound in from any protocol, events out.
 
 The network side only appends bytes, so it never waits for recognition and loses no sound; a worker
-takes what has come, one call at a time. A call that is being weighed is not queued again: where
-the machine is slow, looks become rarer and no queue grows.
+takes what has come, one call or a few at a time. A call that is being weighed is not queued again:
+where the machine is slow, looks become rarer and no queue grows. A call that had to wait is late,
+and hears nothing twice until it no longer is.
 """
 
 from __future__ import annotations
@@ -29,16 +30,19 @@ from recognizer.live.events import (
     start_event,
 )
 from recognizer.live.live_facts import LiveFacts
+from recognizer.live.worker import SharedWorker, Steps
 from recognizer.model import Audio, CallError, CallReport, Samples
 from recognizer.pipeline import Recognizer
 from recognizer.regulation.signalling import SignallingTable, load_signalling
 from recognizer.streaming import LiveChannel, SettleRules
 
-__all__ = ["Emit", "Keeper", "LiveCall", "LiveCalls", "LiveLimits"]
+__all__ = ["LATE_S", "Emit", "Keeper", "LiveCall", "LiveCalls", "LiveLimits"]
 
 _log = logging.getLogger(__name__)
 _N_REMEMBERED = 1000  # calls that have ended and can still be asked for
 _REJOIN_S = 30.0
+LATE_S = 0.25
+"""A call that waited so long for the worker is late, seconds."""
 
 Emit = Callable[[dict[str, Any]], None]
 """Takes an event; must not block."""
@@ -106,7 +110,7 @@ class LiveCalls:
         self.recognizer, self.emit, self.rules = recognizer, emit, rules
         self.signalling: SignallingTable = load_signalling()
         self.keeper = keeper
-        self.worker = ThreadPoolExecutor(1, thread_name_prefix="live")
+        self.worker = SharedWorker(recognizer.engine)
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="live-keeper")
         self.running: dict[str, LiveCall] = {}
         self.ended: OrderedDict[str, _Ended] = OrderedDict()
@@ -160,7 +164,7 @@ class LiveCalls:
 
     def close(self) -> None:
         """Let the threads finish what they are at."""
-        self.worker.shutdown(cancel_futures=True)
+        self.worker.close()
         self.writer.shutdown()
 
 
@@ -218,9 +222,7 @@ class LiveCall:
 
     async def sound(self) -> Audio:
         """Return what has been heard so far, 16 kHz mono."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._calls.worker, self._channel.sound
-        )
+        return await self._calls.worker.run(self._channel.sound)
 
     def begin(self) -> None:
         """Tell that the call has begun, and write it down where somebody keeps calls."""
@@ -267,8 +269,7 @@ class LiveCall:
             self._queue_work()
 
     def _queue_work(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._work = loop.run_in_executor(self._calls.worker, self._weigh)
+        self._work = self._calls.worker.submit(self._weigh(time.monotonic()))
         self._work.add_done_callback(self._weighed)
 
     async def end(self, why: str) -> None:
@@ -284,9 +285,8 @@ class LiveCall:
         self._is_ending = True
         if self._work is not None:
             await asyncio.wait([self._work])
-        loop = asyncio.get_running_loop()
         try:
-            whole = await loop.run_in_executor(self._calls.worker, self._finish)
+            whole = await self._calls.worker.submit(self._finish(), is_urgent=True)
         except RecognizerError as problem:
             _log.warning("call %s: %s", self.id, problem)
             whole = _failed(self.id, problem)
@@ -325,17 +325,20 @@ class LiveCall:
         taken, self._pending = self._pending, []
         return np.concatenate(taken) if taken else np.zeros(0, np.float32)
 
-    def _weigh(self) -> tuple[float, CallReport | None, CallReport | None]:
+    def _weigh(self, queued_s: float) -> Steps[tuple[float, CallReport | None, CallReport | None]]:
         """In the worker: take what has come."""
+        is_late = time.monotonic() - queued_s > LATE_S
         self._channel.attempt = self.facts.attempt or 1
-        report = self._channel.push(self._drain(), self._sample_rate)
+        report = yield from self._channel.push_steps(
+            self._drain(), self._sample_rate, is_late=is_late
+        )
         return self._channel.duration_s, report, self._channel.final
 
-    def _finish(self) -> CallReport:
+    def _finish(self) -> Steps[CallReport]:
         self._channel.attempt = self.facts.attempt or 1
         if self._pending:
-            self._channel.push(self._drain(), self._sample_rate)
-        return self._channel.finish()
+            yield from self._channel.push_steps(self._drain(), self._sample_rate, is_late=True)
+        return (yield from self._channel.finish_steps())
 
     def _weighed(self, work: asyncio.Future[Any]) -> None:
         self._work = None

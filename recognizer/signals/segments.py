@@ -13,6 +13,7 @@ Not handled: singing without instruments may come out as speech.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -79,6 +80,16 @@ class Scan:
     duration_s: float
     peak_dbfs: float
 
+    @property
+    def has_speech(self) -> bool:
+        """Whether anybody speaks."""
+        return any(s.kind is SegmentKind.SPEECH for s in self.segments)
+
+    @property
+    def speech_end_s(self) -> float:
+        """When speech ends, seconds; 0 where there is none."""
+        return max((s.end_s for s in self.segments if s.kind is SegmentKind.SPEECH), default=0.0)
+
 
 class Scanner:
     """Finds tones and segments at once in sound that comes block by block.
@@ -107,6 +118,19 @@ class Scanner:
         """Take the next block."""
         for frames in self._features.push(audio):
             self._tones += self._detector.push_frames(frames)
+
+    @property
+    def may_be_speech(self) -> bool:
+        """Whether the last second that was worked through may hold speech."""
+        return self._features.may_be_speech
+
+    def so_far(self) -> Scan:
+        """Return what `finish` would if nothing followed; more may be pushed afterwards."""
+        ahead: Scanner = copy.copy(self)
+        ahead._features = self._features.forked()
+        ahead._detector = self._detector.forked()
+        ahead._tones = list(self._tones)
+        return ahead.finish()
 
     def finish(self) -> Scan:
         """Return what was heard; nothing may be pushed afterwards."""
@@ -146,6 +170,11 @@ class _Features:
     def duration_s(self) -> float:
         return self._n_samples / self._sample_rate
 
+    @property
+    def may_be_speech(self) -> bool:
+        latest = next((p for p in reversed(self._probabilities) if len(p)), None)
+        return latest is not None and float(latest.max()) >= _SPEECH_UNTIL
+
     def push(self, audio: Audio) -> Iterator[Frames]:
         """Take the next block of sound; yield its frames for others to use."""
         if self._n_samples == 0:
@@ -155,6 +184,14 @@ class _Features:
             self.peak = max(self.peak, float(np.abs(audio.samples).max()))
         self._probabilities.append(self._speech.push(audio.samples))
         yield from map(self._noted, self._stream.push(audio.samples))
+
+    def forked(self) -> _Features:
+        """Return features of the same sound that go on by themselves."""
+        fork: _Features = copy.copy(self)
+        fork._stream, fork._speech = self._stream.forked(), self._speech.forked()
+        fork._totals, fork._steadiness = list(self._totals), list(self._steadiness)
+        fork._is_tonal, fork._probabilities = list(self._is_tonal), list(self._probabilities)
+        return fork
 
     def finish(self) -> Iterator[Frames]:
         """Yield the last frames."""

@@ -8,6 +8,7 @@ fixed length, so the numbers do not depend on the chunks.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -171,6 +172,12 @@ class FrameStream:
             start += block
         self._pending = [sound[start:].copy()]
         self._n_pending = len(sound) - start
+
+    def forked(self) -> FrameStream:
+        """Return a stream of the same sound that goes on by itself."""
+        fork: FrameStream = copy.copy(self)
+        fork._pending = list(self._pending)
+        return fork
 
     def finish(self) -> Iterator[Frames]:
         """Yield the last block, shorter than the others; nothing may be pushed afterwards."""

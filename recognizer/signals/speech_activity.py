@@ -11,6 +11,7 @@ Source: Silero VAD version 6, MIT licence.
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -87,6 +88,12 @@ class SpeechProbability:
         self._pending = sound[n_blocks * _BLOCK :].copy()
         blocks = sound[: n_blocks * _BLOCK].reshape(n_blocks, _BLOCK)
         return np.concatenate([np.zeros(0, np.float32), *map(self._run, blocks)])
+
+    def forked(self) -> SpeechProbability:
+        """Return one that has heard the same and goes on by itself."""
+        fork: SpeechProbability = copy.copy(self)
+        fork._doubler = copy.copy(self._doubler)
+        return fork
 
     def finish(self) -> Floats:
         """Return the probabilities of the last frames, the last of all filled up with silence."""

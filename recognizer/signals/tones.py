@@ -9,6 +9,7 @@ loud sound covers completely.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import statistics
@@ -128,6 +129,13 @@ class ToneDetector:
                 break
             following_s = self._open[index].start_s
         return self._decide(ready)
+
+    def forked(self) -> ToneDetector:
+        """Return a detector that has heard the same and goes on by itself."""
+        fork: ToneDetector = copy.copy(self)
+        fork._stream, fork._finder = self._stream.forked(), copy.copy(self._finder)
+        fork._open = list(self._open)
+        return fork
 
     def finish(self) -> tuple[ToneEvent, ...]:
         """Return the signals still open when the sound ends, in order."""

@@ -63,6 +63,18 @@ def assert_covers(segments: tuple[Segment, ...], start_s: float, end_s: float) -
         assert before.kind is not after.kind
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_what_was_heard_so_far_is_what_a_recording_of_it_holds(rate: int) -> None:
+    words = join(beeps(425, 1.0, 2.0, 2), prompt("ss-noservice"), white_noise(2 * RATE, -35.0))
+    sound = words if rate == RATE else at_16_khz(words)
+    growing = Scanner(PLAN, rate)
+    piece = round(0.7 * rate)
+    for start in range(0, len(sound), piece):
+        growing.push(Audio(sound[start : start + piece], rate, "<samples>", start / rate))
+        assert growing.so_far() == scan(sound[: start + piece], rate)
+    assert growing.finish() == scan(sound, rate)
+
+
 def test_a_call_is_split_into_ringing_words_and_busy() -> None:
     words = prompt("ss-noservice")
     before = beeps(425, 1.0, 4.0, 2)

@@ -1,0 +1,278 @@
+"""One live channel from sound to a verdict that grows.
+
+The stages are those of a recording: tones and segments are found block by block, utterances that
+have ended are heard once. One still being said is heard again as it grows, as text first: only
+where that comes to something its wordings are held against the sound. At the end of the call the
+whole sound is weighed as a recording is, so the outcome is that of `classify`.
+
+A verdict is `final` before the end only if `SettleRules` say so; see there for what each needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from recognizer.audio.resampling import StreamResampler
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
+from recognizer.engines.growing import GrowingEngine
+from recognizer.model import Audio, CallOutcome, CallReport, RecordedCall, Samples
+from recognizer.model.signals import LONGEST_PAUSE_S
+from recognizer.pipeline import Recognizer
+from recognizer.recognition.continuations import Settled
+from recognizer.recognition.listening import KnownUtterances
+from recognizer.recognition.utterance_intervals import utterance_intervals
+from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.tone_plans import load_known_tones
+from recognizer.streaming.settling import SettleRules, Settling
+from recognizer.streaming.sound import GrowingSound, Loudness
+
+__all__ = ["LiveChannel", "run_through"]
+
+_BLOCK_S = 0.25  # sound is taken in blocks: 20 ms at a time costs twice as much
+_LOOK_EVERY_S = 0.5
+_LOOK_AT_NOISE_EVERY_S = 2.0
+_OPEN_S = 0.05  # an utterance that ends this close to the last sample is still being said
+# An unfinished utterance is heard first when a subject and what is said of it may have been said,
+# then again when so much has been added; what is long costs more to hear, and is heard less often.
+_FIRST_SPEECH_S = 1.5
+_MORE_SPEECH_S, _MORE_SPEECH = 0.5, 1.2
+_CONFIRMING_S = 0.3
+_FEW_WORDS, _MORE_UNPROMISING = 6, 2.0  # where so many words hold nothing listed
+_STILL_SAID_S = 0.2  # a word that ends this close to the end of the sound may go on
+
+_T = TypeVar("_T")
+
+
+class LiveChannel:
+    """A call that is going on.
+
+    Not safe to share between threads that call at the same time.
+
+    Parameters
+    ----------
+    recognizer : Recognizer
+    name : str
+        What reports call it, `live:<uuid>`.
+    rules : SettleRules
+    attempt : int
+        From 1.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        name: str,
+        *,
+        rules: SettleRules | None = None,
+        attempt: int = 1,
+    ) -> None:
+        self._recognizer = recognizer
+        self._engine = GrowingEngine(recognizer.engine)
+        self._call = RecordedCall(source=b"", name=name, attempt=attempt)
+        self._rules = rules or SettleRules()
+        self._settling = Settling(self._rules)
+        self._scanner = Scanner(load_known_tones(), ENGINE_SAMPLE_RATE)
+        self._sound, self._loudness = GrowingSound(name), Loudness()
+        self._resampler: StreamResampler | None = None
+        self._waiting: list[Samples] = []
+        self._n_waiting = self._sample_rate = 0
+        self._known: KnownUtterances = {}
+        self._looked_s = 0.0
+        self._speech_end_s: float | None = None  # at the last look
+        self._next_hearing = (
+            0.0,
+            _FIRST_SPEECH_S,
+        )  # where an utterance begins, how long it must be
+        self.report: CallReport | None = None
+        self.final: CallReport | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound taken."""
+        return self._sound.duration_s
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt, from 1; may become known while the call lasts."""
+        return self._call.attempt
+
+    @attempt.setter
+    def attempt(self, attempt: int) -> None:
+        if attempt != self._call.attempt:
+            self._call = replace(self._call, attempt=attempt)
+
+    def sound(self) -> Audio:
+        """Return the sound taken so far."""
+        return self._sound.read(0.0, self.duration_s)
+
+    def push(
+        self, samples: Samples, sample_rate: int, *, is_late: bool = False
+    ) -> CallReport | None:
+        """Take sound; return what it looks like now, if that was looked at and is something.
+
+        Parameters
+        ----------
+        samples : float32, shape (n_samples,)
+            Mono, in [-1, 1].
+        sample_rate : int
+            Hz, the same in every call.
+        is_late : bool
+            The machine cannot keep up: nothing is heard twice.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+        return run_through(self.push_steps(samples, sample_rate, is_late=is_late))
+
+    def push_steps(
+        self, samples: Samples, sample_rate: int, *, is_late: bool = False
+    ) -> Generator[Utterance, None, CallReport | None]:
+        """Do what `push` does, pausing at each utterance before its words are needed."""
+        self._sample_rate = sample_rate
+        self._waiting.append(samples)
+        self._n_waiting += len(samples)
+        if self._n_waiting < _BLOCK_S * sample_rate:
+            return None
+        self._take_waiting(sample_rate)
+        if self.final is not None or not self._is_look_due():
+            return None
+        self._looked_s = self.duration_s
+        self._loudness.looked()
+        return (yield from self._look(is_late=is_late))
+
+    def finish(self) -> CallReport:
+        """Return the report on the whole call; nothing may be pushed afterwards.
+
+        Raises
+        ------
+        EngineError
+            If the engine failed.
+        """
+        return run_through(self.finish_steps())
+
+    def finish_steps(self) -> Generator[Utterance, None, CallReport]:
+        """Do what `finish` does, pausing at each utterance before its words are needed."""
+        if self._waiting:
+            self._take_waiting(self._sample_rate)
+        if self._resampler is not None:
+            self._take(self._resampler.finish())
+        self.report = yield from self._classified(self._scanner.finish())
+        return self.report
+
+    def _take_waiting(self, sample_rate: int) -> None:
+        if self._resampler is None:
+            self._resampler = StreamResampler(sample_rate, ENGINE_SAMPLE_RATE)
+        block = np.concatenate(self._waiting)
+        self._waiting.clear()
+        self._n_waiting = 0
+        self._take(self._resampler.push(block))
+
+    def _take(self, samples: Samples) -> None:
+        if len(samples):
+            self._loudness.take(samples)
+            self._scanner.push(self._sound.append(samples))
+
+    def _is_look_due(self) -> bool:
+        """Return whether a look may tell anything new.
+
+        After speech the pause itself does; else only what is loud, the end of a beep or a word
+        first of all. A noise that goes on tells little.
+        """
+        since_s = self.duration_s - self._looked_s
+        spoken_s = self._speech_end_s
+        if spoken_s is not None and self.duration_s - spoken_s <= 2 * self._rules.quiet_s:
+            began_s, due_s = self._next_hearing
+            is_pause = not self._loudness.is_loud or spoken_s < self._looked_s - _OPEN_S
+            is_pause |= self._loudness.has_fallen and since_s >= _LOOK_EVERY_S
+            return is_pause or self.duration_s - began_s >= due_s
+        if not self._loudness.is_loud:
+            return False
+        is_news = self._loudness.has_fallen or self._scanner.may_be_speech
+        return is_news or since_s >= _LOOK_AT_NOISE_EVERY_S
+
+    def _look(self, *, is_late: bool) -> Generator[Utterance, None, CallReport | None]:
+        scan = self._scanner.so_far()
+        self._speech_end_s = scan.speech_end_s if scan.has_speech else None
+        if scan.has_speech:
+            quiet_s = self.duration_s - scan.speech_end_s
+            start_s, _ = utterance_intervals(scan.segments)[-1]
+            if quiet_s < _OPEN_S:
+                return None if is_late else (yield from self._hear_unfinished(scan, start_s))
+            if quiet_s < (LONGEST_PAUSE_S if is_late else self._rules.pause_s):
+                return None
+        self.report = yield from self._classified(scan)
+        since_s = start_s if scan.has_speech else 0.0
+        if self._settling.is_final(
+            self.report, scan, self._recognizer.continuations, since_s=since_s
+        ):
+            self.final = self.report
+        return self.report
+
+    def _hear_unfinished(
+        self, scan: Scan, start_s: float
+    ) -> Generator[Utterance, None, CallReport | None]:
+        """Hear an utterance that is being said; classify the call if that comes to something."""
+        length_s = scan.duration_s - start_s
+        began_s, due_s = self._next_hearing
+        if began_s != start_s:
+            due_s = _FIRST_SPEECH_S
+        self._next_hearing = (start_s, due_s)
+        if not due_s <= length_s <= MAX_UTTERANCE_S:
+            return None
+        utterance = self._engine.listen(self._sound.read(start_s, scan.duration_s))
+        yield utterance
+        now_s = scan.duration_s
+        words = [w for w in utterance.transcript.words if w.end_s <= now_s - _STILL_SAID_S]
+        settled = self._recognizer.continuations.settled([w.text for w in words])
+        self._next_hearing = (start_s, _next_length_s(length_s, len(words), settled))
+        if settled is None:
+            self._settling.is_certain(None, heard_after_s=0.0)
+            return None
+        heard_after_s = now_s - words[settled.n_words - 1].end_s
+        is_certain = self._settling.is_certain(settled.outcome, heard_after_s=heard_after_s)
+        is_news = not _comes_to(self.report, settled.outcome)
+        if is_news:
+            self.report = yield from self._classified(scan)
+        if is_certain and self._settling.is_sure(self.report, settled.outcome):
+            self.final = self.report
+        return self.report if is_news or self.final is not None else None
+
+    def _classified(self, scan: Scan) -> Generator[Utterance, None, CallReport]:
+        known = dict(self._known)
+        report = yield from self._recognizer.scanned_steps(
+            self._call, scan, self._sound, known, self._engine
+        )
+        # An utterance is kept once its place can no longer grow with the call.
+        self._known = {
+            place: heard for place, heard in known.items() if place[1] <= scan.duration_s
+        }
+        return report
+
+
+def run_through(steps: Generator[Utterance, None, _T]) -> _T:
+    """Return what a generator of utterances comes to, alone."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: _T = done.value
+            return result
+
+
+def _next_length_s(length_s: float, n_words: int, settled: Settled | None) -> float:
+    """Return how long an unfinished utterance must be before it is heard again."""
+    if settled is not None:
+        return length_s + _CONFIRMING_S
+    if n_words >= _FEW_WORDS:
+        return length_s * _MORE_UNPROMISING
+    return max(length_s + _MORE_SPEECH_S, length_s * _MORE_SPEECH)
+
+
+def _comes_to(report: CallReport | None, kind: CallOutcome) -> bool:
+    return report is not None and report.outcome is not None and report.outcome.kind is kind
