@@ -414,3 +414,80 @@ def test_a_quote_that_a_cut_left_open_marks_nobody(tmp_path: Path) -> None:
     (row,) = read(csv_file(tmp_path, text))
     assert isinstance(row, RejectedRow)
     assert "кавычки не закрыты" in row.reason
+
+
+def test_a_card_that_stands_twice_is_not_marked_for_the_row_without_a_number(
+    tmp_path: Path,
+) -> None:
+    text = "Номер контакта;Телефон;Владелец\n1;89265550101;Иван\n2;;Пётр\n1;;Иван\n1;8926555;Иван\n"
+    rows = read(csv_file(tmp_path, text))
+    assert [marks(row) for row in rows] == [False, True, False, False]
+    for row in rows[2:]:
+        assert isinstance(row, RejectedRow)
+        assert "уже есть выше" in row.reason
+    again = read(csv_file(tmp_path, "Номер контакта;Телефон\n1;\n1;89265550101\n"))
+    assert [isinstance(row, RejectedRow) for row in again] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "caption", ["Отдел сервиса", "2 записи", "Отчёт сформирован 27.11.2026", "Конец", "* * *"]
+)
+def test_a_caption_among_the_cards_is_no_card(tmp_path: Path, caption: str) -> None:
+    text = f"Номер контакта;Телефон;Владелец\n1;89265550101;Иван\n{caption};;\n2;;Пётр\n"
+    first, row, last = read(csv_file(tmp_path, text))
+    assert isinstance(first, ContactCard)
+    assert isinstance(row, RejectedRow)
+    assert marks(last)
+
+
+@pytest.mark.parametrize("ref", ["159273", "А-17", "К159273", "15/92"])
+def test_a_card_of_which_only_its_number_is_known_has_no_telephone(
+    tmp_path: Path, ref: str
+) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Владелец\n{ref};;\n"))
+    assert marks(row)
+
+
+def test_headings_that_are_repeated_are_no_card(tmp_path: Path) -> None:
+    text = "Номер контакта;Телефон\n1;89265550101\nНомер контакта;Телефон\n2;89265550102\n"
+    rows = read(csv_file(tmp_path, text))
+    assert [isinstance(row, RejectedRow) for row in rows] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("code", "local", "is_rejected"),
+    [("926", "5550101", True), ("(495)", "730-44-00", True), ("8 926", "5550101", True),
+     ("84", "5550101", False), ("", "5550101", False), ("100", "5550101", False)],
+)  # fmt: skip
+def test_a_code_in_a_column_of_its_own_marks_nobody(
+    tmp_path: Path, code: str, local: str, is_rejected: bool
+) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Код;Телефон\n1;{code};{local}\n"))
+    assert isinstance(row, RejectedRow) is is_rejected
+    assert marks(row) is not is_rejected
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_truth_value_in_the_place_of_a_number_is_doubtful(tmp_path: Path, value: bool) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(["Номер контакта", "Телефон", "Общий номер"])
+    sheet.append(["1", value, value])
+    book.save(tmp_path / "cards.xlsx")
+    (row,) = read(tmp_path / "cards.xlsx")
+    assert isinstance(row, ContactCard)
+    assert row.number_state is NumberState.DOUBTFUL
+    assert row.general_number is value
+
+
+def test_a_sheet_that_nobody_sees_is_not_the_first(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["справочник"])
+    book.worksheets[0].sheet_state = "hidden"
+    sheet = book.create_sheet("Карточки")
+    sheet.append(["Номер контакта", "Телефон"])
+    sheet.append(["1", "89265550101"])
+    book.active = 1
+    book.save(tmp_path / "cards.xlsx")
+    (row,) = read(tmp_path / "cards.xlsx")
+    assert isinstance(row, ContactCard)

@@ -103,8 +103,8 @@ class CardColumns:
         }
         self._values = content.values
         self._formats = content.dates.formats
-        self._yes = frozenset(map(fold_text, content.values.yes))
-        self._no = frozenset(map(fold_text, content.values.no))
+        self._yes = frozenset(map(fold_text, [*content.values.yes, "истина"]))
+        self._no = frozenset(map(fold_text, [*content.values.no, "ложь"]))
         self._notices = tuple(map(fold_text, content.values.do_not_call))
         self._readers: dict[str, Callable[[str], Any]] = {
             "contact_date": self._read_date,

@@ -74,11 +74,19 @@ class CardReader:
         """Yield a card or a rejected row for every row that is not empty."""
         rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
         is_after_short = False
+        numbered: set[int] = set()  # hashes of cards that had a number further up
         for row, following in itertools.pairwise(itertools.chain(rows, [None])):
             assert row is not None
             is_before_short = following is not None and self._is_short(following[1])
             is_torn = is_after_short or is_before_short
-            yield self._read(*row, is_torn=is_torn, is_last=following is None)
+            read = self._read(*row, is_torn=is_torn, is_last=following is None)
+            if isinstance(read, ContactCard):
+                if not self._leads_to_mark(read):
+                    numbered.add(hash(read.ref))
+                elif hash(read.ref) in numbered:
+                    reason = "эта карточка уже есть выше в файле, и номер там другой"
+                    read = RejectedRow(row[0], reason, tuple(row[1]))
+            yield read
             is_after_short = self._is_short(row[1])
 
     def _is_short(self, cells: Sequence[str]) -> bool:
@@ -106,6 +114,8 @@ class CardReader:
         return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
 
     def _check_width(self, cells: Sequence[str]) -> None:
+        if tuple(cells) == self.heading:
+            raise ContactError("повторены заголовки столбцов")
         width = len(self.fields)
         # Stray quotes may have parted a cell: what is behind stands in the wrong columns.
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
@@ -159,8 +169,28 @@ class CardReader:
                 raise ContactError(
                     f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
                 )
-        if self._leads_to_mark(card) and _TOTALS.match(fold_text(card.ref)):
+        if not self._leads_to_mark(card):
+            return
+        if _TOTALS.match(fold_text(card.ref)):
             raise ContactError("похоже на строку итогов, а не на карточку")
+        is_alone = sum(1 for cell in cells if cell.strip()) == 1
+        if is_alone and _CAPTION.fullmatch(fold_text(card.ref)):
+            raise ContactError("похоже на подпись или название раздела, а не на карточку")
+        self._check_codes(card, cells)
+
+    def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
+        """Refuse a number whose area code may stand in a column of its own."""
+        for phone in (card.trusted_phone, card.mobile_phone):
+            local = re.sub(r"\D", "", phone)
+            for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
+                code = re.sub(r"[\s()+-]", "", cell).removeprefix("8")
+                if field is not None or not local or not re.fullmatch(r"\d{3,5}", code):
+                    continue
+                if any(number.e164 for number in read_numbers(f"8{code}{local}")):
+                    raise ContactError(
+                        f"похоже, код города или оператора стоит в столбце «{heading}»; "
+                        "соедините его с номером"
+                    )
 
 
 def _holds_number(comments: str) -> bool:
@@ -183,6 +213,8 @@ _MOBILE = re.compile(
     r"(?<!\d)(?:\+7|[78])[\s(-]{0,2}9\d\d[\s)-]{0,3}\d{3}[\s-]?\d\d[\s-]?\d\d(?!\d)"
 )
 """A mobile number amid other text."""
+# «Отдел сервиса», «2 записи»: words, or no digit at all.
+_CAPTION = re.compile(r"(?=.*[^\W\d_]).*\s.*|\D*")
 _TOTALS = re.compile(r"(?:итог|всего|total|сумма|количество)")
 
 

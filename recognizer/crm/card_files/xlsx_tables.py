@@ -24,7 +24,7 @@ _TO_ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)
 
 @contextlib.contextmanager
 def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Give the numbered rows of a workbook's first sheet.
+    """Give the numbered rows of a workbook's first sheet that a person sees.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
             opened.callback(book.close)
         if not books[0].worksheets:
             raise ContactError(f"{path}: expected a workbook with a sheet, found none")
-        sheet, written = (book.worksheets[0] for book in books)
+        shown = [i for i, s in enumerate(books[0].worksheets) if s.sheet_state == "visible"] or [0]
+        sheet, written = (book.worksheets[shown[0]] for book in books)
         merged = survey_sheet(file, sheet._worksheet_path)  # noqa: SLF001 - not to be had else
         yield _sheet_rows(sheet, written, merged)
 
@@ -114,7 +115,7 @@ def _cell_text(value: Any) -> str:
     if isinstance(value, str):
         return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
     if isinstance(value, bool):
-        return "Да" if value else "Нет"
+        return "ИСТИНА" if value else "ЛОЖЬ"  # no «Нет», which says of a number that it is none
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, dt.datetime | dt.date):
