@@ -1,0 +1,326 @@
+"""Call records of telephone systems in CSV, joined with recordings by call id or file name."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import dataclasses
+import datetime as dt
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TextIO
+
+from recognizer.base.errors import RecognizerError
+from recognizer.batch.call_facts import CallFacts
+from recognizer.model import SignallingCode, SignallingProtocol
+from recognizer.regulation.signalling import parse_code
+
+__all__ = ["CallRecords", "parse_attempt", "parse_moment", "read_call_records"]
+
+# Columns of Asterisk's cdr-csv/Master.csv, which has no heading: cdr_csv.c writes these, then
+# uniqueid if `loguniqueid`, userfield if `loguserfield`, and the three last if `newcdrcolumns`.
+_MASTER_CSV = (
+    "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end "
+    "duration billsec disposition amaflags uniqueid userfield peeraccount linkedid sequence"
+).split()
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "call_id": (
+        "uniqueid",
+        "linkedid",
+        "uuid",
+        "call_id",
+        "id звонка",
+        "уникальный идентификатор",
+    ),
+    "number": ("dst", "destination_number", "number", "набранный номер", "куда"),
+    "called_at": (
+        "start",
+        "calldate",
+        "start_stamp",
+        "called_at",
+        "start_epoch",
+        "start_uepoch",
+        "дата и время",
+        "начало звонка",
+    ),
+    "attempt": ("attempt",),
+    "file": ("recordingfile", "recording", "path", "файл записи", "запись"),
+    "sip": ("sip_code", "sip_term_status"),
+    "q850": ("q850", "hangupcause", "hangup_cause_q850"),
+}
+
+
+class CallRecords:
+    """Call records that can be asked by call id or by the recording's name.
+
+    Attributes
+    ----------
+    problems : list of str
+        Lines that could not be read, with file and line; each costs only itself.
+    joined : set of str
+        Names of the recordings for which a record was found.
+    """
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, CallFacts] = {}
+        self.problems: list[str] = []
+        self.joined: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def add(self, facts: CallFacts, keys: Iterable[str]) -> None:
+        """Add a record under its keys; of several legs of a call, the last one decides."""
+        for key in keys:
+            there = self._by_key.get(key)
+            self._by_key[key] = facts if there is None else _later_leg(there, facts)
+
+    def spoil(self, keys: Iterable[str]) -> None:
+        """Forget the codes of a call one of whose legs could not be read: and may decide."""
+        for key in keys:
+            there = self._by_key.get(key, CallFacts())
+            self._by_key[key] = dataclasses.replace(there, codes=())
+
+    def facts(self, path: str, from_name: CallFacts) -> CallFacts:
+        """Return `from_name` completed by the record of this recording, if there is one.
+
+        The record is the one whose recording is called like the file, or whose call id is the
+        file's (from the pattern, or as the whole name).
+        """
+        name = PurePath(path)
+        for key in (name.name, from_name.call_id, name.stem):
+            if key is not None and key in self._by_key:
+                self.joined.add(path)
+                return from_name.over(self._by_key[key])
+        return from_name
+
+
+def _later_leg(one: CallFacts, other: CallFacts) -> CallFacts:
+    """Return what two legs of a call say: codes of the later one, even if it has none."""
+    first, last = one, other
+    if one.called_at and other.called_at and other.called_at < one.called_at:
+        first, last = other, one
+    return dataclasses.replace(
+        last.over(first), called_at=first.called_at or last.called_at, codes=last.codes
+    )
+
+
+def read_call_records(
+    path: Path, *, sip_column: str | None = None, q850_column: str | None = None
+) -> CallRecords:
+    """Read call records in CSV: Asterisk's ``Master.csv``, or any with a heading.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, UTF-16 with its mark, or windows-1251; comma, semicolon, tab or ``|``.
+    sip_column, q850_column : str or None
+        Where the codes are; None: the usual names (``sip_code``; ``hangupcause``, ``q850``).
+
+    Returns
+    -------
+    CallRecords
+        A line that cannot be read is among its `problems`: Asterisk may be writing it.
+
+    Raises
+    ------
+    RecognizerError
+        If the file cannot be read, has no such column, or none of its lines names a call or a
+        recording.
+    """
+    wanted = dict(_NAMES)
+    if sip_column is not None:
+        wanted["sip"] = (sip_column.lower(),)
+    if q850_column is not None:
+        wanted["q850"] = (q850_column.lower(),)
+    try:
+        with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
+            return _read_rows(path, file, wanted, (sip_column, q850_column))
+    except OSError as problem:
+        raise RecognizerError(f"{path}: cannot be read: {problem.strerror}") from problem
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            return "utf-16"
+        file.seek(0)
+        try:
+            for line in file:
+                line.decode()
+        except UnicodeDecodeError:
+            return "cp1251"  # every byte means something there
+    return "utf-8-sig"
+
+
+def _read_rows(
+    path: Path,
+    file: TextIO,
+    wanted: Mapping[str, tuple[str, ...]],
+    required: tuple[str | None, str | None],
+) -> CallRecords:
+    first = file.readline()
+    named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
+    if named is None:
+        file.seek(0)
+    delimiter = max(_DELIMITERS, key=first.count) if named is None else named[1]
+    rows = _csv_rows(file, delimiter, n_before=0 if named is None else 1)
+    records = CallRecords()
+    heading_line, heading = next(rows, (1, []))
+    columns, is_heading = _columns(heading)
+    _check_columns(path, columns, required)
+    body = rows if is_heading else itertools.chain([(heading_line, heading)], rows)
+    n_rows = 0
+    for line, cells in body:
+        if any(cell.strip() for cell in cells):
+            n_rows += 1
+            _add_row(records, _Row(cells, columns, wanted), f"{path}, line {line}")
+    if n_rows and not records.problems and not len(records):
+        raise RecognizerError(
+            f"{path}: expected the id of the call or the name of its recording in each line "
+            f"({', '.join(_NAMES['call_id'][:3])}, {_NAMES['file'][0]}; in Asterisk: loguniqueid), "
+            f"found neither: {delimiter.join(heading)[:80]!r}"
+        )
+    return records
+
+
+_MOST_ATTEMPTS = 1000
+_DELIMITERS = (",", ";", "\t", "|")
+_MOST_LINES = 5  # of one row: a name with a line break
+
+
+def _csv_rows(file: TextIO, delimiter: str, *, n_before: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows with their lines; a quote that is never closed costs its own line."""
+    lines = enumerate(file, start=n_before + 1)
+    held: list[tuple[int, str]] = []
+    while True:
+        if not held:
+            held = list(itertools.islice(lines, 1))
+        if not held:
+            return
+        n_used, text = 1, held[0][1]
+        while text.count('"') % 2 and n_used < _MOST_LINES:
+            if n_used == len(held):
+                held.extend(itertools.islice(lines, 1))
+            if n_used == len(held):
+                break
+            text += held[n_used][1]
+            n_used += 1
+        line = held[0][0]
+        if text.count('"') % 2:
+            n_used, text = 1, held[0][1]
+            yield line, text.rstrip("\r\n").split(delimiter)
+        else:
+            yield line, _cells(text, delimiter)
+        held = held[n_used:]
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    """Return the cells of a row; one that is no CSV is read as plain text."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return text.rstrip("\r\n").split(delimiter)
+
+
+_NOTHING = frozenset({"NULL", "\\N", "null", "None", "-"})
+"""What databases write where there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row, asked by what is wanted of it."""
+
+    cells: Sequence[str]
+    columns: Mapping[str, int]
+    wanted: Mapping[str, tuple[str, ...]]
+
+    def cell(self, want: str) -> str:
+        for name in self.wanted[want]:
+            index = self.columns.get(name)
+            if index is not None and index < len(self.cells):
+                text = self.cells[index].strip()
+                if text and text not in _NOTHING:
+                    return text
+        return ""
+
+
+def _columns(first: Sequence[str]) -> tuple[dict[str, int], bool]:
+    """Return where each column is, and whether the first row is a heading."""
+    names = [cell.strip().lower() for cell in first]
+    known = {name for usual in _NAMES.values() for name in usual}
+    if known.intersection(names):
+        return {name: index for index, name in enumerate(names) if name}, True
+    return {name: index for index, name in enumerate(_MASTER_CSV)}, False
+
+
+def _check_columns(path: Path, columns: Mapping[str, int], required: Iterable[str | None]) -> None:
+    for name in required:
+        if name is not None and name.lower() not in columns:
+            raise RecognizerError(f"{path}: no column {name!r}; there are: {', '.join(columns)}")
+
+
+def _add_row(records: CallRecords, row: _Row, place: str) -> None:
+    call_id = row.cell("call_id")
+    keys = [key for key in (call_id, PurePath(row.cell("file")).name) if key]
+    try:
+        codes = (_code("sip", row.cell("sip")), _code("q850", row.cell("q850")))
+        facts = CallFacts(
+            number=_dialled(row.cell("number")),
+            called_at=parse_moment(row.cell("called_at")),
+            call_id=call_id or None,
+            attempt=parse_attempt(row.cell("attempt")),
+            codes=tuple(code for code in codes if code is not None),
+        )
+    except (ValueError, RecognizerError) as problem:
+        records.problems.append(f"{place}: {problem}")
+        records.spoil(keys)
+        return
+    records.add(facts, keys)
+
+
+def _code(protocol: SignallingProtocol, text: str) -> SignallingCode | None:
+    """Return a code; the name of a cause (`USER_BUSY`) says none."""
+    return None if re.fullmatch(r"[A-Z][A-Z_]+", text) else parse_code(protocol, text)
+
+
+def _dialled(text: str) -> str | None:
+    """Return a number; None for an extension of the dialplan (`s`, `h`, `s-NOANSWER`)."""
+    return text if re.fullmatch(r"\+?[\d*#][\d*#() -]*", text) else None
+
+
+_UNIX = re.compile(r"\d{10}(\d{3}|\d{6})?(\.\d+)?")
+_RUSSIAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})([ T]+\d{1,2}:.*)?")
+
+
+def parse_moment(text: str) -> dt.datetime | None:
+    """Return a moment, None where empty.
+
+    ``2026-11-22 09:30:15`` (Asterisk), any of ISO 8601, ``22.11.2026 9:30``, seconds,
+    milliseconds or microseconds since 1970 (FreeSWITCH). A day and month whose order nothing
+    tells is a ValueError.
+    """
+    unix = _UNIX.fullmatch(text)
+    if unix is not None:
+        seconds = float(text) / 10 ** len(unix[1] or "")
+        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    russian = _RUSSIAN.fullmatch(text)
+    if russian is not None:
+        day, month, year, clock = russian.groups()
+        hours, colon, rest = (clock or " 00:00").strip(" T").partition(":")
+        text = f"{year}-{month:>02}-{day:>02} {hours:>02}{colon}{rest}"
+    return dt.datetime.fromisoformat(text) if text else None
+
+
+def parse_attempt(text: str) -> int | None:
+    """Return the number of an attempt, None where empty; ValueError below 1 or above 1000."""
+    if not text:
+        return None
+    attempt = int(text)
+    if not 1 <= attempt <= _MOST_ATTEMPTS:
+        raise ValueError(f"attempt: expected 1 to {_MOST_ATTEMPTS}, got {text[:40]!r}")
+    return attempt
