@@ -48,7 +48,7 @@ def hole(samples: Samples, kind: str, first: int, n: int, rng: np.random.Generat
     """Return a copy with `n` samples from `first` on lost in one of the ways of `HOLES`."""
     damaged = samples.copy()
     if kind == "clean cut":
-        first, end = _weakest_near(samples, first), _weakest_near(samples, first + n)
+        first, end = weakest_near(samples, first), weakest_near(samples, first + n)
         return np.concatenate([damaged[:first], damaged[end:]])
     if kind == "cut":
         return np.concatenate([damaged[:first], damaged[first + n :]])
@@ -75,7 +75,7 @@ def hole(samples: Samples, kind: str, first: int, n: int, rng: np.random.Generat
     return damaged
 
 
-def _weakest_near(samples: Samples, place: int) -> int:
+def weakest_near(samples: Samples, place: int) -> int:
     """Return the middle of the weakest 20 ms around a sample."""
     begin = max(0, place - _MOVE)
     power = np.convolve(samples[begin : place + _MOVE] ** 2, np.ones(FRAME), "valid")
@@ -140,8 +140,8 @@ def main() -> None:
         intact = np.array(read_audio(clip.path, sample_rate=RATE).samples)
         n_each = 0 if _deserves_mark(clip) else options.each
         copies = [("intact", "", intact), *damages(intact, n_each, rng)]
-        for some in _batched(copies, _TOGETHER):
-            calls = [RecordedCall(source=_as_wav(samples)) for *_, samples in some]
+        for some in in_batches(copies, _TOGETHER):
+            calls = [RecordedCall(source=as_wav(samples)) for *_, samples in some]
             reports = recognizer.recognize_together(calls)
             for (damage, place, _), report in zip(some, reports, strict=True):
                 trials.append(judged(clip, damage, place, report))
@@ -203,13 +203,15 @@ def print_summary(trials: Sequence[Trial]) -> None:
     print(f"wrong marks in all: {wrong} of {sum(t['no mark due'] for t in counts.values())}")
 
 
-def _batched(items: Iterable[_Item], n: int) -> Iterator[list[_Item]]:
+def in_batches(items: Iterable[_Item], n: int) -> Iterator[list[_Item]]:
+    """Yield `n` items at a time, the rest last."""
     remaining = iter(items)
     while some := list(islice(remaining, n)):
         yield some
 
 
-def _as_wav(samples: Samples) -> bytes:
+def as_wav(samples: Samples) -> bytes:
+    """Return telephone sound, 8 kHz, as the bytes of a WAV file."""
     content = io.BytesIO()
     soundfile.write(content, samples, RATE, format="WAV", subtype="PCM_16")
     return content.getvalue()

@@ -329,3 +329,14 @@ def test_what_answers_or_fails_is_read_where_no_list_has_it(
     classifier: UtteranceClassifier, text: str, outcome: str
 ) -> None:
     assert classifier.judge_text(text).outcome == outcome
+
+
+def test_a_part_of_a_misrecognized_word_is_no_preposition_where_the_sound_was_asked(
+    reader: GrammarReader,
+) -> None:
+    heard = "неправильно на обратном номер".split()
+    listed = "неправильно набран номер".split()
+    found = reader.read(heard, matched=range(4), listed=listed)
+    assert "wrong-form" not in found.refusals
+    assert "conditional" not in found.refusals
+    assert "wrong-form" in reader.read(["на", "номер", "заблокирован"]).refusals
