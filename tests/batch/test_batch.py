@@ -30,7 +30,7 @@ from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome, CallReport, SignallingCode
 from recognizer.model.outcome_names import OUTCOME_NAMES
 
-PROGRAM = Path(__file__).parents[1].joinpath("batch_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "batch_program.py")
 PLAIN = FactFinder()
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("sqlalchemy")
 from recognizer.batch.results import read_results
 from recognizer.crm.journal.journal import Journal
 
-PROGRAM = Path(__file__).parents[1].joinpath("batch_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "batch_program.py")
 N_CALLS = 24
 
 

@@ -25,7 +25,7 @@ from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
 from recognizer.regulation.signalling import load_signalling
 
-PROGRAM = Path(__file__).parents[1].joinpath("batch_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "batch_program.py")
 
 
 def replace(path: Path) -> None:

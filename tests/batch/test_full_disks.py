@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from small_disk import SmallDisk, small_disk
 
-PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 N_CALLS = 24
 
 

@@ -17,7 +17,7 @@ import soundfile
 from recognizer.batch.results import read_results
 from recognizer.crm.journal.journal import Journal
 
-PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 
 EXPECTED = {
     "good.wav": "silence",

@@ -21,7 +21,7 @@ from recognizer.batch.recording_files import files_below
 from recognizer.batch.results import read_results
 from recognizer.batch.stalled_mounts import Looks, _Looker
 
-PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[1] / "command_program.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "command_program.py"
 COMMAND = [sys.executable, "-c", "from recognizer.cli import main; main()"]
 
 

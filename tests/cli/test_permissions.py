@@ -17,7 +17,7 @@ import pytest
 
 from recognizer.batch.results import read_results
 
-PROGRAM = Path(__file__).parents[1].joinpath("command_program.py")
+PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 NO_FILE = "expected to read the file, found no permission; give this user read access"
 NO_FOLDER = "cannot be searched: Permission denied; give this user the right to read and enter it"
 

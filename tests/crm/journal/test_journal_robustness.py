@@ -21,7 +21,7 @@ from recognizer.crm.journal.database import Database, newest_revision
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
 
-PROGRAM = Path(__file__).parents[1].joinpath("journal_program.py")
+PROGRAM = Path(__file__).parents[2].joinpath("support", "journal_program.py")
 BUSY = CallOutcome.BUSY_TONE
 
 

@@ -14,7 +14,7 @@ import soundfile
 SECTION_S = 0.4
 SECTIONS_HZ = (425, 950, 1400)
 DURATION_S = 1.2
-AMR_WB = Path(__file__).parent / "data" / "audio" / "425_then_1400_hz.awb"
+AMR_WB = Path(__file__).parents[1] / "data" / "audio" / "425_then_1400_hz.awb"
 
 Sound = npt.NDArray[np.float64]
 

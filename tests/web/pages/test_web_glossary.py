@@ -98,7 +98,7 @@ def test_no_screen_shows_latin_letters_outside_names(tmp_path: Path, path: str) 
 
 
 def test_one_thing_has_one_word() -> None:
-    folder = Path(__file__).resolve().parents[2] / "recognizer" / "web" / "pages"
+    folder = Path(__file__).resolve().parents[3] / "recognizer" / "web" / "pages"
     files = [*folder.rglob("*.html"), *folder.rglob("*.py"), *folder.rglob("*.js")]
     for file in files:
         text = file.read_text("utf-8").lower()

@@ -21,7 +21,7 @@ from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
 
-PROGRAM = Path(__file__).parents[1].joinpath("journal_program.py")
+PROGRAM = Path(__file__).parents[2].joinpath("support", "journal_program.py")
 
 
 def record(journal: Journal, number: int) -> None:

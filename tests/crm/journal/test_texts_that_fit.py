@@ -129,7 +129,7 @@ def test_facts_that_do_not_fit_end_no_batch(journal_url: str, tmp_path: Path) ->
         rows.append(f"{name}.wav;{said}")
     (calls / "list.csv").write_text("\n".join(rows))
     results = tmp_path / "results.jsonl"
-    program = Path(__file__).parents[1] / "manifest_program.py"
+    program = Path(__file__).parents[2] / "support" / "manifest_program.py"
     run = subprocess.run(
         [sys.executable, program, calls / "list.csv", results, journal_url],
         capture_output=True,

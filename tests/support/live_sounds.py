@@ -8,7 +8,7 @@ import numpy as np
 
 from recognizer.audio import open_audio
 
-SAMPLES = Path(__file__).parent / "data" / "calls" / "samples"
+SAMPLES = Path(__file__).parents[1] / "data" / "calls" / "samples"
 
 
 def beeps(seconds: float) -> bytes:
