@@ -98,8 +98,13 @@ class _Connection:
 
     async def _read(self) -> str:
         """Take frames until the call ends; return why it did."""
+        idle_s = self._calls.limits.idle_s
+        named_until_s = asyncio.get_running_loop().time() + idle_s
         while True:
-            async with asyncio.timeout(self._calls.limits.idle_s):
+            # Whoever sends a byte now and then, and names no call, holds a place for no longer.
+            until_s = asyncio.get_running_loop().time() + idle_s
+            until_s = named_until_s if self._call is None else until_s
+            async with asyncio.timeout_at(until_s):
                 data = await self._reader.read(_READ_BYTES)
             if not data:
                 return "eof"

@@ -124,12 +124,15 @@ class LiveCalls:
     def start(self, facts: LiveFacts, call: str, emit: Emit | None = None) -> LiveCall:
         """Begin a call; `emit` takes its events too.
 
+        A call of this id may still be ending: who was cut off and comes back at once is heard.
+
         Raises
         ------
         RecognizerError
             If a call of this id is going on.
         """
-        if call in self.running:
+        before = self.running.get(call)
+        if before is not None and before.ending is None:
             raise RecognizerError(f"call {call}: there is one of this id already")
         live = LiveCall(self, call, facts, emit, started_at=self._started_at(call))
         self.running[call] = live
@@ -138,6 +141,9 @@ class LiveCalls:
 
     def _started_at(self, call: str) -> dt.datetime:
         """Return when a call began: one that was cut off a moment ago goes on, as one attempt."""
+        ending = self.running.get(call)
+        if ending is not None and ending.ending == "cut_off":
+            return ending.started_at
         before = self.ended.get(call)
         now = dt.datetime.now(dt.UTC)
         if before is None or not before.is_cut_off or time.monotonic() - before.at_s > _REJOIN_S:
@@ -154,7 +160,8 @@ class LiveCalls:
 
     def forget(self, live: LiveCall, why: str) -> None:
         """Move a call to those that have ended."""
-        self.running.pop(live.id, None)
+        if self.running.get(live.id) is live:
+            del self.running[live.id]
         self.ended[live.id] = _Ended(
             live.last_event, live.started_at, why == "cut_off", time.monotonic()
         )
@@ -190,6 +197,7 @@ class LiveCall:
     ) -> None:
         self.id, self.facts, self.started_at = call, facts, started_at
         self.digits = ""
+        self.ending: str | None = None  # why it ends, while that is still being heard
         self.last_event: dict[str, Any] = {}
         self._calls, self._emit = calls, emit
         self._channel = LiveChannel(calls.recognizer, f"live:{call}", rules=calls.rules)
@@ -200,7 +208,7 @@ class LiveCall:
         self._begun: asyncio.Future[Any] | None = None
         self._told: object = None
         self._failure: RecognizerError | None = None
-        self._is_final_told = self._is_ending = False
+        self._is_final_told = False
 
     @property
     def duration_s(self) -> float:
@@ -274,6 +282,7 @@ class LiveCall:
 
     async def end(self, why: str) -> None:
         """End the call: the whole of it is weighed, written down and told, also while we stop."""
+        self.ending = why
         work = asyncio.ensure_future(self._end(why))
         while not work.done():
             # A listener that stops cancels its connections; what is ending then still ends.
@@ -282,13 +291,13 @@ class LiveCall:
         work.result()
 
     async def _end(self, why: str) -> None:
-        self._is_ending = True
         if self._work is not None:
             await asyncio.wait([self._work])
         try:
             whole = await self._calls.worker.submit(self._finish(), is_urgent=True)
-        except RecognizerError as problem:
-            _log.warning("call %s: %s", self.id, problem)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the call ends, and says so
+            is_foreseen = isinstance(problem, RecognizerError)
+            _log.warning("call %s: %s", self.id, problem, exc_info=not is_foreseen)
             whole = _failed(self.id, problem)
         try:
             # Written down is what the whole call came to, as a recording of it would.
@@ -317,9 +326,13 @@ class LiveCall:
             return {}
         if self._begun is not None:
             await asyncio.wait([self._begun])
-        return await asyncio.get_running_loop().run_in_executor(
-            self._calls.writer, keeper.keep, self.id, self.started_at, self.facts, report
-        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._calls.writer, keeper.keep, self.id, self.started_at, self.facts, report
+            )
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the verdict is told
+            _log.exception("call %s: is not in the journal", self.id)
+            return {"journal": {"attempt_id": None, "error": str(problem), "is_owed": True}}
 
     def _drain(self) -> Samples:
         taken, self._pending = self._pending, []
@@ -350,7 +363,7 @@ class LiveCall:
                 problem if isinstance(problem, RecognizerError) else RecognizerError(repr(problem))
             )
             return
-        if self._pending and not self._is_ending:
+        if self._pending and self.ending is None:
             self._queue_work()  # what came meanwhile, though nothing may come after it
         at_s, report, final = work.result()
         if final is not None and not self._is_final_told:
@@ -363,6 +376,7 @@ class LiveCall:
             self.tell(provisional_event(self.id, at_s, report))
 
 
-def _failed(call: str, problem: RecognizerError) -> CallReport:
-    error = CallError(problem.kind, str(problem))
+def _failed(call: str, problem: Exception) -> CallReport:
+    foreseen = problem if isinstance(problem, RecognizerError) else RecognizerError(repr(problem))
+    error = CallError(foreseen.kind, str(foreseen))
     return CallReport(f"live:{call}", None, None, None, 0.0, error)

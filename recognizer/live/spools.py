@@ -95,14 +95,7 @@ class CallSpool:
         self._records = _Folder(folder, _CallRecord)
         self._journal = journal
         self._n_owed = 0
-        self._lock = FileLock(folder / ".lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as problem:
-            raise RecognizerError(
-                f"{folder}: another listener keeps its calls here; stop it, or give this one "
-                f"another folder (RECOGNIZER_SERVER_STATE_DIR)"
-            ) from problem
+        self._lock = _held(folder)
 
     def close(self) -> None:
         """Let another listener keep its calls here."""
@@ -226,6 +219,7 @@ class CallbackSpool:
         self._dead = _Folder(folder / "dead", _Message)
         self._target = target
         self._first_wait_s = first_wait_s
+        self._held = _held(folder)
         self._lock = threading.Condition()
         self._waiting: list[_Owed] = [
             _Owed(name, record.event) for name, record in self._records.all()
@@ -265,6 +259,7 @@ class CallbackSpool:
             self._lock.notify()
         if self._thread.is_alive():
             self._thread.join(15)
+        self._held.release()
 
     def _run(self) -> None:
         while True:
@@ -292,17 +287,47 @@ class CallbackSpool:
     def _try(self, owed: _Owed) -> None:
         try:
             self._target.deliver(owed.event)
-        except DeliveryError as problem:
+        except Exception as problem:  # noqa: BLE001 - nothing may end the thread
+            if not isinstance(problem, DeliveryError):
+                _log.exception("callback %s: failed", owed.event["id"])
             owed.n_tries += 1
             wait_s = wait_before_retry_s(owed.n_tries, self._first_wait_s, _LONGEST_WAIT_S)
             owed.due_s = time.monotonic() + wait_s
             _log.warning("callback %s: try %d: %s", owed.event["id"], owed.n_tries, problem)
             if owed.n_tries < MAX_TRIES:
                 return
-            self._dead.write(owed.name, _Message(owed.event))
+            self._set_aside(owed)
         with self._lock:
             self._waiting.remove(owed)
-        self._records.remove(owed.name)
+        try:
+            self._records.remove(owed.name)
+        except OSError as problem:
+            _log.error("callback %s: its file stays, and is sent again: %s", owed.name, problem)
+
+    def _set_aside(self, owed: _Owed) -> None:
+        try:
+            self._dead.write(owed.name, _Message(owed.event))
+        except OSError as problem:
+            _log.error("callback %s: cannot be set aside: %s", owed.event["id"], problem)
+
+
+def _held(folder: Path) -> FileLock:
+    """Return the lock of a folder, taken for this listener.
+
+    Raises
+    ------
+    RecognizerError
+        If another listener has it.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as problem:
+        raise RecognizerError(
+            f"{folder}: another listener keeps its calls here; stop it, or give this one "
+            f"another folder (RECOGNIZER_SERVER_STATE_DIR)"
+        ) from problem
+    return lock
 
 
 class _Owed:

@@ -106,6 +106,22 @@ def test_a_stalled_client_is_ended(whisper: Recognizer) -> None:
     assert events[-1]["why"] == "idle"
 
 
+def test_who_names_no_call_holds_a_place_no_longer_than_who_says_nothing(
+    whisper: Recognizer,
+) -> None:
+    async def scenario(port: int, calls: LiveCalls) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            for n in range(len(OPENING) - 1):
+                writer.write(OPENING[n : n + 1])
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        assert calls.n_connections == 0
+        writer.close()
+
+    assert run(whisper, scenario, idle_s=0.4) == []
+
+
 def test_no_more_of_a_call_is_heard_than_allowed(whisper: Recognizer) -> None:
     events = run(whisper, sending(OPENING, *framed(bytes(16000 * 3))), max_call_s=1.0)
     assert events[-1]["why"] == "too_long"

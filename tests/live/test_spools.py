@@ -238,14 +238,70 @@ def test_what_was_not_told_is_told_after_the_next_start_under_the_same_id(
 ) -> None:
     target = Webhook("live", told.url, "secret")
     before = CallbackSpool(tmp_path, target)
-    before.put(event("end"))  # killed before its thread began
+    before.put(event("end"))  # stopped before its thread began
     (written,) = tmp_path.glob("*.json")
+    before.close()
     after = CallbackSpool(tmp_path, target)
     after.start()
     until(lambda: told.taken)
     after.close()
     assert told.taken[0]["id"] in written.name
     assert list(tmp_path.glob("*.json")) == []
+
+
+def test_two_listeners_do_not_tell_each_others_callbacks(told: Told, tmp_path: Path) -> None:
+    target = Webhook("live", told.url, "secret")
+    first = CallbackSpool(tmp_path, target)
+    with pytest.raises(RecognizerError, match="another listener"):
+        CallbackSpool(tmp_path, target)
+    first.close()
+    CallbackSpool(tmp_path, target).close()
+
+
+class Unforeseen:
+    """A target that fails in a way nobody thought of, a few times."""
+
+    name = "live"
+
+    def __init__(self, n_times: int) -> None:
+        self.n_times = n_times
+        self.taken: list[Any] = []
+
+    def deliver(self, event: Any) -> None:
+        self.n_times -= 1
+        if self.n_times >= 0:
+            raise ValueError("embedded null byte")
+        self.taken.append(event["event"])
+
+
+def test_a_failure_that_nobody_foresaw_is_tried_again_and_ends_nothing(tmp_path: Path) -> None:
+    target = Unforeseen(2)
+    spool = CallbackSpool(tmp_path, target, first_wait_s=0.01)
+    spool.start()
+    spool.put(event("final"))
+    spool.put(event("end"))
+    until(lambda: len(target.taken) == 2)
+    spool.close()
+    assert target.taken == ["final", "end"]
+
+
+def test_a_disk_that_is_gone_stops_no_callback(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("recognizer.live.spools._Folder.write", refused)
+    monkeypatch.setattr("recognizer.live.spools._Folder.remove", refused)
+    told.answers = [500] * 15
+    spool = CallbackSpool(tmp_path, Webhook("live", told.url, "secret"), first_wait_s=0.0)
+    spool.start()
+    spool.put(event("end", "a"))
+    until(lambda: not told.answers)
+    spool.put(event("end", "b"))
+    until(lambda: told.taken)
+    spool.close()
+    assert [one["call"] for one in told.taken] == ["b"]
 
 
 def test_what_nobody_takes_is_set_aside_in_the_end(told: Told, tmp_path: Path) -> None:
