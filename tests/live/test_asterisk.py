@@ -1,7 +1,7 @@
 """A real Asterisk, with SIPp as the network: what is heard of calls that nobody may answer.
 
-RECOGNIZER_ASTERISK_ROOT names a folder with a Debian root that has the package asterisk, made with
-``debootstrap --variant=minbase sid ROOT`` and apt-get in it; chroot needs root.
+Asterisk runs in a Debian root of its own (`asterisk_root`), which is built once where that can be;
+elsewhere these tests are skipped, and say why.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile as sf
+from asterisk_root import NoAsteriskError, find_root
 
+from recognizer.audio import read_audio
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.model import CallOutcome
@@ -36,15 +39,10 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def asterisk_root() -> Path:
-    root = os.environ.get("RECOGNIZER_ASTERISK_ROOT")
-    if root is None:
-        pytest.skip("RECOGNIZER_ASTERISK_ROOT names no Debian root with asterisk")
-    for program in ("sipp", "ffmpeg", "chroot"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    if os.geteuid() != 0:
-        pytest.skip("chroot needs root")
-    return Path(root)
+    try:
+        return find_root()
+    except NoAsteriskError as reason:
+        pytest.skip(str(reason))
 
 
 class Exchange:
@@ -91,11 +89,8 @@ class Exchange:
 
     def network(self, scenario: str, sound: Path) -> None:
         """Let SIPp answer calls as a scenario says, with a recording."""
-        encode = ["ffmpeg", "-y", "-v", "error"]
-        if sound.suffix == ".ulaw":
-            encode += ["-f", "mulaw", "-ar", "8000"]
-        encode += ["-i", str(sound), "-ar", "8000", "-ac", "1", "-f", "alaw"]
-        subprocess.run([*encode, str(self._folder / "sound.alaw")], check=True)
+        samples = read_audio(sound, sample_rate=8000).samples
+        sf.write(self._folder / "sound.alaw", samples, 8000, format="RAW", subtype="ALAW")
         sipp = ["sipp", "-sf", str(DATA / scenario), "-i", "127.0.0.1", "-p", "15090"]
         self._start([*sipp, "-mi", "127.0.0.1", "-mp", "13000", "-nostdin"])
         time.sleep(1)
