@@ -45,6 +45,7 @@ def listening(
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     names = [str(folder) for folder in folders]
+    is_over = threading.Event()
     process = context.Process(
         target=_listen, args=(names, theirs), daemon=True, name="recognizer-events"
     )
@@ -52,7 +53,7 @@ def listening(
     theirs.close()
     thread = threading.Thread(
         target=_pass_on,
-        args=(ours, on_changes, on_failure, on_missed),
+        args=(ours, on_changes, on_failure, on_missed, is_over),
         daemon=True,
         name="recognizer-events",
     )
@@ -60,6 +61,7 @@ def listening(
     try:
         yield
     finally:
+        is_over.set()
         end(process)
         thread.join(5)
         ours.close()
@@ -70,16 +72,21 @@ def _pass_on(
     on_changes: Callable[[list[str]], object],
     on_failure: Callable[[str], object],
     on_missed: Callable[[], object],
+    is_over: threading.Event,
 ) -> None:
-    with contextlib.suppress(EOFError, OSError):
+    try:
         while True:
             message: list[str] | str | None = pipe.recv()
             if message is None:
                 on_missed()
             elif isinstance(message, str):
                 on_failure(message)
+                return
             else:
                 on_changes(message)
+    except (EOFError, OSError):
+        if not is_over.is_set():
+            on_failure("the process that listened has ended")
 
 
 def _listen(folders: Sequence[str], pipe: Connection) -> None:

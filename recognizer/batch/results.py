@@ -75,6 +75,8 @@ class ResultLog:
 
     def _open(self, retry_failed: bool) -> None:
         try:
+            if self.path.exists() and not self.path.is_file():
+                raise RecognizerError(f"{self.path}: expected a file for the results, found none")
             self.path.touch()
             _refuse_foreign(self.path)
             _cut_torn_line(self.path)
@@ -84,6 +86,7 @@ class ResultLog:
                 self._note(line)
             self._file = self.path.open("ab", buffering=0)
             self._status = os.fstat(self._file.fileno())
+            self._n_bytes = self._status.st_size
             sync_folder(self.path.parent)
         except OSError as problem:
             raise RecognizerError(
@@ -109,7 +112,8 @@ class ResultLog:
         Raises
         ------
         RecognizerError
-            If it could not be written; nothing of it stays. If the log was deleted or replaced.
+            If it could not be written; nothing of it stays. If the log was deleted, replaced or
+            cut.
         """
         self._check_file()
         data = msgspec.json.encode(result) + b"\n"
@@ -119,6 +123,7 @@ class ResultLog:
             if written != len(data):
                 raise OSError(28, "no space left on the device")  # noqa: TRY301
             os.fsync(self._file.fileno())
+            self._n_bytes = size + written
         except OSError as problem:
             with contextlib.suppress(OSError):
                 self._file.truncate(size)
@@ -131,13 +136,14 @@ class ResultLog:
     def _check_file(self) -> None:
         """Refuse to write where nobody would find it."""
         try:
-            is_ours = os.path.samestat(self.path.stat(), self._status)
+            now = self.path.stat()
+            is_ours = os.path.samestat(now, self._status) and now.st_size >= self._n_bytes
         except OSError:
             is_ours = False
         if not is_ours:
             raise RecognizerError(
-                f"{self.path}: was deleted or replaced under this run; what it held is gone, the "
-                "same command begins it anew"
+                f"{self.path}: was deleted, replaced or cut under this run; what it held is gone, "
+                "the same command begins it anew"
             )
 
     def close(self) -> None:

@@ -332,7 +332,8 @@ class Watcher:
         except OSError as problem:
             # What may be read but not removed would be copied again at every search.
             self._staying.add(path)
-            if taken is not None and path.exists():
+            # The last copy stays, where somebody removed the recording meanwhile; a taken name not.
+            if taken is not None and (path.exists() or not taken.stat().st_size):
                 taken.unlink(missing_ok=True)
             reason = problem.strerror
             _LOG.warning("%s cannot be moved and stays: %s", masked(written_path(path)), reason)

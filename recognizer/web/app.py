@@ -21,6 +21,7 @@ from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -231,6 +232,7 @@ def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(QueueFullError, _on_queue_full)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_exception_handler(RecognizerError, _on_error)
+    app.add_exception_handler(SQLAlchemyError, _on_database_error)
     app.add_exception_handler(405, _on_wrong_method)
 
 
@@ -271,6 +273,14 @@ async def _on_error(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, RecognizerError)
     _LOG.error("%s %s: %s", request.method, request.url.path, problem)
     return _answer(request, 503, problem.kind, str(problem), retry_after_s=30)
+
+
+async def _on_database_error(request: Request, problem: Exception) -> Response:
+    """Answer as where the journal fails: the database of the page or of the queue does."""
+    cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
+    answer = request.app.exception_handlers[RecognizerError]
+    response: Response = await answer(request, JournalError(str(cause).partition("\n")[0]))
+    return response
 
 
 async def _on_wrong_method(request: Request, problem: Exception) -> Response:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from recognizer.base.settings import ServerSettings
 
-__all__ = ["FormEnd", "UploadClock", "chunks", "declared_too_large", "shown_name", "with_timeout"]
+__all__ = [
+    "FormEnd",
+    "UploadClock",
+    "chunks",
+    "declared_too_large",
+    "is_part",
+    "shown_name",
+    "with_timeout",
+]
 
 
 class UploadClock:
@@ -90,6 +98,12 @@ async def with_timeout(
 def declared_too_large(content_length: str | None, limit: int) -> bool:
     """Tell whether a request says itself that its body is larger than `limit` bytes."""
     return content_length is not None and content_length.isdigit() and int(content_length) > limit
+
+
+def is_part(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request says itself that its body is but a part, or packed: no recording."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    return "content-range" in headers or encoding not in {"", "identity"}
 
 
 async def chunks(file: UploadFile) -> AsyncIterator[bytes]:

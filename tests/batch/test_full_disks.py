@@ -184,8 +184,12 @@ def test_state_of_the_server(small: Place, tmp_path: Path, monkeypatch: pytest.M
     assert "state: the server cannot keep its state here" in said
 
 
-def test_results_deleted_under_a_run_are_noticed(calls: Path, tmp_path: Path) -> None:
-    (calls / "0-slow.wav").write_text("slow 3")
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_results_deleted_or_emptied_under_a_run_are_noticed(
+    calls: Path, tmp_path: Path, how: str
+) -> None:
+    for number in range(20):  # heard a few at a time: the first line is there long before the last
+        (calls / f"{number:02}-slow.wav").write_text("slow 0.3")
     results = tmp_path / "results.jsonl"
     program = subprocess.Popen(
         [sys.executable, str(PROGRAM), "batch", str(calls), "--results", str(results),
@@ -193,10 +197,13 @@ def test_results_deleted_under_a_run_are_noticed(calls: Path, tmp_path: Path) ->
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     end = time.monotonic() + 60
-    while not results.exists() and time.monotonic() < end:
+    while not (results.exists() and results.stat().st_size) and time.monotonic() < end:
         time.sleep(0.05)
-    results.unlink()
+    if how == "deleted":
+        results.unlink()
+    else:
+        os.truncate(results, 0)
     _, said = program.communicate(timeout=60)
     assert program.returncode == 1
-    assert "was deleted or replaced under this run" in said
-    assert not results.exists()
+    assert "was deleted, replaced or cut under this run" in said
+    assert not results.exists() or results.read_bytes() == b""

@@ -1,6 +1,7 @@
 """The result log holds whole lines whatever is killed; tables hold no formulas."""
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ def line(name: str, *, error: str | None = None, **more: Any) -> dict[str, Any]:
 
 def identity(name: str) -> FileIdentity:
     return FileIdentity(f"/calls/{name}", 7, 11)
+
+
+def test_results_that_are_no_file_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for somebody at the other end
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "pipe", tmp_path / "folder", Path("/dev/null")):
+        with pytest.raises(RecognizerError, match="expected a file for the results"):
+            ResultLog(path)
 
 
 def test_what_was_appended_is_known_after_reopening(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -261,6 +262,24 @@ def test_events_bring_recordings_long_before_the_next_search(tmp_path: Path) -> 
         wait_until(lambda: done(results)["second.wav"] == 1)
 
 
+def test_a_listener_that_was_killed_is_said_and_the_search_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("watchfiles")
+    folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
+    touch_old(folder / "first.wav")
+    with watching(folder, results, use_events=True):
+        wait_until(lambda: done(results)["first.wav"] == 1)
+        (listener,) = [
+            one for one in multiprocessing.active_children() if one.name == "recognizer-events"
+        ]
+        listener.kill()
+        wait_until(lambda: "the process that listened has ended" in caplog.text)
+        touch_old(folder / "second.wav")
+        wait_until(lambda: done(results)["second.wav"] == 1, 20.0)
+    assert caplog.text.count("no events") == 1
+
+
 @pytest.mark.slow
 def test_a_name_that_is_no_utf8_silences_no_other(tmp_path: Path) -> None:
     pytest.importorskip("watchfiles")
@@ -350,6 +369,24 @@ def test_what_may_be_read_but_not_removed_is_not_copied_again_and_again(
     assert (folder / "one.wav").exists()
     assert list(finished.iterdir()) == []
     assert caplog.text.count("stays") == 1
+
+
+def test_what_another_program_moved_first_leaves_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, finished = tmp_path / "calls", tmp_path / "done"
+    results = tmp_path / "results.jsonl"
+    touch_old(folder / "one.wav")
+    move = shutil.move
+
+    def too_late(source: Path, target: Path) -> None:
+        source.unlink()
+        move(source, target)
+
+    monkeypatch.setattr("recognizer.batch.watch.shutil.move", too_late)
+    with watching(folder, results, move_to=finished):
+        wait_until(lambda: "cannot be moved" in caplog.text)
+    assert list(finished.iterdir()) == []
 
 
 def test_finished_recordings_are_moved_when_asked_and_replace_nothing(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError, RowError
+from recognizer.base.sqlite_file import SqliteFile
 from recognizer.crm.journal.fitting import guard, to_json
-from recognizer.crm.journal.journal_file import JournalFile
 from recognizer.crm.journal.states import keep_states
 
 __all__ = ["Database"]
@@ -60,7 +60,8 @@ class Database:
                 f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
             ) from problem
         self._writing = self.engine.execution_options(recognizer_writes=True)
-        self._file: JournalFile | None = None
+        self._file: SqliteFile | None = None
+        self._revision: str | None = None  # known once the schema was checked
         self._n_connections = 0
         if self.is_sqlite:
             sa.event.listen(self.engine, "begin", lambda _: self.check_file())
@@ -80,10 +81,11 @@ class Database:
         Raises
         ------
         JournalError
-            Saying what happened to it; see `JournalFile`.
+            Saying what happened to it; see `SqliteFile`.
         """
-        if self._file is not None:
-            self._file.check()
+        problem = None if self._file is None else self._file.problem()
+        if problem is not None:
+            raise JournalError(f"{self.name}: {problem}; {_ADVICE}")
 
     def _count(self, n_more: int) -> None:
         self._n_connections += n_more
@@ -104,9 +106,21 @@ class Database:
             Session(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
+            self._check_revision(session)
             keep_states(session)
             yield session
         self.check_file()  # deleted meanwhile: what was committed is nowhere
+
+    def _check_revision(self, session: Session) -> None:
+        """Refuse to write once a newer program has upgraded the journal: it reads other tables."""
+        if self._revision is None:
+            return
+        found = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        if found != self._revision:
+            raise JournalError(
+                f"{self.name}: its schema became {found} while this program, of {self._revision}, "
+                "had it open; start the program again, as the newer recognizer"
+            )
 
     def lock(self, session: Session, name: str) -> None:
         """Wait until no other transaction holds the lock `name`; keep it until the end."""
@@ -155,8 +169,10 @@ class Database:
                     f"{self.name}: its schema {current} is older than this program needs "
                     f"({wanted}); run: recognizer journal upgrade"
                 )
+        self._revision = wanted
         if self.is_sqlite and not self.name.startswith("sqlite:") and self._file is None:
-            self._file = JournalFile(Path(self.name))
+            with contextlib.suppress(OSError):  # named by a URI: its file is not known
+                self._file = SqliteFile(Path(self.name))
 
     def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
         """Bring the schema to a revision, all or nothing; return those before and after.
@@ -257,6 +273,10 @@ def newest_revision() -> str:
     return max(name[1:].partition("_")[0] for name in names)
 
 
+_ADVICE = (
+    "nothing is recorded. Stop every program that uses it (not by kill -9: what is in memory is "
+    "written back then), look at the file or put back a copy, and start again; see docs/journal.md"
+)
 _DAMAGED = re.compile(r"malformed|not a database", re.IGNORECASE)
 _EXPLANATIONS = (
     (r"readonly|read-only", "is read-only; nothing was written. Give this user write permission"),
@@ -264,7 +284,10 @@ _EXPLANATIONS = (
         r"disk is full|disk I/O error|No space left|could not extend file",
         "cannot be written, the disk is full or failing; what was stored before is intact",
     ),
-    (r"database is locked", "is in use by another program that does not let go; try again"),
+    (
+        r"database is locked|lock timeout|deadlock detected",
+        "is in use by another program that does not let go; try again",
+    ),
     (
         r"not a database|malformed|file is encrypted",
         "expected a journal, found a damaged file or one of another kind",
@@ -294,7 +317,13 @@ def _explain(message: str) -> str:
 
 def _create_engine(address: sa.URL) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
-        engine = sa.create_engine(address, pool_pre_ping=True, json_serializer=to_json)
+        # The server may be gone without a word: neither the system nor libpq gives up by itself.
+        patient = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+        asked = {name: value for name, value in patient.items() if name not in address.query}
+        engine = sa.create_engine(
+            address, pool_pre_ping=True, json_serializer=to_json, connect_args=asked
+        )
+        sa.event.listen(engine, "connect", _set_up_postgres)
         guard(engine)
         return engine
     engine = sa.create_engine(
@@ -304,6 +333,12 @@ def _create_engine(address: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _set_up_postgres(connection: Any, _record: Any) -> None:
+    # As long as SQLite is waited for: a lock that is never given up must not stop everybody.
+    connection.execute(f"SET lock_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
+    connection.commit()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -105,10 +105,15 @@ async def classify(request: Request, owner: Owner, asked: Annotated[Ask, Query()
 
 
 def _refuse_unrecorded(asked: Ask, result: dict[str, Any]) -> None:
-    """Answer 503 where the record was the point of asking, and could not be made."""
+    """Answer with an error where the record was the point of asking, and could not be made."""
+    if asked.journal != "required":
+        return
     problem = result.get("journal_error")
-    if asked.journal == "required" and problem is not None:
+    if problem is not None:
         raise ApiError(503, problem["kind"], problem["message"], retry_after_s=_JOURNAL_RETRY_S)
+    kept = result.get("journal")
+    if kept is not None and kept["attempt_id"] is None:  # however often it is sent
+        raise ApiError(422, kept["kind"], kept["error"])
 
 
 @router.post(

@@ -43,10 +43,12 @@ async def live() -> dict[str, str]:
 def ready(request: Request) -> Response:
     """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
     jobs = jobs_of(request)
-    n_queued, _ = jobs.counts()
-    n_owed, n_lost = jobs.debts()
-    debts = {"n_owed": n_owed, "n_lost": n_lost}
-    has_room = jobs.has_state and n_queued < request.app.state.settings.server.max_queue
+    debts: dict[str, int] = {}
+    has_room = jobs.has_state
+    if has_room:
+        n_queued, _ = jobs.counts()
+        debts["n_owed"], debts["n_lost"] = jobs.debts()
+        has_room = n_queued < request.app.state.settings.server.max_queue
     if has_room and request.app.state.is_loaded() and _has_its_journal(request):
         return JSONResponse({"status": "ok", **debts})
     return JSONResponse({"status": "unavailable", **debts}, 503, {"Retry-After": "5"})

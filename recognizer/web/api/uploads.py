@@ -31,6 +31,7 @@ from recognizer.web.receiving import (
     FormEnd,
     chunks,
     declared_too_large,
+    is_part,
     shown_name,
     with_timeout,
 )
@@ -61,7 +62,7 @@ async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
     try:
         with request.app.state.uploads.entered(owner):
             _refuse_declared(request)
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            if _is_form(request):
                 path, name, asked = await _receive_form(request, jobs, asked)
             else:
                 path, name = await _receive_body(request, jobs), None
@@ -88,10 +89,17 @@ async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
         raise ApiError(400, "broken_off", "the upload broke off") from problem
 
 
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
 def _refuse_declared(request: Request) -> None:
-    """Refuse a body that says itself that it is too large, before any of it is read."""
+    """Refuse a body that says itself what is wrong with it, before any of it is read."""
+    if is_part(request.headers):
+        message = "expected a whole recording as it is, found Content-Range or Content-Encoding"
+        raise ApiError(400, "not_whole", message)
     limit = request.app.state.settings.server.max_upload_bytes
-    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    is_form = _is_form(request)
     most = limit + _MAX_FORM_OVERHEAD if is_form else limit
     if declared_too_large(request.headers.get("content-length"), most):
         message = f"the recording is larger than {limit} bytes, the most this server takes"

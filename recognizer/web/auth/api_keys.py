@@ -53,6 +53,7 @@ class ApiKeys:
         self._lock = threading.Lock()
         self._read_state: tuple[int, int] | None = None
         self._keys: tuple[ApiKey, ...] = ()
+        self._had_keys = False
 
     def all(self) -> tuple[ApiKey, ...]:
         """Return every key, revoked ones too.
@@ -80,11 +81,15 @@ class ApiKeys:
                         "the file, or remove it and create the keys anew"
                     ) from problem
                 self._read_state = state
+                self._had_keys = self._had_keys or bool(self._keys)
             return self._keys
 
     def exist(self) -> bool:
-        """Tell whether there is any key, revoked ones too: then nobody gets in without."""
-        return bool(self.all())
+        """Tell whether there is any key, revoked ones too: then nobody gets in without.
+
+        Also once there was any: a file that is deleted under a server opens it to nobody.
+        """
+        return bool(self.all()) or self._had_keys
 
     def find(self, secret: str) -> ApiKey | None:
         """Return the key a client showed, None if it is unknown or revoked."""

@@ -121,8 +121,8 @@ class Jobs:
             upload.unlink(missing_ok=True)
             raise no_room(
                 FileNotFoundError(
-                    f"{self._settings.state_folder}: was deleted or replaced under the server; "
-                    "start it again"
+                    f"{self._settings.state_folder}: was deleted, replaced or emptied under the "
+                    "server; start it again"
                 )
             )
         try:
@@ -151,7 +151,11 @@ class Jobs:
 
     @property
     def has_state(self) -> bool:
-        """False if the state folder was deleted or replaced: jobs would be lost."""
+        """False if the state's file was deleted, replaced or spoilt: jobs would be lost."""
+        try:
+            self.counts()
+        except SQLAlchemyError:
+            return False
         return self._store.is_there
 
     # -- looking at jobs --------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from recognizer.base.sqlite_file import SqliteFile
 from recognizer.web.jobs.submissions import JobRecord, JobState, Submission
 
 __all__ = ["Ending", "JobStore", "StoredJob"]
@@ -117,21 +117,18 @@ class JobStore:
         )
         with contextlib.suppress(OSError):
             path.chmod(0o600)
-        self._path = path
-        self._status = path.stat()
+        self._file = SqliteFile(path)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
         self._engine.dispose()
+        self._file.close()
 
     @property
     def is_there(self) -> bool:
-        """False if the file was deleted or replaced: nobody would find what is written."""
-        try:
-            return os.path.samestat(self._path.stat(), self._status)
-        except OSError:
-            return False
+        """False if the file was deleted, replaced or emptied: nobody would find what is written."""
+        return self._file.problem() is None
 
     @property
     def lived_s(self) -> float:

@@ -41,7 +41,13 @@ from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.waiting import doubts
-from recognizer.web.receiving import chunks, declared_too_large, shown_name, with_timeout
+from recognizer.web.receiving import (
+    chunks,
+    declared_too_large,
+    is_part,
+    shown_name,
+    with_timeout,
+)
 
 __all__ = ["call_values", "read_filter", "router", "shown_call"]
 
@@ -77,6 +83,8 @@ async def upload(
 ) -> Response:
     """Take one recording as the body and queue it."""
     limit = page.settings.server.max_upload_bytes
+    if is_part(request.headers):
+        raise PageProblemError(400, "Загрузка прервалась", "Отправьте файл целиком ещё раз.")
     if declared_too_large(request.headers.get("content-length"), limit):
         raise PageProblemError(413, *_advice("too_large"))
     with _gate(request, session):
@@ -388,7 +396,7 @@ def calls_page(
     since: Annotated[str, Query(max_length=10)] = "",
     until: Annotated[str, Query(max_length=10)] = "",
     show: Annotated[str, Query(max_length=20)] = "",
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """Show calls, the latest first, a page at a time."""
     del session

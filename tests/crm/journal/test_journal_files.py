@@ -18,6 +18,7 @@ from journal_reports import day, heard
 
 from recognizer.base.errors import JournalError
 from recognizer.crm.contacts import ContactCard
+from recognizer.crm.journal import database
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
 
@@ -197,6 +198,60 @@ def test_looking_at_the_file_gives_up_no_lock_of_sqlites(path: Path) -> None:
         assert wal(path).stat().st_ino == log
         record(journal, 3)
         assert journal.count_attempts() == 3
+
+
+def test_a_journal_named_by_a_link_or_a_uri_is_looked_at_as_far_as_it_is_known(
+    path: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "elsewhere" / "link.sqlite3"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with Journal.open(f"sqlite:///{link}") as journal:
+        record(journal, 1)
+        wal(path).unlink()
+        with pytest.raises(JournalError, match="-wal"):
+            record(journal, 2)
+    with Journal.open(f"sqlite:///file:{path}?uri=true") as journal:
+        record(journal, 3)
+        assert journal.count_attempts() == 2
+
+
+def test_a_program_that_had_it_open_while_a_newer_one_upgraded_it_writes_no_more(
+    journal_url: str,
+) -> None:
+    with Journal.open(journal_url) as journal:
+        record(journal, 1)
+        with journal.database.engine.begin() as newer:
+            was = newer.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            newer.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        try:
+            with pytest.raises(JournalError, match="became 9999 while this program"):
+                record(journal, 2)
+            assert journal.count_attempts() == 1
+        finally:
+            with journal.database.engine.begin() as newer:
+                newer.execute(sa.text(f"UPDATE alembic_version SET version_num = '{was}'"))
+        record(journal, 2)
+
+
+@pytest.mark.postgres
+def test_a_lock_that_is_never_given_up_is_waited_for_no_longer_than_in_sqlite(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.5)
+    with Journal.open(postgres_url) as journal:
+        journal.upsert_contact(ContactCard(ref="1001"))
+        other = sa.create_engine(journal.database.engine.url)
+        with other.begin() as holding:
+            holding.execute(sa.text("SELECT * FROM contacts FOR UPDATE"))
+            began_s = time.monotonic()
+            with pytest.raises(JournalError, match="in use by another program"):
+                journal.record_attempt(
+                    heard(CallOutcome.BUSY_TONE), contact="1001", digest="d" * 64
+                )
+            assert time.monotonic() - began_s < 10
+        other.dispose()
+        journal.record_attempt(heard(CallOutcome.BUSY_TONE), contact="1001", digest="d" * 64)
 
 
 def test_a_look_costs_next_to_nothing(journal: Journal) -> None:

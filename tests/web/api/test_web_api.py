@@ -21,6 +21,7 @@ from fastapi import FastAPI  # noqa: E402
 from fastapi.testclient import TestClient  # noqa: E402
 from real_server import serving  # noqa: E402
 
+from recognizer.base.errors import ContactError, RowError  # noqa: E402
 from recognizer.base.settings import ServerSettings, Settings  # noqa: E402
 from recognizer.batch.worker_pool import WorkerPool  # noqa: E402
 from recognizer.crm.contacts import ContactCard  # noqa: E402
@@ -404,6 +405,56 @@ def test_a_period_without_a_zone_is_refused(client: TestClient, key: dict[str, s
     answer = client.get("/api/v1/overview?since=2026-11-22T00:00:00", headers=key)
     assert answer.status_code == 422
     assert "time zone" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "header", [{"Content-Range": "bytes 0-8/100"}, {"Content-Encoding": "gzip"}]
+)
+@pytest.mark.parametrize("route", ["jobs", "classifications"])
+def test_a_part_of_a_recording_or_a_packed_one_is_refused_unheard(
+    client: TestClient, route: str, header: dict[str, str]
+) -> None:
+    answer = client.post(f"/api/v1/{route}", content=b"busy_tone", headers=header)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["kind"] == "not_whole"
+    whole = {"Content-Encoding": "identity"}
+    assert client.post(f"/api/v1/{route}", content=b"busy_tone", headers=whole).status_code < 300
+
+
+def test_the_kind_of_a_body_is_written_in_any_case(client: TestClient) -> None:
+    said = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
+    content = b"--b\r\n" + said + b"\r\n\r\nsilence\r\n--b--\r\n"
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=b"}
+    answer = client.post("/api/v1/classifications", content=content, headers=headers)
+    assert answer.json()["outcome"] == "silence"
+
+
+@pytest.mark.parametrize("kind", [RowError, ContactError])
+def test_where_the_record_is_required_a_call_that_can_never_be_recorded_is_an_error(
+    client: TestClient, key: dict[str, str], monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise kind("it does not fit")
+
+    monkeypatch.setattr(Journal, "record_attempt", refuse)
+    asked = {"number": "+79265550102"}
+    where = "/api/v1/classifications"
+    answer = client.post(where, content=b"silence", headers=key, params=asked)
+    assert answer.json()["journal"]["error"] == "it does not fit"
+    required = {**asked, "journal": "required"}
+    answer = client.post(where, content=b"silence", headers=key, params=required)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == "it does not fit"
+
+
+def test_keys_deleted_under_a_server_open_it_to_nobody(
+    client: TestClient, key: dict[str, str], tmp_path: Path
+) -> None:
+    assert client.post("/api/v1/jobs", content=b"silence", headers=key).status_code == 202
+    (file,) = tmp_path.rglob("api_keys.json")
+    file.unlink()
+    assert client.post("/api/v1/jobs", content=b"silence").status_code == 401
+    assert client.post("/api/v1/jobs", content=b"silence", headers=key).status_code == 401
 
 
 @pytest.mark.parametrize("route", ["attempts", "overview"])

@@ -136,6 +136,29 @@ def test_a_journal_whose_files_were_touched_loses_no_call(
             eventually(lambda: again.count_attempts() == 1, "what was owed is recorded")
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("jobs.sqlite3", lambda path: os.truncate(path, 0)),
+        ("jobs.sqlite3", lambda path: path.write_bytes(b"x" * 100_000)),
+        ("jobs.sqlite3-wal", Path.unlink),
+    ],
+)
+def test_a_state_that_is_spoilt_is_noticed_refused_and_not_ready(
+    client: TestClient, tmp_path: Path, name: str, fault: Callable[[Path], Any]
+) -> None:
+    assert classify(client).status_code == 200
+    fault(tmp_path / "state" / name)
+    for _ in range(2):
+        answer = client.post("/api/v1/jobs", content=b"silence")
+        assert answer.status_code == 503
+        assert "cannot keep recordings now" in answer.json()["error"]["message"]
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/api/v1/jobs").status_code in {200, 503}
+    assert list((tmp_path / "state" / "uploads").iterdir()) == []
+    assert client.get("/health/live").status_code == 200
+
+
 @pytest.mark.parametrize("gone", ["jobs.sqlite3", ""])
 def test_a_state_that_is_gone_is_noticed_refused_and_not_ready(
     client: TestClient, tmp_path: Path, gone: str

@@ -1,15 +1,15 @@
-"""Whether a journal in SQLite is still the file that was opened, and whole.
+"""Whether a database in SQLite is still the file that was opened, and whole.
 
 SQLite goes on writing into a file, or a write-ahead log, that was deleted: nobody would find it
 again. It does not notice a file that somebody empties or writes over either. So before and after
 every transaction a few numbers are looked at: who the files are, and what the header says.
 
 The header is read through a descriptor that stays open: closing any descriptor of a file gives up
-all locks a process has on it, SQLite's among them (POSIX), and others would take the journal for
+all locks a process has on it, SQLite's among them (POSIX), and others would take the database for
 unused.
 
-Not noticed: pages in the middle that are written over. SQLite finds those when it reads them; from
-then on the journal is refused, too.
+Not noticed: pages in the middle that are written over. SQLite finds those when it reads them;
+whoever is told so calls `is_damaged`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer.base.errors import JournalError
-
-__all__ = ["JournalFile"]
+__all__ = ["SqliteFile"]
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER = struct.Struct(">16sHBBBBBBII60xII")  # sqlite.org/fileformat2.html, "The Database Header"
 _CHECKPOINT_S = 2.0  # header first, pages after it: so long another program may take to follow
-_ADVICE = (
-    "nothing is recorded. Stop every program that uses it (not by kill -9: what is in memory is "
-    "written back then), look at the file or put back a copy, and start again; see docs/journal.md"
-)
-
 _Identity = tuple[int, int]
 
 
@@ -74,8 +67,8 @@ class _Header:
     n_bytes: int | None
 
 
-class JournalFile:
-    """One journal that is open.
+class SqliteFile:
+    """One database that is open.
 
     Parameters
     ----------
@@ -90,6 +83,7 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._real = path.resolve()  # beside which SQLite keeps the rest
         self._descriptor = _descriptors.take(path)
         status = os.fstat(self._descriptor)
         self._identity = status.st_dev, status.st_ino
@@ -109,20 +103,15 @@ class JournalFile:
         """Forget whose the write-ahead log is: SQLite removes it once nobody has it open."""
         self._beside = {}
 
-    def check(self) -> None:
-        """Refuse it if it is not what was opened, or not whole.
-
-        Raises
-        ------
-        JournalError
-            Saying what happened to it.
-        """
+    def problem(self) -> str | None:
+        """Return what happened to it; None if it is what was opened, and whole."""
         end_s = time.monotonic() + _CHECKPOINT_S
-        while (problem := self._problem()) is not None:
-            is_final, what = problem
-            if is_final or time.monotonic() > end_s:
-                raise JournalError(f"{self._path}: {what}; {_ADVICE}")
+        while (found := self._problem()) is not None:
+            is_sure, what = found
+            if is_sure or time.monotonic() > end_s:
+                return what
             time.sleep(0.05)
+        return None
 
     def _problem(self) -> tuple[bool, str] | None:
         """Return what is wrong, and whether that is sure at once."""
@@ -131,7 +120,7 @@ class JournalFile:
         if _identity_of(self._path) != self._identity:
             return True, "was deleted or replaced while it was open"
         for suffix in ("-wal", "-shm"):
-            there = _identity_of(self._path.with_name(self._path.name + suffix))
+            there = _identity_of(self._real.with_name(self._real.name + suffix))
             known = self._beside.get(suffix)
             if known is None and there is not None:
                 self._beside[suffix] = there
