@@ -14,7 +14,10 @@ import typer
 from recognizer.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recognizer.batch.watch import Watcher
+    from recognizer.crm.journal.journal import Journal
 
 __all__ = ["watch"]
 
@@ -127,12 +130,30 @@ def watch(
             finder=finder,
             options=how,
             journal=store,
-            on_result=_say,
+            on_result=_teller(folders, store),
         )
         _stop_on_signals(watcher)
         print(f"watching {', '.join(map(str, folders))}", flush=True)
         watcher.run()
     print("stopped; what was in work is finished", flush=True)
+
+
+def _teller(folders: list[Path], journal: Journal | None) -> Callable[[dict[str, Any]], None]:
+    """Return what is done with each result: it is printed, and its folder was heard."""
+    if journal is None:
+        return _say
+    from recognizer.crm.journal.recorders import RecorderClock
+
+    clock = RecorderClock(journal.database)
+    absolute = [folder.absolute() for folder in folders]
+
+    def tell(line: dict[str, Any]) -> None:
+        _say(line)
+        path = Path(line["file"]["path"])
+        folder = next((one for one in absolute if path.is_relative_to(one)), path.parent)
+        clock.hear("folder", str(folder))
+
+    return tell
 
 
 def _say(line: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "CorrectionRow",
     "DecisionRow",
     "ImportRow",
+    "RecorderRow",
     "UtcDateTime",
 ]
 
@@ -337,3 +338,13 @@ class CallStateRow(Base):
     is_doubtful: Mapped[bool]
     contradicts: Mapped[bool] = mapped_column(server_default=false())
     is_reviewed: Mapped[bool]
+
+
+class RecorderRow(Base):
+    """When a recorder was heard last; see `recorders`."""
+
+    __tablename__ = "recorders"
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    heard_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

@@ -18,6 +18,7 @@ from recognizer.base.moments import day_lies_ahead
 from recognizer.base.office_zone import office_timezone
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.recorders import RecorderClock
 from recognizer.model import CallRequest
 from recognizer.regulation.signalling import codes_of
 from recognizer.web.api.answers import ApiError, explain
@@ -71,7 +72,10 @@ async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
-            return await run_in_threadpool(jobs.submit, path, job, owner=owner)
+            taken = await run_in_threadpool(jobs.submit, path, job, owner=owner)
+            if job.is_recorded:
+                await run_in_threadpool(_hear, request, owner)
+            return taken
     except _BrokenUploadError as problem:
         raise problem.problem from problem
     except TimeoutError as problem:
@@ -91,6 +95,16 @@ async def take_recording(request: Request, owner: str, asked: Ask) -> JobRecord:
 
 def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+def _hear(request: Request, owner: str) -> None:
+    """Note that a program hands in calls."""
+    state = request.app.state
+    name = next((key.name for key in state.api_keys.all() if f"key:{key.id}" == owner), owner)
+    if state.journal is not None:
+        if not hasattr(state, "recorders"):
+            state.recorders = RecorderClock(state.journal.database)
+        state.recorders.hear("key", name)
 
 
 def _refuse_declared(request: Request) -> None:

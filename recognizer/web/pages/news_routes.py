@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from recognizer.crm.journal.recorders import read_recorders
 from recognizer.crm.journal.tables import AttemptRow
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
@@ -20,6 +21,7 @@ from recognizer.web.pages.signed_in import SESSION_COOKIE
 __all__ = ["News", "read_news", "router"]
 
 router = APIRouter()
+_KINDS = {"folder": "папка", "key": "программа", "live": "живые звонки"}
 _USUAL = dt.timedelta(days=7)
 
 
@@ -30,7 +32,8 @@ class News(msgspec.Struct, frozen=True):
     ----------
     newest : id of the call recorded last; 0: there is none.
     waiting : calls that wait for a person.
-    silent_since : in words, since when nothing was recorded, if that is too long; else empty.
+    silent_since : in words, since when nothing was recorded, if that is too long; of each recorder
+        that is known by name. Else empty.
     """
 
     newest: int
@@ -44,14 +47,30 @@ def read_news(page: Page) -> News:
         last = session.execute(
             sa.select(AttemptRow.id, AttemptRow.recorded_at).order_by(AttemptRow.id.desc()).limit(1)
         ).first()
-    silent = ""
+    return News(
+        0 if last is None else last.id,
+        page.reviews.n_waiting(),
+        _silent_since(page, None if last is None else last.recorded_at),
+    )
+
+
+def _silent_since(page: Page, last_at: dt.datetime | None) -> str:
+    """Return since when each recorder is silent, if it is for too long."""
+    now, zone = dt.datetime.now(dt.UTC), page.office.timezone
+    known = [
+        (f" ({_KINDS[one.kind]} «{one.name}»)", one.heard_at)
+        for one in read_recorders(page.journal.database)
+    ]
+    # Of what nobody has heard for a week, nothing is expected.
+    known = [(name, at) for name, at in known if now - at < _USUAL]
+    if not known and last_at is not None and now - last_at < _USUAL:
+        known = [("", last_at)]
     allowed_s = page.settings.server.silent_after_s
-    if last is not None and allowed_s > 0:
-        quiet = dt.datetime.now(dt.UTC) - last.recorded_at
-        # Of a journal that nobody has written for a week, nothing is expected.
-        if dt.timedelta(seconds=allowed_s) < quiet < _USUAL:
-            silent = wording.moment_in(last.recorded_at, page.office.timezone)
-    return News(0 if last is None else last.id, page.reviews.n_waiting(), silent)
+    return ", с ".join(
+        f"{wording.moment_in(at, zone)}{name}"
+        for name, at in known
+        if 0 < allowed_s < (now - at).total_seconds()
+    )
 
 
 @router.get("/news")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
+import sqlalchemy as sa
 from page_calls import PASSWORD, add_call, recording
 from playwright.sync_api import BrowserContext, expect
 from test_browser import CONTRAST, Site, browser, context, drop, shoot, sign_in, site
 
 from recognizer.crm.contacts import ContactCard
+from recognizer.crm.journal.tables import RecorderRow
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
@@ -113,3 +116,44 @@ def test_on_a_phone_the_answer_is_on_the_first_screen(context: BrowserContext, s
     assert box is not None
     assert box["y"] + box["height"] < 844
     expect(page.locator("[data-accept]")).to_have_text(re.compile("Верно"))
+
+
+def test_a_person_who_wants_it_is_told_of_the_queue_and_of_a_silent_recorder(
+    context: BrowserContext, site: Site
+) -> None:
+    context.grant_permissions(["notifications"], origin=site.address)
+    page = sign_in(context)
+    page.add_init_script(
+        """window.told = [];
+        window.Notification = class extends Notification {
+          constructor(title, options) { super(title, options); told.push([title, options.body]); }
+        };
+        window.isAway = false;
+        Object.defineProperty(document, "hidden", { get: () => window.isAway });"""
+    )
+    page.goto("/calls")
+    page.get_by_label("Анна: меню").click()
+    button = page.get_by_role("button", name="Сообщать о новых в очереди")
+    button.click()
+    expect(page.get_by_role("button", name="Не сообщать о новых")).to_be_visible()
+    with page_of(site.app).journal.database.writing() as session:
+        heard_at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=3)
+        session.add(RecorderRow(kind="folder", name="/записи/первая", heard_at=heard_at))
+    add_call(site.app, "unsure--told.wav")
+    page_of(site.app).reviews.waiting.forget()
+    page.evaluate("() => { window.isAway = true; return askNews(); }")
+    page.wait_for_function("() => told.length === 2")
+    told = [body for _, body in page.evaluate("() => told")]
+    assert re.fullmatch(r"В очереди ждут проверки: \d+", told[0])
+    assert "(папка «/записи/первая»)" in told[1]
+    page.evaluate("() => { window.isAway = false; }")
+    expect(page.get_by_role("alert")).to_contain_text("папка «/записи/первая»")
+    shoot(page, "silent-recorder")
+    page.get_by_role("button", name="Не сообщать о новых").click()
+    add_call(site.app, "unsure--untold.wav")
+    page_of(site.app).reviews.waiting.forget()
+    page.evaluate("() => { window.isAway = true; return askNews(); }")
+    page.wait_for_timeout(300)
+    assert len(page.evaluate("() => told")) == 2
+    with page_of(site.app).journal.database.writing() as session:
+        session.execute(sa.delete(RecorderRow))

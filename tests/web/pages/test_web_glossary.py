@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +16,7 @@ from page_calls import PASSWORD, add_call, page_app
 from recognizer.base.data_files import data_folder
 from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
+from recognizer.model.outcome_names import OUTCOME_NAMES
 from recognizer.web.pages.page import page_of
 
 pytestmark = pytest.mark.page
@@ -95,6 +98,40 @@ def test_no_screen_shows_latin_letters_outside_names(tmp_path: Path, path: str) 
     files = re.compile(r"(unsure|no-such-number|damaged|busy_tone|person)--1\.wav")
     logins = {"operator", "supervisor", "administrator", "testclient", "127.0.0.1"}
     assert foreign_words(files.sub("", text)) - logins == set()
+
+
+def live_call(number: str, **event: object) -> SimpleNamespace:
+    """Return a call that goes on, as the screen is told of it."""
+    return SimpleNamespace(
+        id="1",
+        last_event=event,
+        started_at=dt.datetime.now(dt.UTC),
+        duration_s=61.5,
+        facts=SimpleNamespace(number=number, attempt=2),
+    )
+
+
+@pytest.mark.parametrize("outcome", list(CallOutcome))
+def test_the_screen_of_live_calls_shows_no_latin_letters(
+    tmp_path: Path, outcome: CallOutcome
+) -> None:
+    calls = [
+        live_call("89265550102", event="start"),
+        live_call("sip:anna", event="provisional", outcome=outcome),
+        live_call("", event="final", outcome=outcome, decision={"incorrect_contact": True}),
+    ]
+    app = page_app(tmp_path)
+    with TestClient(app, headers=HTML, base_url="http://127.0.0.1") as client:
+        client.post("/sign-in", data={"login": "supervisor", "password": PASSWORD})
+        assert foreign_words(read_aloud(client.get("/live").text)) == set()
+        for running in ({}, dict(enumerate(calls))):
+            limits = SimpleNamespace(max_channels=100)
+            app.state.live = SimpleNamespace(running=running, limits=limits)
+            text = read_aloud(client.get("/live").text)
+            assert foreign_words(text) == set()
+        assert OUTCOME_NAMES[outcome] in text
+        app.state.live = None
+    app.state.journal.close()
 
 
 def test_one_thing_has_one_word() -> None:

@@ -6,7 +6,9 @@ import datetime as dt
 import gzip
 import html
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,16 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_calls import PASSWORD, add_call, page_app
 
-from recognizer.crm.journal.tables import AttemptRow
+from recognizer.crm.journal.recorders import RecorderClock, read_recorders
+from recognizer.crm.journal.tables import AttemptRow, RecorderRow
 from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
+from recognizer.web.pages import wording
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.signed_in import SESSION_COOKIE
 
 pytestmark = pytest.mark.page
+
+AUDIO = {"Content-Type": "audio/wav"}
 
 
 @pytest.fixture
@@ -163,6 +169,44 @@ def test_a_recorder_that_fell_silent_is_named_by_its_last_call(
                 sa.update(AttemptRow).where(AttemptRow.id == call).values(recorded_at=moment)
             )
         assert bool(client.get("/news").json()["silent_since"]) == is_silent
+
+
+def test_each_recorder_falls_silent_by_itself_and_is_named(
+    app: FastAPI, client: TestClient
+) -> None:
+    Person(client, "operator")
+    add_call(app, "busy_tone--1.wav")
+    database = page_of(app).journal.database
+    now = dt.datetime.now(dt.UTC)
+    quiet = {("folder", "/записи/первая"): 0.5, ("key", "АТС"): 3, ("live", "pbx"): 24 * 8}
+    for (kind, name), hours in quiet.items():
+        with database.writing() as session:
+            heard_at = now - dt.timedelta(hours=hours)
+            session.add(RecorderRow(kind=kind, name=name, heard_at=heard_at))
+    at = wording.moment_in(now - dt.timedelta(hours=3), page_of(app).office.timezone)
+    assert client.get("/news").json()["silent_since"] == f"{at} (программа «АТС»)"
+    RecorderClock(database).hear("key", "АТС")
+    assert client.get("/news").json()["silent_since"] == ""
+
+
+def test_a_key_that_hands_in_calls_is_a_recorder(app: FastAPI, client: TestClient) -> None:
+    _, secret = app.state.api_keys.create("АТС на складе")
+    headers = {"Authorization": f"Bearer {secret}"}
+    for whose, names in (({}, []), ({"number": "89265550102"}, ["АТС на складе"])):
+        answer = client.post(
+            "/api/v1/classifications", params=whose, content=b"RIFF", headers=headers | AUDIO
+        )
+        assert answer.status_code == 200, answer.text
+        recorders = read_recorders(page_of(app).journal.database)
+        assert [(one.kind, one.name) for one in recorders] == [("key", name) for name in names]
+
+
+def test_what_cannot_be_noted_costs_no_call(app: FastAPI) -> None:
+    clock = RecorderClock(page_of(app).journal.database)
+    page_of(app).journal.close()
+    with closing(sqlite3.connect(str(page_of(app).journal.database.engine.url.database))) as other:
+        other.execute("DROP TABLE recorders")
+    clock.hear("folder", "x")
 
 
 def test_a_page_that_only_asks_for_news_keeps_no_session_alive(
