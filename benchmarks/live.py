@@ -287,7 +287,8 @@ async def _drive(arguments: argparse.Namespace, port: int) -> dict[str, list[flo
 
 def load(arguments: argparse.Namespace) -> None:
     """Send calls in real time to a listener and print how late it was."""
-    command = [sys.executable, "-m", "recognizer", "listen", "--engine", arguments.engine]
+    command = [sys.executable, "-c", "from recognizer.cli import main; main()", "listen"]
+    command += ["--engine", arguments.engine]
     command += ["--audiosocket", "127.0.0.1:0", "--max-channels", str(arguments.channels + 8)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

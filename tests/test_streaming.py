@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from onnx_stand_ins import write_t_one
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
 from recognizer.base.settings import load_settings
-from recognizer.engines.base import Utterance
+from recognizer.engines.base import Engine, Utterance
+from recognizer.engines.t_one import TOneEngine
 from recognizer.model import AcousticScore, Audio, CallOutcome, Samples, Transcript, Word
 from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
@@ -84,7 +87,7 @@ def speech() -> Samples:
     return np.concatenate([voice[: 3 * RATE], voice[: 3 * RATE]])
 
 
-def recognizer(engine: Speaker) -> Recognizer:
+def recognizer(engine: Engine) -> Recognizer:
     return Recognizer(
         engine=engine,
         phrases=load_phrases(load_settings().phrases),
@@ -186,6 +189,36 @@ def test_short_beeps_are_final_within_two_periods() -> None:
     assert final_s is not None
     assert final_s <= 2 * 0.7 + 0.3
     assert outcome(channel) is CallOutcome.BUSY_TONE
+
+
+class CountingEngine(TOneEngine):
+    """Counts the chunks of 300 ms that it hears."""
+
+    n_chunks = 0
+
+    def advance(self, *given: Any) -> Any:
+        self.n_chunks += 1
+        return super().advance(*given)
+
+
+def test_an_engine_that_keeps_its_work_hears_a_growing_utterance_once(
+    speech: Samples, tmp_path: Path
+) -> None:
+    said = "абонент временно заблокирован перезвоните пожалуйста позднее"
+    engine = CountingEngine(write_t_one(tmp_path / "t-one", said).parent)
+    spoken = recognizer(engine)
+    sound = with_pause(speech, 2.0, spoken_s=6.0)
+    channel = LiveChannel(spoken, "live:1")
+    n_looks = 0
+    for start in range(0, len(sound), 320):
+        before = engine.n_chunks
+        channel.push(sound[start : start + 320], RATE)
+        n_looks += engine.n_chunks > before
+    assert outcome(channel) is CallOutcome.TEMPORARILY_BLOCKED
+    channel.finish()
+    n_needed = len(sound) / RATE / 0.3
+    n_ends = 3 * (n_looks + 1)  # the silence that each look and the end add
+    assert engine.n_chunks <= n_needed + n_ends
 
 
 @pytest.mark.parametrize("sound", ["ringing", "silence", "noise"])

@@ -11,7 +11,7 @@ __all__ = ["NoAsteriskError", "find_root"]
 
 _NEEDED = ("sipp", "chroot")
 _PACKAGES = ("asterisk", "asterisk-modules")
-_BUILD_LIMIT_S = 900
+_STEP_LIMIT_S = 240
 
 
 class NoAsteriskError(Exception):
@@ -37,8 +37,8 @@ def find_root() -> Path:
     named = os.environ.get("RECOGNIZER_ASTERISK_ROOT", "")
     if named not in {"", "build"}:
         return Path(named)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "")) if os.environ.get("XDG_CACHE_HOME") else None
-    root = (cache or Path.home() / ".cache") / "recognizer-asterisk" / "sid"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = cache / "recognizer-asterisk" / "sid"
     if not root.exists():
         if not (named or os.environ.get("CI")):
             raise NoAsteriskError("RECOGNIZER_ASTERISK_ROOT=build builds a root with Asterisk")
@@ -70,7 +70,7 @@ def _run(command: list[str]) -> None:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=_BUILD_LIMIT_S,
+            timeout=_STEP_LIMIT_S,
             env=environment,
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
