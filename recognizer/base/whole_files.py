@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what is left of others."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import IO
 
 from recognizer.base.errors import RecognizerError
 
-__all__ = ["sync_folder", "write_whole"]
+__all__ = ["remove_leftover", "sync_folder", "write_whole"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -44,3 +47,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a file of no use any more; what cannot be removed is said, stays, and stops nobody."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        _LOG.warning("%s: cannot be removed and stays: %s", path, problem.strerror)

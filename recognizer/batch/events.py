@@ -21,7 +21,7 @@ from recognizer.batch.processes import die_with_parent, end
 __all__ = ["listening"]
 
 _MANY = 1000  # paths in one message
-_AFTER_UNREADABLE_NAME_S = 1.0  # beginning again walks through every folder
+_AFTER_UNREADABLE_NAME_S, _LONGEST_PAUSE_S = 0.5, 60.0  # beginning again walks every folder
 
 
 @contextlib.contextmanager
@@ -114,7 +114,9 @@ def _changes(folders: Sequence[str]) -> Iterator[list[str] | None]:
         raise RecognizerError(
             "watchfiles is not installed: pip install 'recognizer[watch]'"
         ) from problem
+    pause_s = _AFTER_UNREADABLE_NAME_S
     while True:
+        began_s = time.monotonic()
         try:
             for changes in watchfiles.watch(
                 *folders,
@@ -130,5 +132,7 @@ def _changes(folders: Sequence[str]) -> Iterator[list[str] | None]:
             # A name that is no UTF-8 ends the listener, which never gets over it: a new one begins.
             if "Unable to decode path" not in str(problem):
                 raise
-            time.sleep(_AFTER_UNREADABLE_NAME_S)
+            was_quiet = time.monotonic() - began_s > _LONGEST_PAUSE_S
+            pause_s = _AFTER_UNREADABLE_NAME_S if was_quiet else min(2 * pause_s, _LONGEST_PAUSE_S)
+            time.sleep(pause_s)
             yield None

@@ -67,7 +67,7 @@ class _Folder(Generic[_T]):
 
     def all(self) -> Iterator[tuple[str, _T]]:
         """Yield name and record, the oldest first; what cannot be read stays and is said."""
-        for path in sorted(self._folder.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p)):
+        for path in sorted(self._folder.glob("*.json"), key=lambda p: (p.lstat().st_mtime_ns, p)):
             try:
                 yield path.stem, msgspec.json.decode(path.read_bytes(), type=self._kind)
             except (OSError, msgspec.MsgspecError) as problem:

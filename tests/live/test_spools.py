@@ -325,3 +325,13 @@ def test_a_report_survives_the_disk_whole(journal: Journal, tmp_path: Path) -> N
     (attempt,) = journal.attempts().items
     assert attempt.outcome is CallOutcome.DOES_NOT_EXIST
     assert attempt.phrases_version == "1:abc"
+
+
+def test_what_is_no_record_of_a_call_stops_no_start(journal: Journal, tmp_path: Path) -> None:
+    killed = CallSpool(tmp_path / "calls", journal)
+    killed.begin("a", NOW)
+    killed.close()
+    (tmp_path / "calls" / "gone.json").symlink_to(tmp_path / "nothing")
+    (tmp_path / "calls" / "folder.json").mkdir()
+    (tmp_path / "calls" / "empty.json").touch()
+    assert CallSpool(tmp_path / "calls", journal).recover() == 1

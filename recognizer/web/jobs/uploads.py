@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import secrets
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
+from recognizer.base.whole_files import remove_leftover
 from recognizer.web.jobs.submissions import QueueFullError, UploadError
 
 __all__ = ["UploadFolder", "no_room"]
 
-_LOG = logging.getLogger(__name__)
-
-# No room, or no folder any more.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
+# No room, no folder any more, or none that may be written.
+_NO_ROOM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+    | {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM}
+)
 
 
 class UploadFolder:
@@ -74,13 +75,13 @@ class UploadFolder:
     def remove(self, name: str | None) -> None:
         """Remove a file, if it is there; what cannot be removed is said and stays."""
         if name is not None:
-            _remove(self.file(name))
+            remove_leftover(self.file(name))
 
     def remove_unknown(self, known: Collection[str]) -> None:
         """Remove what a stopped server left and nobody knows of; folders are not ours."""
         for path in self._path.iterdir():
             if path.name not in known:
-                _remove(path)
+                remove_leftover(path)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
@@ -96,10 +97,3 @@ def no_room(problem: BaseException) -> QueueFullError:
     return QueueFullError(
         f"the server cannot keep recordings now ({problem}); try again later", retry_after_s=60
     )
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as problem:  # one file must not stop the others, nor the server
-        _LOG.warning("%s: cannot be removed and stays: %s", path, problem.strerror)

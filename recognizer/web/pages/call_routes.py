@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError, JournalError
 from recognizer.base.moments import read_day
+from recognizer.base.whole_files import remove_leftover
 from recognizer.crm.contacts import read_numbers
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
@@ -32,6 +34,7 @@ from recognizer.web.jobs.submissions import (
     Submission,
     UploadError,
 )
+from recognizer.web.jobs.uploads import no_room
 from recognizer.web.pages import wording
 from recognizer.web.pages.announcements import interval_of
 from recognizer.web.pages.calls import ShownCall, is_person_call
@@ -142,7 +145,7 @@ async def _take(
     contact, number = await run_in_threadpool(_find_contact, page, whose.strip())
     try:
         path = await jobs.receive(with_timeout(body, page.settings.server))
-        digest = await run_in_threadpool(page.recordings.keep, path, name)
+        digest = await run_in_threadpool(_keep, page, path, name)
         asked = Submission(
             call=CallRequest(name=name), contact=contact, number=number, in_journal=True
         )
@@ -163,6 +166,15 @@ async def _take(
         ) from problem
     await run_in_threadpool(note, request, session, "upload", target=name, detail=digest[:16])
     return job
+
+
+def _keep(page: Page, upload: Path, name: str) -> str:
+    """Keep a copy for playing; QueueFullError, and the upload removed, if there is no room."""
+    try:
+        return page.recordings.keep(upload, name)
+    except OSError as problem:
+        remove_leftover(upload)
+        raise no_room(problem) from problem
 
 
 def _find_contact(page: Page, whose: str) -> tuple[str | None, str | None]:

@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from recognizer.base.errors import AudioError, ContactError
+from recognizer.base.whole_files import remove_leftover
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal, recording_digest
 from recognizer.crm.journal.records import (
@@ -108,7 +109,7 @@ class Recordings:
         And what a server that was killed left half-written; call it before the first `keep`.
         """
         for draft in self._kept.glob(_DRAFTS):
-            draft.unlink()
+            remove_leftover(draft)
         ours = {
             path.name[:_DIGEST_LENGTH]: path
             for folder in (self._kept, self._playable)
@@ -134,7 +135,7 @@ class Recordings:
     def _forget(self, digest: str) -> None:
         for folder in (self._kept, self._playable):
             for path in folder.glob(f"{digest}*"):
-                path.unlink(missing_ok=True)
+                remove_leftover(path)
 
 
 def _is_of(digest: str) -> sa.ColumnElement[bool]:

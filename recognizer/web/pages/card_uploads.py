@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from recognizer.base.whole_files import write_whole
+from recognizer.base.whole_files import remove_leftover, write_whole
 from recognizer.web.jobs.uploads import UploadFolder
 
 __all__ = ["CardUpload", "CardUploads", "SavedImport", "UploadBusyError"]
@@ -137,8 +137,8 @@ class CardUploads:
         oldest_s = self._clock() - self._keep_s
         for path in self._folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < oldest_s:
-                    path.unlink()
+                if path.lstat().st_mtime < oldest_s:
+                    remove_leftover(path)
 
     @contextlib.contextmanager
     def saving(self, token: str) -> Iterator[Callable[[int], None]]:

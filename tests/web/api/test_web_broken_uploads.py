@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +126,24 @@ def test_a_cut_upload_leaves_nothing_and_costs_nobody_else(
     assert names == {"silence--slow.wav", name}
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("route", ["/uploads?name=a.wav", "/uploads"])
+def test_a_recording_that_cannot_be_kept_for_playing_leaves_nothing(
+    app: FastAPI, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, route: str, code: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    if "?" in route:
+        answer = client.put(route, content=recording())
+    else:
+        answer = client.post(route, content=WHOLE, headers={"Content-Type": FORM})
+    assert answer.status_code == 503
+    assert leftovers(app) == []
+    assert app.state.jobs.recent() == ()
 
 
 def form_of(*parts: bytes) -> bytes:

@@ -356,3 +356,13 @@ def test_files_are_forgotten_after_a_while(tmp_path: Path) -> None:
         os.utime(path, (now[0] - 61, now[0] - 61))
     uploads.forget_old()
     assert [upload.token for upload in uploads.waiting()] == ["1" * 32]
+
+
+def test_nothing_that_lies_in_the_folder_of_card_files_stops_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    (folder / "folder.json").mkdir(parents=True)
+    (folder / "loop.json").symlink_to(folder / "loop.json")
+    os.mkfifo(folder / "pipe.json")
+    uploads = CardUploads(folder, 100, keep_s=60.0, clock=lambda: time.time() + 100)
+    assert [path.name for path in folder.iterdir()] == ["folder.json"]
+    assert uploads.waiting() == ()
