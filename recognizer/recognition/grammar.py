@@ -220,10 +220,12 @@ class GrammarReader:
         predicates = [each for each in self._predicates if found[each]]
         said, plain = set().union(*(found[each] for each in predicates)), found["plain"]
         shop = min(found["before place"], default=len(read))
-        plain = plain | {p for p in found["place"] if p > shop}
+        places = {p for p in found["place"] if p > shop}
+        plain = plain | places
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         subjects[SubjectKind.OTHER] -= plain | said  # «в салоне связи», «услуги приостановлены»
         subjects[SubjectKind.MISTAKEN] -= said  # «не существующий»
+        subjects[SubjectKind.ANOTHER] -= places  # «справка по телефону»
         spoken_of = set().union(*subjects.values())
         denied = {p for p, word in enumerate(read) if word in DENIALS}
         known = said | found["condition"] | found["now"] | plain | spoken_of | denied

@@ -11,6 +11,7 @@ from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
 __all__ = ["DENIALS", "Part", "Patterns", "places_of"]
 
 DENIALS = frozenset({"не", "ни", "нет"})
+_ENCLITIC = "ли"
 _MAX_GAP = 2  # words between neighbours of a pattern
 _N_REMEMBERED = 4096  # words: announcements repeat theirs
 
@@ -58,8 +59,9 @@ def places_of(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, 
         window = range(places[-1] + 1, min(len(words), places[-1] + 2 + _MAX_GAP))
         if places[-1] in window or not window:
             return ()
-        is_denial = words[places[-1]] in DENIALS  # «не» denies the very next word
-        window = window[:1] if is_denial else window
+        # «Не» denies the very next word, and «ли» asks about the one before it.
+        is_next = words[places[-1]] in DENIALS or token.text == _ENCLITIC
+        window = window[:1] if is_next else window
         place = next((p for p in window if token.fits(words[p])), None)
         if place is None:
             return ()
