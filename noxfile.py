@@ -12,7 +12,17 @@ nox.options.reuse_existing_virtualenvs = True
 
 QUICK = " and ".join(
     f"not {kind}"
-    for kind in ("slow", "model", "page", "browser", "postgres", "ray", "property", "asterisk")
+    for kind in (
+        "slow",
+        "model",
+        "system",
+        "page",
+        "browser",
+        "postgres",
+        "ray",
+        "property",
+        "asterisk",
+    )
 )
 
 
@@ -42,16 +52,18 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Run the tests that need no model, page, browser, database server or patience: a minute."""
+    """Run the tests that need no model, program, server, page, browser or patience: a minute."""
     _install(session)
-    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", QUICK, *session.posargs)
+    # Schemathesis takes two seconds of every process to load, for one test of another kind.
+    options = ("-n", "2", "--dist", "loadfile", "-p", "no:schemathesis", "-m", QUICK)
+    session.run("pytest", *options, *session.posargs, env=COMPILED)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """Run every test."""
     _install(session)
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env=COMPILED)
 
 
 @nox.session

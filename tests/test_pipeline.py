@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import functools
 import io
 import json
 import shutil
@@ -51,16 +53,22 @@ DAY = dt.date(2026, 11, 22)
 def scripted(
     speech: ScriptedSpeech, script: OfficeScript | None = None
 ) -> tuple[Recognizer, ScriptedEngine]:
-    engine = ScriptedEngine(default=speech)
-    recognizer = Recognizer(
-        engine=engine,
+    recognizer = copy.copy(loaded(script or OfficeScript()))
+    recognizer.engine = engine = ScriptedEngine(default=speech)
+    return recognizer, engine
+
+
+@functools.cache
+def loaded(script: OfficeScript) -> Recognizer:
+    """What takes time to load, once."""
+    return Recognizer(
+        engine=ScriptedEngine(default=ScriptedSpeech("")),
         phrases=load_phrases(PhraseSettings()),
         regulation=load_regulation(),
         tone_plan=load_known_tones(),
         calibration=load_calibration(),
         script=script,
     )
-    return recognizer, engine
 
 
 def checked(report: CallReport) -> dict[str, object]:

@@ -20,6 +20,8 @@ fsspec = pytest.importorskip("fsspec")
 
 from recognizer.batch.cluster import _KEY, _Actor, _found  # noqa: E402
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Path:

@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 from small_disk import SmallDisk, small_disk
 
+pytestmark = pytest.mark.system
+
 PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 N_CALLS = 24
 

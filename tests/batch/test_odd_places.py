@@ -17,6 +17,8 @@ import soundfile
 from recognizer.batch.results import read_results
 from recognizer.crm.journal.journal import Journal
 
+pytestmark = pytest.mark.system
+
 PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 
 EXPECTED = {

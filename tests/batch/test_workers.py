@@ -20,6 +20,8 @@ from recognizer.batch.worker import TimeLimits, Worker, WorkerClosedError
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome, CallRequest
 
+pytestmark = pytest.mark.system
+
 
 def job(folder: Path, content: str, name: str = "call.wav") -> Job:
     path = folder / name

@@ -29,6 +29,8 @@ from recognizer.batch.watch import Watcher, WatchOptions
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome, CallReport
 
+pytestmark = pytest.mark.system
+
 NAME = "20261122-093000_79991112233_1763793015.1.wav"
 SETTLE_S = 0.4
 

@@ -13,6 +13,8 @@ from recognizer.base.data_files import read_toml
 from recognizer.cli import app
 from recognizer.evaluation import fitting
 
+pytestmark = pytest.mark.slow
+
 SPEECH = Path(__file__).parents[1] / "data/engines/ru-number-does-not-exist.wav"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 PROGRAM = Path(__file__).parents[1] / "support" / "command_program.py"
 COMMAND = [sys.executable, "-c", "from recognizer.cli import main; main()"]
 

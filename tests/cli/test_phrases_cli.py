@@ -123,6 +123,7 @@ def shipped_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("shipped_lists")
+@pytest.mark.slow
 def test_what_is_added_is_judged_as_a_transcript_would_be(tmp_path: Path) -> None:
     text = "абонент заблокировал входящие звонки"
     refused = run("add", text, "--outcome", "blocked", "--seen-in", "test")

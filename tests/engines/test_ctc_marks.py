@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import ScriptedEngine, ScriptedSpeech
 from onnx_stand_ins import Doubts, write_t_one
 
 from recognizer.base.settings import PhraseSettings
@@ -28,18 +29,19 @@ Hear = Callable[..., tuple[CallOutcome, tuple[str, ...]]]
 
 @pytest.fixture(scope="module")
 def hear() -> Hear:
-    parts = {
-        "phrases": load_phrases(PhraseSettings()),
-        "regulation": load_regulation(),
-        "tone_plan": load_tone_plan(),
-        "calibration": load_calibration(),
-    }
+    recognizer = Recognizer(
+        engine=ScriptedEngine(default=ScriptedSpeech("")),
+        phrases=load_phrases(PhraseSettings()),
+        regulation=load_regulation(),
+        tone_plan=load_tone_plan(),
+        calibration=load_calibration(),
+    )
 
     def heard(sentence: str, doubts: Doubts | None = None) -> tuple[CallOutcome, tuple[str, ...]]:
         with tempfile.TemporaryDirectory() as folder:
             write_t_one(Path(folder), sentence, n_chunks=30, doubts=doubts)
-            engine = TOneEngine(Path(folder))
-        report = Recognizer(engine=engine, **parts).recognize(SPEECH)  # type: ignore[arg-type]
+            recognizer.engine = TOneEngine(Path(folder))
+        report = recognizer.recognize(SPEECH)
         assert report.outcome is not None
         assert report.evidence is not None
         return report.outcome.kind, tuple(veto.id for veto in report.evidence.vetoes)

@@ -13,6 +13,8 @@ from recognizer import Recognizer
 from recognizer.live.audiosocket_server import AudioSocketListener
 from recognizer.live.calls import LiveCalls, LiveLimits
 
+pytestmark = pytest.mark.system
+
 Scenario = Callable[[int, LiveCalls], Awaitable[None]]
 OPENING = b"\x01\x00\x10" + uuid.UUID(int=7).bytes
 

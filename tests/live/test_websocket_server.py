@@ -19,6 +19,8 @@ from recognizer.live.access import Access
 from recognizer.live.calls import LiveCalls, LiveLimits
 from recognizer.live.websocket_server import WebSocketListener
 
+pytestmark = pytest.mark.system
+
 Scenario = Callable[[str, LiveCalls], Awaitable[None]]
 CALL = str(uuid.UUID(int=9))
 START = json.dumps(

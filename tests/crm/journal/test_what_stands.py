@@ -51,7 +51,14 @@ def standing(journal: Journal) -> tuple[str, bool, str | None]:
 MARKED = ("Недоступен", True, "stranger-sales")
 
 
-@pytest.mark.parametrize("outcome", list(CallOutcome))
+TYPICAL = {CallOutcome.LIVE_PERSON, CallOutcome.BUSY_TONE, CallOutcome.TEMPORARILY_BLOCKED}
+EVERY_OUTCOME = [
+    pytest.param(outcome, marks=[] if outcome in TYPICAL else [pytest.mark.slow])
+    for outcome in CallOutcome
+]
+
+
+@pytest.mark.parametrize("outcome", EVERY_OUTCOME)
 def test_no_recording_takes_a_persons_mark_away(journal: Journal, outcome: CallOutcome) -> None:
     state_stranger(journal, day(0))
     for number in range(1, 5):

@@ -32,6 +32,8 @@ from recognizer.web.auth.api_keys import ApiKeys  # noqa: E402
 from recognizer.web.jobs.queue import Jobs  # noqa: E402
 from recognizer.web.jobs.submissions import JobState, Submission  # noqa: E402
 
+pytestmark = pytest.mark.system
+
 SCHEMA = Path(__file__).parents[3] / "docs" / "classification.schema.json"
 CARD = ContactCard(ref="K-1", trusted_phone="+7 999 000-00-00", owner="Клиент")
 

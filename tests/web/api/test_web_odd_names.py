@@ -21,6 +21,8 @@ from recognizer.batch.worker_pool import WorkerPool
 from recognizer.web import app as application
 from recognizer.web.app import create_app
 
+pytestmark = pytest.mark.system
+
 BOUNDARY = "odd"
 
 # What a client calls its file, and what the answer calls it.

@@ -37,6 +37,8 @@ from recognizer.web.jobs.submissions import QueueFullError
 from recognizer.web.jobs.uploads import UploadFolder
 from recognizer.web.limits import UploadGate
 
+pytestmark = pytest.mark.system
+
 CARD = ContactCard(ref="K-1", trusted_phone="+7 999 000-00-00", owner="Клиент")
 
 

@@ -19,6 +19,8 @@ from recognizer.web.jobs.runners import InProcessRunner
 from recognizer.web.jobs.submissions import Submission
 from recognizer.web.pages.review import LabelledClips, Reviews
 
+pytestmark = pytest.mark.system
+
 DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
 

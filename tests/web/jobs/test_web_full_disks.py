@@ -20,6 +20,8 @@ from recognizer.web import app as application
 from recognizer.web.app import create_app
 from recognizer.web.auth.api_keys import ApiKeys
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:

@@ -29,6 +29,8 @@ from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.runners import InProcessRunner
 from recognizer.web.jobs.submissions import JobState, Submission
 
+pytestmark = pytest.mark.system
+
 
 def eventually(is_so: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + 20
