@@ -10,20 +10,10 @@ import nox
 nox.options.sessions = ["lint", "quick"]
 nox.options.reuse_existing_virtualenvs = True
 
-QUICK = " and ".join(
-    f"not {kind}"
-    for kind in (
-        "slow",
-        "model",
-        "system",
-        "page",
-        "browser",
-        "postgres",
-        "ray",
-        "property",
-        "asterisk",
-    )
-)
+LEFT_OUT = "slow model system page browser postgres ray property asterisk".split()
+QUICK = " and ".join(f"not {kind}" for kind in LEFT_OUT)
+# Compiled once, and not in each program that a test starts.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
 
 
 def _install(session: nox.Session) -> None:
