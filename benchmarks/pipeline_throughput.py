@@ -33,7 +33,7 @@ from recognizer.batch.jobs import RecognizerLike
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
-from recognizer.batch.worker import TimeLimits
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallError, CallOutcome, CallReport, Evidence, Outcome
 from recognizer.regulation.loading import load_regulation

@@ -42,7 +42,7 @@ from recognizer.batch.jobs import RecognizerLike
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
-from recognizer.batch.worker import TimeLimits
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal

@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from recognizer.audio.decoders import Frames
 from recognizer.base.errors import AudioError
+from recognizer.model.signals import CROSSTALK_DB
 
 __all__ = [
     "FRAMES_PER_S",
@@ -67,7 +68,6 @@ _TONE_RUN_FRAMES = 3
 _TONE_MIN_S = 0.3
 """Shortest tone, and how much of them in all, before they count."""
 
-_CROSSTALK_DB = 10.0
 _SAME_CORRELATION = 0.98
 
 
@@ -162,7 +162,7 @@ class ChannelSurvey:
         in_band_db = beeps_db[heard]  # (n_frames, n_channels): the same tone in every channel
         # An agent who talks meanwhile crosses the band now and then, an echo is always in it.
         others_db = np.percentile(np.delete(in_band_db, found, axis=1), 25, axis=0)
-        if np.any(in_band_db[:, found].mean() - others_db < _CROSSTALK_DB):
+        if np.any(in_band_db[:, found].mean() - others_db < CROSSTALK_DB):
             return None
         return only_channel(self._n_channels, found, "call-progress tones are heard in it alone")
 

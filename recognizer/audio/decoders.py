@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DecodeError", "Decoder", "Frames"]
+__all__ = ["DecodeError", "Decoder", "Frames", "read_up_to"]
+
+_SKIPPED_FRAMES = 65_536  # at a time
 
 Frames = npt.NDArray[np.float32]
 """float32, shape (n_frames, n_channels), nominally in [-1, 1]."""
@@ -50,3 +52,10 @@ class Decoder(Protocol):
 
     def close(self) -> None:
         """Free what the library holds; may be called twice."""
+
+
+def read_up_to(decoder: Decoder, frame: int) -> None:
+    """Decode what lies before a frame, a part at a time, and let it go."""
+    while decoder.position < frame:
+        if len(decoder.read(min(_SKIPPED_FRAMES, frame - decoder.position))) == 0:
+            break

@@ -19,7 +19,7 @@ import av.error
 import av.logging
 import numpy as np
 
-from recognizer.audio.decoders import DecodeError, Frames
+from recognizer.audio.decoders import DecodeError, Frames, read_up_to
 from recognizer.audio.sources import View
 
 __all__ = ["NoAudioTrackError", "PyAVDecoder"]
@@ -27,7 +27,6 @@ __all__ = ["NoAudioTrackError", "PyAVDecoder"]
 # Damaged files are our everyday input: what matters is raised, nothing goes to stderr.
 av.logging.set_level(None)
 
-_SKIP_FRAMES = 65_536
 _ESTIMATING_DEMUXERS = ("aac", "amr")
 """Their files do not say how long they are; libav guesses from the first frames."""
 
@@ -174,9 +173,7 @@ class PyAVDecoder:
             self._open()
             self._pending = []
             self.position = 0
-        while self.position < frame:
-            if len(self.read(min(_SKIP_FRAMES, frame - self.position))) == 0:
-                break
+        read_up_to(self, frame)
 
     def close(self) -> None:
         """Close the container."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import soundfile
 
-from recognizer.audio.decoders import DecodeError, Frames
+from recognizer.audio.decoders import DecodeError, Frames, read_up_to
 from recognizer.audio.sources import View
 
 __all__ = ["SoundfileDecoder"]
-
-_SKIP_FRAMES = 65_536
 
 
 class SoundfileDecoder:
@@ -82,9 +80,7 @@ class SoundfileDecoder:
                 self._restart()
         elif frame < self.position:
             self._restart()
-        while self.position < frame:
-            if len(self.read(min(_SKIP_FRAMES, frame - self.position))) == 0:
-                break
+        read_up_to(self, frame)
 
     def _restart(self) -> None:
         self._file.close()

@@ -26,7 +26,8 @@ from recognizer.base.settings import Settings
 from recognizer.batch.jobs import CHANGED, Finished, Job, RecognizerLike, failed_report
 from recognizer.batch.recording_files import is_recording_name
 from recognizer.batch.runner import Summary
-from recognizer.batch.worker import TimeLimits, Worker, load_recognizer
+from recognizer.batch.time_limits import BASE_LIMIT_S, TimeLimits
+from recognizer.batch.worker import Worker, load_recognizer
 from recognizer.model import CallRequest
 from recognizer.model.report_json import report_to_dict
 
@@ -114,7 +115,7 @@ def run_on_ray(
     *,
     engine: str | None = None,
     attempt: int = 1,
-    time_limit_s: float = 60.0,
+    time_limit_s: float = BASE_LIMIT_S,
     load: Load | None = None,
 ) -> Summary:
     """Classify recordings on a cluster and write Parquet.

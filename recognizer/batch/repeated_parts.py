@@ -15,25 +15,25 @@ from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.model import CallOutcome
 from recognizer.model.signals import joined_intervals
 from recognizer.recognition.announcements.announcement import Announcement
-from recognizer.recognition.announcements.candidates import RepeatedStretches
+from recognizer.recognition.announcements.candidates import RepeatedParts
 from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.utterance_intervals import PAD_S
 
 __all__ = ["repeated_parts"]
 
-_PAD_S = 0.25
 _PAGE = 200
 _PEOPLE = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.COMPANY_IVR})
 
 
 def repeated_parts(
     journal: JournalReader, known: Sequence[Announcement], *, n_calls: int
-) -> RepeatedStretches:
+) -> RepeatedParts:
     """Return the utterances of the last calls, the same recording counted once.
 
     Calls in which a person was heard, calls to a number that is not known and recordings that are
     gone are left out.
     """
-    repeated = RepeatedStretches(AnnouncementLibrary(known))
+    repeated = RepeatedParts(AnnouncementLibrary(known))
     for attempt in islice(_attempts(journal), n_calls):
         outcome, number = attempt.outcome, attempt.number
         if outcome is None or outcome in _PEOPLE or not number or not attempt.recording:
@@ -44,7 +44,7 @@ def repeated_parts(
         try:
             with open_audio(path, sample_rate=ENGINE_SAMPLE_RATE) as reader:
                 for start_s, end_s in _utterances(attempt.report or {}):
-                    audio = reader.read(max(0.0, start_s - _PAD_S), end_s + _PAD_S)
+                    audio = reader.read(max(0.0, start_s - PAD_S), end_s + PAD_S)
                     repeated.add(audio, call=attempt.id, number=number, outcome=outcome)
         except AudioError:
             continue

@@ -17,7 +17,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, Self
 
@@ -26,34 +25,13 @@ from recognizer.base.errors import EngineError, RecognizerError
 from recognizer.base.settings import Settings
 from recognizer.batch.jobs import Finished, Job, RecognizerLike, failed_report, internal_error
 from recognizer.batch.processes import end
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_process import serve_jobs
 
-__all__ = ["TimeLimits", "Worker", "WorkerClosedError", "load_recognizer"]
+__all__ = ["Worker", "WorkerClosedError", "load_recognizer"]
 
 
 _LONGEST_WAIT_S = 3600.0  # the system takes no wait of more than 24 days at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimits:
-    """How long a worker may be silent, seconds, before it is taken for hung.
-
-    The limit of one recording is `base_s` + `per_audio_s` for each of its seconds, that of several
-    given together `base_s` + `per_audio_s` for all of their seconds; `base_s` for each that does
-    not say how long it is; never more than `max_s`, whatever a header says. A recording longer
-    than `max_duration_s` is refused.
-    """
-
-    start_s: float = 300.0
-    base_s: float = 60.0
-    per_audio_s: float = 4.0
-    max_s: float = 7200.0
-    max_duration_s: float = 14_400.0
-
-    def of(self, duration_s: float, *, n_undeclared: int = 0) -> float:
-        """Return the limit for recordings of so many seconds together, seconds."""
-        limit_s = self.base_s * max(1, n_undeclared) + self.per_audio_s * max(0.0, duration_s)
-        return limit_s if limit_s < self.max_s else max(self.max_s, self.base_s)  # not a number too
 
 
 def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:

@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from recognizer.batch.jobs import Finished, Job, RecognizerLike
-from recognizer.batch.worker import TimeLimits, Worker
+from recognizer.batch.time_limits import TimeLimits
+from recognizer.batch.worker import Worker
 
 __all__ = ["WorkerPool"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.batch.time_limits import BASE_LIMIT_S
 from recognizer.cli import options
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def batch(
     q850_column: Annotated[
         str | None, typer.Option(help="Its column with Q.850 causes.", show_default="hangupcause")
     ] = None,
-    time_limit: options.TimeLimit = 60.0,
+    time_limit: options.TimeLimit = BASE_LIMIT_S,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Do again what ended in an error.")
     ] = False,
@@ -111,7 +112,8 @@ def batch(
     from recognizer.base.settings import load_settings
     from recognizer.batch.results import ResultLog
     from recognizer.batch.runner import Summary, pending, run_batch
-    from recognizer.batch.worker import TimeLimits, load_recognizer
+    from recognizer.batch.time_limits import TimeLimits
+    from recognizer.batch.worker import load_recognizer
     from recognizer.batch.worker_pool import WorkerPool
 
     if not paths and not manifest:

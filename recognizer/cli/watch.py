@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recognizer.batch.time_limits import BASE_LIMIT_S
 from recognizer.cli import options
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def watch(
     attempt: options.Attempt = 1,
     channel: options.Channel = None,
     name_pattern: options.NamePattern = None,
-    time_limit: options.TimeLimit = 60.0,
+    time_limit: options.TimeLimit = BASE_LIMIT_S,
 ) -> None:
     """Classify every new recording of folders, once, until stopped (Ctrl-C, SIGTERM).
 
@@ -81,8 +82,9 @@ def watch(
     from recognizer.batch.results import ResultLog
     from recognizer.batch.seen_files import SeenFiles
     from recognizer.batch.stalled_mounts import look
+    from recognizer.batch.time_limits import TimeLimits
     from recognizer.batch.watch import Watcher, WatchOptions
-    from recognizer.batch.worker import TimeLimits, load_recognizer
+    from recognizer.batch.worker import load_recognizer
     from recognizer.batch.worker_pool import WorkerPool
     from recognizer.cli.batch import finder_with, journal_of, n_workers
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from recognizer.model._checks import check_interval
 
 __all__ = [
+    "CROSSTALK_DB",
     "LONGEST_PAUSE_S",
     "Cadence",
     "GapKind",
@@ -123,6 +124,9 @@ class SoundGap:
     def __post_init__(self) -> None:
         check_interval(f"gap {self.kind}", self.start_s, self.end_s)
 
+
+CROSSTALK_DB = 10.0
+"""What is heard in a channel by so much weaker than in another may only be the leak of that one."""
 
 LONGEST_PAUSE_S = 1.5
 """Pauses inside one announcement are shorter; after a longer one somebody else may speak."""

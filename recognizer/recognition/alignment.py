@@ -23,6 +23,7 @@ from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize_words, sound_alike_word
 
 __all__ = [
+    "HEARD_RATIO",
     "KNOWN_WORD_RATIO",
     "REVERSING_WEIGHT",
     "Alignment",
@@ -53,7 +54,8 @@ _JOINED = 0.75  # two words stand for one only if together they sound like it
 # «На который вызваните» reaches 95; «с которого вы звоните», our own number, 86 of «которому вы
 # звоните».
 _PARENTHETICAL_RATIO = 90.0
-_HEARD_RATIO = 60.0  # a listed word less like every word heard was not heard
+HEARD_RATIO = 60.0
+"""Similarity (0-100) below which a word heard and a listed one are not the same word."""
 _DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
@@ -146,7 +148,7 @@ class TranscriptWords:
 def are_all_heard(wanted: Iterable[str], spoken: Sequence[str]) -> bool:
     """Return whether every sound of `wanted` is in `spoken`, alone or run into the next one."""
     heard = [*spoken, *(a + b for a, b in pairwise(spoken))]
-    return all(similarity.best_ratio(sound, heard) >= _HEARD_RATIO for sound in wanted)
+    return all(similarity.best_ratio(sound, heard) >= HEARD_RATIO for sound in wanted)
 
 
 def _sound_of(text: str) -> str:

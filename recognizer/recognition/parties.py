@@ -31,6 +31,7 @@ from recognizer.model import (
     phrase_list_of,
     total_duration_s,
 )
+from recognizer.model.signals import CROSSTALK_DB
 from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
@@ -41,7 +42,6 @@ __all__ = ["ChannelHeard", "Remote", "decide_parties", "find_remote", "parties_h
 _NETWORK = frozenset(
     {ToneKind.RINGBACK, ToneKind.BUSY, ToneKind.CONGESTION, ToneKind.SIT, ToneKind.FAX}
 )
-_CROSSTALK_DB = 10.0
 _STEADY = 0.9  # share of a channel from which noise is its own, not somebody
 _CLICK_S = 0.5
 _HIDING_DBFS = -40.0  # a noise as loud as this may hide a quiet voice
@@ -199,7 +199,7 @@ def _with_tones(channels: Sequence[ChannelHeard]) -> int | None:
     levels = sorted(
         ((level, channel) for channel, level in loudest.items() if level is not None), reverse=True
     )
-    if not levels or (len(levels) > 1 and levels[0][0] - levels[1][0] < _CROSSTALK_DB):
+    if not levels or (len(levels) > 1 and levels[0][0] - levels[1][0] < CROSSTALK_DB):
         return None
     return levels[0][1]
 

@@ -17,7 +17,7 @@ from recognizer.base import similarity
 from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, Word
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
-from recognizer.recognition.alignment import TranscriptWords
+from recognizer.recognition.alignment import HEARD_RATIO, TranscriptWords
 from recognizer.recognition.vetoes import raised
 
 __all__ = ["veto_of_another_word", "vetoes_of_sound"]
@@ -36,7 +36,6 @@ _LONG = 4  # letters; shorter words are found inside any other
 _USUAL_LETTER_S = 0.08
 _MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.04
 _OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
-_LIKE_A_WORD = 60.0  # similarity (0-100) below which a word heard is none of the wording's
 # A reversing word takes as long as its letters: «ваш» and «не» 0.2 s, «временно» 0.5 s.
 _ROOM_S = 0.28
 _MAX_STRETCH = 1.6  # a word may be said this many times slower than the words around it
@@ -127,7 +126,7 @@ def _is_listed(sound: str, listed: Sequence[str]) -> bool:
     best = similarity.best_ratio(sound, wanted)
     inside = [w for w in wanted if len(w) >= _LONG and (sound.startswith(w) or sound.endswith(w))]
     has_more = any(len(sound) - len(w) >= _EXTRA_LETTERS for w in inside)
-    return best >= _LIKE_A_WORD and (sound in wanted or not has_more)
+    return best >= HEARD_RATIO and (sound in wanted or not has_more)
 
 
 def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
@@ -140,7 +139,7 @@ def _is_part(place: int, sounds: Sequence[str], listed: Sequence[str]) -> bool:
     for first in (place - 1, place):
         if 0 <= first < len(sounds) - 1:
             joined = similarity.best_ratio(sounds[first] + sounds[first + 1], wanted)
-            if joined >= _LIKE_A_WORD and joined > max(alone[first], alone[first + 1]):
+            if joined >= HEARD_RATIO and joined > max(alone[first], alone[first + 1]):
                 return True
     return False
 

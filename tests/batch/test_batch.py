@@ -25,7 +25,7 @@ from recognizer.batch.recordings import FactFinder, Recording, read_manifest, re
 from recognizer.batch.report import needs_person, write_html_report
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, job_of, pending, run_batch
-from recognizer.batch.worker import TimeLimits
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome, CallReport, SignallingCode
 from recognizer.model.outcome_names import OUTCOME_NAMES

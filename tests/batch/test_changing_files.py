@@ -18,7 +18,8 @@ from recognizer.batch.jobs import Job, run_jobs
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, pending, run_batch
-from recognizer.batch.worker import TimeLimits, Worker
+from recognizer.batch.time_limits import TimeLimits
+from recognizer.batch.worker import Worker
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.journal.journal import REHEARING, Journal
 from recognizer.crm.journal.records import AttemptRecord

@@ -16,7 +16,8 @@ from fake_recognizer import load_nothing, loader
 
 from recognizer.base.errors import EngineError
 from recognizer.batch.jobs import Job
-from recognizer.batch.worker import TimeLimits, Worker, WorkerClosedError
+from recognizer.batch.time_limits import TimeLimits
+from recognizer.batch.worker import Worker, WorkerClosedError
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.model import CallOutcome, CallRequest
 

@@ -14,7 +14,7 @@ from recognizer.batch.file_names import load_name_patterns
 from recognizer.batch.recordings import FactFinder, recordings_in
 from recognizer.batch.results import ResultLog
 from recognizer.batch.runner import Summary, pending, run_batch
-from recognizer.batch.worker import TimeLimits
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.journal.journal import Journal
 

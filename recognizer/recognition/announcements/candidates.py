@@ -20,7 +20,7 @@ from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import FRAMES_PER_S, log_mel
 from recognizer.recognition.announcements.library import AnnouncementLibrary, sounds
 
-__all__ = ["Repeated", "RepeatedStretches"]
+__all__ = ["Repeated", "RepeatedParts"]
 
 _MIN_S = 1.0
 _NOBODY = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -51,7 +51,7 @@ class Repeated:
     outcomes: Counter[CallOutcome] = field(default_factory=Counter)
 
 
-class RepeatedStretches:
+class RepeatedParts:
     """Counts utterances that are the same recording.
 
     Parameters

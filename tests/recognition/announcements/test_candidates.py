@@ -5,7 +5,7 @@ from __future__ import annotations
 from announced import RATE, learned, noisy, sound_of
 
 from recognizer.model import Audio, CallOutcome, Samples
-from recognizer.recognition.announcements.candidates import RepeatedStretches
+from recognizer.recognition.announcements.candidates import RepeatedParts
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 
 MANY, ONE, KNOWN = "misdialled.flac", "line-busy.wav", "temporarily-blocked-number.wav"
@@ -16,7 +16,7 @@ def audio(samples: Samples) -> Audio:
 
 
 def test_only_what_many_numbers_say_and_nobody_has_learned_is_offered() -> None:
-    repeated = RepeatedStretches(AnnouncementLibrary([learned(KNOWN)]))
+    repeated = RepeatedParts(AnnouncementLibrary([learned(KNOWN)]))
     heard = CallOutcome.UNDETERMINED
     for number in range(6):
         calls = (

@@ -16,7 +16,7 @@ from fake_recognizer import loader
 from real_server import serving
 
 from recognizer.base.settings import JournalSettings, ServerSettings, Settings
-from recognizer.batch.worker import TimeLimits
+from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.web import app as application
 from recognizer.web.app import create_app
