@@ -18,7 +18,8 @@ import numpy as np
 from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import FRAMES_PER_S, log_mel
-from recognizer.recognition.announcements.library import AnnouncementLibrary, sounds
+from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.sounds import Levels
 
 __all__ = ["Repeated", "RepeatedParts"]
 
@@ -68,7 +69,9 @@ class RepeatedParts:
     def add(self, audio: Audio, *, call: int, number: str, outcome: CallOutcome) -> None:
         """Count one utterance of a call."""
         bands = log_mel(audio)
-        heard = np.flatnonzero(sounds(bands))
+        if len(bands) < _MIN_S * FRAMES_PER_S:
+            return
+        heard = np.flatnonzero(Levels(bands).sounds())
         if len(heard) < _MIN_S * FRAMES_PER_S or self._known.recognize_bands(bands).is_whole:
             return
         found = self._met.recognize_bands(bands)

@@ -13,9 +13,19 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from recognizer.model import Audio
+from recognizer.model import Audio, Samples
 
-__all__ = ["FRAMES_PER_S", "HOP_S", "N_BANDS", "Floats", "log_mel", "noise_floor"]
+__all__ = [
+    "FRAMES_PER_S",
+    "HOP_S",
+    "N_BANDS",
+    "Floats",
+    "LogMelStream",
+    "local_floor",
+    "log_mel",
+    "noise_floor",
+    "smoothed",
+]
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,6 +37,7 @@ _WINDOW_S = 0.032
 _LOWEST_HZ, _HIGHEST_HZ = 200.0, 3400.0
 _SILENCE_DB = -90.0
 _FLOOR_PERCENTILE = 5.0
+_SMOOTH = 5  # frames: the noise of a line hardly moves over so many
 
 
 def log_mel(audio: Audio) -> Floats:
@@ -37,27 +48,94 @@ def log_mel(audio: Audio) -> Floats:
     audio : Audio
         float32, shape (n_samples,), mono, 8000 Hz or more.
     """
-    rate = audio.sample_rate
-    hop, size = round(HOP_S * rate), round(_WINDOW_S * rate)
-    n_frames = math.ceil(len(audio.samples) / hop)
-    if n_frames == 0:
-        return np.zeros((0, N_BANDS), np.float32)
-    padded = np.zeros((n_frames - 1) * hop + size, np.float32)
-    before = size // 2
-    kept = audio.samples[: len(padded) - before]
-    padded[before : before + len(kept)] = kept
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
-    window, filters = _filters(rate, size)
-    spectrum = np.fft.rfft(windows * window, axis=1)[:, : len(filters)]
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    bands: Floats = 10 * np.log10(power @ filters + np.float32(10 ** (_SILENCE_DB / 10)))
-    return bands
+    stream = LogMelStream(audio.sample_rate)
+    return np.concatenate([stream.push(audio.samples), stream.finish()])
+
+
+class LogMelStream:
+    """The same of sound that comes block by block.
+
+    Parameters
+    ----------
+    rate : int
+        Hz, 8000 or more.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._hop, self._size = round(HOP_S * rate), round(_WINDOW_S * rate)
+        self._window, self._filters = _filters(rate, self._size)
+        self._kept = np.zeros(self._size // 2, np.float32)  # before the first sample
+        self._n_samples = self._n_frames = 0
+
+    def push(self, samples: Samples) -> Floats:
+        """Return the frames whose windows are heard by now, shape (n_frames, N_BANDS)."""
+        self._n_samples += len(samples)
+        self._kept = np.concatenate([self._kept, samples])
+        n_frames = max(0, (len(self._kept) - self._size) // self._hop + 1)
+        return self._take(n_frames)
+
+    def finish(self) -> Floats:
+        """Return the rest, in silence."""
+        n_left = math.ceil(self._n_samples / self._hop) - self._n_frames
+        missing = max(0, (n_left - 1) * self._hop + self._size - len(self._kept))
+        self._kept = np.concatenate([self._kept, np.zeros(missing, np.float32)])
+        return self._take(n_left)
+
+    def _take(self, n_frames: int) -> Floats:
+        if n_frames <= 0:
+            return np.zeros((0, N_BANDS), np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(self._kept, self._size)
+        spectrum = np.fft.rfft(windows[: n_frames * self._hop : self._hop] * self._window, axis=1)
+        spectrum = spectrum[:, : len(self._filters)]
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        self._kept = self._kept[n_frames * self._hop :]
+        self._n_frames += n_frames
+        bands: Floats = 10 * np.log10(power @ self._filters + np.float32(10 ** (_SILENCE_DB / 10)))
+        return bands
 
 
 def noise_floor(bands: Floats) -> Floats:
     """Return the level of each band in dB that is nearly always exceeded, shape (N_BANDS,)."""
     floor: Floats = np.percentile(bands, _FLOOR_PERCENTILE, axis=0).astype(np.float32)
     return floor
+
+
+def local_floor(levels: Floats, span_s: float) -> Floats:
+    """Return the level of each band in dB below which it does not fall near each frame.
+
+    What swells and fades slower than `span_s`, as a passing car does, is followed; what is
+    shorter, as a syllable is, stands out.
+
+    Parameters
+    ----------
+    levels : float32, shape (n_frames, n_bands)
+        In dB, of `smoothed` powers.
+    span_s : float
+    """
+    reach = min(len(levels) - 1, round(span_s * FRAMES_PER_S)) // 2
+    return _extreme(_extreme(levels, reach, np.minimum), reach, np.maximum)
+
+
+def smoothed(powers: npt.NDArray[np.floating]) -> Floats:
+    """Return the mean of each band over `_SMOOTH` frames."""
+    padded = np.pad(powers, ((_SMOOTH // 2 + 1, _SMOOTH // 2), (0, 0)), mode="edge")
+    padded[0] = 0
+    sums = np.cumsum(padded, axis=0, dtype=np.float64)
+    means = (sums[_SMOOTH:] - sums[:-_SMOOTH]) / _SMOOTH
+    smooth: Floats = np.maximum(means, 1e-9).astype(np.float32)
+    return smooth
+
+
+def _extreme(values: Floats, reach: int, extreme: np.ufunc) -> Floats:
+    """Return the minimum or maximum over so many frames on either side of each."""
+    n, size = len(values), 2 * reach + 1
+    found = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    span = 1
+    while 2 * span <= size:
+        found = extreme(found[:-span], found[span:])
+        span *= 2
+    widest: Floats = extreme(found[:n], found[size - span : size - span + n])
+    return widest
 
 
 @functools.cache

@@ -27,6 +27,7 @@ _WINDOW = _CELL * _CELLS
 _GROUP = 3  # bands averaged
 _N_DIMENSIONS = _CELLS * N_BANDS // _GROUP
 _MAX_ANCHORS = 2
+_BEGINNING = 2 * _WINDOW  # frames in which an announcement has begun
 _RANGE_DB = 25.0  # what is weaker than this below the loudest is the line's
 _MIN_SCORE = 0.3  # the announcement itself: 0.6 and more in 5 dB of noise
 _NEAR_THE_BEST = 0.6  # what comes near in every part comes near on the whole
@@ -99,6 +100,20 @@ class CandidateIndex:
         found.sort(key=lambda c: -c.score)
         cutoff = max(_MIN_SCORE, _NEAR_THE_BEST * found[0].score)
         return tuple(c for c in found[:n_wanted] if c.score >= cutoff)
+
+    def find_beginnings(self, recording: Floats, n_wanted: int) -> tuple[Candidate, ...]:
+        """Return the announcements whose first moment is most like the beginning of a recording."""
+        if not self._places or not len(recording):
+            return ()
+        firsts = self._firsts[:-1]
+        scores = _windows(recording[:_BEGINNING]) @ self._anchors[:, firsts]
+        rows = scores.argmax(axis=0)
+        best = scores.max(axis=0)
+        cutoff = max(_MIN_SCORE, _NEAR_THE_BEST * float(best.max()))
+        listed = np.argsort(-best)[:n_wanted].tolist()
+        return tuple(
+            Candidate(n, int(rows[n]) * _HOP, float(best[n])) for n in listed if best[n] >= cutoff
+        )
 
     def _placed(self, number: int, scores: Floats) -> Candidate:
         """Return where the anchors of an announcement lie best, in one row."""

@@ -27,7 +27,8 @@ from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import HOP_S, Floats, log_mel, noise_floor
-from recognizer.recognition.announcements.library import AnnouncementLibrary, sounds
+from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.sounds import Levels
 from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.signals.gaps import find_gaps
 
@@ -115,7 +116,7 @@ def learn(
         )
     bands = log_mel(audio)
     beside = [(a - audio.start_s, b - audio.start_s) for a, b in tones]
-    heard = np.flatnonzero(sounds(bands, beside))
+    heard = np.flatnonzero(Levels(bands).sounds(beside)) if len(bands) else np.zeros(0, np.intp)
     if not len(heard):
         raise NotLearnedError("nothing", f"{audio.source}: nothing is heard in it")
     first = max(0, int(heard[0]) - _EDGE_FRAMES)

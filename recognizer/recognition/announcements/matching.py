@@ -4,7 +4,8 @@ One recording of an announcement differs from another by the line: its band, its
 a clock that is a little off. `align` finds the place and the speed; `compare` takes line and noise
 out and correlates what is left, whole and in parts of 0.2 s. The worst part decides: where a word
 was cut out, put in or changed, or sound was lost, some part is nothing like the announcement,
-however well the rest fits.
+however well the rest fits. A part counts by the lesser of two similarities: of how each band moves
+about its mean, and of what stands above the noise.
 
 Conventions: bands are those of `features.log_mel`; a similarity is a normalised cross-correlation,
 1 for the same sound and about 0 for another.
@@ -21,7 +22,6 @@ from recognizer.recognition.announcements.features import (
     FRAMES_PER_S,
     N_BANDS,
     Floats,
-    noise_floor,
 )
 
 __all__ = ["MAX_SPEED", "Alignment", "Comparison", "align", "compare"]
@@ -39,6 +39,8 @@ _PART_STEP_S = 0.05
 _SHORT_S, _SHORT_STEP_S = 0.1, 0.02
 # What noise and codecs move a band by in a part, in dB: differences of that size say nothing.
 _COMMON_DB = 4.0
+_NOISE_MOVES_DB = 3.0  # above its local floor
+_NEPERS_A_DB = float(np.log(10) / 10)  # of power
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class Comparison:
     def worst_part(self) -> float:
         """Similarity of the part that is least alike."""
         return float(self.parts.min(initial=1.0))
+
+    @property
+    def usual_part(self) -> float:
+        """Similarity of the parts on the mean: what this line leaves of any."""
+        return float(self.parts.mean()) if len(self.parts) else 1.0
 
     def worst_between(self, intervals: Sequence[tuple[float, float]]) -> float:
         """Return the similarity of the short part that is least alike within any interval.
@@ -176,7 +183,7 @@ def _line(
 
 
 def compare(
-    announcement: Floats, recording: Floats, alignment: Alignment, floor: Floats | None = None
+    announcement: Floats, recording: Floats, alignment: Alignment, floor: Floats
 ) -> Comparison:
     """Return how alike the recording is where it was aligned.
 
@@ -184,32 +191,47 @@ def compare(
     ----------
     announcement, recording : float32, shape (n_frames, N_BANDS)
     alignment : Alignment
-    floor : float32, shape (N_BANDS,), or None
-        Noise of the line in dB; None: of this recording.
+    floor : float32, of the shape of `recording`
+        Noise of the line in dB, at each frame.
     """
     n = round(len(announcement) / alignment.speed)
     first = round(alignment.first_frame)
     places = (np.arange(n) + first - alignment.first_frame) * alignment.speed
     wanted = _at(announcement, places)
-    heard = _cut(recording, first, n)
-    wanted, heard = _through_line(wanted, heard, noise_floor(recording) if floor is None else floor)
-    wanted, heard = _centred(wanted), _centred(heard)
-    products = np.sum(wanted * heard, axis=1)
-    powers = np.sum(wanted**2 + heard**2, axis=1) / 2
-    whole = products.sum() / max(1e-6, powers.sum())
+    wanted, heard, noise = _through_line(wanted, _cut(recording, first, n), _cut(floor, first, n))
+    moving = _products(_centred(wanted), _centred(heard))
+    above = _products(_above(wanted, noise), _above(heard, noise))
     return Comparison(
-        similarity=float(whole),
-        parts=_by_part(products, powers, _PART_S, _PART_STEP_S),
-        short_parts=_by_part(products, powers, _SHORT_S, _SHORT_STEP_S),
+        similarity=float(moving[0].sum() / max(1e-6, float(moving[1].sum()))),
+        parts=_by_part(moving, above, _PART_S, _PART_STEP_S),
+        short_parts=_by_part(moving, above, _SHORT_S, _SHORT_STEP_S),
         first_frame=first,
         end_frame=first + n,
     )
 
 
-def _by_part(products: Floats, powers: Floats, part_s: float, step_s: float) -> Floats:
+def _products(wanted: Floats, heard: Floats) -> tuple[Floats, Floats]:
+    """Return for each frame the product of both, and their mean power."""
+    product = np.einsum("ij,ij->i", wanted, heard)
+    power = np.einsum("ij,ij->i", wanted, wanted) + np.einsum("ij,ij->i", heard, heard)
+    return product, power / 2
+
+
+def _above(bands: Floats, noise: Floats) -> Floats:
+    above: Floats = np.maximum(bands - noise - np.float32(_NOISE_MOVES_DB), 0)
+    return above
+
+
+def _by_part(
+    moving: tuple[Floats, Floats], above: tuple[Floats, Floats], part_s: float, step_s: float
+) -> Floats:
     size, step = round(part_s * FRAMES_PER_S), round(step_s * FRAMES_PER_S)
     common = size * N_BANDS * _COMMON_DB**2
-    parts: Floats = (_sums(products, size, step) + common) / (_sums(powers, size, step) + common)
+    by_kind = [
+        (_sums(products, size, step) + common) / (_sums(powers, size, step) + common)
+        for products, powers in (moving, above)
+    ]
+    parts: Floats = np.minimum(*by_kind)
     return parts
 
 
@@ -232,17 +254,18 @@ def _cut(bands: Floats, first: int, n: int) -> Floats:
     return cut
 
 
-def _through_line(wanted: Floats, heard: Floats, floor: Floats) -> tuple[Floats, Floats]:
-    """Return the announcement as this line would carry it, and both above its noise."""
+def _through_line(wanted: Floats, heard: Floats, floor: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the announcement as this line would carry it, both above the noise, and the noise."""
     loud = wanted >= wanted.max(axis=0) - _HEARD_DB
     above = loud & (heard > floor + 6)
     count = above.sum(axis=0)
     gain = np.where(above, heard - wanted, 0).sum(axis=0) / np.maximum(count, 1)
     usual = np.median(gain[count > 0]) if (count > 0).any() else 0.0
-    carried = wanted + np.where(count >= 10, gain, usual)
+    carried = wanted + np.where(count >= 10, gain, usual).astype(np.float32)
     noise = np.maximum(floor, carried.max(axis=0) - _RANGE_DB)
-    carried = 10 * np.log10(10 ** (carried / 10) + 10 ** (noise / 10))
-    return carried.astype(np.float32), np.maximum(heard, noise)
+    ratio = np.exp(-_NEPERS_A_DB * np.abs(carried - noise))
+    carried = np.maximum(carried, noise) + np.log1p(ratio) / np.float32(_NEPERS_A_DB)
+    return carried, np.maximum(heard, noise), noise
 
 
 def _centred(bands: Floats) -> Floats:

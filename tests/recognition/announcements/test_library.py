@@ -125,3 +125,43 @@ def test_nothing_is_known_of_silence_or_of_nothing() -> None:
 def test_an_empty_library_knows_nothing() -> None:
     empty = AnnouncementLibrary([])
     assert not empty.recognize(Audio(sound_of(MARKS), RATE)).matches
+
+
+def swelling(samples: Samples, snr_db: float, seed: int = 1) -> Samples:
+    """Return a copy with a car that passes: noise 12 dB louder for a second or so than before."""
+    rng = np.random.default_rng(seed)
+    at_s = np.arange(len(samples)) / RATE
+    middle_s = rng.uniform(0.3, 0.7) * at_s[-1]
+    swell = 1 + 3 * np.exp(-(((at_s - middle_s) / rng.uniform(0.8, 1.5)) ** 2))
+    noise = rng.standard_normal(len(samples)) * swell
+    loud = np.abs(samples) > 0.03 * np.abs(samples).max()
+    rms = float(np.sqrt(np.mean(samples[loud] ** 2) / np.mean(noise**2)))
+    return np.asarray(samples + noise * rms * 10 ** (-snr_db / 20), np.float32)
+
+
+@pytest.mark.parametrize("name", [BLOCKED, MARKS, "line-busy.wav", "blocked.wav"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_it_is_known_while_a_car_passes(name: str, seed: int) -> None:
+    found = recognize(swelling(sound_of(name), 18.0, seed))
+    assert (ids(found), found.is_whole) == ([name.partition(".")[0]], True)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_word_is_noticed_while_a_car_passes(seed: int) -> None:
+    person = read_audio(CALLS / "people" / "hello.wav", sample_rate=RATE).samples
+    for samples in ([sound_of(MARKS), person], [person, sound_of(MARKS)]):
+        found = recognize(swelling(np.concatenate(samples), 15.0, seed))
+        assert not found.is_whole
+
+
+@pytest.mark.parametrize("gap_s", [0.05, 0.12, 0.3])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_piece_of_a_word_beside_it_is_noticed(gap_s: float, is_before: bool) -> None:
+    # 80 ms of a vowel, as loud as the announcement.
+    vowel = sound_of("line-busy.wav")[round(1.0 * RATE) :]
+    vowel = vowel[int(np.argmax(np.abs(vowel))) :][: round(0.08 * RATE)]
+    inside = sound_of(MARKS)[round(0.3 * RATE) : -round(0.3 * RATE)]
+    parts = [pause(0.4), vowel, pause(gap_s), inside, pause(0.4)]
+    whole = np.concatenate(parts if is_before else parts[::-1])
+    assert recognize(np.concatenate([pause(0.4), inside, pause(0.4)])).is_whole
+    assert not recognize(whole).is_whole
