@@ -26,6 +26,7 @@ from recognizer.model import AudioSource, CallError, CallReport, RecordedCall
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.loading import OfficePhrases, load_phrases
 from recognizer.recognition.announcements.following import FollowedLibrary
+from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore
 from recognizer.recognition.calibration import Calibration, load_calibration
 from recognizer.recognition.continuations import Continuations
@@ -106,6 +107,11 @@ class Recognizer:
         if self._continuations is None:
             self._continuations = Continuations(Matcher(self.phrases), self.judge)
         return self._continuations
+
+    @property
+    def library(self) -> AnnouncementLibrary | None:
+        """The announcements that are known by their sound."""
+        return None if self._announcements is None else self._announcements.library
 
     @property
     def version(self) -> str:
@@ -255,7 +261,6 @@ class Recognizer:
         return replace(explained(report, self.regulation), phrases_version=self.version)
 
     def _classifier(self, stages: Stopwatch, engine: Engine | None = None) -> CallClassifier:
-        library = None if self._announcements is None else self._announcements.library
         return CallClassifier(
             listener=Listener(
                 engine=engine or self.engine,
@@ -263,7 +268,7 @@ class Recognizer:
                 classifier=self.judge,
                 calibration=self._calibration,
                 words=self.phrases.words,
-                announcements=library,
+                announcements=self.library,
                 stages=stages,
             ),
             regulation=self.regulation,

@@ -2,8 +2,9 @@
 
 The stages are those of a recording: tones and segments are found block by block, utterances that
 have ended are heard once. One still being said is heard again as it grows, as text first: only
-where that comes to something its wordings are held against the sound. At the end of the call the
-whole sound is weighed as a recording is, so the outcome is that of `classify`.
+where that comes to something its wordings are held against the sound. While it is what a known
+announcement begins with, nothing is decoded. At the end of the call the whole sound is weighed as
+a recording is, so the outcome is that of `classify`.
 
 A verdict is `final` before the end only if `SettleRules` say so; see there for what each needs.
 """
@@ -22,8 +23,10 @@ from recognizer.engines.growing import GrowingEngine
 from recognizer.model import Audio, CallOutcome, CallReport, RecordedCall, Samples
 from recognizer.model.signals import LONGEST_PAUSE_S
 from recognizer.pipeline import Recognizer
+from recognizer.recognition.announcements.growing import Begun, GrowingUtterance
+from recognizer.recognition.announcements.verdicts import verdict_of
 from recognizer.recognition.continuations import Settled
-from recognizer.recognition.listening import KnownUtterances
+from recognizer.recognition.listening import NOT_TRANSCRIBED, JudgedUtterance, KnownUtterances
 from recognizer.recognition.utterance_intervals import utterance_intervals
 from recognizer.signals.segments import Scan, Scanner
 from recognizer.signals.tone_plans import load_known_tones
@@ -81,6 +84,7 @@ class LiveChannel:
         self._waiting: list[Samples] = []
         self._n_waiting = self._sample_rate = 0
         self._known: KnownUtterances = {}
+        self._growing: GrowingUtterance | None = None
         self._looked_s = 0.0
         self._speech_end_s: float | None = None  # at the last look
         self._next_hearing = (
@@ -225,6 +229,10 @@ class LiveChannel:
         self._next_hearing = (start_s, due_s)
         if not due_s <= length_s <= MAX_UTTERANCE_S:
             return None
+        begun = self._begun(scan, start_s)
+        if begun is not None:
+            self._next_hearing = (start_s, length_s + _MORE_SPEECH_S)
+            return (yield from self._name_early(begun, scan))
         utterance = self._engine.listen(self._sound.read(start_s, scan.duration_s))
         yield utterance
         now_s = scan.duration_s
@@ -243,8 +251,39 @@ class LiveChannel:
             self.final = self.report
         return self.report if is_news or self.final is not None else None
 
-    def _classified(self, scan: Scan) -> Generator[Utterance, None, CallReport]:
-        known = dict(self._known)
+    def _begun(self, scan: Scan, start_s: float) -> Begun | None:
+        """Return what an unfinished utterance begins as, None if nothing known begins so."""
+        library = self._recognizer.library
+        if library is None or not len(library):
+            return None
+        growing = self._growing
+        if growing is None or growing.start_s != start_s:
+            growing = GrowingUtterance(library, start_s)
+        self._growing = growing
+        return growing.feed(self._sound.read(growing.end_s, scan.duration_s))
+
+    def _name_early(
+        self, begun: Begun, scan: Scan
+    ) -> Generator[Utterance, None, CallReport | None]:
+        """Classify a call by a known announcement that is being said, if one alone fits."""
+        named = begun.named
+        if named is None:
+            self._settling.is_certain(None, heard_after_s=0.0)
+            return None
+        is_certain = self._settling.is_certain(named.outcome, heard_after_s=0.0)
+        is_news = not _comes_to(self.report, named.outcome)
+        if is_news:
+            by_sound = [JudgedUtterance(verdict_of(named), NOT_TRANSCRIBED)]
+            place = utterance_intervals(scan.segments)[-1]
+            self.report = yield from self._classified(scan, {place: by_sound})
+        if is_certain and self._settling.is_sure(self.report, named.outcome):
+            self.final = self.report
+        return self.report if is_news or self.final is not None else None
+
+    def _classified(
+        self, scan: Scan, begun: KnownUtterances | None = None
+    ) -> Generator[Utterance, None, CallReport]:
+        known = {**self._known, **(begun or {})}
         report = yield from self._recognizer.scanned_steps(
             self._call, scan, self._sound, known, self._engine
         )

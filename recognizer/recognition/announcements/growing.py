@@ -30,7 +30,7 @@ from recognizer.recognition.announcements.sounds import Levels
 
 __all__ = ["Begun", "GrowingUtterance"]
 
-_FIRST_FRAMES = 120  # what is shorter may be the beginning of anything
+_FIRST_FRAMES = 100  # what is shorter may be the beginning of anything
 _PAUSE_FRAMES = 10  # kept before it
 _MIN_NAMED_S = 2.0  # announcements of one voice begin with the same words
 _WORD_END_S = 0.1  # the moment after a word that tells it from a longer one
@@ -61,7 +61,7 @@ class _Fit:
 
     @property
     def is_heard_out(self) -> bool:
-        return self.heard_s >= len(self.announcement.bands) * HOP_S + _WORD_END_S
+        return self.comparison.n_wanted == len(self.announcement.bands)
 
 
 class GrowingUtterance:
@@ -122,7 +122,7 @@ class GrowingUtterance:
         for candidate in self._candidates:
             comparison = library.compare_beginning(part, levels, candidate)
             if comparison is not None:
-                heard_s = (len(part) - comparison.first_frame) * HOP_S
+                heard_s = (comparison.end_frame - comparison.first_frame) * HOP_S
                 announcement = library.announcements[candidate.number]
                 fits.append(_Fit(announcement, candidate, comparison, heard_s))
         return fits

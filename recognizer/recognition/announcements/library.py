@@ -33,6 +33,7 @@ _SLACK = 8  # frames by which the index may misplace an announcement
 _MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _AFTER = 3  # frames in which an announcement rings on: echo, codecs
+_STILL_SAID = 20  # frames of what is being said that only tell how loud the noise is
 _FLOOR_S = 0.6  # noise is followed over so much, longer than a syllable
 
 
@@ -197,7 +198,7 @@ class AnnouncementLibrary:
         None: something else has begun.
         """
         wanted = self.announcements[candidate.number].bands.astype(np.float32)
-        wanted = wanted[: max(1, len(bands) - candidate.first_frame)]
+        wanted = wanted[: max(1, len(bands) - candidate.first_frame - _STILL_SAID)]
         place = align(wanted, bands, candidate.first_frame, _SLACK)
         comparison = compare(wanted, bands, place, levels.floor(_FLOOR_S))
         return comparison if comparison.worst_part >= self.limits.likely_part else None

@@ -73,6 +73,8 @@ class Comparison:
         The same for every 0.1 s, one each 0.02 s.
     first_frame, end_frame : int
         Of the recording, half-open.
+    n_wanted : int
+        Frames of the announcement that were compared.
     """
 
     similarity: float
@@ -80,6 +82,7 @@ class Comparison:
     short_parts: Floats
     first_frame: int
     end_frame: int
+    n_wanted: int
 
     def moved(self, n_frames: int) -> Comparison:
         """Return the same in a recording that begins so many frames earlier."""
@@ -207,6 +210,7 @@ def compare(
         short_parts=_by_part(moving, above, _SHORT_S, _SHORT_STEP_S),
         first_frame=first,
         end_frame=first + n,
+        n_wanted=len(announcement),
     )
 
 

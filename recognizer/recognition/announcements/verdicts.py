@@ -19,7 +19,7 @@ __all__ = ["MAX_KNOWN_WHOLE_S", "checked_against", "heard_in", "known_whole", "v
 MAX_KNOWN_WHOLE_S = 60.0
 """A longer recording is no announcement alone."""
 
-# Of 10,080 trials one was taken for a known announcement, before the limit was raised (0008).
+# What else was taken for a known announcement: benchmarks/README.md, `benchmarks.announcements`.
 _CONFIDENCE = 0.99
 
 
