@@ -46,6 +46,7 @@ from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.learning import learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.verdicts import KNOWN_WHOLE_RATE
 
 CODECS = ("alaw", "gsm", "g723.1", "opus8", "amr", "mp3")
 SNRS_DB = (25, 20, 15, 10, 5)
@@ -92,6 +93,12 @@ def carried(samples: Samples, line: Line, rng: np.random.Generator) -> Audio:
     return Audio(
         np.asarray(soxr.resample(decoded, LINE_RATE, SAMPLE_RATE), np.float32), SAMPLE_RATE
     )
+
+
+def as_read(audio: Audio) -> Audio:
+    """Return a call as the pipeline reads it before anything else."""
+    narrow = soxr.resample(audio.samples, audio.sample_rate, KNOWN_WHOLE_RATE)
+    return Audio(np.asarray(narrow, np.float32), KNOWN_WHOLE_RATE)
 
 
 def _decoded(sound: Samples, codec: str) -> Samples:
@@ -380,7 +387,8 @@ def measure_false(
 def measure_growth(clips: list[Clip], library: AnnouncementLibrary, seed: int) -> None:
     """Print CPU and memory by the number of announcements known."""
     rng = np.random.default_rng(seed)
-    calls = [carried(clips[n].samples, Line(codec="gsm", snr_db=20), rng)
+    line = Line(codec="gsm", snr_db=20)
+    calls = [as_read(carried(clips[n].samples, line, rng))
              for n in rng.choice(min(60, len(clips)), 40, replace=False)]  # fmt: skip
     seconds = sum(call.duration_s for call in calls) / len(calls)
     for n_known in (60, 200, 600, 2000):

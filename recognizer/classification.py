@@ -16,7 +16,11 @@ from typing import TypeAlias
 from recognizer.audio import AudioReader, open_audio
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, Utterance
 from recognizer.model import CallReport, Outcome, RecordedCall
-from recognizer.recognition.announcements.verdicts import MAX_KNOWN_WHOLE_S, known_whole
+from recognizer.recognition.announcements.verdicts import (
+    KNOWN_WHOLE_RATE,
+    MAX_KNOWN_WHOLE_S,
+    known_whole,
+)
 from recognizer.recognition.evidence import Reading, gather_evidence
 from recognizer.recognition.listening import (
     NOT_TRANSCRIBED,
@@ -133,7 +137,7 @@ class CallClassifier:
             return None
         stages = self.listener.stages
         with stages.timed("read"):
-            audio = reader.read_whole(max_s=MAX_KNOWN_WHOLE_S)
+            audio = reader.at_rate(KNOWN_WHOLE_RATE).read_whole(max_s=MAX_KNOWN_WHOLE_S)
         if audio is None:
             return None
         with stages.timed("announcements"):

@@ -159,6 +159,12 @@ class AudioReader:
         other.info = replace(self.info, channel=channel, channel_reason=reason, rivals=())
         return other
 
+    def at_rate(self, sample_rate: int) -> AudioReader:
+        """Return a reader of the same open recording at another rate, closed with this one."""
+        other = copy.copy(self)
+        other._sample_rate = sample_rate  # noqa: SLF001  a copy of itself
+        return other
+
     def __enter__(self) -> Self:
         return self
 

@@ -128,6 +128,7 @@ def align(announcement: Floats, recording: Floats, first_frame: int, slack: int)
     slack : int
         Frames by which that may be wrong.
     """
+    announcement, recording = _coarse(announcement), _coarse(recording)
     places, lags, weights = [], [], []
     step = _CHUNK if len(announcement) >= _MANY_CHUNKS * _CHUNK else _CHUNK // 2
     for first in range(0, max(1, len(announcement) - _CHUNK // 2), step):
@@ -145,6 +146,12 @@ def align(announcement: Floats, recording: Floats, first_frame: int, slack: int)
     )
 
 
+def _coarse(bands: Floats) -> Floats:
+    """Return the mean of each two bands: as good to find a place by, at half the cost."""
+    coarse: Floats = (bands[:, ::2] + bands[:, 1::2]) / 2
+    return coarse
+
+
 def _best_lag(
     chunk: Floats, recording: Floats, place: int, reach: int
 ) -> tuple[float, float] | None:
@@ -153,11 +160,12 @@ def _best_lag(
     n_lags = high - low - len(chunk) + 1
     if n_lags < 1:
         return None
-    wanted = _centred(chunk).ravel()
-    near = _centred(recording[low:high]).ravel()
-    heard = np.lib.stride_tricks.sliding_window_view(near, len(wanted))[::N_BANDS]
-    norms = np.sqrt(np.einsum("ij,ij->i", heard, heard)) * np.linalg.norm(wanted)
-    scores = (heard @ wanted) / (norms + 1e-6)
+    wanted = _centred(chunk)
+    near = _centred(recording[low:high])
+    heard = np.lib.stride_tricks.sliding_window_view(near.ravel(), wanted.size)[:: near.shape[1]]
+    energy = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", near, near))))
+    norms = np.sqrt(energy[len(chunk) :] - energy[: -len(chunk)]) * np.linalg.norm(wanted)
+    scores = (heard @ wanted.ravel()) / (norms + 1e-6)
     best = int(np.argmax(scores))
     return low + best + _vertex(scores, best) - place, float(scores[best])
 

@@ -14,7 +14,18 @@ from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
 from recognizer.signals.segments import Scan
 
-__all__ = ["MAX_KNOWN_WHOLE_S", "checked_against", "heard_in", "known_whole", "verdict_of"]
+__all__ = [
+    "KNOWN_WHOLE_RATE",
+    "MAX_KNOWN_WHOLE_S",
+    "checked_against",
+    "heard_in",
+    "known_whole",
+    "verdict_of",
+]
+
+KNOWN_WHOLE_RATE = 8000
+"""Hz; announcements are compared up to 3400 Hz, and most recordings have no more."""
+
 
 MAX_KNOWN_WHOLE_S = 60.0
 """A longer recording is no announcement alone."""
