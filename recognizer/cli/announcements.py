@@ -262,7 +262,7 @@ def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:
     from recognizer.audio import open_audio
     from recognizer.engines.base import ENGINE_SAMPLE_RATE
     from recognizer.model import Audio
-    from recognizer.recognition.announcements.learning import LONGEST_S
+    from recognizer.recognition.announcements.announcement import LONGEST_S
 
     requested_channel = int(channel) if channel.isdecimal() else channel
     with open_audio(clip, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel) as reader:
@@ -281,7 +281,7 @@ def _as_wav(audio: Audio) -> bytes:
 
 
 def _outcome(name: str) -> CallOutcome:
-    from recognizer.recognition.announcements.learning import LEARNABLE
+    from recognizer.recognition.announcements.announcement import LEARNABLE
 
     for outcome in LEARNABLE:
         if outcome == name:

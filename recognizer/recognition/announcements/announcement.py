@@ -9,8 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizer.model import CallOutcome
+from recognizer.recognition.precedence import PRECEDENCE
 
-__all__ = ["Announcement"]
+__all__ = ["LEARNABLE", "LONGEST_S", "SHORTEST_S", "Announcement"]
+
+LEARNABLE = tuple(o for o in PRECEDENCE if o is not CallOutcome.COMPANY_IVR)
+"""Outcomes of recordings that a carrier plays; a company's menu is its own."""
+
+SHORTEST_S, LONGEST_S = 1.0, 60.0
+"""Of an announcement that can be learned, seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,23 +18,24 @@ from recognizer.model import (
     Audio,
     CallOutcome,
     CallReport,
-    PhraseListName,
     SegmentKind,
-    phrase_list_of,
 )
 from recognizer.model.signals import LONGEST_PAUSE_S
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize
-from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.announcement import (
+    LEARNABLE,
+    LONGEST_S,
+    SHORTEST_S,
+    Announcement,
+)
 from recognizer.recognition.announcements.features import HOP_S, Floats, log_mel, noise_floor
-from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.library import AnnouncementLibrary, contradicts
 from recognizer.recognition.announcements.sounds import Levels
-from recognizer.recognition.precedence import MACHINES, PRECEDENCE
+from recognizer.recognition.precedence import MACHINES
 from recognizer.signals.gaps import find_gaps
 
 __all__ = [
-    "LEARNABLE",
-    "LONGEST_S",
     "NotLearnedError",
     "check_report",
     "check_unlike",
@@ -60,13 +61,6 @@ class NotLearnedError(AnnouncementError):
         self.reason = reason
 
 
-LEARNABLE = tuple(o for o in PRECEDENCE if o is not CallOutcome.COMPANY_IVR)
-"""Outcomes of recordings that a carrier plays; a company's menu is its own."""
-
-LONGEST_S = 60.0
-"""Of an announcement that can be learned, seconds."""
-
-_MIN_S = 1.0
 _MIN_SNR_DB = 15.0
 _EDGE_FRAMES = 3
 _WORD_EDGE_S = 0.1  # word times are no better
@@ -140,10 +134,10 @@ def learn(
 
 
 def _check_form(audio: Audio, duration_s: float, pause_s: float) -> None:
-    if not _MIN_S <= duration_s <= LONGEST_S:
+    if not SHORTEST_S <= duration_s <= LONGEST_S:
         raise NotLearnedError(
             "duration",
-            f"{audio.source}: expected an announcement of {_MIN_S:g} to {LONGEST_S:g} s, found "
+            f"{audio.source}: expected an announcement of {SHORTEST_S:g} to {LONGEST_S:g} s, found "
             f"{duration_s:.1f} s of sound; choose the part with --from and --to",
         )
     if pause_s > LONGEST_PAUSE_S:
@@ -266,11 +260,7 @@ def check_unlike(library: AnnouncementLibrary, audio: Audio, outcome: CallOutcom
         known = match.announcement
         if match.is_known and known.outcome is outcome:
             raise NotLearnedError("known", f"{audio.source}: known already, as '{known.id}'")
-        either_marks = PhraseListName.INVALID_NUMBER in {
-            phrase_list_of(known.outcome),
-            phrase_list_of(outcome),
-        }
-        if known.outcome is not outcome and (match.is_known or either_marks):
+        if contradicts(match, outcome):
             raise NotLearnedError(
                 "near",
                 f"{audio.source}: sounds too much like '{known.id}', which is "

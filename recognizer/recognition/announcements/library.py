@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.model import Audio, PhraseListName, phrase_list_of
+from recognizer.base.errors import AnnouncementError
+from recognizer.model import Audio, CallOutcome, PhraseListName, phrase_list_of
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import (
     HOP_S,
@@ -26,7 +27,14 @@ from recognizer.recognition.announcements.index import Candidate, CandidateIndex
 from recognizer.recognition.announcements.matching import Comparison, align, compare
 from recognizer.recognition.announcements.sounds import Levels, Mask
 
-__all__ = ["AnnouncementLibrary", "Limits", "Match", "Recognized"]
+__all__ = [
+    "AnnouncementLibrary",
+    "Limits",
+    "Match",
+    "Recognized",
+    "check_unlike_known",
+    "contradicts",
+]
 
 _N_CANDIDATES = 6
 _SLACK = 8  # frames by which the index may misplace an announcement
@@ -320,3 +328,33 @@ def _own_floor(found: Sequence[_Found], levels: Levels, n_frames: int) -> Floats
             first, end = max(0, comparison.first_frame), min(n_frames, comparison.end_frame)
             own[first:end] = alone[first - comparison.first_frame : end - comparison.first_frame]
     return own
+
+
+def contradicts(match: Match, outcome: CallOutcome) -> bool:
+    """Return whether a recording in which something is heard cannot be learned as an outcome.
+
+    The same recording has one outcome; beside a mark not even one that is much like it has another.
+    """
+    heard = match.announcement.outcome
+    either_marks = PhraseListName.INVALID_NUMBER in {phrase_list_of(heard), phrase_list_of(outcome)}
+    return heard is not outcome and (match.is_known or either_marks)
+
+
+def check_unlike_known(known: Sequence[Announcement], new: Sequence[Announcement]) -> None:
+    """Refuse what contradicts a known announcement.
+
+    Raises
+    ------
+    AnnouncementError
+        Naming both.
+    """
+    library = AnnouncementLibrary(known)
+    for announcement in new:
+        heard = library.recognize_bands(announcement.bands.astype(np.float32)).matches
+        other = next((m for m in heard if contradicts(m, announcement.outcome)), None)
+        if other is not None:
+            raise AnnouncementError(
+                f"'{announcement.id}' is '{announcement.outcome}', but '{other.announcement.id}', "
+                f"the same recording or much like it, is '{other.announcement.outcome}'; find out "
+                "which is right, and forget the other first"
+            )

@@ -20,13 +20,14 @@ import tomli
 from recognizer.base.data_files import TomlFile
 from recognizer.base.errors import AnnouncementError
 from recognizer.recognition.announcements.announcement import Announcement
-from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.library import AnnouncementLibrary, contradicts
 from recognizer.recognition.announcements.store import from_files, to_files
 
 __all__ = ["Pack", "read_pack", "write_pack"]
 
 _MAX_FILE = 3_000_000
-_MAX_ANNOUNCEMENTS = 20_000
+_MAX_ANNOUNCEMENTS = 10_000
+_MAX_TOTAL = 300_000_000
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)  # a pack does not say when somebody was at work
 
 
@@ -73,7 +74,7 @@ def read_pack(path: Path, *, known: Sequence[Announcement], confirmed_by: str) -
     Raises
     ------
     AnnouncementError
-        If it is no pack, or one of its announcements contradicts a known one.
+        If it is no pack, or one of its announcements contradicts a known one or another of them.
     """
     library = AnnouncementLibrary(known)
     ids = {announcement.id for announcement in known}
@@ -81,14 +82,14 @@ def read_pack(path: Path, *, known: Sequence[Announcement], confirmed_by: str) -
     new, old = [], []
     for announcement in _read(path):
         heard = library.recognize_bands(announcement.bands.astype(np.float32)).matches
-        same = [m.announcement for m in heard if m.is_known]
-        other = next((a for a in same if a.outcome is not announcement.outcome), None)
+        other = next((m for m in heard if contradicts(m, announcement.outcome)), None)
         if other is not None:
             raise AnnouncementError(
-                f"{path}: '{announcement.id}' is '{announcement.outcome}' there, but '{other.id}' "
-                f"here, the same recording, is '{other.outcome}'; find out which is right"
+                f"{path}: '{announcement.id}' is '{announcement.outcome}' there, but "
+                f"'{other.announcement.id}', the same recording or much like it, is "
+                f"'{other.announcement.outcome}'; find out which is right"
             )
-        if same:
+        if any(m.is_known for m in heard):
             old.append(announcement)
         elif announcement.id in ids:
             raise AnnouncementError(
@@ -97,6 +98,7 @@ def read_pack(path: Path, *, known: Sequence[Announcement], confirmed_by: str) -
             )
         else:
             new.append(replace(announcement, confirmed_by=confirmed_by, confirmed_at=now))
+            library = library.joined(new[-1])
     return Pack(tuple(new), tuple(old))
 
 
@@ -104,8 +106,11 @@ def _read(path: Path) -> list[Announcement]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n for n in archive.namelist() if n.endswith(".toml")]
-            if len(names) > _MAX_ANNOUNCEMENTS or any(
-                info.file_size > _MAX_FILE for info in archive.infolist()
+            sizes = [info.file_size for info in archive.infolist()]
+            if (
+                len(sizes) > 2 * _MAX_ANNOUNCEMENTS
+                or sum(sizes) > _MAX_TOTAL
+                or max(sizes, default=0) > _MAX_FILE
             ):
                 raise AnnouncementError(f"{path}: too large for a pack of announcements")
             return [_announcement(archive, path, name) for name in sorted(names)]

@@ -28,8 +28,14 @@ import numpy as np
 from recognizer.base.data_files import TomlFile, convert_toml, read_toml
 from recognizer.base.errors import AnnouncementError
 from recognizer.model import CallOutcome
-from recognizer.recognition.announcements.announcement import Announcement
-from recognizer.recognition.announcements.features import N_BANDS
+from recognizer.recognition.announcements.announcement import (
+    LEARNABLE,
+    LONGEST_S,
+    SHORTEST_S,
+    Announcement,
+)
+from recognizer.recognition.announcements.features import HOP_S, N_BANDS
+from recognizer.recognition.announcements.library import check_unlike_known
 
 __all__ = ["AnnouncementStore", "Change", "State", "from_files", "to_files"]
 
@@ -43,6 +49,7 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_ID = 80
 _NUMBER = re.compile(r"(?:\d[\s()\-]*){5,}")
 _MAX_BYTES = 2_000_000  # seven minutes of features
+_EDGES_S = 0.1  # kept around what is heard
 
 Action: TypeAlias = Literal["learn", "forget", "import", "undo"]
 State: TypeAlias = tuple[int, int, int, int]
@@ -139,6 +146,8 @@ class AnnouncementStore:
                         f"{self.folder}: an announcement '{announcement.id}' is known already; "
                         "choose another --id, or forget that one first"
                     )
+            # Somebody else may have learned one meanwhile.
+            check_unlike_known(self.load(), announcements)
             files = [to_files(announcement) for announcement in announcements]
             for announcement, (entry, features) in zip(announcements, files, strict=True):
                 _put(self.folder / f"{announcement.id}.npy", features)
@@ -176,6 +185,8 @@ class AnnouncementStore:
                 raise AnnouncementError(f"{self.folder}: there is no change to take back")
             for announcement_id in last.ids:
                 if last.action == "forget":
+                    again = self._read(self._forgotten(announcement_id))
+                    check_unlike_known(self.load(), [again])
                     self._return(announcement_id)
                 elif self._toml(announcement_id).exists():
                     self._leave(announcement_id)
@@ -223,13 +234,17 @@ class AnnouncementStore:
         for file in (path, path.with_suffix(".npy")):  # the TOML first: without it none is read
             file.replace(forgotten / file.name)
 
-    def _return(self, announcement_id: str) -> None:
+    def _forgotten(self, announcement_id: str) -> Path:
         forgotten = self.folder / _FORGOTTEN / f"{announcement_id}.toml"
         if self._toml(announcement_id).exists() or not forgotten.exists():
             raise AnnouncementError(
                 f"{self.folder}: '{announcement_id}' cannot be brought back: another one has its "
                 f"id, or {forgotten} is gone"
             )
+        return forgotten
+
+    def _return(self, announcement_id: str) -> None:
+        forgotten = self._forgotten(announcement_id)
         for file in (forgotten.with_suffix(".npy"), forgotten):
             file.replace(self.folder / file.name)
 
@@ -296,6 +311,11 @@ def from_files(announcement_id: str, file: TomlFile, features: bytes) -> Announc
             f"{file.place(key='format')}: expected format {FORMAT}, found {entry.format}; learn "
             "this announcement anew from a recording"
         )
+    if entry.outcome not in LEARNABLE:
+        raise AnnouncementError(
+            f"{file.place(key='outcome')}: expected one of {', '.join(LEARNABLE)}, found "
+            f"'{entry.outcome}': carriers play nothing that says so"
+        )
     if hashlib.sha256(features).hexdigest() != entry.features_sha256:
         raise AnnouncementError(
             f"{file.place(key='features_sha256')}: the features beside it are others; restore "
@@ -314,6 +334,17 @@ def from_files(announcement_id: str, file: TomlFile, features: bytes) -> Announc
         )
     if not np.isfinite(bands).all():
         raise AnnouncementError(f"{file.path}: its features are not all numbers")
+    duration_s = len(bands) * HOP_S
+    if not SHORTEST_S <= duration_s <= LONGEST_S + _EDGES_S:
+        raise AnnouncementError(
+            f"{file.path}: expected features of {SHORTEST_S:g} to {LONGEST_S:g} s, found "
+            f"{duration_s:.1f} s"
+        )
+    if any(not 0 <= start_s < min(end_s, duration_s) for start_s, end_s in entry.keywords):
+        raise AnnouncementError(
+            f"{file.place(key='keywords')}: expected where words lie in {duration_s:.1f} s, each "
+            "with its start before its end"
+        )
     return Announcement(
         id=announcement_id,
         outcome=entry.outcome,

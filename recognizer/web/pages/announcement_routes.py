@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from recognizer.model import CallOutcome
-from recognizer.recognition.announcements.learning import LEARNABLE
+from recognizer.recognition.announcements.announcement import LEARNABLE
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.announcements import OfferError, interval_of

@@ -23,9 +23,8 @@ from recognizer.model import Audio, CallOutcome
 from recognizer.model.classification import Classification
 from recognizer.model.signals import joined_intervals
 from recognizer.phrases.editing import make_id
-from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.announcement import LONGEST_S, Announcement
 from recognizer.recognition.announcements.learning import (
-    LONGEST_S,
     NotLearnedError,
     check_unlike,
     learn,

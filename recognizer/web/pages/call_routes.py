@@ -23,7 +23,7 @@ from recognizer.crm.contacts import read_numbers
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.model import CallOutcome, CallRequest
-from recognizer.recognition.announcements.learning import LEARNABLE
+from recognizer.recognition.announcements.announcement import LEARNABLE
 from recognizer.regulation.rule_table import RuleSource
 from recognizer.web.auth.sessions import Session
 from recognizer.web.jobs.queue import Jobs

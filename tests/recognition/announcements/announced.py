@@ -11,8 +11,8 @@ import soxr
 from recognizer.audio import read_audio
 from recognizer.evaluation.labelled_clips import read_manifest
 from recognizer.model import Audio, CallOutcome, Samples, SegmentKind
-from recognizer.recognition.announcements.announcement import Announcement
-from recognizer.recognition.announcements.learning import LEARNABLE, learn
+from recognizer.recognition.announcements.announcement import LEARNABLE, Announcement
+from recognizer.recognition.announcements.learning import learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.signals.segments import Scanner
 from recognizer.signals.tone_plans import load_tone_plan

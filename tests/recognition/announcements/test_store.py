@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from announced import learned
 
 from recognizer.base.errors import AnnouncementError
 from recognizer.model import CallOutcome
+from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.packs import read_pack, write_pack
 from recognizer.recognition.announcements.store import AnnouncementStore
@@ -152,3 +157,120 @@ def test_what_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(AnnouncementError, match="expected a pack"):
         read_pack(path, known=[], confirmed_by="Boris")
+
+
+# -- packs that lie, and two who learn at once ----------------------------------------------------
+
+
+def rewritten(pack: Path, to: Path, change: Callable[[str, bytes], tuple[str, bytes]]) -> Path:
+    """Return a copy of a pack with every file changed."""
+    with zipfile.ZipFile(pack) as old, zipfile.ZipFile(to, "w") as new:
+        for name in old.namelist():
+            new.writestr(*change(name, old.read(name)))
+    return to
+
+
+@pytest.mark.parametrize("outcome", ["live_person", "company_ivr", "busy_tone", "undetermined"])
+def test_a_pack_with_what_no_carrier_plays_is_refused(tmp_path: Path, outcome: str) -> None:
+    write_pack(tmp_path / "pack.zip", [learned(NAME)])
+
+    def change(name: str, content: bytes) -> tuple[str, bytes]:
+        said = f'outcome = "{learned(NAME).outcome}"'.encode()
+        return name, content.replace(said, f'outcome = "{outcome}"'.encode())
+
+    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
+    with pytest.raises(AnnouncementError, match="expected one of"):
+        read_pack(lying, known=[], confirmed_by="Boris")
+
+
+def test_a_pack_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.zip"
+    twin = replace(learned(NAME, CallOutcome.BLOCKED), id="twin")
+    write_pack(pack, [learned(NAME), twin])
+    with pytest.raises(AnnouncementError, match="find out which is right"):
+        read_pack(pack, known=[], confirmed_by="Boris")
+
+
+@pytest.mark.parametrize("name", ["../up.toml", "/root.toml", "a/../../up.toml", "UP.toml"])
+def test_a_pack_writes_nowhere_but_under_an_id(tmp_path: Path, name: str) -> None:
+    write_pack(tmp_path / "pack.zip", [learned(NAME)])
+    folder = tmp_path / "deep" / "store"
+
+    def change(old: str, content: bytes) -> tuple[str, bytes]:
+        return name.removesuffix(".toml") + Path(old).suffix, content
+
+    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
+    before = {*tmp_path.rglob("*"), folder, folder.parent}
+    with contextlib.suppress(AnnouncementError):
+        taken = read_pack(lying, known=[], confirmed_by="Boris")
+        AnnouncementStore(folder).add(taken.new, by="Boris", action="import")
+    assert all(folder in path.parents for path in set(tmp_path.rglob("*")) - before)
+
+
+def test_a_pack_that_swells_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    bomb, many = tmp_path / "bomb.zip", tmp_path / "many.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.toml", b"#" * 100_000_000)
+    with zipfile.ZipFile(many, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(150):
+            archive.writestr(f"a-{number}.npy", bytes(2_900_000))
+    for path in (bomb, many):
+        with pytest.raises(AnnouncementError, match="too large"):
+            read_pack(path, known=[], confirmed_by="Boris")
+
+
+def test_a_number_in_a_pack_is_not_kept(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), text="a text")])
+
+    def change(name: str, content: bytes) -> tuple[str, bytes]:
+        return name, content.replace(b"a text", b"8 916 123 45 67")
+
+    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
+    taken = read_pack(lying, known=[], confirmed_by="Boris")
+    store = AnnouncementStore(tmp_path / "store")
+    with pytest.raises(AnnouncementError, match="telephone number"):
+        store.add(taken.new, by="Boris", action="import")
+    assert store.load() == ()
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 60, 7000])
+def test_features_of_no_possible_length_are_refused(tmp_path: Path, n_frames: int) -> None:
+    bands = np.zeros((n_frames, learned(NAME).bands.shape[1]), np.float16)
+    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), bands=bands)])
+    with pytest.raises(AnnouncementError, match="expected features of 1 to 60 s"):
+        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
+
+
+def test_of_two_who_learn_one_recording_as_two_outcomes_the_second_is_refused(
+    tmp_path: Path,
+) -> None:
+    twin = replace(learned(NAME, CallOutcome.BLOCKED), id="twin")
+    refused: list[AnnouncementError] = []
+
+    def learn_it(announcement: Announcement) -> None:
+        try:
+            AnnouncementStore(tmp_path).add([announcement], by="somebody")
+        except AnnouncementError as problem:
+            refused.append(problem)
+
+    threads = [threading.Thread(target=learn_it, args=[one]) for one in (learned(NAME), twin)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(AnnouncementStore(tmp_path).load()), len(refused)) == (1, 1)
+
+
+def test_what_was_forgotten_comes_not_back_beside_what_contradicts_it(tmp_path: Path) -> None:
+    store = AnnouncementStore(tmp_path)
+    store.add([learned(NAME)], by="Anna")
+    store.forget(learned(NAME).id, by="Anna")
+    store.add([replace(learned(NAME, CallOutcome.BLOCKED), id="twin")], by="Boris")
+    store.undo(by="Anna")  # of the second
+    store.add([replace(learned(NAME, CallOutcome.BLOCKED), id="twin-2")], by="Boris")
+    (tmp_path / "changes.jsonl").write_bytes(
+        b"\n".join((tmp_path / "changes.jsonl").read_bytes().splitlines()[:2]) + b"\n"
+    )
+    with pytest.raises(AnnouncementError, match="find out which is right"):
+        store.undo(by="Anna")
+    assert [one.id for one in store.load()] == ["twin-2"]
