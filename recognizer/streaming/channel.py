@@ -203,20 +203,35 @@ class LiveChannel:
     def _look(self, *, is_late: bool) -> Generator[Utterance, None, CallReport | None]:
         scan = self._scanner.so_far()
         self._speech_end_s = scan.speech_end_s if scan.has_speech else None
+        start_s = 0.0
         if scan.has_speech:
             quiet_s = self.duration_s - scan.speech_end_s
-            start_s, _ = utterance_intervals(scan.segments)[-1]
+            start_s, end_s = utterance_intervals(scan.segments)[-1]
             if quiet_s < _OPEN_S:
                 return None if is_late else (yield from self._hear_unfinished(scan, start_s))
             if quiet_s < (LONGEST_PAUSE_S if is_late else self._rules.pause_s):
                 return None
+            may_go_on = quiet_s < LONGEST_PAUSE_S
+            if may_go_on and not (yield from self._says_anything(start_s, end_s)):
+                return None
         self.report = yield from self._classified(scan)
-        since_s = start_s if scan.has_speech else 0.0
-        if self._settling.is_final(
-            self.report, scan, self._recognizer.continuations, since_s=since_s
-        ):
+        continuations = self._recognizer.continuations
+        if self._settling.is_final(self.report, scan, continuations, since_s=start_s):
             self.final = self.report
         return self.report
+
+    def _says_anything(self, start_s: float, end_s: float) -> Generator[Utterance, None, bool]:
+        """Return whether an utterance that may go on after a pause is worth judging already.
+
+        What is not understood is played slower, at three times the cost: once it is over.
+        """
+        if (start_s, end_s) in self._known:
+            return True
+        utterance = self._engine.listen(self._sound.read(start_s, end_s))
+        yield utterance
+        words = [word.text for word in utterance.transcript.words]
+        said = self._recognizer.judge.judge_text(" ".join(words))
+        return said.outcome is not CallOutcome.UNDETERMINED
 
     def _hear_unfinished(
         self, scan: Scan, start_s: float
