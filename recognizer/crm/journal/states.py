@@ -70,11 +70,11 @@ _contradicts = sa.and_(
     ),
     sa.or_(
         AttemptRow.contact_id.is_(None),
-        sa.exists().where(
-            _card.id == AttemptRow.contact_id,
-            _standing.id == _card.deciding_id,
-            _standing.incorrect_contact.is_(True),
-        ),
+        # One value for one card: of EXISTS a planner may make a look through all the cards.
+        sa.select(_standing.incorrect_contact)
+        .join(_card, _card.deciding_id == _standing.id)
+        .where(_card.id == AttemptRow.contact_id)
+        .scalar_subquery(),
     ),
 )
 """The network said there is no such number, which set the mark, and later somebody had it."""

@@ -454,6 +454,25 @@ def test_the_remaining_screens_look_right_at_both_sizes(
     assert page.evaluate(CONTRAST) == []
 
 
+DARK = (
+    "", "calls", "queue", "queue/list", "queue/together?certain=yes", "overview", "phrases",
+    "phrases/new", "announcements", "imports", "users", "keys", "outbox", "audit", "account",
+    "nowhere",
+)  # fmt: skip
+
+
+def test_every_screen_can_be_read_in_the_dark(context: BrowserContext, site: Site) -> None:
+    for name in ("unsure--dark.wav", "unsure--dark2.wav", "damaged--dark.wav"):
+        add_call(site.app, name)
+    page = sign_in(context, "administrator")
+    page.emulate_media(color_scheme="dark")
+    for path in DARK:
+        page.goto(f"/{path}")
+        name = path.partition("?")[0].replace("/", "-") or "home"
+        shoot(page, f"dark-{name}")
+        assert page.evaluate(CONTRAST) == [], path
+
+
 def test_every_control_is_reached_by_tab_and_shows_it(context: BrowserContext) -> None:
     page = sign_in(context)
     seen = []
