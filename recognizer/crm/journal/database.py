@@ -337,7 +337,9 @@ def _create_engine(address: sa.URL) -> sa.Engine:
 
 def _set_up_postgres(connection: Any, _record: Any) -> None:
     # As long as SQLite is waited for: a lock that is never given up must not stop everybody.
-    connection.execute(f"SET lock_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
+    cursor.close()
     connection.commit()
 
 
