@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,32 @@ _PEOPLE = frozenset({CallOutcome.LIVE_PERSON, CallOutcome.COMPANY_IVR})
 
 
 def repeated_parts(
-    journal: JournalReader, known: Sequence[Announcement], *, n_calls: int
+    journal: JournalReader,
+    known: Sequence[Announcement],
+    *,
+    n_calls: int,
+    find: Callable[[AttemptRecord], Path | None] | None = None,
 ) -> RepeatedParts:
     """Return the utterances of the last calls, the same recording counted once.
 
     Calls in which a person was heard, calls to a number that is not known and recordings that are
     gone are left out.
+
+    Parameters
+    ----------
+    journal : JournalReader
+    known : sequence of Announcement
+    n_calls : int
+    find : callable or None
+        Where the recording of a call lies; None: where the journal says.
     """
     repeated = RepeatedParts(AnnouncementLibrary(known))
     for attempt in islice(_attempts(journal), n_calls):
         outcome, number = attempt.outcome, attempt.number
-        if outcome is None or outcome in _PEOPLE or not number or not attempt.recording:
+        if outcome is None or outcome in _PEOPLE or not number:
             continue
-        path = Path(attempt.recording)
-        if not path.is_file():
+        path = (find or _recording)(attempt)
+        if path is None:
             continue
         try:
             with open_audio(path, sample_rate=ENGINE_SAMPLE_RATE) as reader:
@@ -49,6 +61,11 @@ def repeated_parts(
         except AudioError:
             continue
     return repeated
+
+
+def _recording(attempt: AttemptRecord) -> Path | None:
+    path = Path(attempt.recording or "")
+    return path if path.is_file() else None
 
 
 def _attempts(journal: JournalReader) -> Iterator[AttemptRecord]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from recognizer.batch.repeated_parts import repeated_parts
 from recognizer.model import CallOutcome
 from recognizer.recognition.announcements.announcement import LEARNABLE
 from recognizer.web.auth.users import Role
@@ -16,13 +18,21 @@ from recognizer.web.pages.call_routes import shown_call
 from recognizer.web.pages.page import ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
-from recognizer.web.pages.signed_in import Operator, SendingOperator, SendingSupervisor, note
+from recognizer.web.pages.signed_in import (
+    Operator,
+    SendingOperator,
+    SendingSupervisor,
+    Supervisor,
+    note,
+)
 
 __all__ = ["router"]
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=300)]
 _NOT_HEARD = ("Сначала послушайте", "Запоминается только отрезок, прослушанный до конца.")
+_N_SEARCHED = 500  # calls, some 10 ms of processor time each
+_N_SHOWN = 50
 _DONE = {
     "accept": "announcement-accepted",
     "reject": "announcement-rejected",
@@ -46,6 +56,24 @@ def announcements_page(request: Request, page: ThePage, session: Operator) -> Re
     )
 
 
+@router.get("/announcements/candidates")
+def candidates(request: Request, page: ThePage, session: Supervisor) -> Response:
+    """Show what the last calls to many numbers have in common, each to be played and offered."""
+    del session
+    n_numbers = page.settings.announcements.min_numbers
+    found = repeated_parts(
+        page.journal, page.announcements.known(), n_calls=_N_SEARCHED, find=page.recordings.find
+    )
+    return render(
+        request,
+        "announcement_candidates.html",
+        here="phrases",
+        found=list(islice(found.of_many(n_numbers), _N_SHOWN)),
+        n_numbers=n_numbers,
+        n_searched=_N_SEARCHED,
+    )
+
+
 @router.get("/announcements/new")
 def new_announcement(
     *,
@@ -54,11 +82,15 @@ def new_announcement(
     session: Operator,
     call: Annotated[int, Query(ge=1)],
     outcome: Annotated[str, Query(max_length=40)] = "",
+    start_s: Annotated[float | None, Query(ge=0, le=86400)] = None,
+    end_s: Annotated[float | None, Query(ge=0, le=86400)] = None,
 ) -> Response:
     """Show the interval of a call that would be kept, to be played first."""
     del session
     shown = shown_call(page, call)
     interval = interval_of(shown.report)
+    if start_s is not None and end_s is not None and start_s < end_s:
+        interval = (start_s, end_s)
     if shown.listening is None or interval is None:
         raise PageProblemError(
             404, "Запоминать нечего", "Записи на сервере нет, или в ней никто не говорит."

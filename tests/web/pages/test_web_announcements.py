@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, SPEECH_END_S, SPEECH_START_S, add_call, page_app
+from page_calls import (
+    PASSWORD,
+    SPEECH_END_S,
+    SPEECH_START_S,
+    ScriptedRecognizer,
+    add_call,
+    page_app,
+    recording,
+)
 
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
@@ -155,3 +167,48 @@ def test_a_call_in_which_a_person_was_heard_teaches_nothing(
     call = add_call(app, "person--1.wav", sound=True)
     assert offer(client, csrf, call) == 422
     assert page_of(app).announcements.waiting() == ()
+
+
+def add_same_recording(app: FastAPI, number: int) -> None:
+    """Record a call to another number in which the same is played through another line."""
+    page, name = page_of(app), f"new-wording--{number}.wav"
+    samples, rate = soundfile.read(io.BytesIO(recording()))
+    line = np.random.default_rng(number).standard_normal(len(samples))
+    upload = page.settings.server.state_folder / "upload.wav"
+    upload.parent.mkdir(exist_ok=True)
+    soundfile.write(upload, samples + 0.002 * line, rate, subtype="PCM_16")
+    page.journal.record_attempt(
+        ScriptedRecognizer().recognize(name, name=name),
+        digest=page.recordings.keep(upload, name),
+        called_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=number),
+        number=f"+7916000000{number}",
+    )
+
+
+def test_what_calls_to_many_numbers_have_in_common_is_offered_to_a_supervisor(
+    app: FastAPI, client: TestClient
+) -> None:
+    for number in range(6):
+        add_same_recording(app, number)
+    csrf = sign_in(client, "operator")
+    assert client.get("/announcements/candidates").status_code == 403
+    assert "/announcements/candidates" not in client.get("/announcements").text
+    csrf = sign_in(client, "supervisor")
+    assert "/announcements/candidates" in client.get("/announcements").text
+    found = client.get("/announcements/candidates").text.replace("\u00a0", " ")
+    assert "6 звонков на 6 номеров" in found
+    (place,) = re.findall(r'href="(/announcements/new[^"]+)"', found)
+    query = dict(re.findall(r"(\w+)=([^&]+)", place.replace("&amp;", "&")))
+    start_s, end_s = query["start_s"], query["end_s"]
+    form = client.get(place.replace("&amp;", "&")).text
+    assert f'#t={start_s},{end_s}"' in form
+    assert float(start_s) == pytest.approx(SPEECH_START_S, abs=0.3)
+    assert float(end_s) == pytest.approx(SPEECH_END_S, abs=0.3)
+    assert offer(client, csrf, int(query["call"]), start_s=start_s, end_s=end_s) == 200
+    (waiting,) = page_of(app).announcements.waiting()
+    accepted = client.post(
+        f"/announcements/{waiting.announcement.id}/accept", data={"heard": "yes"}, headers=csrf
+    )
+    assert accepted.status_code == 200
+    # Known from now on: offered no more.
+    assert "/announcements/new" not in client.get("/announcements/candidates").text
