@@ -1,9 +1,13 @@
-"""Where Whisper's CPU goes: ``python -m benchmarks.whisper_cost CLIPS [--at-most 60]``.
+"""Where Whisper's CPU goes: ``python -m benchmarks.whisper_cost CLIPS [--at-most 60] [--plain]``.
 
 `CLIPS` is a manifest as `recognizer evaluate` takes it. Printed are, a clip: calls and seconds of
 CPU of the encoder, of the free decoding, of looking for what follows a wording, and of alignments
 (each scores one version); and the least time of an alignment by the length of its text, which
 tells what of it is paid for the sound alone.
+
+With ``--plain`` each clip is also heard by faster-whisper as its documentation shows it
+(`benchmarks.recognition.baseline`), one after the other in the same process, and the ratio is
+printed. Clips that it cannot open (headerless sound) are left out.
 """
 
 from __future__ import annotations
@@ -15,9 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+
+from benchmarks.recognition.baseline import Baseline
 from recognizer.audio import read_audio
+from recognizer.base.settings import load_settings
 from recognizer.engines import faster_whisper, load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
+from recognizer.engines.models.install import ensure_model
 from recognizer.evaluation.labelled_clips import read_manifest
 from recognizer.pipeline import Recognizer
 
@@ -34,19 +43,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("manifest", type=Path, help="labelled clips")
     parser.add_argument("--at-most", type=int, default=60, help="clips heard")
+    parser.add_argument("--plain", action="store_true", help="beside plain faster-whisper")
     options = parser.parse_args()
     clips = read_manifest(options.manifest)[: options.at_most]
     seconds, calls = _watched()
     recognizer = Recognizer.load(engine="whisper")
-    started = time.process_time()
+    plain = Baseline(ensure_model("whisper-base", load_settings())) if options.plain else None
+    ours_s, plain_s = [], []
     for clip in clips:
-        recognizer.recognize(clip.path)
-    total_s = time.process_time() - started
-    print(f"{len(clips)} clips, {total_s / len(clips):.3f} s of CPU a clip")
+        if plain is not None:
+            try:
+                plain_s.append(_cpu_s(plain.recognize, clip.path))
+            except av.FFmpegError:
+                continue
+        ours_s.append(_cpu_s(recognizer.recognize, clip.path))
+    n = len(ours_s)
+    print(f"{n} clips, {sum(ours_s) / n:.3f} s of CPU a clip")
+    if plain_s:
+        ratio = sum(plain_s) / sum(ours_s)
+        print(f"plain faster-whisper {sum(plain_s) / n:.3f} s: {ratio:.2f} times as much")
     for what, spent_s in sorted(seconds.items(), key=lambda each: -each[1]):
-        each = f"{calls[what] / len(clips):.1f} calls, {spent_s / len(clips):.3f} s"
+        each = f"{calls[what] / n:.1f} calls, {spent_s / n:.3f} s"
         print(f"  {what:<12} {each} a clip, {1000 * spent_s / calls[what]:.0f} ms each")
     _time_alignments(clips[0].path)
+
+
+def _cpu_s(recognize: Callable[[Path], object], path: Path) -> float:
+    started = time.process_time()
+    recognize(path)
+    return time.process_time() - started
 
 
 def _watched() -> tuple[dict[str, float], Counter[str]]:
@@ -84,7 +109,7 @@ def _time_alignments(path: Path) -> None:
     heard = engine.listen(audio)
     print(f"an alignment over {audio.duration_s:.1f} s of sound:")
     for text in _TEXTS:
-        tokens = heard._tokenizer.encode(" " + text.strip())  # noqa: SLF001
+        tokens = heard._decoder.encode(text)  # noqa: SLF001
         took = []
         for _ in range(_ROUNDS):
             started = time.process_time()

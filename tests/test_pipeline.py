@@ -260,10 +260,17 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
     [
         (BUSY, 1),
         (UNLIKE, 1),
+        (ScriptedSpeech("Эта конференция закрыта.", confidence=0.99), 1),
         (BLOCKED, 2),
         (replace(BLOCKED, language_probability=0.01), 2),
     ],
-    ids=["understood", "nothing near", "not understood", "taken for another language"],
+    ids=[
+        "understood",
+        "nothing near",
+        "what is near says nothing of the number",
+        "not understood",
+        "taken for another language",
+    ],
 )
 def test_first_hearing_stands_unless_the_second_understands_more(
     first: ScriptedSpeech, n_hearings: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,10 +102,13 @@ def _models(settings: Settings) -> Iterator[_Finding]:
     from recognizer.engines.models.install import has_local_source
     from recognizer.engines.models.registry import find_installed, is_verified, load_manifests
 
+    named = _named_folders(settings)
     models_folder = settings.recognition.models_folder
     for manifest in load_manifests().values():
         folder = find_installed(manifest.name, models_folder)
-        if folder is not None:
+        if manifest.name in named:
+            finding = _Finding(f"model {manifest.name}", True, named[manifest.name])
+        elif folder is not None:
             is_doubtful = manifest.is_pinned and not is_verified(manifest, folder)
             doubt = f"changed since its check; type: recognizer models verify {manifest.name}"
             detail = f"{folder}; {doubt}" if is_doubtful else str(folder)
@@ -115,6 +120,20 @@ def _models(settings: Settings) -> Iterator[_Finding]:
             detail = f"not needed where another is; type: recognizer models install {manifest.name}"
             finding = _Finding(f"model {manifest.name}", False, detail)
         yield finding
+
+
+def _named_folders(settings: Settings) -> dict[str, str]:
+    """Return which models the environment names a folder for, and where it is."""
+    from recognizer.base.errors import ModelError
+    from recognizer.engines.models.finding import ENGINE_MODELS, find_model
+
+    named = {}
+    for engine, model in ENGINE_MODELS.items():
+        if os.environ.get(model.variable):
+            with suppress(ModelError):  # the line of the engine says what is wrong
+                folder = find_model(engine, settings.recognition.models_folder)
+                named[model.name] = f"{folder}, named in {model.variable}"
+    return named
 
 
 def _engine(settings: Settings) -> Iterator[_Finding]:

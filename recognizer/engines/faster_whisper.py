@@ -26,6 +26,7 @@ from tokenizers import Tokenizer as TokenizerFile
 
 from recognizer.base.errors import EngineError
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
+from recognizer.engines.whisper_vocabulary import Vocabulary, without_other_writings
 from recognizer.model import AcousticScore, Audio, Transcript, Word
 
 __all__ = ["WhisperEngine", "WhisperUtterance"]
@@ -68,21 +69,24 @@ class WhisperEngine:
         self.model = model_folder.name
         self.language = language
         try:
+            tokenizer = TokenizerFile.from_file(str(model_folder / "tokenizer.json"))
+            files, vocabulary = without_other_writings(model_folder, tokenizer)
             self._model = ctranslate2.models.Whisper(
-                str(model_folder), device="cpu", compute_type="int8", intra_threads=threads
+                str(model_folder),
+                device="cpu",
+                compute_type="int8",
+                intra_threads=threads,
+                files=files,
             )
             self._tokenizer = Tokenizer(
-                TokenizerFile.from_file(str(model_folder / "tokenizer.json")),
-                multilingual=True,
-                task="transcribe",
-                language=language,
+                tokenizer, multilingual=True, task="transcribe", language=language
             )
         except Exception as problem:  # CTranslate2 and tokenizers raise bare Exceptions
             raise EngineError(
                 f"{model_folder}: expected a Whisper model for CTranslate2: {problem}; "
                 f"`recognizer models verify {self.model}` says which file is wrong"
             ) from problem
-        self._decoder = _Decoder(self._model, self._tokenizer)
+        self._decoder = _Decoder(self._model, self._tokenizer, vocabulary)
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
 
     def listen(self, audio: Audio) -> WhisperUtterance:
@@ -140,9 +144,27 @@ class _Generated(NamedTuple):
 class _Decoder:
     """The decoder's half of a model, with the tokens it starts from."""
 
-    def __init__(self, model: ctranslate2.models.Whisper, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, model: ctranslate2.models.Whisper, tokenizer: Tokenizer, vocabulary: Vocabulary
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of a text."""
+        return self.vocabulary.spelt(self.tokenizer.encode(" " + text.strip()))
+
+    def align(self, encoded: ctranslate2.StorageView, tokens: Sequence[int], n_frames: int) -> Any:
+        """Return CTranslate2's alignment of a text with the sound: probabilities of its tokens.
+
+        Raises
+        ------
+        RuntimeError
+            From CTranslate2.
+        """
+        start, text = map(self.vocabulary.places, (self.tokenizer.sot_sequence, tokens))
+        return self.model.align(encoded, start, [text], [n_frames])[0]
 
     def generate(
         self,
@@ -173,7 +195,7 @@ class _Decoder:
         start = [*self.tokenizer.sot_sequence, self.tokenizer.no_timestamps, *first]
         results = self.model.generate(
             encoded,
-            [start] * n_utterances,
+            [self.vocabulary.places(start)] * n_utterances,
             beam_size=1,
             max_length=min(448, len(start) + limit),
             return_scores=True,
@@ -181,7 +203,11 @@ class _Decoder:
         )
         return [
             _Generated(
-                [t for t in result.sequences_ids[0] if t < self.tokenizer.eot],
+                [
+                    token
+                    for token in self.vocabulary.tokens(result.sequences_ids[0])
+                    if token < self.tokenizer.eot
+                ],
                 float(result.scores[0]),
             )
             for result in results
@@ -223,7 +249,7 @@ class WhisperUtterance:
             self._decoded = self._generate([])
         text = self._tokenizer.decode(self._decoded.tokens).strip()
         plain = _without_loops(text)
-        tokens = self._decoded.tokens if plain == text else self._tokenizer.encode(" " + plain)
+        tokens = self._decoded.tokens if plain == text else self._decoder.encode(plain)
         return Transcript(
             text=plain,
             words=self._words(tokens, plain) if plain else (),
@@ -240,7 +266,7 @@ class WhisperUtterance:
     def rest_after(self, text: str) -> str:
         """Return what the decoder adds to a text before it ends: `score` knows no end of text."""
         # After a full stop the decoder believes that all was said.
-        first = self._tokenizer.encode(" " + text.strip().rstrip(".,!?…"))
+        first = self._decoder.encode(text.strip().rstrip(".,!?…"))
         result = self._generate(first, limit=_MAX_REST_TOKENS)
         rest = _without_loops(self._tokenizer.decode(result.tokens[len(first) :]).strip())
         return rest if any(c.isalnum() for c in rest) else ""
@@ -259,7 +285,7 @@ class WhisperUtterance:
         for text in wordings:
             if text not in self._scores:
                 # One by one: several at once take as long, and half a gigabyte more.
-                tokens = self._tokenizer.encode(" " + text.strip())
+                tokens = self._decoder.encode(text)
                 self._remember(text, tokens, self._align(tokens))
         return tuple(self._scores[text] for text in wordings)
 
@@ -274,17 +300,13 @@ class WhisperUtterance:
         self._scores[text] = AcousticScore(text, math.fsum(logprobs), logprobs, tuple(words))
 
     def _align(self, tokens: list[int]) -> Any:
-        """Return CTranslate2's alignment of a text with the sound: probabilities of its tokens."""
         n_frames = round(self._audio.duration_s * _FRAMES_PER_S)
         try:
-            (aligned,) = self._decoder.model.align(
-                self.encoded, list(self._tokenizer.sot_sequence), [tokens], [n_frames]
-            )
+            return self._decoder.align(self.encoded, tokens, n_frames)
         except RuntimeError as problem:
             raise EngineError(f"{self._audio.source}: Whisper could not align: {problem}") from (
                 problem
             )
-        return aligned
 
     def _generate(self, first: Sequence[int], *, limit: int | None = None) -> _Generated:
         try:

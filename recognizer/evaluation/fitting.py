@@ -36,7 +36,9 @@ _SIGNS = dict.fromkeys(
     ("score", "letters", "length", "share", "gap", "margin", "worst_word_logprob"), 1
 )
 _MIN_RIGHT, _MIN_WRONG = 30, 10  # examples; with fewer a model of ten features says nothing
-_MIN_MARKS = 20  # right marks without which the probability alone may set none
+# Marks heard rightly and wrongly without which the probability alone may set none.
+_MIN_MARKS, _MIN_WRONG_MARKS = 20, 10
+_HIGHEST_CUTOFF = 0.9999  # a wrong mark surer than this leaves no room for right ones
 _N_FOLDS = 5
 _UNCLEAR_PROBABILITY = 0.4  # as shipped: the most that is believed of what was hardly heard
 _CLEARER = 1.0  # per cent of the examples that were heard less clearly than is believed
@@ -90,7 +92,7 @@ class Fitted:
     n_marks, n_passing : int
         Right marks among them, and those that pass the cut-off.
     surest_wrong_mark : float
-        Probability, 0-1; 0 where there is none.
+        Probability, 0-1, by this fit or by one that did not see its clip; 0 where there is none.
     error_elsewhere : float
         Calibration error on clips that a fit did not see (five folds by clip).
     """
@@ -141,7 +143,8 @@ def fit_engine(
     """Fit one engine.
 
     The mark's cut-off is half-way from the surest wrong mark to certainty, never below
-    `least_mark_cutoff`; with fewer than 20 right marks there is none.
+    `least_mark_cutoff`. There is none with fewer than 20 right marks or 10 wrong ones, where the
+    sound came to say nothing (`gap` 0), or where a wrong mark is as good as certain.
 
     Raises
     ------
@@ -157,16 +160,22 @@ def fit_engine(
             f"found {n_right} and {n_wrong}; label more clips"
         )
     coefficients = fit(examples)
-    marks = [e for e in examples if e.marks]
-    wrong = [coefficients.probability(e.features) for e in marks if not e.is_right]
-    right = [coefficients.probability(e.features) for e in marks if e.is_right]
+    elsewhere = _told_elsewhere(examples)
+    right = [coefficients.probability(e.features) for e in examples if e.marks and e.is_right]
+    wrong = [
+        max(coefficients.probability(e.features), elsewhere[n])
+        for n, e in enumerate(examples)
+        if e.marks and not e.is_right
+    ]
     surest = max(wrong, default=0.0)
     cutoff = max(least_mark_cutoff, round((1.0 + surest) / 2, 4))
+    has_marks = len(right) >= _MIN_MARKS and len(wrong) >= _MIN_WRONG_MARKS
+    can_mark = has_marks and coefficients.gap > 0.0 and cutoff <= _HIGHEST_CUTOFF
     heard = [max(-20.0, e.features.baseline_logprob) for e in listed if e.is_right]
     found = EngineFit(
         engine=engine,
         model=model,
-        mark_cutoff=min(cutoff, 0.9999) if len(right) >= _MIN_MARKS else None,
+        mark_cutoff=cutoff if can_mark else None,
         min_heard_logprob=round(float(np.percentile(heard, _CLEARER)), 3),
         unclear_probability=_UNCLEAR_PROBABILITY,
         coefficients=coefficients,
@@ -178,27 +187,30 @@ def fit_engine(
         n_marks=len(right),
         n_passing=sum(probability >= cutoff for probability in right),
         surest_wrong_mark=surest,
-        error_elsewhere=_error_elsewhere(examples),
+        error_elsewhere=_calibration_error(
+            [(elsewhere[n], e.is_right) for n, e in enumerate(examples) if not e.is_unlisted]
+        ),
     )
 
 
-def _error_elsewhere(examples: Sequence[Example]) -> float:
-    """Return the calibration error on clips that were left out of the fit, five times a fifth."""
+def _told_elsewhere(examples: Sequence[Example]) -> list[float]:
+    """Return the probability of each example by a fit that saw nothing of its clip.
+
+    Five fits, each with a fifth of the clips left out.
+    """
     clips = sorted({e.clip for e in examples})
     order = np.random.default_rng(0).permutation(len(clips))
     fold_of = {clips[place]: n % _N_FOLDS for n, place in enumerate(order)}
-    predicted: list[tuple[float, bool]] = []
+    predicted = [0.0] * len(examples)
     for fold in range(_N_FOLDS):
         seen = [e for e in examples if fold_of[e.clip] != fold]
         if not seen:
             continue
         model = fit(seen)
-        predicted += [
-            (model.probability(e.features), e.is_right)
-            for e in examples
-            if fold_of[e.clip] == fold and not e.is_unlisted
-        ]
-    return _calibration_error(predicted)
+        for n, example in enumerate(examples):
+            if fold_of[example.clip] == fold:
+                predicted[n] = model.probability(example.features)
+    return predicted
 
 
 def _calibration_error(predicted: Sequence[tuple[float, bool]], n_bins: int = 10) -> float:

@@ -163,7 +163,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return whether the probability alone may set the mark: marks were among the calls."""
         if engine in self.fits:
             fit = self.fits[engine]
-            return fit.mark_cutoff is not None and fit.model == model
+            has_marks = fit.mark_cutoff is not None and fit.model == model
+            return has_marks and self.weighs_sound(engine)
         return engine == "whisper" and model == self.whisper_model
 
     def mark_cutoff_of(self, engine: str | None) -> float:
@@ -180,7 +181,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fitted = self.of_engine(engine).probability(features)
         limits = self.fits.get(engine, self)
         is_clear = features.baseline_logprob >= limits.min_heard_logprob
-        if is_clear or not self.weighs_sound(engine):
+        if is_clear or (engine not in self.fits and not self.weighs_sound(engine)):
             return fitted
         return min(fitted, limits.unclear_probability)
 

@@ -8,12 +8,12 @@ candidate: it is held against the sound before it is believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from recognizer.base import similarity
-from recognizer.model import CallOutcome, PhraseMatch
+from recognizer.model import CallOutcome, Phrase, PhraseMatch
 from recognizer.phrases.normalization import normalize, sound_alike
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.matching import Matcher
@@ -51,6 +51,7 @@ class NearestWordings:
         long = [pair for pair in spoken if len(pair[1]) >= _MIN_LETTERS]
         self._phrases = [phrase for phrase, _ in long]
         self._letters = [letters for _, letters in long]
+        self._rows = {phrase.id: row for row, phrase in enumerate(self._phrases)}
 
     def find(self, heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
         """Return the nearest wordings of the nearest outcomes, nearest first.
@@ -71,6 +72,17 @@ class NearestWordings:
         return tuple(
             self._placed(row, ratios[row], heard, letters)
             for row in self._nearest(ratios, len(letters))
+        )
+
+    def placed(self, phrases: Iterable[Phrase], heard: TranscriptWords) -> tuple[PhraseMatch, ...]:
+        """Return where wordings stand among the words heard, those that `find` looks for."""
+        letters = _letters(heard.sounds)
+        if not letters:
+            return ()
+        rows = [self._rows[phrase.id] for phrase in phrases if phrase.id in self._rows]
+        return tuple(
+            self._placed(row, _letters_ratio(self._letters[row], letters), heard, letters)
+            for row in rows
         )
 
     def _nearest(self, ratios: Sequence[float], n_letters: int) -> list[int]:

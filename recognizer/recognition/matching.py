@@ -33,6 +33,7 @@ from recognizer.recognition.alignment import (
 )
 
 __all__ = [
+    "AS_HEARD_SCORE",
     "DEFAULT_SCORE_CUTOFF",
     "Matcher",
     "cutoff_of",
@@ -44,6 +45,8 @@ DEFAULT_SCORE_CUTOFF = 72.0
 """Score below which a phrase is not taken as found, where its list says nothing."""
 SHORT_SCORE_CUTOFF = 88.0
 """The same for phrases of one or two words."""
+AS_HEARD_SCORE = 85.0
+"""Score from which the words heard say what the phrase says."""
 
 # No mark stands while a word between the phrase's words is unexplained: it may be what is left of
 # «временно». This score is still a match, but not enough for the mark.

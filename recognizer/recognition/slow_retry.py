@@ -45,10 +45,14 @@ def agrees(again: SpokenVerdict, first: SpokenVerdict) -> bool:
 def is_doubtful(verdict: SpokenVerdict, verified: VerifiedTranscript) -> bool:
     """Return whether a slow retry may confirm what was not understood at first.
 
-    Where nothing listed is near there is nothing to confirm. What was taken for another language is
-    asked again, too: misrecognized Russian often is.
+    Where nothing listed is near there is nothing to confirm, nor where what is nearest says nothing
+    of the number («эта конференция закрыта»). What was taken for another language is asked again,
+    too: misrecognized Russian often is.
     """
-    return not verdict.is_settled and bool(verified.candidates)
+    if verdict.is_settled or not verified.candidates:
+        return False
+    nearest = verified.candidates[0].outcome
+    return confirms(nearest, verified, has_more=verdict.has_more)
 
 
 def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = False) -> bool:

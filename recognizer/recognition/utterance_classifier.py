@@ -17,10 +17,11 @@ from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
-from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, cutoff_of
 from recognizer.recognition.neighbours import PERSON_STARTS, Neighbours
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sentences import SentenceJudge
+from recognizer.recognition.sound_search import MAY_BE_THERE_NATS
 from recognizer.recognition.verdicts import (
     PERSON_BESIDE,
     PERSON_BY_PHRASE,
@@ -34,14 +35,12 @@ if TYPE_CHECKING:  # a transcript alone is judged without what listens
 
 __all__ = ["UtteranceClassifier"]
 
-_AS_HEARD = 85.0  # score from which the hypothesis itself says what the phrase says
 _NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
 _MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its words say "a person"
 _MIN_PERSON_WORDS = 2  # «завтра», «карта» alone are said by machines, too
 # A bare text is judged by so many words of its beginning: a call of ten minutes. Nothing of more
 # than 150 words marks a contact (`grammar`).
 _MAX_WORDS_OF_TEXT = 1500
-_RIVAL_NATS = math.log(0.1)  # a rival this likely in the sound takes the mark away
 
 
 class UtteranceClassifier:
@@ -149,7 +148,9 @@ class UtteranceClassifier:
         if not candidates:
             return None
         heard = self._matcher.heard(w.text for w in verified.transcript.words)
-        plain = [m for m in self._matcher.find(heard, floor=_AS_HEARD) if m.outcome not in barred]
+        plain = [
+            m for m in self._matcher.find(heard, floor=AS_HEARD_SCORE) if m.outcome not in barred
+        ]
         deciding = _deciding(_separate(plain, _longest(candidates)))
         if deciding is None:  # a counter-phrase explains the sound best
             return None
@@ -317,8 +318,8 @@ def _rivals_in_the_sound(verified: VerifiedTranscript) -> Iterator[Veto]:
     """Yield whether a rival of a mark may be in the sound, whatever the transcript says."""
     if verified.rival_in_place is not None:
         rival, logarithm = verified.rival_in_place
-        if logarithm >= _RIVAL_NATS:
-            yield raised("rival-in-the-sound", words=f"«{rival.text}»")
+        if logarithm >= MAY_BE_THERE_NATS:
+            yield raised("rival-in-the-sound", words=f"«{rival}»")
 
 
 def _is_better(chosen: Candidate, verified: VerifiedTranscript, stands_as_heard: bool) -> bool:

@@ -34,8 +34,9 @@ from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.grammar import GrammarReader
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
-from recognizer.recognition.matching import Matcher, floor_of
+from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, floor_of
 from recognizer.recognition.precedence import CARRIERS, is_mark
+from recognizer.recognition.sound_search import TEMPORARILY, FoundInSound, SoundSearch
 
 __all__ = ["PLAIN_MEAN_LOGPROB", "Candidate", "VerifiedTranscript", "Verifier"]
 
@@ -49,7 +50,6 @@ _N_OUTCOMES = 3  # outcomes found word by word that are compared
 # outcome comes first most often from 4 nats on.
 _UNEXPLAINED_NATS = 4.0
 _N_COMPLETED = 3  # versions in front that are looked at for more being said
-_TEMPORARILY = "временно"  # what turns a mark into a retry
 # Where all three hold, letters are not looked at.
 _PLAIN_SCORE = 90.0
 PLAIN_MEAN_LOGPROB = -0.5
@@ -97,10 +97,9 @@ class VerifiedTranscript:
         Of the transcript as it stands: the garbage model.
     candidates : tuple of Candidate
         The best version of every outcome compared, best first; empty if nothing listed is near.
-    rival_in_place : (Phrase, float) or None
-        Of the wordings that a mark must not be confused with, the one that is likeliest to be
-        among the words said, whatever the transcript says, and the logarithm of how often it is
-        expected there; None where that is of no account or the engine cannot tell.
+    rival_in_place : (str, float) or None
+        Where it may come to a mark: what would turn it, as likely as it is in the sound
+        (`FoundInSound.rival`); None where that is of no account or the engine cannot tell.
     reading_margin : float or None
         Where the grammar reads a mark: nats by which the transcript explains the sound better than
         with «временно» in it.
@@ -109,7 +108,7 @@ class VerifiedTranscript:
     transcript: Transcript
     baseline_score: AcousticScore
     candidates: tuple[Candidate, ...] = ()
-    rival_in_place: tuple[Phrase, float] | None = None
+    rival_in_place: tuple[str, float] | None = None
     reading_margin: float | None = None
 
     @property
@@ -142,17 +141,14 @@ class Verifier:
             for outcome, phrases in matcher.book.by_outcome.items()
         }
         self._partners = _partners(matcher)
-        self._rivals_of_marks = tuple(
-            phrase
-            for outcome in sorted({o for mark in _MARKS for o in self._partners.get(mark, ())})
-            for phrase in self._by_outcome[outcome]
-        )
+        self._sound = SoundSearch(matcher, self._partners)
         self._rivals: dict[str, tuple[Phrase, ...]] = {}
 
     def hear(self, utterance: Utterance) -> VerifiedTranscript:
         """Recognise one utterance and compare what it seems to say with its rivals.
 
-        Wordings whose letters were heard are compared only where the words leave a doubt.
+        Wordings whose letters were heard, or that an engine finds in the sound itself, are compared
+        only where the words leave a doubt or may mark.
         """
         transcript = utterance.transcript
         if not transcript.text:
@@ -161,8 +157,15 @@ class Verifier:
         words = self._matcher.heard(w.text for w in transcript.words)
         candidates = self._scored(utterance, words, self._by_words(words))
         verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
+        if _is_plain(verified) and not _may_mark(verified):
+            return verified
+        found = self._sound.search(utterance)
+        if found is not None:
+            placed = self._nearest.placed(found.phrases, words)
+            candidates += self._scored(utterance, words, placed)
+            verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
         if _is_plain(verified):
-            return self._with_rival(verified, utterance)
+            return _with_rival(verified, found)
         candidates += self._scored(utterance, words, self._nearest.find(words))
         if candidates:
             best = max(candidates, key=lambda c: c.penalized_logprob)
@@ -171,18 +174,7 @@ class Verifier:
             self._complete(candidates, utterance)
         verified = VerifiedTranscript(transcript, heard, _best_of_each(candidates))
         margin = self._reading_margin(utterance, words, heard)
-        return replace(self._with_rival(verified, utterance), reading_margin=margin)
-
-    def _with_rival(self, verified: VerifiedTranscript, utterance: Utterance) -> VerifiedTranscript:
-        """Look for the rivals of a mark in the sound itself, where it may come to a mark."""
-        nearest = verified.candidates[0].outcome if verified.candidates else None
-        if nearest is not None and nearest not in _MARKS:
-            return verified
-        found = utterance.find([phrase.text for phrase in self._rivals_of_marks])
-        if not found:
-            return verified
-        logarithm, n = max(zip(found, range(len(found)), strict=True))
-        return replace(verified, rival_in_place=(self._rivals_of_marks[n], logarithm))
+        return replace(_with_rival(verified, found), reading_margin=margin)
 
     def _reading_margin(
         self, utterance: Utterance, heard: TranscriptWords, baseline: AcousticScore
@@ -193,7 +185,7 @@ class Verifier:
             return None
         spoken = [word.text for word in utterance.transcript.words]
         place = heard.places[reading.said_at]
-        rival = " ".join([*spoken[:place], _TEMPORARILY, *spoken[place:]])
+        rival = " ".join([*spoken[:place], TEMPORARILY, *spoken[place:]])
         return baseline.total_logprob - utterance.score([rival])[0].total_logprob
 
     def _by_words(self, heard: TranscriptWords) -> Iterator[PhraseMatch]:
@@ -230,7 +222,10 @@ class Verifier:
             candidates.sort(key=lambda c: -c.penalized_logprob)
             first = candidates[0]
             text = first.score.text
-            if text in done or first.match.end_word < len(utterance.transcript.words):
+            heard_words = utterance.transcript.words
+            if text in done or first.match.end_word < len(heard_words):
+                return
+            if _ends_as_heard(first.match, heard_words[-1].text):
                 return
             rest = utterance.rest_after(text)
             whole = f"{text} {rest}".strip()
@@ -278,6 +273,18 @@ def _best_of_each(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
+def _may_mark(verified: VerifiedTranscript) -> bool:
+    """Return whether what is nearest marks, or the grammar may still read a mark."""
+    return not verified.candidates or verified.candidates[0].outcome in _MARKS
+
+
+def _with_rival(verified: VerifiedTranscript, found: FoundInSound | None) -> VerifiedTranscript:
+    """Note what would turn a mark, where it may come to one."""
+    if found is None or not _may_mark(verified):
+        return verified
+    return replace(verified, rival_in_place=found.rival)
+
+
 def _is_plain(verified: VerifiedTranscript) -> bool:
     """Return whether the words heard and the sound agree so well that no doubt is left."""
     if not verified.candidates:
@@ -298,6 +305,19 @@ def _partners(matcher: Matcher) -> dict[CallOutcome, list[CallOutcome]]:
         for one in pair & known:
             partners.setdefault(one, []).extend(sorted((pair - {one}) & known))
     return partners
+
+
+def _ends_as_heard(match: PhraseMatch, last_heard: str) -> bool:
+    """Return whether a wording is what was heard, to its last word: nothing more can follow.
+
+    The transcript ends there because the decoder did. Of 64 wordings in front, nothing followed any
+    of 24 such, and something 14 of the others (docs/decisions/0011).
+    """
+    last_told = normalize(match.phrase.text).split()[-1]
+    alike = similarity.ratio(
+        sound_alike_word(last_told), sound_alike_word("".join(normalize(last_heard).split()))
+    )
+    return match.score >= AS_HEARD_SCORE and alike >= KNOWN_WORD_RATIO
 
 
 def substitute_wording(base: Transcript, match: PhraseMatch, heard: TranscriptWords) -> str:

@@ -51,6 +51,9 @@ def test_a_better_engine_comes_in_one_line_with_what_it_brings(
     output = _doctor().stdout
     assert f"auto: t-one with {home}" in _line(output, "engine")
     assert "better engine" not in output
+    named = _line(output, "model t-one")
+    assert named.startswith("ok")
+    assert f"{home}, named in T_ONE_MODEL_PATH" in named
 
 
 def test_the_doctor_changes_nothing(home: Path) -> None:

@@ -689,7 +689,7 @@ def test_a_download_that_nobody_vouches_for_is_installed_with_a_warning(
     assert (folder / "model.onnx").read_bytes() == CONTENT
     warned = capsys.readouterr().err
     assert "toy publishes no SHA-256" in warned
-    assert f"model.onnx {word} the one digest" in warned
+    assert f"model.onnx: {word}: the one digest" in warned
     assert digest in warned or word == "matches"
 
 

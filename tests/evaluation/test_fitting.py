@@ -73,6 +73,53 @@ def test_without_marks_among_the_clips_the_probability_alone_sets_none() -> None
     assert fitted.n_marks == 19
 
 
+def test_without_wrong_marks_to_hold_it_against_the_probability_alone_sets_none() -> None:
+    told = examples(80, 9) + examples(0, 60, outcome=RETRY)
+    assert fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85).fit.mark_cutoff is None
+    told = examples(80, 10) + examples(0, 60, outcome=RETRY)
+    assert fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85).fit.mark_cutoff is not None
+
+
+def test_where_the_sound_came_to_say_nothing_the_probability_alone_marks_nothing(
+    tmp_path: Path,
+) -> None:
+    # The text alone tells these apart, as it does for an engine that spells what it likes.
+    told = [
+        Example(msgspec.structs.replace(e.features, gap=0.0), e.outcome, e.is_right, clip=e.clip)
+        for e in examples(80, 60)
+    ]
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    assert fitted.fit.coefficients.gap == 0.0
+    assert fitted.fit.mark_cutoff is None
+    # Nor by a file that says so.
+    by_hand = replace(fitted, fit=msgspec.structs.replace(fitted.fit, mark_cutoff=0.9))
+    write_fit(tmp_path / "fit.toml", by_hand, Path("clips.csv"))
+    calibration = load_calibration(fit_file=tmp_path / "fit.toml")
+    assert not calibration.is_fitted_for_marks("t-one", "t-one")
+    unclear = Features(score=99, letters=99, length=20, margin=20, baseline_logprob=-9.0)
+    assert calibration.probability(unclear, "t-one") <= 0.4
+
+
+def test_where_a_wrong_mark_is_as_good_as_certain_the_probability_alone_sets_none() -> None:
+    certain = Features(
+        score=100, letters=100, length=20, gap=4, margin=20, baseline_logprob=-0.2, share=1.0
+    )
+    told = examples(200, 60)
+    told.append(Example(certain, MARK, is_right=False, clip="wrong.wav"))
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    assert fitted.surest_wrong_mark > 0.9998
+    assert fitted.fit.mark_cutoff is None
+
+
+def test_a_wrong_mark_counts_as_surely_as_a_fit_that_did_not_see_it_takes_it() -> None:
+    told = examples(80, 60)
+    outlier = replace_right(told[0])
+    fitted = fit_engine([*told, outlier], "t-one", "t-one", least_mark_cutoff=0.85)
+    in_sample = fitted.fit.coefficients.probability(outlier.features)
+    assert fitted.surest_wrong_mark > in_sample
+    assert fitted.fit.mark_cutoff is None or fitted.fit.mark_cutoff > fitted.surest_wrong_mark
+
+
 @pytest.mark.parametrize(("n_right", "n_wrong"), [(0, 0), (29, 60), (80, 9)])
 def test_too_few_clips_are_refused_with_how_many_are_needed(n_right: int, n_wrong: int) -> None:
     with pytest.raises(DataFileError, match=rf"at least 30 .* found {n_right} and {n_wrong}"):

@@ -101,14 +101,46 @@ def test_what_only_the_grammar_reads_is_held_against_the_rivals_too(matcher: Mat
     assert with_rival.outcome is CallOutcome.UNDETERMINED
 
 
+def test_the_word_that_turns_a_mark_takes_it_away_beside_whatever_it_stands(
+    matcher: Matcher,
+) -> None:
+    text = "Набранный вами телефонный номер больше не обслуживается"
+    assert judged(matcher, text, found={}).outcome is CallOutcome.NOT_IN_SERVICE
+    for share, outcome in ((0.05, CallOutcome.NOT_IN_SERVICE), (0.2, CallOutcome.UNDETERMINED)):
+        assert judged(matcher, text, found={"временно": math.log(share)}).outcome is outcome
+
+
+@pytest.mark.parametrize(("share", "is_compared"), [(0.05, False), (0.2, True)])
+def test_a_wording_in_the_sound_is_compared_though_no_letter_of_it_was_heard(
+    matcher: Matcher, share: float, is_compared: bool
+) -> None:
+    wording = "номер не зарегистрирован в сети"
+    speech = ScriptedSpeech("Щука ежи", found={wording: math.log(share)})
+    heard = ScriptedEngine(default=speech).listen(Audio(np.zeros(64_000, np.float32), 16_000))
+    candidates = Verifier(matcher).hear(heard).candidates
+    assert [c.match.phrase.text for c in candidates if c.match.phrase.text == wording] == (
+        [wording] if is_compared else []
+    )
+    assert all((c.match.first_word, c.match.end_word) == (0, 2) for c in candidates)
+
+
+def test_of_wordings_in_the_sound_the_longest_of_each_outcome_is_compared(matcher: Matcher) -> None:
+    texts = ["временно заблокирован", "абонент временно заблокирован"]
+    speech = ScriptedSpeech("Щука ежи", found=dict.fromkeys(texts, 0.0))
+    heard = ScriptedEngine(default=speech).listen(Audio(np.zeros(64_000, np.float32), 16_000))
+    candidates = Verifier(matcher).hear(heard).candidates
+    blocked = [c for c in candidates if c.outcome is CallOutcome.TEMPORARILY_BLOCKED]
+    assert [c.match.phrase.text for c in blocked] == texts[1:]
+
+
 def test_marks_and_their_rivals_share_no_wording(matcher: Matcher) -> None:
     # Else a mark would find its own rival in itself.
-    verifier = Verifier(matcher)
+    rivals = Verifier(matcher)._sound.rivals
+    assert "временно" in rivals
+    assert "номер временно заблокирован" in rivals
     for phrase in matcher.phrases:
         if phrase_list_of(phrase.outcome) is PhraseListName.INVALID_NUMBER:
-            inside = [
-                r.text for r in verifier._rivals_of_marks if f" {r.text} " in f" {phrase.text} "
-            ]
+            inside = [rival for rival in rivals if f" {rival} " in f" {phrase.text} "]
             assert not inside, phrase.text
 
 

@@ -113,3 +113,29 @@ def test_wording_that_stops_before_the_speech_does_is_scored_with_the_rest(
     texts = {c.score.text: c.score.total_logprob for c in hear(verifier, speech).candidates}
     assert short not in texts
     assert texts[f"{short} {rest}"] == -15.0
+
+
+@pytest.mark.parametrize(
+    ("heard", "short", "is_asked"),
+    [
+        pytest.param(
+            "Абанент не отвичает.", "Абонент не отвечает.", False, id="heard to its last word"
+        ),
+        pytest.param("Нумер несу щест.", "Номер не существует.", True, id="another word last"),
+        pytest.param(
+            "Если верно, нажмите.", "Для записи нажмите.", True, id="the same word last, unlike"
+        ),
+    ],
+)
+def test_what_follows_is_looked_for_unless_the_wording_ends_where_the_transcript_does(
+    verifier: Verifier, heard: str, short: str, is_asked: bool
+) -> None:
+    asked = []
+
+    class Rests(dict[str, str]):
+        def get(self, text: str, default: str = "") -> str:  # type: ignore[override]
+            asked.append(text)
+            return default
+
+    hear(verifier, ScriptedSpeech(heard, {heard: -9.0, short: -8.9}, rests=Rests()))
+    assert (short in asked) is is_asked

@@ -30,6 +30,7 @@ from recognizer.base.errors import ModelError
 from recognizer.base.settings import Settings
 from recognizer.engines.models.download import Progress, download
 from recognizer.engines.models.registry import (
+    FileCheck,
     FilesSource,
     FileState,
     Manifest,
@@ -269,7 +270,7 @@ def _check_space(manifest: Manifest, staging: Path) -> None:
 def _require_intact(manifest: Manifest, folder: Path) -> None:
     for check in check_files(manifest, folder):
         if check.is_error:
-            raise ModelError(f"{check.path}: {check.state} {check.detail}".rstrip())
+            raise ModelError(_told(check))
 
 
 def _warn_of_doubts(manifest: Manifest, folder: Path) -> None:
@@ -283,9 +284,11 @@ def _warn_of_doubts(manifest: Manifest, folder: Path) -> None:
     )
     for check in check_files(manifest, folder):
         if check.state in {FileState.MATCHES, FileState.DIFFERS}:
-            print(
-                f"recognizer: {check.path} {check.state} {check.detail}".rstrip(), file=sys.stderr
-            )
+            print(f"recognizer: {_told(check)}", file=sys.stderr)
+
+
+def _told(check: FileCheck) -> str:
+    return ": ".join(part for part in (check.path, check.state, check.detail) if part)
 
 
 # --- packages ---------------------------------------------------------------------------------
