@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
-from onnx_stand_ins import Doubts, write_t_one
+from onnx_stand_ins import T_ONE_TOKENS, Doubts, spelled, write_t_one
 
 from recognizer.base.settings import PhraseSettings
+from recognizer.engines.ctc import Alphabet, normalized
+from recognizer.engines.ctc_utterance import CtcModel, CtcUtterance
 from recognizer.engines.t_one import TOneEngine
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.sound_search import MAY_BE_THERE_NATS, SoundSearch
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
 
@@ -47,6 +51,39 @@ def hear() -> Hear:
         return report.outcome.kind, tuple(veto.id for veto in report.evidence.vetoes)
 
     return heard
+
+
+@pytest.mark.parametrize("doubt", [-9.0, -6.0, -3.0])
+def test_what_may_be_in_the_sound_is_what_all_wordings_looked_for_one_by_one_would_tell(
+    doubt: float,
+) -> None:
+    said = "извините абонент временно заблокирован проверьте номер"
+    frames = spelled(said, T_ONE_TOKENS, n_frames=180, first_frame=5, step=3, doubt=doubt)
+    alphabet = Alphabet(tuple(T_ONE_TOKENS), blank=34, space=33)
+    utterance = CtcUtterance(
+        CtcModel("t-one", "t-one", "ru", alphabet, 0.03),
+        normalized(frames, "made up"),
+        start_s=0.0,
+        duration_s=5.4,
+    )
+    matcher = Matcher(load_phrases(PhraseSettings()))
+    search = SoundSearch(
+        matcher, {CallOutcome.BLOCKED: [CallOutcome.TEMPORARILY_BLOCKED], CallOutcome.FAX: []}
+    )
+    found = search.search(utterance)
+    assert found is not None
+    listed = [p for p in matcher.phrases if p.outcome is not CallOutcome.LIVE_PERSON]
+    logarithms = utterance.find([p.text for p in listed])
+    there = {p for p, n in zip(listed, logarithms, strict=True) if n >= MAY_BE_THERE_NATS}
+    assert {p.outcome for p in found.phrases} == {p.outcome for p in there}
+    assert set(found.phrases) <= there
+    rival, logarithm = found.rival
+    of_rivals = dict(zip(search.rivals, utterance.find(search.rivals), strict=True))
+    if max(of_rivals.values()) >= MAY_BE_THERE_NATS:
+        assert (logarithm, rival) == max((n, text) for text, n in of_rivals.items())
+    else:
+        assert logarithm < MAY_BE_THERE_NATS
+    assert bool(there) is (doubt < -5.0)
 
 
 def marks(outcome: CallOutcome) -> bool:

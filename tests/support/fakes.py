@@ -74,7 +74,13 @@ class ScriptedUtterance:
 
     def find(self, wordings: Sequence[str]) -> tuple[float, ...] | None:
         found = self._speech.found
-        return None if found is None else tuple(found.get(w, -50.0) for w in wordings)
+        if found is None:
+            return None
+        # Where a text is said its parts are.
+        return tuple(
+            max((n for said, n in found.items() if f" {w} " in f" {said} "), default=-50.0)
+            for w in wordings
+        )
 
     def score(self, wordings: Sequence[str]) -> tuple[AcousticScore, ...]:
         return tuple(self._score(wording) for wording in wordings)
