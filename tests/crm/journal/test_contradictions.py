@@ -113,6 +113,27 @@ def test_decide_and_what_a_crm_is_told_say_it(
     assert event["contradicts_mark"] is True
 
 
+def test_the_migration_finds_what_the_journal_finds(journal: Journal) -> None:
+    for number, at in ((NUMBER, day(-9)), ("+79265550199", day(-8))):
+        hear(journal, O.LIVE_PERSON, at, number)
+        hear(journal, O.DOES_NOT_EXIST, at + dt.timedelta(days=1), number)
+        hear(journal, O.VOICEMAIL, at + dt.timedelta(days=2), number)
+        hear(journal, O.SILENCE, at + dt.timedelta(days=3), number)
+    journal.upsert_contact(ContactCard(ref="3", mobile_phone="+79265550197"))
+    hear(journal, O.BLOCKED, day(-9), "+79265550197")
+    hear(journal, O.VOICEMAIL, day(-8), "+79265550197")
+    journal.upsert_contact(
+        ContactCard(ref="3", mobile_phone="+79265550197", result="Эффективный")
+    )  # the CRM took the mark away
+    found = contradicting(journal)
+    assert len(found) == 3  # the last as of the day it was heard
+    nothing = sa.update(CallStateRow).values(contradicts=False, is_doubtful=False)
+    with journal.database.writing() as session:
+        session.execute(nothing)
+        session.execute(v0009_contradictions.filling())
+    assert contradicting(journal) == found[:2]
+
+
 def test_the_migration_knows_the_same_outcomes() -> None:
     assert set(v0009_contradictions._ALIVE) == {kind.value for kind in _ALIVE}
     assert set(v0009_contradictions._INVALID) == {kind.value for kind in _INVALID}

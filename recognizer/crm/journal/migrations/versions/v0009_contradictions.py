@@ -30,8 +30,12 @@ def upgrade() -> None:
         "call_states",
         sa.Column("contradicts", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
-    filling = sa.text(_FILL).bindparams(
+    op.execute(filling())
+
+
+def filling() -> sa.TextClause:
+    """Return the statement that finds the contradictions there are."""
+    return sa.text(_FILL).bindparams(
         sa.bindparam("alive", _ALIVE, expanding=True),
         sa.bindparam("invalid", _INVALID, expanding=True),
     )
-    op.execute(filling)
