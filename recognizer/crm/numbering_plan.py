@@ -196,8 +196,11 @@ def is_number_abroad(digits: str) -> bool:
     """Tell whether digits without their plus, or with a trunk 0, are a number abroad."""
     if digits in "12345678901234567890":
         return False  # what people type to fill a field
-    if digits[0] not in "780" or (digits[0] == "8" and len(digits) >= 12):
-        return _foreign(digits, digits) is not None
+    if digits[0] not in "70" and not (digits.startswith("800") and len(digits) < 12):
+        if _foreign(digits, digits) is not None:
+            return True
+        if digits[0] != "8":
+            return False
     if not digits.startswith(("0", "80")):
         return False
     for region in _TRUNK_ZERO:

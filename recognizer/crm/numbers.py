@@ -14,9 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import msgspec
-
-from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.crm.numbering_plan import (
     NumberProblem,
     NumberState,
@@ -24,10 +21,9 @@ from recognizer.crm.numbering_plan import (
     PhoneNumber,
     country_code,
     home_number,
-    is_number_abroad,
-    may_be_abroad,
     whole_number,
 )
+from recognizer.crm.plain_cells import load_spellings, problem_of, says_absent
 
 __all__ = [
     "NumberProblem",
@@ -42,37 +38,25 @@ __all__ = [
 ]
 
 
-class _Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    absent: tuple[str, ...]
-    extension: tuple[str, ...]
-    spreadsheet_errors: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class _Words:
-    absent: frozenset[str]
     extension: re.Pattern[str]
     errors: frozenset[str]
 
 
 @cache
 def _words() -> _Words:
-    content = convert_toml(read_toml(data_folder(".") / "phone_spellings.toml"), _Spellings)
+    content = load_spellings()
     names = "|".join(
         re.escape(name) + (r"[^\W\d_]*" if len(name) > 1 else "")
         for name in sorted(map(str.casefold, content.extension), key=len, reverse=True)
     )
     return _Words(
-        frozenset(map(_letters, content.absent)),
         re.compile(
             rf"(?<![^\W\d_])(?:{names})(?:[\s.:=()*#-]|no)*(\d{{1,8}})(?!\d)", re.IGNORECASE
         ),
         frozenset(error.casefold() for error in content.spreadsheet_errors),
     )
-
-
-def _letters(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text.casefold().replace("ё", "е")))
 
 
 # --- what a spreadsheet does to a number -----------------------------------------------------
@@ -112,7 +96,7 @@ _BREAKS = re.compile(r"[,;/|\\\n\r]|(?<![^\W\d_])(?:и|или|and|or)(?![^\W\d_]
 _LOOK_ALIKES = {"о": "0", "o": "0", "з": "3"}
 _AMONG_DIGITS = re.compile(r"(?<=\d)[ОоOoЗз]+(?=[\d\s()-]*\d|$)")
 _HIDDEN = re.compile(r"[XxХх*?•#]{2,}")
-_MIN_DIGITS = 7
+_MIN_DIGITS = 7  # before an extension
 _LONGEST = 400
 
 
@@ -127,7 +111,7 @@ def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
     if plain is not None:
         return (plain,)
     clean = _clean(text)
-    if _says_absent(clean):
+    if says_absent(text):
         return ()
     if is_spreadsheet_error(clean) or len(clean) > _LONGEST:
         return (_bad(text, NumberProblem.DOUBTFUL),)
@@ -136,7 +120,7 @@ def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
         earlier = found.get(number.e164 or "")
         if earlier is None or (number.extension and not earlier.extension):
             found[number.e164 or ""] = number
-    return tuple(found.values()) or (_bad(text, _problem(clean)),)
+    return tuple(found.values()) or (_bad(text, problem_of(text)),)
 
 
 def number_state(numbers: Sequence[PhoneNumber]) -> NumberState:
@@ -185,19 +169,6 @@ def _plain_character(char: str) -> str:
     if category in {"Zs", "Cc"}:
         return " "
     return "" if category == "Cf" else char
-
-
-def _says_absent(clean: str) -> bool:
-    """Tell whether a field holds nothing, or the bare mask of a number, or says there is none."""
-    if not any(char.isalnum() for char in clean):
-        # «-», «( )», «___»: a mask is empty; «######» and the like are an overflow.
-        return not _HIDDEN.search(clean)
-    if _letters(clean) in _words().absent:
-        return True
-    if re.search(r"[^\W\d_]", clean) or _HIDDEN.search(clean):
-        return False
-    digits = "".join(re.findall(r"\d", clean))
-    return digits in {"7", "8", "007"} or not digits.strip("0")
 
 
 def _readings(clean: str) -> Iterator[PhoneNumber]:
@@ -338,46 +309,8 @@ def _unglued(digits: str) -> tuple[str, ...]:
     return (digits,)
 
 
-# --- what is wrong ---------------------------------------------------------------------------
+# --- hiding ----------------------------------------------------------------------------------
 
-
-def _problem(clean: str) -> NumberProblem:
-    """Return why no reading of a field is a valid number."""
-    digits = re.sub(r"\D", "", clean)
-    if len(digits) < _MIN_DIGITS or _is_doubtful(clean, digits):
-        return NumberProblem.DOUBTFUL
-    if len(digits) > 11 and not (len(digits) == 12 and clean.lstrip().startswith("+")):
-        return NumberProblem.TOO_LONG
-    if clean.lstrip().startswith("+") and digits[0] not in "78":
-        return NumberProblem.WRONG_PREFIX
-    national = digits[1:] if digits[0] in "78" and len(digits) != 10 else digits
-    if len(national) > 10:
-        return NumberProblem.TOO_LONG
-    # Ten digits with the trunk 8 among them are nine: no area begins with 89.
-    is_trunk = len(digits) == 10 and digits.startswith(("89", "79"))
-    return NumberProblem.TOO_SHORT if len(national) < 10 or is_trunk else NumberProblem.WRONG_PREFIX
-
-
-def _is_doubtful(clean: str, digits: str) -> bool:
-    """Tell whether a number may stand in a field though it cannot be read for certain."""
-    if _HIDDEN.search(clean) or _POWER.fullmatch(clean) or re.search(r"\d__+|__+\d", clean):
-        return True
-    if re.search(r"[^\W\d_]|[?*•#\ufffd]", clean) or _DATE.search(clean):
-        # Words beside digits: an address, a vanity number, a letter for a digit; a date; what an
-        # encoding lost.
-        return True
-    if is_number_abroad(digits) or (clean.startswith("+") and may_be_abroad(digits)):
-        return True
-    return any(
-        whole_number(digits[start : start + 11], clean, plus=False) is not None
-        for start in range(len(digits) - 10)
-        if len(digits) >= 13 and len(set(digits)) > 1
-    )
-
-
-_DATE = re.compile(
-    r"(?<!\d)(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d)(?!\d)"
-)
 _DIGIT_RUNS = re.compile(r"\+?\d(?:[\s\-().]{0,3}\d){6,}")
 
 

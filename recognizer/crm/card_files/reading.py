@@ -104,6 +104,7 @@ class CardReader:
         try:
             self._check_width(cells)
             card = self._columns.read(values)
+            self._check_quotes(card)
             self._check_others(card, cells)
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
@@ -121,6 +122,12 @@ class CardReader:
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
         if self._is_short(cells) or is_split or any(cell.strip() for cell in cells[width:]):
             raise ContactError(f"ожидалось столбцов: {width}, найдено: {len(cells)}")
+
+    def _check_quotes(self, card: ContactCard) -> None:
+        """Refuse a quote in place of a number: a cut may have left it open."""
+        is_stray = any('"' in getattr(card, field).strip() for field in PHONE_FIELDS)
+        if self.csv_form is not None and is_stray and card.number_state is not NumberState.VALID:
+            raise ContactError("кавычки не закрыты: столбцы могли сдвинуться")
 
     def _check_form(self, cells: Sequence[str], *, is_torn: bool) -> None:
         """Refuse a row of a CSV file whose cells may not be what was written."""
