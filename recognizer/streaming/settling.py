@@ -50,7 +50,7 @@ class SettleRules:
 
     min_confidence: float = 0.9
     n_agreeing: int = 2
-    sure_after_s: float = 0.6
+    sure_after_s: float = 0.4
     pause_s: float = 0.3
     quiet_s: float = 1.6
     n_busy_periods: int = 2
