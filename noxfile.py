@@ -10,7 +10,7 @@ import nox
 nox.options.sessions = ["lint", "quick"]
 nox.options.reuse_existing_virtualenvs = True
 
-LEFT_OUT = "slow model system page browser postgres ray property asterisk".split()
+LEFT_OUT = "slow model journal system page browser postgres ray property asterisk".split()
 QUICK = " and ".join(f"not {kind}" for kind in LEFT_OUT)
 # Compiled once, and not in each program that a test starts.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
@@ -42,7 +42,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Run the tests that need no model, program, server, page, browser or patience: a minute."""
+    """Run the tests that need no model, journal, program, page, browser or patience: a minute."""
     _install(session)
     # Schemathesis takes two seconds of every process to load, for one test of another kind.
     options = ("-n", "2", "--dist", "loadfile", "-p", "no:schemathesis", "-m", QUICK)

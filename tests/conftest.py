@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,31 @@ import pytest
 from postgres_server import find_binaries, running_postgres
 
 from recognizer import Recognizer
+
+_LEFT_OUT = re.compile(r"not (\w+)")
+_ALL_ARE = re.compile(r"^pytestmark = (.*?)^(?=\S)(?!\])", re.MULTILINE | re.DOTALL)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a module unread all of whose tests `-m "not KIND and …"` leaves out.
+
+    The browser, Ray and the web framework take longer to import than most tests to run.
+    """
+    asked = str(config.option.markexpr).split(" and ")
+    if collection_path.suffix != ".py" or not all(map(_LEFT_OUT.fullmatch, asked)):
+        return None
+    left_out = set(_LEFT_OUT.findall(config.option.markexpr))
+    marks = _ALL_ARE.search(collection_path.read_text("utf-8"))
+    kinds = set() if marks is None else set(re.findall(r"pytest\.mark\.(\w+)", marks[1]))
+    return True if kinds & left_out else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what writes a journal of its own."""
+    for item in items:
+        if "journal_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.journal)
 
 
 @pytest.fixture(scope="session")

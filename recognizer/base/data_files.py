@@ -53,11 +53,7 @@ class TomlFile:
 
     def header_lines(self, table: str) -> tuple[int, ...]:
         """Return the 1-based line of every header `[table]` or `[[table]]`, in order."""
-        return tuple(
-            number
-            for number, text in enumerate(self.lines, 1)
-            if "[" in text and (found := _HEADER.match(text)) and found.group(2) == table
-        )
+        return tuple(number for number, text in enumerate(self.lines, 1) if _header(text) == table)
 
     def line(self, table: str | None = None, index: int = 0, key: str | None = None) -> int:
         """Return the 1-based line of a table's header, or of a key inside it.
@@ -75,8 +71,7 @@ class TomlFile:
         if table is not None:
             seen = -1
             for number, text in enumerate(self.lines):
-                header = _HEADER.match(text)
-                if header and header.group(2) == table:
+                if _header(text) == table:
                     seen += 1
                     start = number
                     if seen == index:
@@ -85,7 +80,7 @@ class TomlFile:
             pattern = re.compile(rf"""^\s*["']?{re.escape(key)}["']?\s*=""")
             first = start + 1 if table is not None else 0
             for number in range(first, len(self.lines)):
-                if _HEADER.match(self.lines[number]):
+                if _header(self.lines[number]) is not None:
                     break
                 if pattern.match(self.lines[number]):
                     return number + 1
@@ -94,6 +89,12 @@ class TomlFile:
     def place(self, table: str | None = None, index: int = 0, key: str | None = None) -> str:
         """Return ``file, line N`` of a table or key, for the head of an error message."""
         return f"{self.path}, line {self.line(table, index, key)}"
+
+
+def _header(line: str) -> str | None:
+    """Return which table a line begins, if it does."""
+    found = _HEADER.match(line) if "[" in line else None  # few lines do: no pattern for the others
+    return None if found is None else found[2]
 
 
 def read_toml(path: Path, error: type[DataFileError] = DataFileError) -> TomlFile:
