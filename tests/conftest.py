@@ -32,11 +32,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if kinds & left_out else None
 
 
+_JOURNALS = {"journal", "journal_url", "sqlite_journal"}
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what writes a journal of its own."""
     for item in items:
-        if "journal_url" in getattr(item, "fixturenames", ()):
+        if not _JOURNALS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.journal)
 
 
