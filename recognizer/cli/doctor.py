@@ -100,7 +100,8 @@ def _libraries() -> Iterator[_Finding]:
 
 def _models(settings: Settings) -> Iterator[_Finding]:
     from recognizer.engines.models.install import has_local_source
-    from recognizer.engines.models.registry import find_installed, is_verified, load_manifests
+    from recognizer.engines.models.model_folders import find_installed, is_verified
+    from recognizer.engines.models.registry import load_manifests
 
     named = _named_folders(settings)
     models_folder = settings.recognition.models_folder

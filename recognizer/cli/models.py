@@ -64,7 +64,7 @@ def _row(manifest: Manifest, models_folder: Path) -> tuple[str, str, str, str, s
 
 def _state(manifest: Manifest, models_folder: Path) -> str:
     from recognizer.engines.models.install import has_local_source
-    from recognizer.engines.models.registry import find_installed
+    from recognizer.engines.models.model_folders import find_installed
 
     folder = find_installed(manifest.name, models_folder)
     if folder is not None:
@@ -168,7 +168,8 @@ def verify(
     Example: recognizer models verify whisper-base
     """
     from recognizer.base.settings import load_settings
-    from recognizer.engines.models.registry import find_folder, get_manifest, load_manifests
+    from recognizer.engines.models.model_folders import find_folder
+    from recognizer.engines.models.registry import get_manifest, load_manifests
 
     models_folder = load_settings().recognition.models_folder
     is_right = True
@@ -185,7 +186,7 @@ def verify(
 
 
 def _verify(manifest: Manifest, folder: Path) -> bool:
-    from recognizer.engines.models.registry import check_files
+    from recognizer.engines.models.model_folders import check_files
 
     print(f"{manifest.name} in {folder}")
     checks = check_files(manifest, folder)
@@ -205,7 +206,7 @@ def path(name: _Name) -> None:
     """
     from recognizer.base.errors import ModelError
     from recognizer.base.settings import load_settings
-    from recognizer.engines.models.registry import find_installed
+    from recognizer.engines.models.model_folders import find_installed
 
     models_folder = load_settings().recognition.models_folder
     folder = find_installed(name, models_folder)

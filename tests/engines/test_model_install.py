@@ -23,6 +23,7 @@ import pytest
 from recognizer.base.errors import ModelError
 from recognizer.base.settings import RecognitionSettings, Settings
 from recognizer.engines.models.install import ensure_model, has_local_source, install_model
+from recognizer.engines.models.model_folders import is_verified
 from recognizer.engines.models.registry import (
     FilesSource,
     Manifest,
@@ -31,7 +32,6 @@ from recognizer.engines.models.registry import (
     Source,
     ZipSource,
     get_manifest,
-    is_verified,
 )
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte: many blocks of a transfer
@@ -668,7 +668,7 @@ def test_ensuring_a_model_never_downloads(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("recognizer.engines.models.install.download", pytest.fail)
+    monkeypatch.setattr("recognizer.engines.models.sources.download", pytest.fail)
     with pytest.raises(ModelError, match=r"type: recognizer models install vosk-model-small-ru"):
         ensure_model("vosk-model-small-ru-0.22", _settings(models))
 

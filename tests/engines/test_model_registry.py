@@ -9,19 +9,21 @@ import pytest
 
 from recognizer.base.errors import ModelError
 from recognizer.engines.models.finding import ENGINE_MODELS, find_model
-from recognizer.engines.models.registry import (
+from recognizer.engines.models.model_folders import (
     FileState,
-    Manifest,
-    ModelFile,
     check_files,
     find_folder,
     find_installed,
-    get_manifest,
     is_complete,
     is_verified,
+    write_stamp,
+)
+from recognizer.engines.models.registry import (
+    Manifest,
+    ModelFile,
+    get_manifest,
     load_manifests,
     path_problem,
-    write_stamp,
 )
 
 # SHA-256 of the four letters "abcd" and of nothing, as `sha256sum` prints them.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base.errors import ModelError
-from recognizer.engines.models.registry import find_installed
+from recognizer.engines.models.model_folders import find_installed
 
 __all__ = ["ENGINE_MODELS", "EngineModel", "find_model"]
 

