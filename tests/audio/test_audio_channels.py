@@ -153,6 +153,7 @@ def test_silence_everywhere_is_silence() -> None:
     assert chosen(silence(3), silence(3)).channel == "mix"
 
 
+@pytest.mark.slow
 def test_a_party_who_first_speaks_after_two_minutes_is_kept() -> None:
     late = np.concatenate([silence(130), voice(5, 2)])
     assert chosen(voice(135, 1), late).channel == "mix"

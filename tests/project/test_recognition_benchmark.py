@@ -36,6 +36,7 @@ def test_a_longer_plan_begins_with_the_shorter_one() -> None:
     assert list(build.plan_calls("judge", 40, 7))[:20] == short
 
 
+@pytest.mark.slow
 def test_a_recording_of_another_plan_is_made_again(tmp_path: Path) -> None:
     quiet = dataclasses.replace(_call("a.wav", "silence"), context="silence")
     build.build([quiet], tmp_path)
@@ -137,6 +138,7 @@ def test_the_report_counts_wrong_marks_and_abstentions() -> None:
     assert found["wrong_marks"] == ["a"]
 
 
+@pytest.mark.slow
 def test_fitted_confidence_follows_what_was_right() -> None:
     near = Features(score=90.0, letters=95.0, length=20, share=1.0, gap=-0.1, margin=20.0)
     far = Features(score=60.0, letters=55.0, length=13, share=0.5, gap=-2.0, margin=2.0)

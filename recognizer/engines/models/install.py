@@ -27,6 +27,7 @@ from recognizer.base.settings import Settings
 from recognizer.engines.models.archives import unpack
 from recognizer.engines.models.download import Progress
 from recognizer.engines.models.model_folders import (
+    FileCheck,
     FileState,
     check_files,
     find_installed,
@@ -35,7 +36,6 @@ from recognizer.engines.models.model_folders import (
     write_stamp,
 )
 from recognizer.engines.models.registry import (
-    FileCheck,
     FilesSource,
     Manifest,
     PackagesSource,

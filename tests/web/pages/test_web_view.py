@@ -368,6 +368,7 @@ for thread in threads:
 """
 
 
+@pytest.mark.slow
 def test_the_first_reports_may_be_read_by_several_threads_at_once() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FIRST_READERS],
