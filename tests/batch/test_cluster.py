@@ -28,7 +28,7 @@ pytestmark = [
     # Ray warns of its own old settings when it gives itself their defaults.
     pytest.mark.filterwarnings("ignore:`use_.*deprecated:DeprecationWarning:ray.data.context"),
 ]
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture(scope="module")

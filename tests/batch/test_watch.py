@@ -26,7 +26,7 @@ from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.seen_files import SeenFiles
 from recognizer.batch.watch import Watcher, WatchOptions
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "support"
 
 
 class Clock:

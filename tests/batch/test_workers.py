@@ -169,7 +169,7 @@ def test_workers_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     path.write_text("hang")
     program = textwrap.dedent(f"""
         import sys, threading, time
-        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
         from fake_recognizer import loader
         from recognizer.batch.jobs import Job
         from recognizer.batch.worker import Worker
