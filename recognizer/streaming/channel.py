@@ -227,7 +227,11 @@ class LiveChannel:
         """
         if (start_s, end_s) in self._known:
             return True
-        utterance = self._engine.listen(self._sound.read(start_s, end_s))
+        audio = self._sound.read(start_s, end_s)
+        library = self._recognizer.library
+        if library is not None and self._begun(start_s, self.duration_s) is not None:
+            return library.recognize(audio).is_whole
+        utterance = self._engine.listen(audio)
         yield utterance
         words = [word.text for word in utterance.transcript.words]
         said = self._recognizer.judge.judge_text(" ".join(words))
@@ -244,7 +248,7 @@ class LiveChannel:
         self._next_hearing = (start_s, due_s)
         if not due_s <= length_s <= MAX_UTTERANCE_S:
             return None
-        begun = self._begun(scan, start_s)
+        begun = self._begun(start_s, scan.duration_s)
         if begun is not None:
             self._next_hearing = (start_s, length_s + _MORE_SPEECH_S)
             return (yield from self._name_early(begun, scan))
@@ -266,7 +270,7 @@ class LiveChannel:
             self.final = self.report
         return self.report if is_news or self.final is not None else None
 
-    def _begun(self, scan: Scan, start_s: float) -> Begun | None:
+    def _begun(self, start_s: float, now_s: float) -> Begun | None:
         """Return what an unfinished utterance begins as, None if nothing known begins so."""
         library = self._recognizer.library
         if library is None or not len(library):
@@ -275,7 +279,7 @@ class LiveChannel:
         if growing is None or growing.start_s != start_s:
             growing = GrowingUtterance(library, start_s)
         self._growing = growing
-        return growing.feed(self._sound.read(growing.end_s, scan.duration_s))
+        return growing.feed(self._sound.read(growing.end_s, now_s))
 
     def _name_early(
         self, begun: Begun, scan: Scan

@@ -65,6 +65,8 @@ class Limits:
     uneven : float
         By so much a part may be less alike than the parts are on the mean: noise and codecs do the
         same to all, a splice only to one.
+    uneven_of_mark : float
+        The same if it marks.
     least_clear_of_mark_db : float
         The same where the noise has swollen most.
     margin : float
@@ -76,11 +78,12 @@ class Limits:
 
     similarity: float = 0.6
     worst_part: float = 0.65
-    worst_part_of_mark: float = 0.77
-    worst_keyword: float = 0.5
+    worst_part_of_mark: float = 0.82
+    worst_keyword: float = 0.7
     clear_of_mark_db: float = 19.0
     least_clear_of_mark_db: float = 16.0
     uneven: float = 0.15
+    uneven_of_mark: float = 0.12
     margin: float = 0.15
     likely_part: float = 0.45
 
@@ -216,10 +219,11 @@ class AnnouncementLibrary:
         limits = self.limits
         marks = _marks(announcement)
         worst = limits.worst_part_of_mark if marks else limits.worst_part
+        uneven = limits.uneven_of_mark if marks else limits.uneven
         return (
             comparison.similarity >= limits.similarity
             and comparison.worst_part >= worst
-            and comparison.usual_part - comparison.worst_part <= limits.uneven
+            and comparison.usual_part - comparison.worst_part <= uneven
             and not (
                 marks and comparison.worst_between(announcement.keywords) < limits.worst_keyword
             )
