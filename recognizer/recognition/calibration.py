@@ -59,6 +59,19 @@ class Features(msgspec.Struct, frozen=True):
     unknown_share: float = 0.0
 
 
+# Neither the text nor the sound speaks for such a wording: any fit has to doubt it.
+_HOPELESS = Features(
+    score=50.0,
+    letters=55.0,
+    length=_MAX_LENGTH,
+    share=1.0,
+    gap=-_MAX_GAP_NATS,
+    margin=-_MAX_MARGIN_NATS,
+    baseline_logprob=-0.5,
+    worst_word_logprob=_MIN_WORST_WORD_NATS,
+)
+
+
 class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One logistic model; the names are those of `Features`."""
 
@@ -218,6 +231,12 @@ def load_calibration(path: Path | None = None, *, fit_file: Path | None = None) 
     for name in ("mark_cutoff", "unclear_probability"):
         if getattr(fit, name) is not None:
             _check_probability(getattr(fit, name), name, file)
+    believed = fit.coefficients.probability(_HOPELESS)
+    if believed >= calibration.announcement_cutoff:
+        raise DataFileError(
+            f"{file.place('coefficients')}: expected a fit that doubts a wording which neither "
+            f"text nor sound speaks for, found one that believes it by {believed:.2f}; fit it anew"
+        )
     return msgspec.structs.replace(calibration, fits={fit.engine: fit})
 
 

@@ -121,6 +121,15 @@ def test_a_wrong_mark_counts_as_surely_as_a_fit_that_did_not_see_it_takes_it() -
     assert fitted.fit.mark_cutoff is None or fitted.fit.mark_cutoff > fitted.surest_wrong_mark
 
 
+def test_a_fit_that_believes_everything_is_refused(tmp_path: Path) -> None:
+    fitted = fit_engine(examples(80, 60), "t-one", "t-one", least_mark_cutoff=0.85)
+    sure = msgspec.structs.replace(fitted.fit.coefficients, intercept=50.0)
+    absurd = replace(fitted, fit=msgspec.structs.replace(fitted.fit, coefficients=sure))
+    write_fit(tmp_path / "fit.toml", absurd, Path("clips.csv"))
+    with pytest.raises(DataFileError, match=r"fit\.toml, line \d+: .* by 1\.00; fit it anew"):
+        load_calibration(fit_file=tmp_path / "fit.toml")
+
+
 @pytest.mark.parametrize(("n_right", "n_wrong"), [(0, 0), (29, 60), (80, 9)])
 def test_too_few_clips_are_refused_with_how_many_are_needed(n_right: int, n_wrong: int) -> None:
     with pytest.raises(DataFileError, match=rf"at least 30 .* found {n_right} and {n_wrong}"):
