@@ -26,7 +26,7 @@ from recognizer.recognition.matching import Matcher
 from recognizer.recognition.precedence import is_mark
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
-_FOLDER = Path(__file__).parent / "texts"
+FOLDER = Path(__file__).parent / "texts"
 _NO_MARK = "!invalid_number"
 
 
@@ -46,17 +46,17 @@ def main() -> int:
     options = parser.parse_args()
     judge = UtteranceClassifier(Matcher(load_phrases(Settings().phrases)), load_calibration())
     n_marks = 0
-    for path in options.files or sorted(_FOLDER.glob("*.tsv")):
+    for path in options.files or sorted(FOLDER.glob("*.tsv")):
         asked, right, marks = Counter[str](), Counter[str](), Counter[str]()
         started_s = time.process_time()
-        for sentence in _read(path):
+        for sentence in read_sentences(path):
             verdict = judge.judge_text(sentence.text)
-            is_right, is_wrong_mark = _judged(verdict.outcome.value, sentence.accepted)
+            was_right, is_wrong_mark = is_right(verdict.outcome.value, sentence.accepted)
             is_wrong_mark &= is_mark(verdict.outcome)
             asked[sentence.style] += 1
-            right[sentence.style] += is_right
+            right[sentence.style] += was_right
             marks[sentence.style] += is_wrong_mark
-            if options.show and not is_right:
+            if options.show and not was_right:
                 print(
                     f"{'MARK ' if is_wrong_mark else ''}{sentence.text} | {verdict.outcome}"
                     f" | {','.join(sorted(sentence.accepted))} | {verdict.reason}"
@@ -75,7 +75,7 @@ def main() -> int:
     return 1 if n_marks else 0
 
 
-def _judged(outcome: str, accepted: frozenset[str]) -> tuple[bool, bool]:
+def is_right(outcome: str, accepted: frozenset[str]) -> tuple[bool, bool]:
     """Return whether an outcome is right, and whether it would be a wrong mark if it is a mark."""
     if _NO_MARK in accepted:
         return outcome not in _MARKS, True
@@ -87,7 +87,8 @@ _MARKS = frozenset(
 )
 
 
-def _read(path: Path) -> Iterator[Sentence]:
+def read_sentences(path: Path) -> Iterator[Sentence]:
+    """Yield the rows of a file."""
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):
             yield Sentence(

@@ -15,6 +15,7 @@ from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.grammar import GrammarReader, Reading
+from recognizer.recognition.limits import DecisionLimits
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.precedence import CARRIERS, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sound_vetoes import veto_of_another_word
@@ -23,16 +24,8 @@ from recognizer.recognition.vetoes import may_be_misheard, raised
 
 __all__ = ["SentenceJudge"]
 
-# Sentences that only the grammar reads. A mark needs every word understood and, of sound, every
-# word heard clearly; its confidence is just above `mark_cutoff`. A retry costs a call.
-_READ_MARK, _READ_RETRY = 0.87, 0.75
-_MAX_UNKNOWN = 2
-_MIN_WORDS_OF_MARK = 3  # «неверный номер» is what programs write
-_CLEAR_SENTENCE, _CLEAR_MARK_WORD = 0.5, 0.7
-_MIN_READING_MARGIN_NATS = 4.0  # the rival is fifty times less likely
 # Where nothing else speaks against a wording, what is read is believed in its place.
 _READ_INSTEAD = ({"conditional"}, {"not-our-line"}, {"on-hold"})
-_AS_LISTED = 90.0  # score below which a sentence that is understood whole outweighs a wording
 
 
 class SentenceJudge:
@@ -41,10 +34,14 @@ class SentenceJudge:
     Parameters
     ----------
     matcher : Matcher
+    limits : DecisionLimits
+        A mark that only the grammar reads needs every word understood and, of sound, every word
+        heard clearly; a retry costs a call.
     """
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, limits: DecisionLimits) -> None:
         self._matcher = matcher
+        self._limits = limits
         self._lists = matcher.book.words
         self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
 
@@ -75,7 +72,11 @@ class SentenceJudge:
             match = None  # a counter-phrase: its words are no announcement's
         reading = self._read(heard, match, asked_sound=transcript is not None)
         if claimed in MACHINES and match is not None:
-            is_menu = transcript is None and match.score < _AS_LISTED and reading.is_menu
+            is_menu = (
+                transcript is None
+                and match.score < self._limits.as_listed_score
+                and reading.is_menu
+            )
             return self._read_only(heard, reading, verdict, None) if is_menu else verdict
         if claimed in CARRIERS and match is not None:
             return self._held_against(reading, heard, verdict, transcript)
@@ -85,7 +86,9 @@ class SentenceJudge:
         if match is not None and is_doubtful:
             return verdict
         read = self._read_only(heard, reading, verdict, transcript)
-        is_held = reading_margin is not None and reading_margin >= _MIN_READING_MARGIN_NATS
+        is_held = (
+            reading_margin is not None and reading_margin >= self._limits.min_reading_margin_nats
+        )
         if transcript is None or is_held:
             return read
         return read.vetoed([raised("not-held-against-sound")])
@@ -114,7 +117,9 @@ class SentenceJudge:
             is_confirmed = is_mark(verdict.claimed) and reading.outcome is verdict.claimed
             is_confirmed &= all(map(may_be_misheard, held.vetoes))
             return self._read_only(heard, reading, held, None) if is_confirmed else held
-        is_alike = verdict.match.score < _AS_LISTED and not is_mark(verdict.claimed)
+        is_alike = verdict.match.score < self._limits.as_listed_score and not is_mark(
+            verdict.claimed
+        )
         is_understood = reading.is_menu or not reading.unknown
         if is_alike and is_understood and not is_mark(reading.outcome):
             return self._read_only(heard, reading, held, None)
@@ -143,7 +148,7 @@ class SentenceJudge:
                 # asked.
                 if name != "subject-not-dialled" or transcript is None:
                     yield raised(name, words=words)
-            is_alike = transcript is None and verdict.match.score < _AS_LISTED
+            is_alike = transcript is None and verdict.match.score < self._limits.as_listed_score
             if is_alike and not any(is_mark(each.outcome) for each in reading.predicates):
                 yield raised("wrong-form")  # «номере отключён»: nothing is said of the number
             if transcript is not None:
@@ -183,7 +188,10 @@ class SentenceJudge:
         is_person |= not reading.is_menu and any(
             w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
         )
-        few = len(reading.unknown) <= _MAX_UNKNOWN and 3 * len(reading.unknown) < reading.n_words
+        few = (
+            len(reading.unknown) <= self._limits.max_unknown_words
+            and 3 * len(reading.unknown) < reading.n_words
+        )
         few |= reading.is_menu
         if outcome is None or is_person or not few or self._lists.is_hallucinated(heard.words):
             return verdict
@@ -191,17 +199,17 @@ class SentenceJudge:
             return verdict
         marks = is_mark(outcome)
         if marks and (
-            reading.n_words < _MIN_WORDS_OF_MARK
+            reading.n_words < self._limits.min_words_of_mark
             or any(w.isascii() and not self._grammar.is_plain(w) for w in heard.words)
         ):
             return verdict
-        if transcript is not None and not _is_clear(transcript, marks=marks):
+        if transcript is not None and not self._is_clear(transcript, marks=marks):
             return verdict
         sentence = " ".join(heard.words)
         read = Phrase(
             f"grammar-{reading.predicates[0].id}", sentence, outcome, "ru", "read by the grammar"
         )
-        confidence = _READ_MARK if marks else _READ_RETRY
+        confidence = self._limits.read_mark if marks else self._limits.read_retry
         match = PhraseMatch(read, 100.0 * confidence, 0, max(heard.places) + 1)
         if transcript is not None:
             words = transcript.words[: match.end_word]
@@ -216,6 +224,14 @@ class SentenceJudge:
             vetoes=() if marks else verdict.vetoes,
         )
 
+    def _is_clear(self, transcript: Transcript, *, marks: bool) -> bool:
+        """Return whether a sentence was heard clearly enough to be read without a wording."""
+        limits = self._limits
+        if (transcript.confidence or 0.0) < limits.clear_sentence:
+            return False
+        least = limits.clear_mark_word
+        return not marks or all((word.confidence or 0.0) >= least for word in transcript.words)
+
     def _is_listed_otherwise(self, heard: TranscriptWords, *, is_bare: bool) -> bool:
         """Return whether a counter-phrase or a person's phrase was found: it outranks a reading.
 
@@ -227,7 +243,7 @@ class SentenceJudge:
                 if match.score >= cutoff_of(match.phrase) and heard.has_every_word(match):
                     return True
             elif match.outcome not in PRECEDENCE:
-                least = _AS_LISTED if is_bare else 0.0
+                least = self._limits.as_listed_score if is_bare else 0.0
                 if match.score >= max(least, cutoff_of(match.phrase)):
                     return True
         return False
@@ -237,10 +253,3 @@ def _places_of(heard: TranscriptWords, match: PhraseMatch) -> frozenset[int]:
     """Return the places, among the normalised words, that a match covers."""
     spoken = range(match.first_word, match.end_word)
     return frozenset(n for n, place in enumerate(heard.places) if place in spoken)
-
-
-def _is_clear(transcript: Transcript, *, marks: bool) -> bool:
-    """Return whether a sentence was heard clearly enough to be read without a listed wording."""
-    if (transcript.confidence or 0.0) < _CLEAR_SENTENCE:
-        return False
-    return not marks or all((w.confidence or 0.0) >= _CLEAR_MARK_WORD for w in transcript.words)

@@ -17,6 +17,7 @@ from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
+from recognizer.recognition.limits import DecisionLimits, load_limits
 from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, cutoff_of
 from recognizer.recognition.neighbours import PERSON_STARTS, Neighbours
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, MACHINES, PRECEDENCE, is_mark
@@ -35,23 +36,31 @@ if TYPE_CHECKING:  # a transcript alone is judged without what listens
 
 __all__ = ["UtteranceClassifier"]
 
-_NOT_LISTED = 0.1  # below this probability a candidate was only the least unlike
-_MIN_LIVE_CONFIDENCE = 0.5  # of a transcript before its words say "a person"
-_MIN_PERSON_WORDS = 2  # «завтра», «карта» alone are said by machines, too
 # A bare text is judged by so many words of its beginning: a call of ten minutes. Nothing of more
 # than 150 words marks a contact (`grammar`).
 _MAX_WORDS_OF_TEXT = 1500
 
 
 class UtteranceClassifier:
-    """Judges utterances by the phrase lists and the calibration."""
+    """Judges utterances by the phrase lists and the calibration.
 
-    def __init__(self, matcher: Matcher, calibration: Calibration) -> None:
+    Parameters
+    ----------
+    matcher : Matcher
+    calibration : Calibration
+    limits : DecisionLimits or None
+        None: those that are shipped.
+    """
+
+    def __init__(
+        self, matcher: Matcher, calibration: Calibration, limits: DecisionLimits | None = None
+    ) -> None:
         self._matcher = matcher
+        self._limits = load_limits() if limits is None else limits
         self._calibration = calibration
         self._lists = matcher.book.words
         self._neighbours = Neighbours(matcher)
-        self._sentences = SentenceJudge(matcher)
+        self._sentences = SentenceJudge(matcher, self._limits)
         self._english = Matcher(matcher.book, "en")
 
     def judge_text(self, text: str) -> SpokenVerdict:
@@ -78,7 +87,10 @@ class UtteranceClassifier:
         """Judge an utterance whose wordings were compared with the sound."""
         transcript = verified.transcript
         words = [w.text for w in transcript.words]
-        if _is_english(words) and (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE:
+        if (
+            _is_english(words)
+            and (transcript.confidence or 0.0) >= self._limits.min_live_confidence
+        ):
             return _with_transcript(self._by_english(words), transcript)
         heard = self._matcher.heard(words)
         verdict = self._sentences.judge(
@@ -114,7 +126,7 @@ class UtteranceClassifier:
             return self._unlisted(transcript, heard, live, matches)
         match, features = considered
         probability = self._calibration.probability(features, transcript.engine)
-        if probability < _NOT_LISTED:
+        if probability < self._limits.not_listed:
             return self._unlisted(transcript, heard, live, matches)
         verdict = self._accept(
             match,
@@ -188,7 +200,7 @@ class UtteranceClassifier:
         live: PhraseMatch | None,
         matches: Sequence[PhraseMatch],
     ) -> SpokenVerdict:
-        confident = (transcript.confidence or 0.0) >= _MIN_LIVE_CONFIDENCE
+        confident = (transcript.confidence or 0.0) >= self._limits.min_live_confidence
         verdict = self._without_announcement(heard, live, matches, confident=confident)
         return _with_transcript(verdict, transcript)
 
@@ -244,7 +256,7 @@ class UtteranceClassifier:
             )
         said = self._neighbours.signs_of_a_person(heard.words)
         starts = bool(heard.words) and heard.words[0] in PERSON_STARTS
-        if len(heard.words) >= 2 and len(said) + starts >= _MIN_PERSON_WORDS:
+        if len(heard.words) >= 2 and len(said) + starts >= self._limits.min_person_words:
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
                 PERSON_BY_WORDS,
@@ -291,7 +303,7 @@ class UtteranceClassifier:
                 reason=f"«{match.phrase.text}»",
                 features=features,
             )
-        is_person = features.n_person_words >= _MIN_PERSON_WORDS
+        is_person = features.n_person_words >= self._limits.min_person_words
         return SpokenVerdict(
             CallOutcome.LIVE_PERSON if is_person else CallOutcome.UNDETERMINED,
             PERSON_BESIDE if is_person else 1.0 - probability,

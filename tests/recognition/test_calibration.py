@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recognizer.base.data_files import data_folder
 from recognizer.base.errors import DataFileError
 from recognizer.recognition.calibration import Features, load_calibration
+from recognizer.recognition.limits import load_limits
 
 FIGURES = st.builds(
     Features,
@@ -132,3 +133,17 @@ def test_what_just_passes_its_cut_off_is_close(
 )
 def test_what_is_just_ahead_of_another_outcome_is_close(margin: float, is_close: bool) -> None:
     assert load_calibration().is_close(0.99, marks=False, margin=margin) is is_close
+
+
+def test_a_limit_that_is_no_share_is_named_with_its_file(tmp_path: Path) -> None:
+    shipped = (data_folder(".") / "decision_limits.toml").read_text(encoding="utf-8")
+    path = tmp_path / "decision_limits.toml"
+    path.write_text(shipped.replace("not_listed = 0.1", "not_listed = 1.5"), encoding="utf-8")
+    with pytest.raises(DataFileError, match="decision_limits.toml.*expected 0 to 1, found 1.5"):
+        load_limits(path)
+
+
+def test_a_mark_that_only_the_grammar_reads_just_passes_the_cut_off() -> None:
+    limits, calibration = load_limits(), load_calibration()
+    assert calibration.mark_cutoff <= limits.read_mark < calibration.mark_cutoff + 0.05
+    assert limits.read_retry > calibration.announcement_cutoff
