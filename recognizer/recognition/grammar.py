@@ -37,6 +37,7 @@ _MAX_WORDS = 150
 _RUSSIAN = re.compile(r"[а-я]+")
 _MISHEARD_NOT = "ни"  # «ни существует»
 _REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
+_LOST_STARTS = frozenset({"и", "а"})  # «и номер не существует»: of «добавочный» a cut leaves «и»
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
 # Sounds of a word and of what spelling mistakes make of it are as like as this («обслуживаеца»);
 # «используем» and «используется» are not.
@@ -162,6 +163,11 @@ class GrammarReader:
             *((each, each.patterns) for each in grammar.predicates),
         ]
         self._agreement = Agreement(grammar)
+        self._dialled_nouns = frozenset(
+            pattern[0].text
+            for pattern in grammar.subjects.get(SubjectKind.DIALLED, ())
+            if not pattern[0].text.endswith(("ый", "ого"))
+        )
         self._patterns = Patterns(parts)
         self._plain = Patterns([("plain", plain)])
         self._plain_sounds = [
@@ -243,6 +249,8 @@ class GrammarReader:
             and p + 1 in said - spoken_of
             and not read[p + 1].endswith(_ADJECTIVES)
         }
+        if read and read[0] in _LOST_STARTS and not self._is_split(read[:2]):
+            remains.add(0)
         unknown = {
             p
             for p, word in enumerate(read)
@@ -293,6 +301,10 @@ class GrammarReader:
         return len(words) > 1 and bool(
             similarity.nearest(sound, self._plain_sounds, score_cutoff=KNOWN_WORD_RATIO)
         )
+
+    def dialled_nouns(self, words: Iterable[str]) -> list[str]:
+        """Return the words that name the number, subscriber or set dialled."""
+        return [word for word in words if word in self._dialled_nouns]
 
     def is_plain(self, word: str) -> bool:
         """Return whether an announcement says a word, too, that only people are listed to say."""

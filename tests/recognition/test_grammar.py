@@ -5,15 +5,25 @@ from itertools import product
 
 import pytest
 
-from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.model import (
+    CallOutcome,
+    PhraseListName,
+    PhraseMatch,
+    Transcript,
+    Word,
+    phrase_list_of,
+)
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.grammar import GrammarReader, Reading
+from recognizer.recognition.limits import load_limits
 from recognizer.recognition.matching import Matcher
+from recognizer.recognition.sentences import SentenceJudge
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verdicts import SpokenVerdict
 
 # Things that have a number, said as companies say them; half of them are in no list of ours.
 THINGS = (
@@ -288,6 +298,8 @@ FORMS = (
     ("абоненту номер заблокирован", "абонент с этим номером заблокирован"),
     ("номера телефонов не обслуживаются", "номер телефона не обслуживается"),
     ("номере отключён", "номер отключён"),
+    ("и номер не существует", "номер не существует"),
+    ("а номер не обслуживается", "номер не обслуживается"),
     ("номер абоненту заблокирован", "номер абонента заблокирован"),
     ("вы заблокированы", "абонент, которого вы вызываете, заблокирован"),
     ("номер заблокирован ли", "номер заблокирован, проверьте, правильно ли вы набрали номер"),
@@ -347,3 +359,28 @@ def test_a_part_of_a_misrecognized_word_is_no_preposition_where_the_sound_was_as
     assert "wrong-form" not in found.refusals
     assert "conditional" not in found.refusals
     assert "wrong-form" in reader.read(["на", "номер", "заблокирован"]).refusals
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_heard"),
+    [
+        ("на неопслуживается", False),  # a tone over «номер временно»
+        ("номер не обслуживается", True),
+        ("нумер не апслуживаеца", True),
+    ],
+)
+def test_a_wording_whose_subject_was_not_heard_in_the_sound_does_not_mark(
+    book: PhraseBook, heard: str, *, is_heard: bool
+) -> None:
+    matcher = Matcher(book)
+    words = matcher.heard(heard.split())
+    phrase = next(p for p in book.phrases if p.text == "номер не обслуживается")
+    verdict = SpokenVerdict(
+        CallOutcome.NOT_IN_SERVICE, 0.99, PhraseMatch(phrase, 90.0, 0, len(words.words)), None
+    )
+    timed = tuple(
+        Word(w, n * 0.5, n * 0.5 + 0.4, confidence=0.9) for n, w in enumerate(heard.split())
+    )
+    transcript = Transcript(heard, timed, "ru", "whisper", "whisper-base", 0.9)
+    judged = SentenceJudge(matcher, load_limits()).judge(words, verdict, transcript)
+    assert ("subject-not-dialled" in {v.id for v in judged.vetoes}) is not is_heard
