@@ -249,7 +249,7 @@ class GrammarReader:
             and p + 1 in said - spoken_of
             and not read[p + 1].endswith(_ADJECTIVES)
         }
-        if read and read[0] in _LOST_STARTS and not self._is_split(read[:2]):
+        if read and read[0] in _LOST_STARTS and 1 in subjects[SubjectKind.DIALLED]:
             remains.add(0)
         unknown = {
             p

@@ -167,7 +167,8 @@ class SentenceJudge:
         «На неопслуживается» after a tone over «номер временно» has nothing of «номер».
         """
         nouns = self._grammar.dialled_nouns(normalize(match.phrase.text).split())
-        sounds = [heard.sounds[n] for n in sorted(_places_of(heard, match))]
+        near = range(match.first_word - 1, match.end_word + 1)
+        sounds = [s for s, place in zip(heard.sounds, heard.places, strict=True) if place in near]
         return not nouns or any(are_all_heard([sound_alike_word(noun)], sounds) for noun in nouns)
 
     def _not_said(

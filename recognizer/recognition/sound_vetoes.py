@@ -16,7 +16,7 @@ from itertools import pairwise
 from recognizer.base import similarity
 from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, Word
 from recognizer.phrases.book import WordLists
-from recognizer.phrases.normalization import normalize
+from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import HEARD_RATIO, TranscriptWords
 from recognizer.recognition.vetoes import raised
 
@@ -31,6 +31,8 @@ _MIN_QUIET_S = 0.14
 _MIN_REPEATED_S = 0.06
 _EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
 _DECIDING_LETTERS = 10  # «заблокирован», «обслуживается», «используется», «существует»
+_TEMPORARILY = sound_alike_word("временно")
+_PART_LETTERS = 4  # of it, as it sounds: fewer end other words, too
 _HEAD = 2
 _LONG = 4  # letters; shorter words are found inside any other
 _USUAL_LETTER_S = 0.08
@@ -96,10 +98,22 @@ def _remains(match: PhraseMatch, transcript: Transcript, lists: WordLists | None
     sounds = [s for s, place in zip(heard.sounds, heard.places, strict=True) if place in covered]
     listed = TranscriptWords.of(match.phrase.text.split()).sounds
     for place, sound in enumerate(sounds):
-        if _is_listed(sound, listed) or _is_part(place, sounds, listed):
+        is_explained = _is_listed(sound, listed) or _is_part(place, sounds, listed)
+        if is_explained and not _holds_temporarily(sound, listed):
             continue
         return raised("remains-in-wording", words=sound)
     return None
+
+
+def _holds_temporarily(sound: str, listed: Sequence[str]) -> bool:
+    """Return whether a word heard ends or begins as «временно» does, and none of the wording's.
+
+    «Обламенно заблокирован» is what a cut leaves of «абонент временно заблокирован».
+    """
+    tail, head = _TEMPORARILY[-_PART_LETTERS:], _TEMPORARILY[:_PART_LETTERS]
+    if sound in listed or not (sound.endswith(tail) or sound.startswith(head)):
+        return False
+    return not any(word.endswith(tail) or word.startswith(head) for word in listed)
 
 
 def _begins_otherwise(

@@ -201,3 +201,14 @@ def test_parenthetical_inside_a_wording_is_no_remains() -> None:
     lists = load_phrases().words
     assert [v.id for v in vetoes_of_sound(match, heard, (), lists)] == []
     assert [v.id for v in vetoes_of_sound(match, heard, ())] == ["remains-in-wording"]
+
+
+def test_a_word_that_ends_as_temporarily_does_takes_the_mark() -> None:
+    said = Phrase("b", "вызываемый абонент заблокирован", CallOutcome.BLOCKED, "ru", "a test")
+    found = {}
+    for word in ("обламенно", "обонент"):
+        heard = transcript(("вызываемый", 0, 0.7), (word, 0.7, 1.2), ("заблокирован", 1.2, 2.0))
+        match = PhraseMatch(said, 90.0, 0, 3)
+        found[word] = {veto.id for veto in vetoes_of_sound(match, heard, ())}
+    assert "remains-in-wording" in found["обламенно"]
+    assert "remains-in-wording" not in found["обонент"]
