@@ -150,6 +150,7 @@ def test_fitted_confidence_follows_what_was_right() -> None:
     assert model.probability(far) == pytest.approx(0.1, abs=0.08)
 
 
+@pytest.mark.slow
 def test_what_speaks_for_a_wording_is_never_fitted_to_speak_against_it() -> None:
     examples = [
         Example(Features(score=50.0, letters=letters), CallOutcome.BLOCKED, is_right=letters < 50)

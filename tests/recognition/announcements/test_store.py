@@ -207,6 +207,7 @@ def test_a_pack_writes_nowhere_but_under_an_id(tmp_path: Path, name: str) -> Non
     assert all(folder in path.parents for path in set(tmp_path.rglob("*")) - before)
 
 
+@pytest.mark.slow
 def test_a_pack_that_swells_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     bomb, many = tmp_path / "bomb.zip", tmp_path / "many.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
