@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,22 +83,28 @@ def import_cards(
     from recognizer.base.settings import load_settings
     from recognizer.cli.journal import open_journal
     from recognizer.crm.card_files import RejectWriter, open_cards
-    from recognizer.crm.contacts import masked
+    from recognizer.crm.contacts import load_office, masked
 
     settings = load_settings().journal
     mapping = load_columns(columns or settings.columns_file)
     rejected = rejects or path.with_name(f"{path.name}.rejected.csv")
     counts = {"added": 0, "changed": 0, "unchanged": 0, "rejected": 0}
-    with (
-        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as sample,
-        open_journal(settings, create=False) as journal,
-    ):
+    office = load_office(settings.office_file)
+    open_file = partial(
+        open_cards,
+        path,
+        mapping,
+        encoding=encoding,
+        no_phone=no_phone,
+        own_numbers=office.own_numbers,
+    )
+    with open_file() as sample, open_journal(settings, create=False) as journal:
         forecast = _forecast(sample, journal)
         _show_forecast(path, forecast)
         if not (dry_run or yes):
             _ask_above(path, forecast, settings.max_marked_share)
     with (
-        open_cards(path, mapping, encoding=encoding, no_phone=no_phone) as reader,
+        open_file() as reader,
         open_journal(settings, create=not dry_run) as journal,
         RejectWriter(rejected, reader.heading) as rejecter,
     ):

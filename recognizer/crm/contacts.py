@@ -11,7 +11,9 @@ import datetime as dt
 import enum
 import re
 import zoneinfo
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -28,9 +30,11 @@ from recognizer.crm.numbers import (
     number_state,
     read_numbers,
 )
+from recognizer.crm.numbers_beside import is_nothing_but, may_hold_number
 
 __all__ = [
     "CARD_FIELDS",
+    "CODE_FIELDS",
     "PHONE_FIELDS",
     "ContactCard",
     "ContactKind",
@@ -118,8 +122,17 @@ class ContactCard:
     def number_state(self) -> NumberState:
         """What is known of the card's number."""
         state = number_state(self.numbers())
-        is_silent = self.number_unknown and state is not NumberState.VALID
-        return NumberState.UNKNOWN if is_silent else state
+        if self.number_unknown and state is not NumberState.VALID:
+            return NumberState.UNKNOWN
+        is_doubtful = state in {NumberState.ABSENT, NumberState.WRONG} and self.has_number_beside()
+        return NumberState.DOUBTFUL if is_doubtful else state
+
+    def has_number_beside(self, known: Collection[str] = ()) -> bool:
+        """Tell whether another field may hold a number, other than `known` (E.164)."""
+        return any(
+            may_hold_number(getattr(self, name), is_code=name in CODE_FIELDS, known=known)
+            for name in (*_WORDS_FIELDS, *CODE_FIELDS)
+        )
 
     def numbers(self) -> tuple[PhoneNumber, ...]:
         """Return the numbers of both fields, the trusted person's first."""
@@ -145,6 +158,10 @@ class _Employee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Organisations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     legal_forms: tuple[str, ...] = ()
+
+
+class _OwnerWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    nobody: tuple[str, ...]
 
 
 class _OfficeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,6 +195,11 @@ class Office:
     legal_forms: frozenset[str]
     timezone: zoneinfo.ZoneInfo
     is_named: bool = True
+
+    @property
+    def own_numbers(self) -> frozenset[str]:
+        """The numbers of the company and of its employees, E.164."""
+        return self.company_numbers | self.employee_numbers
 
     def day_of(self, moment: dt.datetime) -> dt.date:
         """Return the office's day of an aware moment."""
@@ -255,7 +277,9 @@ def card_facts(
         Name of who answered the call, where an operator states it.
     """
     owner = owner_kind_of(card, office)
-    owner_is_client = owner is not None and not _is_own(card.owner, owner, office)
+    owner_is_client = (
+        owner is not None and _is_known(card.owner) and not _is_own(card.owner, office)
+    )
     facts = {
         "do_not_call_notice": card.do_not_call,
         "contact_after_service": card.kind is ContactKind.AFTER_SERVICE,
@@ -271,19 +295,67 @@ def card_facts(
     return frozenset(name for name, holds in facts.items() if holds)
 
 
-def _is_own(name: str, kind: OwnerKind, office: Office) -> bool:
+def _is_known(name: str) -> bool:
+    """Tell whether a field names somebody; «не указан», «Клиент», «???» name nobody."""
+    if not name.strip():
+        return True  # who it is may be told by the kind of owner alone
+    words = fold_name(name).split()
+    has_name = any(len(word) > 1 and word.isalpha() for word in words)
+    return has_name and "?" not in name and not set(words) <= _nobody()
+
+
+@cache
+def _nobody() -> frozenset[str]:
+    content = read_toml(data_folder(".") / "owner_words.toml")
+    return frozenset(fold_name(word) for word in convert_toml(content, _OwnerWords).nobody)
+
+
+def _is_own(name: str, office: Office) -> bool:
     """Tell whether a name is the company's or an employee's, in any order of its words.
 
-    An organisation whose name has all words of the company's («Авилон», «Авилон Трейд АО») is
+    A name that holds all words of the company's («Авилон Трейд АО», «АвилонТрейд», «AVILON») is
     not known to be another.
     """
     words = frozenset(fold_name(name).split()) - office.legal_forms
+    forms = {"".join(map(_sounds, sorted(words))), "".join(map(_looks, sorted(words)))}
     for own in office.own_names:
         own_words = frozenset(own.split()) - office.legal_forms
-        is_part = kind is OwnerKind.ORGANISATION and own_words < words
-        if own_words and (own_words == words or is_part):
+        if not own_words:
+            continue
+        is_part = all(
+            len(word) > 3 and any(_sounds(word) in form for form in forms) for word in own_words
+        )
+        if own_words == words or own_words < words or is_part:
             return True
     return False
+
+
+_SOUNDS = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфхыэ", "abvgdeziiklmnoprstufhye", strict=True))
+    | {
+        "ж": "zh",
+        "ц": "c",
+        "ч": "ch",
+        "ш": "sh",
+        "щ": "sch",
+        "ю": "yu",
+        "я": "ya",
+        "ь": "",
+        "ъ": "",
+    }
+    | {"y": "i", "w": "v"}
+)
+_LOOKS = str.maketrans("abcehkmoptxy", "авсенкмортху")
+
+
+def _sounds(word: str) -> str:
+    """Return a word in Latin letters: «Авилон» and «AVILON» are one name."""
+    return word.translate(_SOUNDS)
+
+
+def _looks(word: str) -> str:
+    """Return the same of a word in which Latin letters stand for Russian ones: «ABИЛOH»."""
+    return _sounds(word.translate(_LOOKS))
 
 
 def _trusts_client(card: ContactCard, owner: OwnerKind | None, office: Office) -> bool:
@@ -298,9 +370,14 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
     numbers = card.numbers()
     valid = [number for number in numbers if number.problem is None]
     dialled = {number.e164 for number in valid}
-    own = office.company_numbers | office.employee_numbers
+    own = office.own_numbers
     # Where the office does not say what the company is called, an organisation may be itself.
     may_be_own = owner is OwnerKind.ORGANISATION and not office.is_named
+    is_own = (
+        bool(valid)
+        and all(is_nothing_but(text, own) for text in (card.trusted_phone, card.mobile_phone))
+        and not card.has_number_beside(own)
+    )
     is_general = card.general_number
     if is_general is None:
         is_general = owner is OwnerKind.ORGANISATION and all(
@@ -309,12 +386,9 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
     return {
         "number_missing": card.number_state is NumberState.ABSENT,
         "number_malformed": card.number_state is NumberState.WRONG,
-        # One number of somebody else's is enough to call.
-        "number_is_company": bool(valid) and dialled <= office.company_numbers and not may_be_own,
-        "number_is_employee": bool(valid)
-        and not may_be_own
-        and dialled <= own
-        and not dialled <= office.company_numbers,
+        # One number that is, or may be, somebody else's is enough to call.
+        "number_is_company": is_own and dialled <= office.company_numbers and not may_be_own,
+        "number_is_employee": is_own and not may_be_own and not dialled <= office.company_numbers,
         "number_is_mobile": any(number.kind is PhoneKind.MOBILE for number in valid),
         # With an extension in the card the specialist can be reached.
         "number_is_general": bool(valid)
@@ -328,3 +402,8 @@ CARD_FIELDS = tuple(field.name for field in dataclasses.fields(ContactCard))
 
 PHONE_FIELDS = ("trusted_phone", "mobile_phone")
 """Fields of a card that hold numbers."""
+
+CODE_FIELDS = ("ref", "vin", "plate", "basis")
+"""Fields of a card that are made of digits, none of them a number."""
+
+_WORDS_FIELDS = ("comments", "trusted_person", "owner", "payer", "make", "result")

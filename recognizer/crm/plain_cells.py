@@ -30,6 +30,7 @@ class Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extension: tuple[str, ...]
     spreadsheet_errors: tuple[str, ...]
     identifiers: tuple[str, ...]
+    states: dict[str, tuple[str, ...]]
 
 
 @cache

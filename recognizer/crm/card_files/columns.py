@@ -17,8 +17,9 @@ from recognizer.base.errors import ContactError, DataFileError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, lost_digits
+from recognizer.crm.plain_cells import load_spellings
 
-__all__ = ["CardColumns", "fold_text", "load_card_columns"]
+__all__ = ["CardColumns", "fold_ref", "fold_text", "load_card_columns"]
 
 
 class _Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +55,7 @@ def _fold_heading(text: str) -> str:
     return folded.strip(" :;*.,\"'«»()") or folded
 
 
-def _fold_ref(text: str) -> str:
+def fold_ref(text: str) -> str:
     """Return a card's number as one text: `159 273` with any space or none is the same card."""
     composed = unicodedata.normalize("NFKC", text)
     kept = "".join(char for char in composed if unicodedata.category(char) not in {"Cf", "Cc"})
@@ -63,16 +64,6 @@ def _fold_ref(text: str) -> str:
 
 class _CellError(Exception):
     """A value of a row that cannot be understood; the text is the reason, Russian."""
-
-
-_STATES = {
-    NumberState.VALID: "есть",
-    NumberState.DOUBTFUL: "под вопросом",
-    NumberState.UNKNOWN: "неизвестен",
-    NumberState.ABSENT: "нет номера",
-    NumberState.WRONG: "неправильный",
-}
-"""What an export says of the number."""
 
 
 def _check_phone(text: str) -> None:
@@ -111,7 +102,7 @@ class CardColumns:
             "general_number": self._read_flag,
             "incorrect_contact": lambda text: bool(self._read_flag(text)),
             "do_not_call": self._read_notice,
-            "number_unknown": lambda text: fold_text(text) == _STATES[NumberState.UNKNOWN],
+            "number_unknown": lambda text: self.stated(text) is NumberState.UNKNOWN,
             "kind": self._one_of(
                 {
                     ContactKind.AFTER_SERVICE: content.values.after_service,
@@ -129,6 +120,26 @@ class CardColumns:
     def field_of(self, heading: str) -> str | None:
         """Return the field a heading stands for, None for a column that is not ours."""
         return self._field_of.get(_fold_heading(heading))
+
+    def stated(self, text: str) -> NumberState | None:
+        """Return what a cell says of the number, None where it is empty.
+
+        Raises
+        ------
+        ContactError
+            If it says something else.
+        """
+        folded = fold_text(text).strip(" .!?;:«»\"'()-")
+        if not text.strip():
+            return None
+        states = load_spellings().states
+        for state, words in states.items():
+            if folded in map(fold_text, words):
+                return NumberState(state)
+        expected = ", ".join(f"«{words[0]}»" for words in states.values())
+        raise ContactError(
+            f"«{self.headings['number_unknown']}»: ожидалось {expected}, найдено «{text}»"
+        )
 
     def read(self, values: Mapping[str, str]) -> ContactCard:
         """Return the card of a row of texts by field.
@@ -154,7 +165,7 @@ class CardColumns:
                 fields[field] = text if read is None else read(text)
             except _CellError as problem:
                 raise ContactError(f"«{self.headings[field]}»: {problem}") from problem
-        fields["ref"] = _fold_ref(fields.get("ref", ""))
+        fields["ref"] = fold_ref(fields.get("ref", ""))
         if not fields["ref"]:
             raise ContactError(f"«{self.headings['ref']}»: не заполнено")
         if len(fields["ref"]) > 100:
@@ -173,7 +184,7 @@ class CardColumns:
         )
         texts["general_number"] = self._write_flag(card.general_number)
         texts["incorrect_contact"] = self._write_flag(card.incorrect_contact)
-        texts["number_unknown"] = _STATES[card.number_state]
+        texts["number_unknown"] = load_spellings().states[card.number_state][0]
         texts["do_not_call"] = self._values.do_not_call[0] if card.do_not_call else ""
         return texts
 

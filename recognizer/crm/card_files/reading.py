@@ -6,17 +6,18 @@ import contextlib
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base.errors import ContactError
-from recognizer.crm.card_files.columns import CardColumns, fold_text
+from recognizer.crm.card_files.columns import CardColumns, fold_ref, fold_text
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import CardFileError, explain_problems, is_workbook
 from recognizer.crm.card_files.xlsx_tables import open_sheet
-from recognizer.crm.contacts import PHONE_FIELDS, ContactCard
-from recognizer.crm.numbers import NumberState, is_spreadsheet_error, read_numbers
+from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
+from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
+from recognizer.crm.numbers_beside import may_hold_number
 
 __all__ = ["CardReader", "RejectedRow", "open_cards"]
 
@@ -62,6 +63,7 @@ class CardReader:
     csv_form: CsvForm | None
     _rows: Iterator[tuple[int, list[str]]]
     _columns: CardColumns
+    _own_numbers: frozenset[str] = frozenset()
 
     @property
     def present(self) -> frozenset[str]:
@@ -74,20 +76,46 @@ class CardReader:
         """Yield a card or a rejected row for every row that is not empty."""
         rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
         is_after_short = False
-        numbered: set[int] = set()  # hashes of cards that had a number further up
+        numbered: set[int] = set()  # hashes of cards that had a number further up, or were refused
+        shapes: set[str] = set()
         for row, following in itertools.pairwise(itertools.chain(rows, [None])):
             assert row is not None
             is_before_short = following is not None and self._is_short(following[1])
             is_torn = is_after_short or is_before_short
             read = self._read(*row, is_torn=is_torn, is_last=following is None)
-            if isinstance(read, ContactCard):
-                if not self._leads_to_mark(read):
-                    numbered.add(hash(read.ref))
-                elif hash(read.ref) in numbered:
-                    reason = "эта карточка уже есть выше в файле, и номер там другой"
-                    read = RejectedRow(row[0], reason, tuple(row[1]))
+            if isinstance(read, ContactCard) and self._leads_to_mark(read):
+                read = self._check_against_others(read, row, numbered, shapes)
+            key = hash(read.ref if isinstance(read, ContactCard) else self._ref_of(row[1]))
+            if isinstance(read, RejectedRow) or not self._leads_to_mark(read):
+                numbered.add(key)
+            shapes.add(_shape(self._ref_of(row[1])))
             yield read
             is_after_short = self._is_short(row[1])
+
+    def _check_against_others(
+        self, card: ContactCard, row: tuple[int, list[str]], numbered: set[int], shapes: set[str]
+    ) -> ContactCard | RejectedRow:
+        """Refuse a card without a number where the rows above it contradict that."""
+        reason = ""
+        if hash(card.ref) in numbered:
+            reason = "эта карточка уже есть выше в файле, и номер там другой"
+        elif self._is_half(card.ref, shapes):
+            reason = "номер карточки не похож на другие: похоже, строка разорвана на две"
+        return RejectedRow(row[0], reason, tuple(row[1])) if reason else card
+
+    def _is_half(self, ref: str, shapes: set[str]) -> bool:
+        """Tell whether a card's number may be the rest of a telephone's, from the line above.
+
+        In a file of few columns a half line is as wide as a whole one.
+        """
+        is_narrow = self.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
+        is_like_others = not shapes or _shape(ref) in shapes
+        return is_narrow and not is_like_others and _DIGITS.match(ref) is not None
+
+    def _ref_of(self, cells: Sequence[str]) -> str:
+        """Return the number of the card in a row, as the mapping folds it."""
+        at = self.fields.index("ref")
+        return fold_ref(cells[at]) if at < len(cells) else ""
 
     def _is_short(self, cells: Sequence[str]) -> bool:
         return len(cells) < len(self.fields)
@@ -105,6 +133,7 @@ class CardReader:
             self._check_width(cells)
             card = self._columns.read(values)
             self._check_quotes(card)
+            self._check_state(card, values)
             self._check_others(card, cells)
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
@@ -122,6 +151,18 @@ class CardReader:
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
         if self._is_short(cells) or is_split or any(cell.strip() for cell in cells[width:]):
             raise ContactError(f"ожидалось столбцов: {width}, найдено: {len(cells)}")
+
+    def _check_state(self, card: ContactCard, values: Mapping[str, str]) -> None:
+        """Refuse a row whose number is not what its own column of states says."""
+        stated = self._columns.stated(values.get("number_unknown", ""))
+        found = number_state(card.numbers())
+        if not self.has_phone or stated in {None, NumberState.UNKNOWN, found}:
+            return
+        if found is not NumberState.DOUBTFUL:
+            raise ContactError(
+                f"«{self._columns.headings['number_unknown']}» противоречит номеру: "
+                f"«{values['number_unknown'].strip()}»"
+            )
 
     def _check_quotes(self, card: ContactCard) -> None:
         """Refuse a quote in place of a number: a cut may have left it open."""
@@ -162,16 +203,19 @@ class CardReader:
         return bool(set(self.fields).intersection(PHONE_FIELDS))
 
     def _check_others(self, card: ContactCard, cells: Sequence[str]) -> None:
-        """Refuse a card without a valid number that may stand in another column."""
-        if not self.has_phone or card.number_state is NumberState.VALID:
+        """Refuse a card without a number of its own that may stand in another column."""
+        if not self.has_phone:
+            return
+        known = self._own_numbers if card.number_state is NumberState.VALID else frozenset()
+        if card.number_state is NumberState.VALID and not (
+            {number.e164 for number in card.numbers()} <= known
+        ):
             return
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-            if field in _NAMES or field is None:
-                is_there = any(number.e164 for number in read_numbers(cell))
-                is_there = is_there or (field is None and is_spreadsheet_error(cell))
-            else:
-                is_there = field == "comments" and _holds_number(cell)
-            if is_there:
+            if field in PHONE_FIELDS or field in _PARSED:
+                continue
+            is_there = may_hold_number(cell, is_code=field in CODE_FIELDS, known=known)
+            if is_there or (field is None and is_spreadsheet_error(cell)):
                 what = "назовите его в файле столбцов" if field is None else "исправьте"
                 raise ContactError(
                     f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
@@ -200,12 +244,9 @@ class CardReader:
                     )
 
 
-def _holds_number(comments: str) -> bool:
-    """Tell whether comments hold a mobile number, or are nothing but a number."""
-    if _MOBILE.search(comments) is not None:
-        return True
-    is_bare = re.search(r"[^\W\d_]", comments) is None
-    return is_bare and any(number.e164 for number in read_numbers(comments))
+def _shape(ref: str) -> str:
+    """Return what a card's number looks like: «А-00123» and «Б-7» are alike."""
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", ref))
 
 
 def _is_open(cell: str, delimiter: str) -> bool:
@@ -215,11 +256,9 @@ def _is_open(cell: str, delimiter: str) -> bool:
 
 _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 """What of a number may stand before a cut: nothing, `+7 (`, some digits; not an empty form."""
-_NAMES = {"trusted_person", "owner", "payer", "basis"}
-_MOBILE = re.compile(
-    r"(?<!\d)(?:\+7|[78])[\s(-]{0,2}9\d\d[\s)-]{0,3}\d{3}[\s-]?\d\d[\s-]?\d\d(?!\d)"
-)
-"""A mobile number amid other text."""
+_PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
+_FEW_COLUMNS = 3
+_DIGITS = re.compile(r"[\d\s()+.-]+$")
 # «Отдел сервиса», «2 записи»: words, or no digit at all.
 _CAPTION = re.compile(r"(?=.*[^\W\d_]).*\s.*|\D*")
 _TOTALS = re.compile(r"(?:итог|всего|total|сумма|количество)")
@@ -227,7 +266,12 @@ _TOTALS = re.compile(r"(?:итог|всего|total|сумма|количест�
 
 @contextlib.contextmanager
 def open_cards(
-    path: Path, columns: CardColumns, *, encoding: str | None = None, no_phone: bool = False
+    path: Path,
+    columns: CardColumns,
+    *,
+    encoding: str | None = None,
+    no_phone: bool = False,
+    own_numbers: frozenset[str] = frozenset(),
 ) -> Iterator[CardReader]:
     """Open a CSV or XLSX file of cards.
 
@@ -240,6 +284,8 @@ def open_cards(
         Of a CSV file; None: found out.
     no_phone : bool
         The file may lack a column of numbers: they are unknown then, which no rule decides.
+    own_numbers : frozenset of str
+        The office's own (E.164): a card that has no other is looked at as one without a number.
 
     Raises
     ------
@@ -260,7 +306,7 @@ def open_cards(
         heading = tuple(first[1])
         fields = _check_heading(path, heading, columns, no_phone=no_phone)
         form = "XLSX" if csv_form is None else str(csv_form)
-        yield CardReader(fields, heading, form, csv_form, rows, columns)
+        yield CardReader(fields, heading, form, csv_form, rows, columns, own_numbers)
 
 
 def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:

@@ -16,9 +16,11 @@ __all__ = ["MergedCells", "readable_package", "survey_sheet"]
 
 _TYPES = "[Content_Types].xml"
 _PART_NAME = re.compile(rb'PartName\s*=\s*["\']/([^"\']+)["\']')
-_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+_MERGED = re.compile(
+    rb'<(?:\w+:)?mergeCell\s[^>]*ref\s*=\s*["\']([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)["\']'
+)
 _PLACE = re.compile(
-    rb'<(?:\w+:)?(?:row\s[^>]*?(?<!\w)r="(\d+)"|c\s[^>]*?(?<!\w)r="([A-Z]{1,3})\d+")'
+    rb'<(?:\w+:)?(?:row\s[^>]*?(?<!\w)r\s*=\s*["\'](\d+)["\']|c\s[^>]*?(?<!\w)r\s*=\s*["\']([A-Z]{1,3})\d+["\'])'
 )
 _BLOCK = 1 << 20
 

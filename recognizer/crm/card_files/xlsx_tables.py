@@ -13,6 +13,7 @@ from typing import Any
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 from recognizer.crm.card_files.xlsx_packages import MergedCells, readable_package, survey_sheet
+from recognizer.crm.plain_cells import says_absent
 
 __all__ = ["NO_VALUE", "open_sheet", "write_sheet"]
 
@@ -86,27 +87,48 @@ def _computed_text(cell: Any, source: Any) -> str:
     is_formula = source.data_type == "f"
     if value is None and cell.data_type == "s":
         return NO_VALUE  # a text that is not there
-    if is_formula and (value is None or value == "" or (value == 0 and value is not False)):
+    if is_formula and _is_placeholder(value):
         return NO_VALUE
     if isinstance(value, int | float) and not isinstance(value, bool):
         if abs(value) >= 1e15:
             # Beyond fifteen digits a spreadsheet keeps zeros in their place.
             return f"{float(value):.14E}"
-        return _shown_digits(cell.number_format) + _cell_text(value)
+        shown = _shown_digits(cell.number_format)
+        # What a person sees beside the digits is not known: they are not the whole number.
+        return f"{_cell_text(value)} ?" if shown is None else shown + _cell_text(value)
     return _cell_text(value)
+
+
+def _is_placeholder(value: Any) -> bool:
+    """Tell whether a formula's value says nothing: IFERROR(…, "-") did not find what may be."""
+    if isinstance(value, str):
+        return says_absent(value)
+    return value is None or (value == 0 and value is not False)
 
 
 _FORMAT_PART = re.compile(r'"([^"]*)"|\\(.)|([0#?@])')
 
 
-def _shown_digits(number_format: str | None) -> str:
-    """Return the digits, and plus, that a format shows before every number: `"+7 "0`."""
-    literals = ""
+def _shown_digits(number_format: str | None) -> str | None:
+    """Return the digits, and plus, that a format shows before every number: `"+7 "0`.
+
+    None where it shows digits elsewhere: what a person sees is not known.
+    """
+    literals, end = "", 0
     for part in _FORMAT_PART.finditer(number_format or ""):
         if part[3]:
             break
         literals += part[1] or part[2] or ""
+        end = part.end()
+    if re.search(r"[1-9]", _NO_DIGITS.sub("", (number_format or "")[end:])) or (
+        end and re.search(r"[1-9]", _NO_DIGITS.sub("", _FORMAT_PART.sub("", number_format or "")))
+    ):
+        return None
     return literals if any(char.isdigit() for char in literals) else ""
+
+
+# A colour, a condition, a language: `[Color10]`, `[$-419]`.
+_NO_DIGITS = re.compile(r"\[(?:color\s?\d+|\$-[0-9a-f]+)\]", re.IGNORECASE)
 
 
 def _cell_text(value: Any) -> str:

@@ -9,7 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
+from recognizer.crm.contacts import (
+    CARD_FIELDS,
+    PHONE_FIELDS,
+    ContactCard,
+    ContactKind,
+    NumberState,
+    OwnerKind,
+)
 from recognizer.crm.journal.records import CardChange
 from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
 
@@ -121,7 +128,7 @@ def store_cards(
         change = {
             name: values
             for name, values in _difference(row, card, decided.get(row.id)).items()
-            if name in fields
+            if name in fields and not (name == "number_unknown" and _is_still_unknown(card, fields))
         }
         changes.append(_changed(row, change))
         if change and not dry_run:
@@ -130,6 +137,12 @@ def store_cards(
         _open_again(session, [card for card in new if card.ref in closed], closed, now, import_id)
         _add(session, [card for card in new if card.ref not in closed], now, import_id)
     return changes
+
+
+def _is_still_unknown(card: ContactCard, fields: Collection[str]) -> bool:
+    """Tell whether a source says nothing of a number but that one of the two fields is empty."""
+    is_silent = card.number_state is NumberState.ABSENT
+    return is_silent and not set(PHONE_FIELDS) <= set(fields)
 
 
 def _changed(row: ContactRow, change: Mapping[str, tuple[Any, Any]]) -> CardChange:

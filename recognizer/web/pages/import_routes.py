@@ -167,7 +167,12 @@ def _show(
 
 def _examine(page: Page, kept: CardUpload, *, numbers: str) -> _Examined:
     columns = load_card_columns(page.settings.journal.columns_file)
-    with open_cards(page.card_uploads.path(kept), columns, no_phone=numbers == "unknown") as reader:
+    with open_cards(
+        page.card_uploads.path(kept),
+        columns,
+        no_phone=numbers == "unknown",
+        own_numbers=page.journal.office.own_numbers,
+    ) as reader:
         survey = CardSurvey(reader, n_rejected_kept=_N_REJECTED)
         forecast = forecast_import(survey.cards(), reader.present, page.journal)
     understood = tuple(
@@ -261,7 +266,10 @@ def _save(page: Page, kept: CardUpload, made_by: str, numbers: str, progress: An
     import_id = page.journal.begin_import(source, made_by=made_by)
     try:
         with open_cards(
-            page.card_uploads.path(kept), columns, no_phone=numbers == "unknown"
+            page.card_uploads.path(kept),
+            columns,
+            no_phone=numbers == "unknown",
+            own_numbers=page.journal.office.own_numbers,
         ) as reader:
             survey = CardSurvey(reader)
             changes = page.journal.import_contacts(
@@ -303,7 +311,12 @@ def rejected(page: ThePage, session: Supervisor, token: str, numbers: _Numbers =
     path = file.with_suffix(f".{secrets.token_hex(4)}.csv")
     try:
         with (
-            open_cards(file, columns, no_phone=numbers == "unknown") as reader,
+            open_cards(
+                file,
+                columns,
+                no_phone=numbers == "unknown",
+                own_numbers=page.journal.office.own_numbers,
+            ) as reader,
             RejectWriter(path, reader.heading) as writer,
         ):
             for row in _rejected_rows(reader):
