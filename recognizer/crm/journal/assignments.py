@@ -5,11 +5,15 @@ Decisions follow the call: the card it leaves is counted anew, and so is the one
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from recognizer.base.errors import ConflictError, ContactError, JournalError
-from recognizer.crm.journal.cards import merge_comments
+from recognizer.crm.contacts import PHONE_FIELDS, read_numbers
+from recognizer.crm.journal.call_order import card_decision
+from recognizer.crm.journal.cards import merge_comments, set_fields
 from recognizer.crm.journal.conditions import CALL_ORDER
 from recognizer.crm.journal.identity import (
     attempt_row,
@@ -92,6 +96,7 @@ class Assignments:
         if old.merged_into_id is not None:
             raise ContactError(f"contact {ref!r}: was merged into another card already")
         self._merge_comments(old, card)
+        self._merge_numbers(old, card)
         for attempt in self._of_card(old):
             # The same recording on both cards is one call: it stays where it is and counts once.
             if same_recording(self._session, contact_key(card, None), attempt.digest) is None:
@@ -199,6 +204,46 @@ class Assignments:
             )
             card.comments = merged
             card.updated_at = self._now
+
+    def _merge_numbers(self, old: ContactRow, card: ContactRow) -> None:
+        """Give a card the numbers of the other beside its own: both are the client's.
+
+        What was decided on the card for its number alone is decided anew.
+        """
+        values: dict[str, Any] = {
+            name: _both(getattr(card, name), getattr(old, name)) for name in PHONE_FIELDS
+        }
+        values["number_unknown"] = card.number_unknown or old.number_unknown
+        taken = {
+            name: [getattr(card, name), value]
+            for name, value in values.items()
+            if value != getattr(card, name)
+        }
+        if not taken:
+            return
+        self._session.add(
+            ContactChangeRow(
+                contact_id=card.id,
+                made_at=self._now,
+                source=f"merge of {old.ref} by {self._made_by}",
+                changes=taken,
+                deciding_id=card.deciding_id,
+            )
+        )
+        set_fields(self._session, card, values, now=self._now)
+        self._session.flush()
+        decided = card_decision(self._session, card)
+        if decided is not None and decided.rule_id is not None:
+            self._timeline(card).decide_card_today()
+
+
+def _both(own: str, other: str) -> str:
+    """Return a field that holds what two hold, each once."""
+    known = {number.e164 for number in read_numbers(own)}
+    new = {number.e164 for number in read_numbers(other)} - known
+    if not new or own.strip() == other.strip():
+        return own
+    return f"{own}\n{other}" if own.strip() else other
 
 
 def read_assignments(session: Session, attempt_id: int) -> tuple[AssignmentRecord, ...]:

@@ -204,6 +204,10 @@ class Timeline:
         self._contact.deciding_id = call_standing_id(self._session, self._contact) or row.id
         return row
 
+    def decide_card_today(self) -> DecisionRow | None:
+        """Decide the card without a call, on the office's day of now."""
+        return self.decide_card(self._office.day_of(self._now))
+
     def withdraw_card(self) -> None:
         """Take back what was decided on the card itself, if anything was."""
         assert self._contact is not None
