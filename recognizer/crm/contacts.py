@@ -11,7 +11,6 @@ import datetime as dt
 import enum
 import re
 import zoneinfo
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,7 +126,7 @@ class ContactCard:
         is_doubtful = state in {NumberState.ABSENT, NumberState.WRONG} and self.has_number_beside()
         return NumberState.DOUBTFUL if is_doubtful else state
 
-    def has_number_beside(self, known: Collection[str] = ()) -> bool:
+    def has_number_beside(self, known: frozenset[str] = frozenset()) -> bool:
         """Tell whether another field may hold a number, other than `known` (E.164)."""
         return any(
             may_hold_number(getattr(self, name), is_code=name in CODE_FIELDS, known=known)

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from recognizer.crm.numbering_plan import (
     NumberProblem,
@@ -100,6 +100,7 @@ _MIN_DIGITS = 7  # before an extension
 _LONGEST = 400
 
 
+@lru_cache(maxsize=4096)  # one field is read several times
 def read_numbers(text: str) -> tuple[PhoneNumber, ...]:
     """Return the phone numbers written in a field, in order, without repetition.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 from recognizer.crm.numbering_plan import NumberState
 from recognizer.crm.numbers import number_state, read_numbers
@@ -32,7 +32,10 @@ _ALIKE = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\dOoОоЗзIlІіБбВBSТT|])*"
 _HIDING = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\d*?×●■□░▒█∗·∙•~%#\ufffdXxХх…_])*")
 
 
-def may_hold_number(text: str, *, is_code: bool = False, known: Collection[str] = ()) -> bool:
+@lru_cache(maxsize=4096)  # one card is looked at several times
+def may_hold_number(
+    text: str, *, is_code: bool = False, known: frozenset[str] = frozenset()
+) -> bool:
     """Tell whether a text may hold a telephone number.
 
     Parameters
@@ -41,7 +44,7 @@ def may_hold_number(text: str, *, is_code: bool = False, known: Collection[str] 
     is_code : bool
         It is made of digits by its nature (a card's number, a VIN): only what can hardly be
         anything but a number counts.
-    known : collection of str
+    known : frozenset of str
         Numbers (E.164) that do not count.
     """
     if sum(char.isdigit() for char in text) < 4:
