@@ -24,6 +24,7 @@ from recognizer.crm.journal.call_order import (
 )
 from recognizer.crm.journal.cards import append_line, card_of
 from recognizer.crm.journal.conditions import STANDING
+from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.standing import (
     call_standing_id,
@@ -244,7 +245,16 @@ class Timeline:
                 facts=self._facts(),
             ),
         )
+        if ruling.decision.incorrect_contact and self._leaves_a_number(attempt):
+            return self._decide_nothing(attempt, _NOT_DECIDED, source=source, supersedes=old)
         return self._decide(attempt, ruling, source=source, outcome=attempt.outcome, supersedes=old)
+
+    def _leaves_a_number(self, attempt: AttemptRow) -> bool:
+        """Tell whether the card has a number that a call is not known to have reached."""
+        card = self._card or ContactCard(ref="")
+        numbers = {number.e164 for number in card.numbers() if number.e164}
+        dialled = dialled_number(attempt.number)
+        return len(numbers) > 1 or bool(numbers and dialled and dialled not in numbers)
 
     def _decide_nothing(
         self, attempt: AttemptRow, ruling: Ruling, *, source: str, supersedes: DecisionRow | None
