@@ -11,6 +11,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -49,10 +50,11 @@ class SubjectKind(enum.StrEnum):
 
 
 class _Token(NamedTuple):
-    """One word of a pattern; `is_stem`: whatever its ending."""
+    """One word of a pattern; `is_stem`: whatever its ending; `is_next`: right after the last."""
 
     text: str
     is_stem: bool
+    is_next: bool = False
 
     def fits(self, word: str) -> bool:
         return word.startswith(self.text) if self.is_stem else word == self.text
@@ -78,6 +80,8 @@ class Predicate:
         `outcome` holds whatever is spoken of.
     subjects : tuple of Pattern
         Forms of what was dialled that it is said of; a mark needs one. Empty: any.
+    may_end : bool
+        It may hold for a time only: no word between it and its subject may be left of «временно».
     """
 
     id: str
@@ -88,6 +92,7 @@ class Predicate:
     call: CallOutcome | None = None
     any_subject: bool = False
     subjects: tuple[Pattern, ...] = ()
+    may_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +109,19 @@ class Clause:
         What we do; a sentence with a relative clause and none of them is not whole.
     devices : tuple of Pattern
         The set itself, which may be out of order.
+    between : tuple of Pattern
+        What may stand between the number and what is said of it.
+    numerals, brands : tuple of Pattern
+        Words of numbers, and names of companies that one belongs to.
     """
 
     prepositions: tuple[Pattern, ...] = ()
     relative: tuple[Pattern, ...] = ()
     dialling: tuple[Pattern, ...] = ()
     devices: tuple[Pattern, ...] = ()
+    between: tuple[Pattern, ...] = ()
+    numerals: tuple[Pattern, ...] = ()
+    brands: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,7 @@ class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
     call: CallOutcome | None = None
     any_subject: bool = False
     subjects: list[str] = []
+    may_end: bool = False
 
 
 class _PlaceEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,6 +175,9 @@ class _ClauseEntry(msgspec.Struct, forbid_unknown_fields=True):
     relative: list[str] = []
     dialling: list[str] = []
     devices: list[str] = []
+    between: list[str] = []
+    numerals: list[str] = []
+    brands: list[str] = []
 
 
 class GrammarContent(msgspec.Struct, forbid_unknown_fields=True):
@@ -232,23 +248,28 @@ def _predicate(entry: _PredicateEntry, place: _Place) -> Predicate:
         entry.call,
         entry.any_subject,
         _patterns(entry.subjects, place),
+        entry.may_end,
     )
 
 
 def _patterns(texts: Sequence[str], place: _Place) -> tuple[Pattern, ...]:
-    return tuple(_pattern(text, place) for text in texts)
+    return tuple(pattern for text in texts for pattern in _alternatives(text, place))
 
 
-def _pattern(text: str, place: _Place) -> Pattern:
-    tokens = []
-    for word in text.split():
-        stem = word.removesuffix("*")
-        normal = normalize(stem)
-        if not normal or "*" in stem:
-            raise PhraseListError(
-                f"{place()}: expected words, a star at most at their end, found {text!r}"
-            )
-        tokens += [_Token(part, word.endswith("*")) for part in normal.split()]
-    if not tokens:
+def _alternatives(text: str, place: _Place) -> Iterable[Pattern]:
+    """Yield the patterns of a text: «с|из +мобильн*» are two."""
+    words = text.split()
+    if not words:
         raise PhraseListError(f"{place()}: expected words, found {text!r}")
-    return tuple(tokens)
+    for chosen in product(*(word.removeprefix("+").split("|") for word in words)):
+        tokens: list[_Token] = []
+        for written, word in zip(words, chosen, strict=True):
+            stem = word.removesuffix("*")
+            normal = normalize(stem)
+            if not normal or "*" in stem or "+" in stem:
+                raise PhraseListError(
+                    f"{place()}: expected words, a star at most at their end, found {text!r}"
+                )
+            is_next = written.startswith("+")
+            tokens += [_Token(part, word.endswith("*"), is_next) for part in normal.split()]
+        yield tuple(tokens)

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from recognizer.model import NormalizedText
 
-__all__ = ["normalize", "normalize_words", "sound_alike", "sound_alike_word"]
+__all__ = ["hesitations", "normalize", "normalize_words", "sound_alike", "sound_alike_word"]
 
 
 # Remembered, because loading the lists asks for the same thousand texts several times.
@@ -60,6 +60,27 @@ def normalize_words(words: Iterable[str]) -> tuple[tuple[str, int], ...]:
         for word in _tokens(text):
             _push(kept, word, index)
     return tuple(kept)
+
+
+def hesitations(words: Sequence[str], kept: Collection[int]) -> Iterator[int]:
+    """Yield the indexes of the words that `normalize_words` leaves out for saying nothing.
+
+    Parameters
+    ----------
+    words : sequence of str
+    kept : collection of int
+        Indexes that `normalize_words` returned.
+
+    Examples
+    --------
+    >>> list(hesitations(["номер", "ну", "номер"], {0}))
+    [1]
+    """
+    parenthetical = {word for phrase in _FILLER_PHRASES for word in phrase}
+    for index, text in enumerate(words):
+        said = [_words_of(token) for token in _TOKEN.findall(text.casefold())]
+        if not all(said) or (index not in kept and parenthetical & {w for ws in said for w in ws}):
+            yield index
 
 
 # ---- single words ----------------------------------------------------------------------------

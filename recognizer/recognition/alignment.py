@@ -20,7 +20,7 @@ from itertools import pairwise
 from recognizer.base import similarity
 from recognizer.model import PhraseMatch
 from recognizer.phrases.book import WordLists
-from recognizer.phrases.normalization import normalize_words, sound_alike_word
+from recognizer.phrases.normalization import hesitations, normalize_words, sound_alike_word
 
 __all__ = [
     "HEARD_RATIO",
@@ -72,17 +72,20 @@ class TranscriptWords:
     places : for each, the index of the word of the transcript it came from.
     parentheticals : places of the words of each parenthetical («на который вы звоните»), which no
     wording has.
+    left_out : places in `words` right before which a hesitation was left out.
     """
 
     words: tuple[str, ...]
     sounds: tuple[str, ...]
     places: tuple[int, ...]
     parentheticals: tuple[range, ...] = ()
+    left_out: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, words: Iterable[str], lists: WordLists | None = None) -> TranscriptWords:
         """Normalise the words of a transcript; set apart what `lists` has as parenthetical."""
-        pairs = normalize_words(words)
+        transcript = list(words)
+        pairs = normalize_words(transcript)
         sounds = [sound_alike_word(word) for word, _ in pairs]
         spoken = [word for word, _ in pairs]
         left_out = [] if lists is None else list(_parentheticals_in(spoken, sounds, lists))
@@ -92,6 +95,7 @@ class TranscriptWords:
             if not any(i in parenthetical for parenthetical in left_out)
         ]
         places = [place for _, place in pairs]
+        silent = list(hesitations(transcript, places))
         return cls(
             tuple(pairs[i][0] for i in kept),
             tuple(sounds[i] for i in kept),
@@ -100,6 +104,7 @@ class TranscriptWords:
                 range(places[parenthetical.start], places[parenthetical.stop])
                 for parenthetical in left_out
             ),
+            frozenset(sum(places[i] < index for i in kept) for index in silent),
         )
 
     def has_every_word(self, match: PhraseMatch) -> bool:

@@ -26,6 +26,7 @@ from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
 from recognizer.phrases.normalization import sound_alike_word
 from recognizer.recognition.agreement import Agreement
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO
+from recognizer.recognition.clauses import Clauses
 from recognizer.recognition.patterns import DENIALS, Part, Patterns
 from recognizer.recognition.precedence import is_mark
 
@@ -70,6 +71,8 @@ class Reading:
         What would mark is said of what was dialled, in a form that goes with it.
     said_at : int or None
         Place, among the words given, at which the predicate read first begins.
+    ordinals : tuple of str
+        Numerals beside a number that are too few for a subscriber's.
     """
 
     subjects: frozenset[SubjectKind]
@@ -85,6 +88,7 @@ class Reading:
     n_words: int
     agrees: bool = True
     said_at: int | None = None
+    ordinals: tuple[str, ...] = ()
 
     @property
     def refusals(self) -> dict[str, str]:
@@ -95,7 +99,10 @@ class Reading:
             "own-line": (SubjectKind.OWN in self.subjects, ()),
             "said-of-the-call": (SubjectKind.CALL in self.subjects, ()),
             "foreign-subject": (bool(self.foreign), self.foreign),
-            "another-number": (bool(self.another), self.another),
+            "another-number": (
+                bool(self.another or self.ordinals),
+                self.another or self.ordinals,
+            ),
             "mistaken-word": (bool(self.mistaken), self.mistaken),
             "conditional": (bool(self.conditions), self.conditions),
             "remains-in-wording": (bool(self.remains), self.remains),
@@ -163,6 +170,7 @@ class GrammarReader:
             *((each, each.patterns) for each in grammar.predicates),
         ]
         self._agreement = Agreement(grammar)
+        self._clauses = Clauses(grammar)
         self._dialled_nouns = frozenset(
             pattern[0].text
             for pattern in grammar.subjects.get(SubjectKind.DIALLED, ())
@@ -196,6 +204,7 @@ class GrammarReader:
         *,
         matched: Collection[int] = (),
         listed: Collection[str] = (),
+        left_out: Collection[int] = (),
         may_be_misrecognized: bool = True,
     ) -> Reading:
         """Return what some words say.
@@ -208,6 +217,8 @@ class GrammarReader:
             Places of words that a listed wording explains.
         listed : collection of str
             Words of that wording, normalised: heard as they are listed, they mean what it means.
+        left_out : collection of int
+            Places right before which a hesitation was left out.
         may_be_misrecognized : bool
             Words at those places that are not known are the wording's, misrecognized: the sound was
             asked.
@@ -263,8 +274,19 @@ class GrammarReader:
         exact = said if may_be_misrecognized else set(range(len(read)))
         unclear = {p for p in exact - misrecognized if not kept[p][2]}
 
-        # «Неправильно на обратном номер» was asked of the sound: «на» is a part of «набран».
         dialled = subjects[SubjectKind.DIALLED]
+        # Here what nobody understands may only have been misheard.
+        may_end = set().union(*(found[each] for each in predicates if each.may_end)) - dialled
+        torn = self._clauses.torn(
+            read,
+            may_end,
+            said | dialled,
+            dialled,
+            left_out={p for p, (place, _, _) in enumerate(kept) if place in left_out},
+            explained=own | conditions | (misrecognized - known),
+        )
+
+        # «Неправильно на обратном номер» was asked of the sound: «на» is a part of «набран».
         in_form = ["" if p in misrecognized - own - dialled else w for p, w in enumerate(read)]
         agrees = all(
             self._agreement.holds(in_form, each, dialled)
@@ -280,7 +302,7 @@ class GrammarReader:
             tuple(predicates),
             bool(denied - said),
             at(conditions - own),
-            at(remains - own),
+            at(remains - own) + torn,
             at((subjects[SubjectKind.OTHER] | subjects[SubjectKind.EXTENSION]) - own),
             at(subjects[SubjectKind.ANOTHER] - own),
             at(subjects[SubjectKind.MISTAKEN] - own),
@@ -289,6 +311,7 @@ class GrammarReader:
             len(read),
             agrees,
             kept[min(found[predicates[0]] - spoken_of, default=0)][0] if predicates else None,
+            self._clauses.ordinals(read, dialled),
         )
 
     def _is_misrecognized(self, word: str, listed: Collection[str]) -> bool:

@@ -60,7 +60,7 @@ def places_of(pattern: Pattern, words: Sequence[str], first: int) -> tuple[int, 
         if places[-1] in window or not window:
             return ()
         # «Не» denies the very next word, and «ли» asks about the one before it.
-        is_next = words[places[-1]] in DENIALS or token.text == _ENCLITIC
+        is_next = token.is_next or words[places[-1]] in DENIALS or token.text == _ENCLITIC
         window = window[:1] if is_next else window
         place = next((p for p in window if token.fits(words[p])), None)
         if place is None:

@@ -131,7 +131,11 @@ class SentenceJudge:
         matched = () if match is None else _places_of(heard, match)
         listed = () if match is None else normalize(match.phrase.text).split()
         return self._grammar.read(
-            heard.words, matched=matched, listed=listed, may_be_misrecognized=asked_sound
+            heard.words,
+            matched=matched,
+            listed=listed,
+            left_out=heard.left_out,
+            may_be_misrecognized=asked_sound,
         )
 
     def _vetoes(
