@@ -116,7 +116,9 @@ def _words_of(token: str) -> tuple[str, ...]:
     """Return what one token stands for: a number in words, a word, nothing for a hesitation."""
     if token.isdecimal():
         return tuple(_number_words(token))
-    word = token.translate(_LOOK_ALIKE) if _CYRILLIC.search(token) else token
+    word = token
+    if _CYRILLIC.search(token):  # «xxх» is three different letters until all are Russian
+        word = _DRAWN_OUT.sub(r"\1", token.translate(_LOOK_ALIKE))
     if _HESITATION.fullmatch(word):
         return ()
     return _SPLIT.get(word, (word,))
