@@ -283,6 +283,7 @@ def test_first_hearing_stands_unless_the_second_understands_more(
     assert report.evidence.transcript.text == first.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "again", "stands"),
     [
@@ -556,6 +557,7 @@ def test_ringback_tells_whose_channel_it_is_and_an_echo_of_our_agent_marks_nothi
     assert kinds[1] == (CallOutcome.UNDETERMINED, ["leak-of-another-channel"])
 
 
+@pytest.mark.slow
 def test_words_of_our_own_script_take_the_mark_away_in_a_recording_of_one_channel() -> None:
     said = ScriptedSpeech("Номер не существует.", words_share=0.4)
     for script, outcome in (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes import ScriptedEngine
 from onnx_stand_ins import write_t_one
 
 from recognizer import Recognizer
@@ -88,8 +91,16 @@ def speech() -> Samples:
 
 
 def recognizer(engine: Engine) -> Recognizer:
+    this = copy.copy(loaded())
+    this.engine = engine
+    return this
+
+
+@functools.cache
+def loaded() -> Recognizer:
+    """What takes time to load, once."""
     return Recognizer(
-        engine=engine,
+        engine=ScriptedEngine(),
         phrases=load_phrases(load_settings().phrases),
         regulation=load_regulation(),
         tone_plan=load_known_tones(),
@@ -133,6 +144,7 @@ def test_a_word_made_up_at_the_end_of_the_sound_decides_nothing(speech: Samples)
     assert outcome(channel) is CallOutcome.TEMPORARILY_BLOCKED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "spoken_s", "first_s", "last_s"),
     [
@@ -201,6 +213,7 @@ class CountingEngine(TOneEngine):
         return super().advance(*given)
 
 
+@pytest.mark.slow
 def test_an_engine_that_keeps_its_work_hears_a_growing_utterance_once(
     speech: Samples, tmp_path: Path
 ) -> None:
@@ -221,6 +234,7 @@ def test_an_engine_that_keeps_its_work_hears_a_growing_utterance_once(
     assert engine.n_chunks <= n_needed + n_ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", ["ringing", "silence", "noise"])
 def test_what_says_nothing_is_never_final(sound: str) -> None:
     at = np.arange(12 * RATE) / RATE

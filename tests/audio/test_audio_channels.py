@@ -63,6 +63,7 @@ def test_mono_is_taken_as_it_is() -> None:
     assert probe_audio(record(voice(3, 1))).channel == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.7, 0.1, 0.008])
 def test_the_channel_with_ringback_is_the_remote_party(level: float) -> None:
     """0.008 is -45 dBFS. Our agent talks all the time, louder than the line."""

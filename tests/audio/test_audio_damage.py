@@ -35,6 +35,7 @@ def read_or_refuse(data: bytes, name: str) -> float:
     return 0.0
 
 
+@pytest.mark.slow
 @every_case
 def test_a_file_cut_anywhere_gives_what_is_left(
     case: Case, capfd: pytest.CaptureFixture[str]

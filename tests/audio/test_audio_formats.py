@@ -68,6 +68,7 @@ def test_what_is_in_the_file_is_told(case: Case) -> None:
         assert info.duration_s == pytest.approx(DURATION_S, abs=case.spare_s + 0.05)
 
 
+@pytest.mark.slow
 @every_case
 def test_a_part_read_alone_is_the_same_as_in_the_whole(case: Case) -> None:
     with open_audio(case.data(), name=case.name, block_s=0.25) as reader:
@@ -83,6 +84,7 @@ def refuse(*_: object, **__: object) -> None:
     raise DecodeError("refused by the test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [c for c in CASES if c.name is None and c.codec.isupper() and c.correlation > 0.98],
@@ -188,6 +190,7 @@ def test_gsm_in_wav_as_asterisk_writes_it() -> None:
     assert correlation(audio.samples, 8_000) > 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_channels", range(1, 9))
 @pytest.mark.parametrize("sample_rate", [4_000, 11_025, 192_000])
 def test_any_rate_and_up_to_eight_channels(n_channels: int, sample_rate: int) -> None:
@@ -199,6 +202,7 @@ def test_any_rate_and_up_to_eight_channels(n_channels: int, sample_rate: int) ->
     assert correlation(audio.samples, 4_000) > 0.999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "n_channels"), [("stereo", 2), ("5.1", 6), ("6.1", 7), ("7.1", 8)]
 )

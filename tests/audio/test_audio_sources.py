@@ -106,6 +106,7 @@ class FailingDisk(io.BytesIO):
         return super().read(size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["WAV", "FLAC", "MP3"])
 def test_a_disk_that_fails_on_the_way_is_one_error(
     container: str, capfd: pytest.CaptureFixture[str]

@@ -271,6 +271,7 @@ def test_what_goes_wrong_in_the_parent_about_one_file_costs_that_file(
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_wrong_row_is_corrected_by_a_new_hearing_unless_a_person_has_said_what_it_was(
     tmp_path: Path,
 ) -> None:

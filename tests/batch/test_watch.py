@@ -223,6 +223,7 @@ def test_what_moved_while_it_was_heard_is_said_and_heard_again_when_whole(
     assert line["file"]["sha256"] == hashlib.sha256(b"busy_tone").hexdigest()
 
 
+@pytest.mark.slow
 def test_a_recording_that_a_recorder_goes_on_with_is_heard_once_it_is_whole(
     tmp_path: Path,
 ) -> None:

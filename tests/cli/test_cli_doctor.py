@@ -130,6 +130,7 @@ def test_a_journal_elsewhere_does_not_show_its_password(
     assert "not contacted" in _line(result.stdout, "journal")
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_since_its_check_is_doubted(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

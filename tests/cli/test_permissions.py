@@ -145,6 +145,7 @@ def test_watch_names_once_what_it_may_not_read_and_takes_it_when_it_may(calls: P
     assert program.returncode == 0
 
 
+@pytest.mark.slow
 def test_watch_says_why_it_cannot_begin(calls: Path) -> None:
     done = run("watch", calls / "closed", cwd=calls.parent)
     assert (done.returncode, done.stderr) == (1, f"recognizer: {calls / 'closed'}: {NO_FOLDER}\n")

@@ -26,6 +26,8 @@ from recognizer.recognition.sound_search import MAY_BE_THERE_NATS, SoundSearch
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
 
+pytestmark = pytest.mark.slow
+
 SPEECH = Path(__file__).parents[1] / "data/engines/ru-number-does-not-exist.wav"
 TEMPORARILY = "абонент временно заблокирован"
 Hear = Callable[..., tuple[CallOutcome, tuple[str, ...]]]

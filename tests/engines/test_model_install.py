@@ -387,6 +387,7 @@ def test_a_models_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
         install_model(_manifest(), tmp_path / "file" / "models")
 
 
+@pytest.mark.slow
 def test_two_processes_install_one_model_once(
     address: str, behaviour: Behaviour, models: Path
 ) -> None:
@@ -519,6 +520,7 @@ def test_an_archive_where_a_file_is_in_the_way_of_a_folder_is_broken(
     assert _left_over(models) == set()
 
 
+@pytest.mark.slow
 def test_an_archive_cut_or_changed_anywhere_installs_nothing_wrong(
     models: Path, tmp_path: Path
 ) -> None:

@@ -242,6 +242,7 @@ def test_the_json_report_holds_the_same() -> None:
     assert values["outcomes"] == {"right.wav": "blocked", "mark.wav": "blocked"}
 
 
+@pytest.mark.slow
 def test_the_confusion_matrix_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the picture needs the extra `benchmark`")
     draw_confusions(SOME, tmp_path / "matrix.png")

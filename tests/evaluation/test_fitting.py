@@ -52,6 +52,7 @@ def test_a_fit_tells_right_from_wrong_and_is_honest_about_clips_it_did_not_see()
     assert (fitted.n_wordings, fitted.n_right, fitted.n_marks) == (140, 80, 80)
 
 
+@pytest.mark.slow
 def test_no_wrong_mark_of_the_clips_passes_the_cutoff() -> None:
     told = examples(80, 60)
     # One that was heard as well as any right one.

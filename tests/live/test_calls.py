@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from recognizer.signals.tone_plans import load_known_tones
 SILENCE: Samples = np.zeros(16_000, np.float32)
 
 
+@functools.cache
 def recognizer() -> Recognizer:
     return Recognizer(
         engine=ScriptedEngine(),

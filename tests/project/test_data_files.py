@@ -100,6 +100,7 @@ def test_a_variant_names_a_phrase_of_the_same_outcome(book: PhraseBook) -> None:
             assert book.by_id[origin[1]].outcome is phrase.outcome, phrase
 
 
+@pytest.mark.slow
 def test_every_phrase_is_itself_and_no_forbidden_pair_is_confused(book: PhraseBook) -> None:
     assert check_phrases(book).failures == ()
 

@@ -242,6 +242,7 @@ def test_words_that_nobody_listed_are_no_person(classifier: UtteranceClassifier,
     assert classifier.judge_text(text).outcome is CallOutcome.UNDETERMINED
 
 
+@pytest.mark.slow
 def test_a_text_of_a_hundred_thousand_sentences_is_judged_by_its_beginning(
     classifier: UtteranceClassifier,
 ) -> None:

@@ -63,6 +63,7 @@ def assert_covers(segments: tuple[Segment, ...], start_s: float, end_s: float) -
         assert before.kind is not after.kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_what_was_heard_so_far_is_what_a_recording_of_it_holds(rate: int) -> None:
     words = join(beeps(425, 1.0, 2.0, 2), prompt("ss-noservice"), white_noise(2 * RATE, -35.0))

@@ -152,6 +152,7 @@ CODECS: list[Callable[[Samples], Samples]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("level_dbfs", [-40, -10])
 def test_signals_survive_telephone_codecs(
@@ -162,6 +163,7 @@ def test_signals_survive_telephone_codecs(
         assert kinds(codec(samples * gain)) == [kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("noise", [white_noise, babble])
 def test_signals_survive_10_db_of_noise(

@@ -16,6 +16,8 @@ from recognizer.base.errors import ContactError
 from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards
 from recognizer.crm.contacts import ContactCard, card_facts, load_office
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = load_card_columns()
 OFFICE = load_office()
 HEADING = ("Номер контакта", "Мобильный телефон", "Владелец")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from announced import RATE, learned, noisy, sound_of
 
 from recognizer.model import Audio, CallOutcome, Samples
@@ -15,6 +16,7 @@ def audio(samples: Samples) -> Audio:
     return Audio(samples, RATE)
 
 
+@pytest.mark.slow
 def test_only_what_many_numbers_say_and_nobody_has_learned_is_offered() -> None:
     repeated = RepeatedParts(AnnouncementLibrary([learned(KNOWN)]))
     heard = CallOutcome.UNDETERMINED

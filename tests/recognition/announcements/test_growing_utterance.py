@@ -62,6 +62,7 @@ def test_features_of_a_stream_are_those_of_the_whole() -> None:
         np.testing.assert_allclose(np.concatenate(parts), log_mel(Audio(samples, rate)), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snr_db", [30.0, 15.0])
 def test_whatever_is_named_early_is_what_it_is(snr_db: float) -> None:
     n_named = n_early = 0
@@ -114,6 +115,7 @@ def test_an_announcement_said_twice_is_known_all_along() -> None:
     assert names(found) == [learned(RETRIES).id]
 
 
+@pytest.mark.slow
 def test_what_people_say_does_not_begin_as_an_announcement() -> None:
     for folder in ("people", "pairs"):
         for path in sorted((CALLS / folder).iterdir()):

@@ -28,6 +28,8 @@ from recognizer.recognition.calibration import load_calibration
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
 
+pytestmark = pytest.mark.slow
+
 MARKS, RETRIES = "does-not-exist.wav", "temporarily-blocked-number.wav"
 
 

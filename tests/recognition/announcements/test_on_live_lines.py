@@ -54,6 +54,7 @@ def test_a_retry_is_named_while_it_is_said_and_no_engine_is_needed(tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_a_mark_is_final_only_after_its_end(tmp_path: Path) -> None:
     known = replace(learned(MARKS), keywords=((1.6, 2.5),))
     channel = LiveChannel(recognizer(tmp_path, known), "live:1")
@@ -69,6 +70,7 @@ def test_a_mark_is_final_only_after_its_end(tmp_path: Path) -> None:
     assert final.decision.incorrect_contact
 
 
+@pytest.mark.slow
 def test_what_only_begins_as_a_known_one_marks_nothing_and_is_heard(tmp_path: Path) -> None:
     known = replace(learned(MARKS), keywords=((2.0, 3.5),))
     person = read_audio(CALLS / "people" / "hello.wav", sample_rate=RATE).samples
