@@ -15,6 +15,8 @@ from recognizer.recognition.patterns import Patterns
 __all__ = ["Clauses"]
 
 _JOINS = frozenset({"и", "или"})  # «не обслуживается и не используется»
+_NAMES = frozenset({"номер", "телефон", "абонент"})
+_MAX_TO_PLACE = 5  # words: «приобрести его можно в любом салоне»
 _MIN_WORDS_OF_NUMBER = 5  # the shortest city numbers; in groups a full one has as many words
 
 
@@ -59,8 +61,8 @@ class Clauses:
         explained : collection of int
             Places of words that are accounted for otherwise.
         """
-        known = self._between.places(words)["plain"] | self._numerals.places(words)["plain"]
-        allowed = known | set(explained)
+        numerals = self._numerals.places(words)["plain"]
+        allowed = self._between.places(words)["plain"] | numerals | set(explained)
         found: set[int] = set()
         holes: set[int] = set()
         for place in said:
@@ -69,12 +71,31 @@ class Clauses:
             if left < 0:
                 right = min((d for d in dialled if d > place), default=place)
                 inner = {p for p in range(place + 1, right) if p not in anchors}
+                found |= {place - 1} & numerals  # «два заблокирован номер»
             elif left not in dialled:
                 inner = {p for p in inner if words[p] not in _JOINS}
             found |= inner - allowed
             holes |= {p for p in left_out if left < p <= place or p in inner}
             holes |= {p for p in left_out if left < 0 and p - 1 in {place, *inner}}
         return (*(words[p] for p in sorted(found)), *("…" for _ in holes))
+
+    def places(
+        self, words: Sequence[str], places: Collection[int], after: Collection[int]
+    ) -> set[int]:
+        """Return the places at which something is had or learnt, of which nothing is said.
+
+        One stands a few words after a word that leads there, or after another; «номер справочной»
+        is what is spoken of.
+        """
+        found: set[int] = set()
+        for place in sorted(places):
+            before = place - 1
+            while before in places and before not in found:
+                before -= 1
+            is_named = before >= 0 and words[before] in _NAMES
+            if not is_named and any(0 < place - p <= _MAX_TO_PLACE for p in (*after, *found)):
+                found.add(place)
+        return found
 
     def ordinals(self, words: Sequence[str], dialled: Collection[int]) -> tuple[str, ...]:
         """Return numerals beside the words for what was dialled that are no whole number.

@@ -38,7 +38,8 @@ _MAX_WORDS = 150
 _RUSSIAN = re.compile(r"[а-я]+")
 _MISHEARD_NOT = "ни"  # «ни существует»
 _REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
-_LOST_STARTS = frozenset({"и", "а"})  # «и номер не существует»: of «добавочный» a cut leaves «и»
+# «И номер не существует»: of «добавочный» a cut leaves «и».
+_LOST_STARTS = frozenset({"и", "а", "или", "т", "больше", "более", "навсегда"})
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
 # Sounds of a word and of what spelling mistakes make of it are as like as this («обслуживаеца»);
 # «используем» and «используется» are not.
@@ -236,8 +237,7 @@ class GrammarReader:
         subjects = {kind: found.get(kind, set()) for kind in SubjectKind}
         predicates = [each for each in self._predicates if found[each]]
         said, plain = set().union(*(found[each] for each in predicates)), found["plain"]
-        shop = min(found["before place"], default=len(read))
-        places = {p for p in found["place"] if p > shop}
+        places = self._clauses.places(read, found["place"], found["before place"])
         plain = plain | places
         subjects[SubjectKind.CALL] -= plain  # «повторите вызов» is advice
         subjects[SubjectKind.OTHER] -= plain | said  # «в салоне связи», «услуги приостановлены»
@@ -260,7 +260,7 @@ class GrammarReader:
             and p + 1 in said - spoken_of
             and not read[p + 1].endswith(_ADJECTIVES)
         }
-        if read and read[0] in _LOST_STARTS and 1 in subjects[SubjectKind.DIALLED]:
+        if read and read[0] in _LOST_STARTS and 1 in subjects[SubjectKind.DIALLED] | said:
             remains.add(0)
         unknown = {
             p

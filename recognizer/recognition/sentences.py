@@ -201,7 +201,11 @@ class SentenceJudge:
     ) -> SpokenVerdict:
         """Return what an unlisted sentence is read to say, if enough of it is understood."""
         outcome = reading.outcome
-        is_person = verdict.outcome is CallOutcome.LIVE_PERSON
+        # «Банк», «карту» are a person's words until a key is to be pressed.
+        is_company = reading.is_menu and outcome is CallOutcome.COMPANY_IVR
+        is_person = verdict.outcome is CallOutcome.LIVE_PERSON and not (
+            is_company and verdict.match is None
+        )
         is_person |= not reading.is_menu and any(
             w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
         )

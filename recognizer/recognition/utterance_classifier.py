@@ -246,7 +246,8 @@ class UtteranceClassifier:
             return _not_decided("speech that was not understood")
         if self._lists.is_hallucinated(heard.words):
             return _not_decided("words that recognisers make up")
-        if live is not None:
+        known = next((m for m in matches if m.outcome is CallOutcome.UNDETERMINED), None)
+        if live is not None and not _is_part_of(live, known):
             return SpokenVerdict(
                 CallOutcome.LIVE_PERSON,
                 PERSON_BY_PHRASE,
@@ -264,7 +265,6 @@ class UtteranceClassifier:
                 None,
                 reason=f"words that only a person says: «{' '.join(said)}»",
             )
-        known = next((m for m in matches if m.outcome is CallOutcome.UNDETERMINED), None)
         if known is not None:
             verdict = _not_decided(f"«{known.phrase.text}», which says nothing of the number")
             return replace(verdict, match=known)
@@ -381,6 +381,17 @@ def _is_somebody_else(live: PhraseMatch, announcement: PhraseMatch) -> bool:
     if announcement.outcome is CallOutcome.COMPANY_IVR and live.end_word - live.first_word < 2:
         return live.first_word >= announcement.end_word
     return not _overlap(live, announcement)
+
+
+def _is_part_of(live: PhraseMatch, known: PhraseMatch | None) -> bool:
+    """Return whether a person's phrase is a part of a longer one that a machine says as well."""
+    return (
+        known is not None
+        and known.score >= AS_HEARD_SCORE
+        and known.first_word <= live.first_word
+        and live.end_word <= known.end_word
+        and live.end_word - live.first_word < known.end_word - known.first_word
+    )
 
 
 def _overlap(one: PhraseMatch, other: PhraseMatch) -> bool:
