@@ -25,6 +25,7 @@ from recognizer.crm.journal.identity import (
     contact_key,
     dialled_number,
     is_another_call,
+    is_recording_of,
     same_call,
     same_recording,
     written_number,
@@ -87,7 +88,7 @@ class Entries:
             attempt.content_digest = digest
             attempt.digest = call_digest(attempt)
             there = same_recording(self._session, key, attempt.digest)
-        if called_at is not None:
+        if called_at is not None or attempt.call_id is not None:
             self._replace_content(attempt, there, row)
         if there is not None:
             self._hear_again(there, row, report)
@@ -231,10 +232,11 @@ class Entries:
         if attempt.error_kind == "empty_file":
             return
         timeline = self._timeline(row)
-        for other in same_call(self._session, attempt):
+        replaced = same_call(self._session, attempt, timeline.zone)
+        for other in replaced:
             if all(each.made_by == REHEARING for each in self._standing(other)):
                 timeline.give_way(other)
-        if there is not None and there.recording == attempt.recording:
+        if there is not None and (replaced or is_recording_of(there, attempt, timeline.zone)):
             timeline.come_back(there)
 
     def _standing(self, attempt: AttemptRow) -> Sequence[CorrectionRow]:

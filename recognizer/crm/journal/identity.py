@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -26,11 +26,14 @@ __all__ = [
     "dialled_number",
     "is_another_call",
     "is_one_call",
+    "is_recording_of",
     "recording_digest",
     "same_call",
     "same_recording",
     "written_number",
 ]
+
+_RINGING_S = 60.0  # what lies between a call's dialling and its answer at most
 
 
 def attempt_row(session: Session, attempt_id: int) -> AttemptRow:
@@ -132,12 +135,31 @@ def is_another_call(there: AttemptRow, attempt: AttemptRow) -> bool:
 
 
 def is_one_call(there: AttemptRow, attempt: AttemptRow, zone: dt.tzinfo) -> bool:
-    """Tell whether two recordings of one number are of one call: they began in the same second.
+    """Tell whether two recordings of one number are of one call: by id, else by the second.
 
-    Unless ids tell otherwise. Midnight is what a day without a time is read as: it tells nothing.
+    Without ids they are where they began in the same second. Midnight is what a day without a
+    time is read as: it tells nothing.
     """
-    if there.call_id and attempt.call_id and there.call_id != attempt.call_id:
+    if there.call_id and attempt.call_id:
+        return _is_one_id(there, attempt)
+    return _began_together(there, attempt, zone)
+
+
+def _is_one_id(there: AttemptRow, attempt: AttemptRow) -> bool:
+    """Tell whether the ids of two calls are of one call.
+
+    Recorders count from one again after a restart, and several may serve one number: the same id
+    at another time is another call. A moment may be that of the dialling or of the answer.
+    """
+    if there.call_id is None or there.call_id != attempt.call_id:
         return False
+    if not (_has_moment(there) and _has_moment(attempt)):
+        return True
+    apart_s = abs((there.called_at - attempt.called_at).total_seconds())
+    return apart_s <= max(_RINGING_S, there.duration_s or 0.0, attempt.duration_s or 0.0)
+
+
+def _began_together(there: AttemptRow, attempt: AttemptRow, zone: dt.tzinfo) -> bool:
     if not (_has_moment(there) and _has_moment(attempt)):
         return False
     second = attempt.called_at.astimezone(zone).replace(microsecond=0)
@@ -156,20 +178,48 @@ def call_digest(attempt: AttemptRow) -> str:
     return hashlib.sha256(f"{attempt.content_digest}\0{which}".encode()).hexdigest()
 
 
-def same_call(session: Session, attempt: AttemptRow) -> list[AttemptRow]:
-    """Return the attempts of this call under the same file name, with another content."""
-    if not attempt.contact_key or attempt.digest is None or not attempt.recording:
+def same_call(session: Session, attempt: AttemptRow, zone: dt.tzinfo) -> list[AttemptRow]:
+    """Return the attempts whose recordings this one replaces: the same call, another content.
+
+    Two files of one call that began in the same second and are named differently are its two
+    sides: neither replaces the other.
+    """
+    if not attempt.contact_key or attempt.digest is None:
         return []
     statement = sa.select(AttemptRow).where(
         AttemptRow.contact_key == attempt.contact_key,
-        AttemptRow.called_at == attempt.called_at,
-        AttemptRow.recording == attempt.recording,
         AttemptRow.digest != attempt.digest,
+        sa.or_(
+            AttemptRow.called_at == attempt.called_at,
+            sa.and_(AttemptRow.call_id.is_not(None), AttemptRow.call_id == attempt.call_id),
+        ),
     )
-    if attempt.call_id is not None:
-        of_it = sa.or_(AttemptRow.call_id.is_(None), AttemptRow.call_id == attempt.call_id)
-        statement = statement.where(of_it)
-    return list(session.scalars(statement))
+    return [there for there in session.scalars(statement) if is_recording_of(there, attempt, zone)]
+
+
+def is_recording_of(there: AttemptRow, attempt: AttemptRow, zone: dt.tzinfo) -> bool:
+    """Tell whether two attempts of one number are of one recording of one call.
+
+    By the ids of the call where both are known, wherever the file is; else by moment and file
+    name: the same name in another folder only where the moment has a time of day.
+    """
+    one, other = (_path_parts(each.recording) for each in (there, attempt))
+    is_one_name = bool(one and other) and one[-1] == other[-1]
+    if there.call_id and attempt.call_id:
+        return _is_one_id(there, attempt) and (
+            is_one_name or not _began_together(there, attempt, zone)
+        )
+    if not is_one_name or there.called_at != attempt.called_at:
+        return False
+    n_common = min(len(one), len(other))
+    is_one_path = n_common > 1 and one[-n_common:] == other[-n_common:]
+    return is_one_path or one == other or _began_together(there, attempt, zone)
+
+
+def _path_parts(recording: str | None) -> tuple[str, ...]:
+    """Return the names of a path as it was typed, without what leads up to its first folder."""
+    parts = PurePath(recording or "").parts
+    return tuple(part for part in parts if part not in {"/", ".", ".."})
 
 
 def recording_digest(source: Path | bytes) -> str:

@@ -78,6 +78,11 @@ class Timeline:
         self._card = None if contact is None else card_of(contact)
         self._now = now
 
+    @property
+    def zone(self) -> dt.tzinfo:
+        """The office's: its days are those of the calls."""
+        return self._office.timezone
+
     def add(self, attempt: AttemptRow) -> None:
         """Decide an attempt just added, and those after it whose number it changes."""
         if attempt.outcome is None:

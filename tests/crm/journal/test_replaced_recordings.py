@@ -153,6 +153,77 @@ def test_what_gave_way_stays_so_when_an_earlier_call_arrives_late_or_its_card_ch
     assert marks(journal) == []
 
 
+# --- what is known to be the recording of one call ---
+
+
+def at_path(
+    journal: Journal,
+    path: str,
+    outcome: CallOutcome,
+    seconds: float | None = 0,
+    call_id: str | None = None,
+) -> Any:
+    return journal.record_attempt(
+        heard(outcome, path),
+        number=NUMBER,
+        digest=f"{path} {outcome}",
+        called_at=None if seconds is None else MORNING + dt.timedelta(seconds=seconds),
+        call_id=call_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("calls/1.wav", 0, None), ("/data/calls/1.wav", 0, None)),
+        (("/data/calls/1.wav", 0, None), ("../calls/1.wav", 0, None)),
+        (("spool/1.wav", 0, None), ("archive/2026/1.wav", 0, None)),
+        (("spool/1.wav", 0, "1.1"), ("archive/1.wav", 0, None)),
+        (("spool/tmp7.wav", 0, "1.1"), ("archive/1.wav", 20, "1.1")),
+        (("1.wav", None, "1.1"), ("1.wav", None, "1.1")),
+        (("1.wav", None, "1.1"), ("2.wav", 0, "1.1")),
+        (("1.wav", 0, "1.1"), ("2.wav", None, "1.1")),
+    ],
+)
+def test_the_content_of_one_call_is_replaced_wherever_its_file_is(
+    journal: Journal, one: tuple[Any, ...], other: tuple[Any, ...]
+) -> None:
+    at_path(journal, one[0], O.DOES_NOT_EXIST, *one[1:])
+    assert journal.contact("1001").incorrect_contact
+    at_path(journal, other[0], O.BUSY_TONE, *other[1:])
+    card = journal.contact("1001")
+    assert (card.incorrect_contact, card.n_counted) == (False, 1)
+    at_path(journal, one[0], O.DOES_NOT_EXIST, *one[1:])  # and its first content again
+    card = journal.contact("1001")
+    assert (card.incorrect_contact, card.n_counted) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("1.wav", 0, "1.1"), ("1.wav", 0, "1.2")),
+        (("1.wav", 0, "1.1"), ("1.wav", 86400, "1.1")),  # the recorder began to count anew
+        (("1.wav", 0, None), ("1.wav", 20, None)),
+        (("spool/1.wav", 0, None), ("spool/2.wav", 20, None)),
+        (("a/1.wav", 12 * 3600, None), ("b/1.wav", 12 * 3600, None)),  # a day without a time
+    ],
+)
+def test_what_may_be_two_calls_replaces_nothing(
+    journal: Journal, one: tuple[Any, ...], other: tuple[Any, ...]
+) -> None:
+    at_path(journal, one[0], O.DOES_NOT_EXIST, *one[1:])
+    at_path(journal, other[0], O.BUSY_TONE, *other[1:])
+    assert len(marks(journal)) == 1
+    assert journal.contact("1001").n_counted == 2
+
+
+def test_the_two_sides_of_a_call_both_stand(journal: Journal) -> None:
+    at_path(journal, "1-in.wav", O.DOES_NOT_EXIST, 0, "1.1")
+    at_path(journal, "1-out.wav", O.BUSY_TONE, 0.2, "1.1")
+    assert len(marks(journal)) == 1
+    assert journal.contact("1001").n_counted == 1
+
+
 # --- the same bytes, another call ---
 
 
