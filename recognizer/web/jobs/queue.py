@@ -34,6 +34,7 @@ from recognizer.model import CallReport
 from recognizer.model.report_json import report_to_dict
 from recognizer.web.jobs.recorder import Record, Recorder, failure
 from recognizer.web.jobs.runners import Runner
+from recognizer.web.jobs.state_lock import StateLock
 from recognizer.web.jobs.store import Ending, JobStore, StoredJob
 from recognizer.web.jobs.submissions import JobRecord, JobState, QueueFullError, Submission
 from recognizer.web.jobs.uploads import UploadFolder, no_room
@@ -66,7 +67,7 @@ class Jobs:
     Raises
     ------
     RecognizerError
-        If the state folder cannot be written.
+        If another server holds the state folder, or it cannot be written.
     """
 
     def __init__(
@@ -93,10 +94,15 @@ class Jobs:
         folder = settings.state_folder
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._uploads = UploadFolder(folder / "uploads", settings.max_upload_bytes)
-            self._store = JobStore(folder / "jobs.sqlite3")
-            self._lived_s = self._store.lived_s
-            self._resume()
+            # First of all: what follows takes what it finds for that of a server that stopped.
+            held = StateLock(folder)
+            with contextlib.ExitStack() as unless_begun:
+                unless_begun.callback(held.close)
+                self._uploads = UploadFolder(folder / "uploads", settings.max_upload_bytes)
+                self._store = JobStore(folder / "jobs.sqlite3")
+                self._lived_s = self._store.lived_s
+                self._resume()
+                self._held = unless_begun.pop_all()
         except (OSError, SQLAlchemyError) as problem:
             raise RecognizerError(
                 f"{folder}: the server cannot keep its state here: {_cause(problem)}; make room, "
@@ -278,11 +284,12 @@ class Jobs:
 
     def close(self) -> None:
         """Stop recognising; what is not finished is queued again at the next start."""
-        self._runner.close()
-        self._recorder.close()
-        with self._lock:
-            self._tick()
-            self._store.close()
+        with self._held:  # given up last
+            self._runner.close()
+            self._recorder.close()
+            with self._lock:
+                self._tick()
+                self._store.close()
 
     def _tick(self) -> None:
         """Let the queue's own clock go on, and keep it; on a full disk the next time."""
