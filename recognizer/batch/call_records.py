@@ -313,7 +313,13 @@ def parse_moment(text: str) -> dt.datetime | None:
         day, month, year, clock = russian.groups()
         hours, colon, rest = (clock or " 00:00").strip(" T").partition(":")
         text = f"{year}-{month:>02}-{day:>02} {hours:>02}{colon}{rest}"
-    return dt.datetime.fromisoformat(text) if text else None
+    try:
+        return dt.datetime.fromisoformat(text) if text else None
+    except ValueError as problem:
+        raise ValueError(
+            f"expected a time like 2026-11-20 10:00, 20.11.2026 10:00 or "
+            f"2026-11-20T10:00:00+03:00, found {text[:40]!r}"
+        ) from problem
 
 
 def parse_attempt(text: str) -> int | None:

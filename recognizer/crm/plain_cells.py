@@ -121,6 +121,7 @@ def _is_doubtful(plain: str, digits: str) -> bool:
         or _DATE.fullmatch(plain)
         or _is_abroad(plain, digits)
         or _is_turned_round(plain)
+        or (digits.startswith("0") and whole_number(digits.lstrip("0"), plain, plus=False))
     )
 
 

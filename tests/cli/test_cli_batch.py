@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from recognizer.batch import worker_pool
 from recognizer.batch.results import read_results
 from recognizer.cli import app
+from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 
 
@@ -106,6 +107,56 @@ def test_the_journal_keeps_which_phrases_a_call_was_recognised_with(
     with Journal.open(f"sqlite:///{tmp_path / 'journal.sqlite3'}") as journal:
         (attempt,) = journal.attempts(limit=10).items
     assert attempt.phrases_version == PHRASES_VERSION
+
+
+def test_a_list_of_calls_marks_a_card_only_once_each_of_its_numbers_is_told_not_to_exist(
+    run: Run, tmp_path: Path
+) -> None:
+    with Journal.open(f"sqlite:///{tmp_path / 'journal.sqlite3'}") as journal:
+        for ref, phone in {
+            "two": "8 926 555-01-02, 8 926 555-01-03",
+            "other": "8 926 555-01-04",
+            "one": "8 926 555-01-05",
+            "both": "8 926 555-01-06; 8 926 555-01-07",
+        }.items():
+            journal.upsert_contact(ContactCard(ref=ref, mobile_phone=phone, owner="Иванов"))
+    rows = ["path;contact;number;called_at"]
+    for place, (ref, number) in enumerate(
+        [
+            ("two", "89265550102"),
+            ("other", "89265550199"),
+            ("one", "89265550105"),
+            ("both", "89265550106"),
+            ("both", "89265550107"),
+        ]
+    ):
+        (tmp_path / f"{place}.wav").write_text(f"does_not_exist {place}")
+        rows.append(f"{place}.wav;{ref};{number};20.11.2024 1{place}:00")
+    (tmp_path / "calls.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert run("batch", "--manifest", "calls.csv", "--journal").exit_code == 0
+    decided = {
+        line["recording"]: line["decision"]
+        for line in read_results(tmp_path / "recognizer-results.jsonl")
+    }
+    marks = [decided[f"{place}.wav"]["incorrect_contact"] for place in range(5)]
+    assert marks == [None, None, True, None, True]
+    assert [decided[f"{place}.wav"]["attempt"] for place in range(5)] == [1, 1, 1, 1, 2]
+    why = " ".join(decided["0.wav"]["explanation"])
+    assert "Отметка не поставлена: в карточке есть и другой номер (+7926*****03)" in why
+    assert decided["0.wav"]["next"] == "operator"
+    assert "в карточке другой номер" in " ".join(decided["1.wav"]["explanation"])
+    assert "8926" not in " ".join(decided["1.wav"]["explanation"]).replace("8926*****99", "")
+
+
+@pytest.mark.parametrize("written", ["20/11/2024 10:00", "вчера"])
+def test_a_time_that_cannot_be_read_is_answered_with_one_that_can(
+    run: Run, tmp_path: Path, written: str
+) -> None:
+    (tmp_path / "a.wav").write_text("busy_tone")
+    (tmp_path / "calls.csv").write_text(f"path,called_at\na.wav,{written}\n", encoding="utf-8")
+    problem = str(run("batch", "--manifest", "calls.csv").exception)
+    assert "calls.csv, line 2" in problem
+    assert f"20.11.2026 10:00 or 2026-11-20T10:00:00+03:00, found '{written}'" in problem
 
 
 def test_a_code_of_the_cdr_is_weighed(run: Run, calls: Path, tmp_path: Path) -> None:

@@ -211,6 +211,9 @@ class CardColumns:
         if not text:
             return False
         folded = fold_text(re.sub(r"[^\w\s+-]", " ", text))
+        *before, last = folded.split() or [""]
+        if last in self._no and any(notice == " ".join(before) for notice in self._notices):
+            return False  # «не звонить: нет»
         if any(notice in folded for notice in self._notices):
             return True
         return folded in self._yes

@@ -14,6 +14,7 @@ from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns, fold_ref, fold_text
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import CardFileError, explain_problems, is_workbook
+from recognizer.crm.card_files.rows_together import RowsOfCards
 from recognizer.crm.card_files.xlsx_tables import open_sheet
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
@@ -73,10 +74,15 @@ class CardReader:
         return fields | {"number_unknown"} if fields.intersection(PHONE_FIELDS) else fields
 
     def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
-        """Yield a card or a rejected row for every row that is not empty."""
+        """Yield a card or a rejected row for every row that is not empty.
+
+        Cards that may be marked without a call come last: any row of the same card that has a
+        number, or is refused, contradicts them, wherever it stands.
+        """
         rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
         is_after_short = False
-        numbered: set[int] = set()  # hashes of cards that had a number further up, or were refused
+        together = RowsOfCards()
+        alone: list[tuple[int, list[str], ContactCard]] = []
         shapes: set[str] = set()
         for row, following in itertools.pairwise(itertools.chain(rows, [None])):
             assert row is not None
@@ -84,24 +90,36 @@ class CardReader:
             is_torn = is_after_short or is_before_short
             read = self._read(*row, is_torn=is_torn, is_last=following is None)
             if isinstance(read, ContactCard) and self._leads_to_mark(read):
-                read = self._check_against_others(read, row, numbered, shapes)
-            key = hash(read.ref if isinstance(read, ContactCard) else self._ref_of(row[1]))
-            if isinstance(read, RejectedRow) or not self._leads_to_mark(read):
-                numbered.add(key)
+                read = self._check_half(read, row, shapes)
             shapes.add(_shape(self._ref_of(row[1])))
-            yield read
             is_after_short = self._is_short(row[1])
+            if isinstance(read, RejectedRow):
+                together.add_rejected(self._ref_of(row[1]))
+                yield read
+            elif self._may_be_marked(read):
+                alone.append((*row, read))
+            else:
+                yield together.add(read) if self.has_phone else read
+        # Only now is it known what every other row says of these cards.
+        for line, cells, card in alone:
+            if together.contradict(card.ref):
+                yield RejectedRow(line, _CONTRADICTED, tuple(cells))
+            else:
+                yield card
 
-    def _check_against_others(
-        self, card: ContactCard, row: tuple[int, list[str]], numbered: set[int], shapes: set[str]
+    def _may_be_marked(self, card: ContactCard) -> bool:
+        """Tell whether a card may be marked without a call, for its own or for no number."""
+        valid = {number.e164 for number in card.numbers() if number.e164 is not None}
+        return self._leads_to_mark(card) or (bool(valid) and valid <= self._own_numbers)
+
+    def _check_half(
+        self, card: ContactCard, row: tuple[int, list[str]], shapes: set[str]
     ) -> ContactCard | RejectedRow:
-        """Refuse a card without a number where the rows above it contradict that."""
-        reason = ""
-        if hash(card.ref) in numbered:
-            reason = "эта карточка уже есть выше в файле, и номер там другой"
-        elif self._is_half(card.ref, shapes):
-            reason = "номер карточки не похож на другие: похоже, строка разорвана на две"
-        return RejectedRow(row[0], reason, tuple(row[1])) if reason else card
+        """Refuse a card without a number that may be the rest of a torn line."""
+        if not self._is_half(card.ref, shapes):
+            return card
+        reason = "номер карточки не похож на другие: похоже, строка разорвана на две"
+        return RejectedRow(row[0], reason, tuple(row[1]))
 
     def _is_half(self, ref: str, shapes: set[str]) -> bool:
         """Tell whether a card's number may be the rest of a telephone's, from the line above.
@@ -256,6 +274,9 @@ def _is_open(cell: str, delimiter: str) -> bool:
 
 _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 """What of a number may stand before a cut: nothing, `+7 (`, some digits; not an empty form."""
+_CONTRADICTED = (
+    "эта карточка есть и в другой строке файла: номер там другой, или ту строку не удалось понять"
+)
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
 _DIGITS = re.compile(r"[\d\s()+.-]+$")

@@ -24,7 +24,7 @@ from recognizer.crm.journal.call_order import (
 )
 from recognizer.crm.journal.cards import append_line, card_of
 from recognizer.crm.journal.conditions import STANDING
-from recognizer.crm.journal.identity import dialled_number
+from recognizer.crm.journal.numbers_called import why_number_stays
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.standing import (
     call_standing_id,
@@ -250,16 +250,28 @@ class Timeline:
                 facts=self._facts(),
             ),
         )
-        if ruling.decision.incorrect_contact and self._leaves_a_number(attempt):
-            return self._decide_nothing(attempt, _NOT_DECIDED, source=source, supersedes=old)
-        return self._decide(attempt, ruling, source=source, outcome=attempt.outcome, supersedes=old)
+        why = "" if not ruling.decision.incorrect_contact else self._why_not_marked(attempt)
+        if why:
+            ruling = _left_to_a_person(ruling)
+        return self._decide(
+            attempt,
+            ruling,
+            source=source,
+            outcome=attempt.outcome,
+            supersedes=old,
+            more=(why,) if why else (),
+        )
 
-    def _leaves_a_number(self, attempt: AttemptRow) -> bool:
-        """Tell whether the card has a number that a call is not known to have reached."""
-        card = self._card or ContactCard(ref="")
-        numbers = {number.e164 for number in card.numbers() if number.e164}
-        dialled = dialled_number(attempt.number)
-        return len(numbers) > 1 or bool(numbers and dialled and dialled not in numbers)
+    def _why_not_marked(self, attempt: AttemptRow) -> str:
+        """Return why what was heard does not mark the card, in Russian; empty: it does."""
+        if self._contact is None or self._card is None:
+            return ""
+
+        def is_wrong(outcome: str) -> bool:
+            ruling = self._regulation.rule_on_call(CallOutcome(outcome), facts=self._facts())
+            return ruling.decision.incorrect_contact is True
+
+        return why_number_stays(self._session, self._contact, self._card, attempt, is_wrong)
 
     def _decide_nothing(
         self, attempt: AttemptRow, ruling: Ruling, *, source: str, supersedes: DecisionRow | None
@@ -328,6 +340,9 @@ class Timeline:
             number = number_after(previous, attempt, self._office.timezone, counts=old.counts)
             if old.attempt == number:
                 return
+            if _is_left_to_a_person(old):
+                previous = attempt, self._decide_as_heard(attempt, old)
+                continue
             ruling = Ruling(
                 self._regulation.renumber(decision_of(old), number), old.counts, old.resets
             )
@@ -371,7 +386,9 @@ class Timeline:
         outcome: str | None = None,
         correction: CorrectionRow | None = None,
         supersedes: DecisionRow | None = None,
+        more: tuple[str, ...] = (),
     ) -> DecisionRow:
+        """Add a decision; `more`: sentences, Russian, that its explanation ends with."""
         decision = ruling.decision
         sentences = explain(
             ruling,
@@ -401,7 +418,7 @@ class Timeline:
             final=decision.final,
             next=decision.next.value,
             comment=decision.comment,
-            explanation=list(sentences),
+            explanation=[*sentences, *more],
             counts=ruling.counts,
             resets=ruling.resets,
             counted_after=ruling.counted_after(decision.attempt - 1),
@@ -463,6 +480,26 @@ _NOT_DECIDED = _without_rule(NextStep.OPERATOR)
 
 _WITHDRAWN = _without_rule(NextStep.RETRY)
 """The card was mended: no rule on a card fits any more, so call."""
+
+
+def _left_to_a_person(ruling: Ruling) -> Ruling:
+    """Return a ruling that counts and comments as this one does, and gives no status."""
+    decision = dataclasses.replace(
+        ruling.decision,
+        status=None,
+        incorrect_contact=None,
+        rule_id=None,
+        by_analogy=False,
+        after_attempt=None,
+        final=False,
+        next=NextStep.OPERATOR,
+    )
+    return dataclasses.replace(ruling, decision=decision, resets=False)
+
+
+def _is_left_to_a_person(row: DecisionRow) -> bool:
+    """Tell whether a call counts and gives no status: what was heard may be of another number."""
+    return row.counts and row.rule_id is None and row.correction_id is None and not row.resets
 
 
 def _same(one: Decision, other: Decision) -> bool:

@@ -188,7 +188,7 @@ def test_the_red_notice_is_understood(tmp_path: Path, text: str) -> None:
     assert card.do_not_call
 
 
-@pytest.mark.parametrize("text", ["", "нет", "звонить вечером"])
+@pytest.mark.parametrize("text", ["", "нет", "звонить вечером", "Не звонить: нет", "можно звонить"])
 def test_another_notice_is_not_the_red_one(tmp_path: Path, text: str) -> None:
     (card,) = read(written(tmp_path, f"Номер контакта;Предупреждение\r\n1;{text}\r\n"))
     assert isinstance(card, ContactCard)

@@ -90,3 +90,63 @@ def test_digits_that_a_format_shows_and_cannot_be_applied_make_a_number_doubtful
     assert isinstance(card, ContactCard)
     assert card.number_state in {NumberState.DOUBTFUL, NumberState.VALID}
     assert {number.e164 for number in card.numbers()} <= {None, "+74957304999"}
+
+
+_OTHER_ROWS = ["44;#N/A\n", "4 4;7,90577E+10\n", "44;8 926 555-01-02\n", "44;спросить у жены\n"]
+
+
+@pytest.mark.parametrize("empty", ["44;\n", "44;+7 (___) ___-__-__\n", "44;8 926 555\n"])
+@pytest.mark.parametrize("other", _OTHER_ROWS)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_row_without_a_number_is_refused_where_another_of_its_card_may_have_one(
+    tmp_path: Path, empty: str, other: str, is_first: bool
+) -> None:
+    between = "45;8 926 555-01-03\n"
+    both = (empty, between, other) if is_first else (other, between, empty)
+    rows = read(tmp_path, "Номер контакта;Телефон\n" + "".join(both))
+    cards = [row for row in rows if isinstance(row, ContactCard)]
+    assert not [card for card in cards if card.number_state in _MARKED]
+    refused = [row for row in rows if isinstance(row, RejectedRow)]
+    assert any("есть и в другой строке" in row.reason for row in refused)
+    assert len(rows) == 3
+
+
+_MARKED = {NumberState.ABSENT, NumberState.WRONG}
+
+
+def test_rows_without_a_number_that_nothing_contradicts_stay(tmp_path: Path) -> None:
+    rows = read(tmp_path, "Номер контакта;Телефон\n44;\n45;8 926 555-01-03\n44;нет\n")
+    states = [(row.ref, row.number_state) for row in rows if isinstance(row, ContactCard)]
+    assert sorted(states) == [
+        ("44", NumberState.ABSENT),
+        ("44", NumberState.ABSENT),
+        ("45", NumberState.VALID),
+    ]
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_card_with_a_row_for_each_number_has_all_of_them(tmp_path: Path, is_turned: bool) -> None:
+    lines = ["44;8 926 555-01-02\n", "44;+7 926 555 01 03\n", "44;89265550102\n"]
+    rows = read(
+        tmp_path, "Номер контакта;Телефон\n" + "".join(reversed(lines) if is_turned else lines)
+    )
+    last = rows[-1]
+    assert isinstance(last, ContactCard)
+    assert {number.e164 for number in last.numbers()} == {"+79265550102", "+79265550103"}
+    assert len(last.numbers()) == 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("other", ["8 926 555-01-02", "#N/A", "спросить у жены"])
+def test_a_row_with_the_company_s_number_alone_is_refused_beside_another_of_its_card(
+    tmp_path: Path, other: str, is_first: bool
+) -> None:
+    lines = ["44;84957304487\n", f"44;{other}\n"]
+    rows = read(
+        tmp_path, "Номер контакта;Телефон\n" + "".join(lines if is_first else reversed(lines))
+    )
+    dialled = [
+        {number.e164 for number in row.numbers()} for row in rows if isinstance(row, ContactCard)
+    ]
+    assert OWN not in dialled
+    assert any(isinstance(row, RejectedRow) and "4957304487" in row.cells[1] for row in rows)
