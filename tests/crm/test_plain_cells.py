@@ -74,3 +74,8 @@ def test_a_word_with_a_mark_of_doubt_is_doubtful(word: str, mark: str) -> None:
 )
 def test_digits_that_are_too_few_or_of_no_area_are_wrong(cell: str) -> None:
     assert state(cell) is NumberState.WRONG
+
+
+@pytest.mark.parametrize("text", ["009265550102", "0 0926 555 01 02"])
+def test_a_number_behind_zeros_too_many_is_not_called_wrong(text: str) -> None:
+    assert number_state(read_numbers(text)) in {NumberState.DOUBTFUL, NumberState.VALID}

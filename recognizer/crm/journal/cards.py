@@ -40,6 +40,8 @@ def merge_comments(stored: str, incoming: str) -> str:
     """
     if incoming.startswith(stored):
         return incoming
+    if stored.startswith(incoming):
+        return stored  # an older export, from before its last line was gone on with
     kept = [line.rstrip("\r") for line in stored.split("\n")]
     lines = incoming.split("\n")
     read = [line.rstrip("\r") for line in lines]
