@@ -229,7 +229,7 @@ def test_a_recording_that_a_recorder_goes_on_with_is_heard_once_it_is_whole(
 ) -> None:
     folder, results, asked = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "asked"
     touch_old(folder / "a.wav", "slow 1 ")
-    with watching(folder, results, asked=asked):
+    with watching(folder, results, asked=asked, settle_s=1.0):
         wait_until(asked.exists)
         for _ in range(3):
             with (folder / "a.wav").open("a") as file:
