@@ -14,6 +14,7 @@ class _File(msgspec.Struct):
     path: str
     size_bytes: int
     modified_ns: int
+    sha256: str | None = None
 
 
 class _Error(msgspec.Struct):

@@ -23,9 +23,11 @@ __all__ = ["SeenFiles"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents (key BLOB PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY CHECK (id = 1), read_bytes INTEGER NOT NULL);
 INSERT OR IGNORE INTO log VALUES (1, 0);
 """
+_WITH_CONTENTS = 1  # user_version; an index made before is read from the log anew
 
 
 class SeenFiles:
@@ -44,6 +46,10 @@ class SeenFiles:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(_SCHEMA)
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version < _WITH_CONTENTS:
+                self._database.execute("UPDATE log SET read_bytes = 0")
+                self._database.execute(f"PRAGMA user_version = {_WITH_CONTENTS}")
         except sqlite3.Error as problem:
             raise RecognizerError(
                 f"{path}: cannot be used: {problem}; make room if the disk is full (the file may "
@@ -60,6 +66,12 @@ class SeenFiles:
         """Tell whether this very file is done."""
         row = self._database.execute("SELECT 1 FROM seen WHERE key = ?", (identity.key,)).fetchone()
         return row is not None
+
+    def sha256(self, identity: FileIdentity) -> str | None:
+        """Return the digest of what was heard of this file last; None if it is not known."""
+        statement = "SELECT sha256 FROM contents WHERE key = ?"
+        row = self._database.execute(statement, (identity.key,)).fetchone()
+        return None if row is None else str(row[0])
 
     def catch_up(self, log: Path) -> None:
         """Read what was added to the log since the last time; a log begun anew is read whole.
@@ -80,6 +92,9 @@ class SeenFiles:
     def _add(self, line: LogLine) -> None:
         if line.done_key is not None:
             self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (line.done_key,))
+            if line.file.sha256 is not None:
+                content = (line.done_key, line.file.sha256)
+                self._database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", content)
 
     def note(self, line: dict[str, Any], log_bytes: int) -> None:
         """Take over a line that was just appended; the log now has `log_bytes`.

@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import logging
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -26,6 +25,7 @@ from typing import Any
 from recognizer.batch.events import listening
 from recognizer.batch.file_stability import UNFINISHED_S, Candidates
 from recognizer.batch.jobs import CHANGED, Finished
+from recognizer.batch.moving import move_recording
 from recognizer.batch.recording_files import files_below, is_folder, why_unsearched
 from recognizer.batch.recordings import (
     FactFinder,
@@ -257,8 +257,12 @@ class Watcher:
                     f"{path.parent}: holds recordings that this user may not read; give this "
                     "user read access, they are taken then"
                 )
-        elif options.move_to is not None:  # finished, and killed before it was moved
-            self._move(path)
+        elif options.move_to is not None and path not in self._staying:
+            # Finished, and killed before it was moved; or a new file under the name of one that
+            # was, as long and as old: only its content tells.
+            sha256 = self._seen.sha256(identity)
+            if sha256 is None or not self._move(path, identity, sha256):
+                self._candidates.add(path)
 
     # -- recognising ---------------------------------------------------------------------------
 
@@ -298,18 +302,9 @@ class Watcher:
             self._seen.note(line, self._log.path.stat().st_size)
             self._on_result(line)
             if self._options.move_to is not None:
-                self._move_if_same(item.recording.path, line)
-
-    def _move_if_same(self, path: Path, line: dict[str, Any]) -> None:
-        """Move a finished recording, unless another has taken its place: that one is new."""
-        try:
-            now = identify(path)
-        except OSError:
-            return
-        if (now.size_bytes, now.modified_ns) == (
-            line["file"]["size_bytes"], line["file"]["modified_ns"]
-        ):  # fmt: skip
-            self._move(path)
+                file = line["file"]
+                heard = FileIdentity(file["path"], file["size_bytes"], file["modified_ns"])
+                self._move(item.recording.path, heard)
 
     def _pause(self) -> None:
         if self._running:
@@ -317,32 +312,27 @@ class Watcher:
         else:
             self._stopped.wait(_TICK_S)
 
-    def _move(self, path: Path) -> None:
-        """Move a finished recording, keeping its place below the folder; replaces nothing."""
+    def _move(self, path: Path, heard: FileIdentity, sha256: str | None = None) -> bool:
+        """Move a finished recording, keeping its place below the folder; replaces nothing.
+
+        False if another file has taken its place: that one is new.
+        """
         assert self._options.move_to is not None
         folder = next(folder for folder in self._folders if path.is_relative_to(folder))
         if path in self._staying:
-            return
+            return True
         target = self._options.move_to / path.relative_to(folder)
-        taken: Path | None = None
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            taken = _free_name(target)
-            shutil.move(path, taken)
+            return move_recording(
+                path,
+                target,
+                size_bytes=heard.size_bytes,
+                modified_ns=heard.modified_ns,
+                sha256=sha256,
+            )
         except OSError as problem:
             # What may be read but not removed would be copied again at every search.
             self._staying.add(path)
-            # The last copy stays, where somebody removed the recording meanwhile; a taken name not.
-            if taken is not None and (path.exists() or not taken.stat().st_size):
-                taken.unlink(missing_ok=True)
             reason = problem.strerror
             _LOG.warning("%s cannot be moved and stays: %s", masked(written_path(path)), reason)
-
-
-def _free_name(path: Path) -> Path:
-    for number in itertools.count(1):
-        candidate = path if number == 1 else path.with_stem(f"{path.stem}.{number}")
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(candidate, os.O_CREAT | os.O_EXCL))  # nobody else takes the name
-            return candidate
-    raise AssertionError("unreachable")
+            return True

@@ -21,7 +21,8 @@ import pytest
 from fake_recognizer import FakeRecognizer, InProcess
 
 from recognizer.batch.file_stability import Candidates, files_being_written
-from recognizer.batch.recordings import FactFinder, identify
+from recognizer.batch.moving import move_recording
+from recognizer.batch.recordings import FactFinder, identify, is_wanted
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.seen_files import SeenFiles
 from recognizer.batch.watch import Watcher, WatchOptions
@@ -352,6 +353,82 @@ def test_the_index_catches_up_with_a_log_it_did_not_see_written(tmp_path: Path) 
         assert all(seen.has(identify(path)) for path in paths)
 
 
+def across_file_systems(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let nothing be renamed out of a folder, as if it were a disk of its own."""
+    replace = os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if source.is_relative_to(folder):
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr("recognizer.batch.moving.os.replace", refuse)
+
+
+def moved(path: Path, target: Path) -> bool:
+    heard = identify(path)
+    return move_recording(path, target, size_bytes=heard.size_bytes, modified_ns=heard.modified_ns)
+
+
+def test_a_recording_renamed_over_one_that_is_being_copied_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, target = touch_old(tmp_path / "calls" / "a.wav"), tmp_path / "done" / "a.wav"
+    copy = shutil.copyfileobj
+
+    def replaced_meanwhile(*args: Any) -> None:
+        copy(*args)
+        touch_old(tmp_path / "new", "newer").rename(path)
+
+    across_file_systems(monkeypatch, path.parent)
+    monkeypatch.setattr("recognizer.batch.moving.shutil.copyfileobj", replaced_meanwhile)
+    assert not moved(path, target)
+    assert path.read_text() == "newer"
+    assert [each.name for each in target.parent.iterdir()] == ["a.wav"]
+    assert target.read_text() == "silence"
+
+
+def test_a_killed_copy_leaves_nothing_under_the_name_and_nothing_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, target = touch_old(tmp_path / "calls" / "a.wav"), tmp_path / "done" / "a.wav"
+    across_file_systems(monkeypatch, path.parent)
+    found: list[str] = []
+
+    def killed(_: Any, copy: Any, *args: Any) -> None:
+        copy.write(b"sil")
+        copy.flush()
+        found.extend(each.name for each in target.parent.iterdir())
+        os.link(target.parent / found[0], tmp_path / "left")  # what a kill leaves
+        raise OSError(errno.EIO, "killed")
+
+    with monkeypatch.context() as once:
+        once.setattr("recognizer.batch.moving.shutil.copyfileobj", killed)
+        with pytest.raises(OSError, match="killed"):
+            moved(path, target)
+    (left,) = found
+    assert not is_wanted(Path(left), ())
+    (tmp_path / "left").rename(target.parent / left)
+    assert moved(path, target)
+    assert {each.name for each in target.parent.iterdir()} == {"a.wav"}
+    assert target.read_text() == "silence"
+    assert not path.exists()
+
+
+def test_a_new_file_as_long_and_as_old_as_one_that_was_moved_is_heard(tmp_path: Path) -> None:
+    folder, results, finished = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "done"
+    path = touch_old(folder / "a.wav")
+    was = path.stat()
+    with watching(folder, results, move_to=finished):
+        wait_until((finished / "a.wav").exists)
+        other = touch_old(tmp_path / "other.wav", "blocked")
+        assert other.stat().st_size == was.st_size
+        os.utime(other, ns=(was.st_mtime_ns, was.st_mtime_ns))
+        other.rename(path)
+        wait_until((finished / "a.2.wav").exists)
+    assert done(results) == {"a.wav": 2}
+
+
 def test_what_may_be_read_but_not_removed_is_not_copied_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -359,11 +436,14 @@ def test_what_may_be_read_but_not_removed_is_not_copied_again_and_again(
     results = tmp_path / "results.jsonl"
     touch_old(folder / "one.wav")
 
-    def copies_only(source: Path, target: Path) -> None:
-        shutil.copy2(source, target)
-        raise PermissionError(errno.EACCES, "Permission denied", str(source))
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.parent == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok)
 
-    monkeypatch.setattr("recognizer.batch.watch.shutil.move", copies_only)
+    unlink = Path.unlink
+    across_file_systems(monkeypatch, folder)
+    monkeypatch.setattr(Path, "unlink", refuse)
     with watching(folder, results, move_to=finished):
         wait_until(lambda: "stays" in caplog.text)
         time.sleep(1.0)  # three searches more
@@ -378,13 +458,14 @@ def test_what_another_program_moved_first_leaves_no_empty_file(
     folder, finished = tmp_path / "calls", tmp_path / "done"
     results = tmp_path / "results.jsonl"
     touch_old(folder / "one.wav")
-    move = shutil.move
+    replace = os.replace
 
     def too_late(source: Path, target: Path) -> None:
-        source.unlink()
-        move(source, target)
+        if source == folder / "one.wav":
+            source.unlink()
+        replace(source, target)
 
-    monkeypatch.setattr("recognizer.batch.watch.shutil.move", too_late)
+    monkeypatch.setattr("recognizer.batch.moving.os.replace", too_late)
     with watching(folder, results, move_to=finished):
         wait_until(lambda: "cannot be moved" in caplog.text)
     assert list(finished.iterdir()) == []
