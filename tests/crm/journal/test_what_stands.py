@@ -175,7 +175,10 @@ def test_a_call_given_by_a_person_after_the_crms_word_decides(journal: Journal) 
     call = journal.record_attempt(
         heard(O.DOES_NOT_EXIST), number=number, digest="a" * 64, called_at=MORNING
     )
-    journal.upsert_contact(dataclasses.replace(CLIENT, result="Эффективный"))
+    # What was heard on a number that is not the card's would decide nothing.
+    journal.upsert_contact(
+        dataclasses.replace(CLIENT, result="Эффективный", mobile_phone=number, trusted_phone="")
+    )
     journal.assign_contact(call.id, "1", made_by="op")
     assert standing(journal) == ("Недоступен", True, "does-not-exist")
 
