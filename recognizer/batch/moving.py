@@ -100,8 +100,9 @@ def _copy(source: BinaryIO, path: Path, target: Path, was: os.stat_result) -> bo
         if is_old:
             path.unlink()
     except OSError:
-        if taken is not None:
-            taken.unlink(missing_ok=True)
+        # The last copy stays, where somebody removed the recording meanwhile; a taken name not.
+        if taken is not None and (path.exists() or not taken.stat().st_size):
+            taken.unlink()
         raise
     else:
         return is_old

@@ -29,6 +29,7 @@ from recognizer.batch.file_names import (
 )
 from recognizer.batch.recording_files import files_below, is_folder, is_recording_name
 from recognizer.batch.stalled_mounts import look
+from recognizer.crm.contacts import read_numbers
 from recognizer.regulation.signalling import parse_code
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "is_wanted",
     "read_manifest",
     "recordings_in",
+    "told_apart",
     "written_path",
 ]
 
@@ -54,7 +56,7 @@ class FileIdentity:
     Attributes
     ----------
     path : str
-        Absolute, as `written_path` writes it.
+        Absolute, as `told_apart` writes it.
     size_bytes, modified_ns : int
     """
 
@@ -98,6 +100,18 @@ def written_path(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def told_apart(path: Path) -> str:
+    r"""Return a path as text that no other path has.
+
+    `written_path`, but where that would hold ``\x`` the backslashes of the name itself are
+    doubled: else the byte ff and a name that spells it ``\xff`` would be one file.
+    """
+    text = written_path(path)
+    if "\\x" not in text:
+        return text
+    return os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
 def identify(path: Path, status: os.stat_result | None = None) -> FileIdentity:
     """Return the identity of a file as it is now; OSError if it cannot be looked at.
 
@@ -106,7 +120,7 @@ def identify(path: Path, status: os.stat_result | None = None) -> FileIdentity:
     if status is None:
         status = look(path, path.stat)
     return FileIdentity(
-        written_path(Path(os.path.abspath(path))),  # noqa: PTH100  a link stays itself
+        told_apart(Path(os.path.abspath(path))),  # noqa: PTH100  a link stays itself
         status.st_size,
         status.st_mtime_ns,
     )
@@ -259,11 +273,35 @@ def read_manifest(path: Path, finder: FactFinder) -> Iterator[Recording]:
                     f"{path}, line 1: expected a heading with a column `path`, got "
                     f"{heading.strip()[:80]!r}"
                 )
+            named: dict[str, tuple[int, object]] = {}
             for row in rows:
                 if row["path"]:
-                    yield _manifest_row(path, rows.line_num, row, finder)
+                    recording = _manifest_row(path, rows.line_num, row, finder)
+                    _check_named_once(path, rows.line_num, recording, named)
+                    yield recording
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise RecognizerError(f"{path}: cannot be read: {problem}") from problem
+
+
+def _check_named_once(
+    manifest: Path, line: int, recording: Recording, named: dict[str, tuple[int, object]]
+) -> None:
+    """Refuse a file that two lines say different things of: one of the calls would be lost."""
+    facts = recording.facts
+    numbers = [one.e164 or facts.number for one in read_numbers(facts.number or "")]
+    said = (
+        dataclasses.replace(facts, number=None),
+        numbers or facts.number,
+        recording.contact,
+        recording.channel,
+    )
+    before, said_before = named.setdefault(os.path.abspath(recording.path), (line, said))  # noqa: PTH100
+    if said_before != said:
+        raise RecognizerError(
+            f"{manifest}, line {line}: {recording.name} is named in line {before} already, with "
+            "another card, number or call; one file is one call: correct one of the two lines, or "
+            "give the other call a file of its own"
+        )
 
 
 def _manifest_row(

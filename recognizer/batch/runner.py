@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from recognizer.base.errors import ContactError, RecognizerError, RowError
 from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
-from recognizer.batch.recordings import FileIdentity, Recording, identify, written_path
+from recognizer.batch.recordings import FileIdentity, Recording, identify, told_apart
 from recognizer.batch.results import ResultLog
 from recognizer.crm.attempts import Attempts
 from recognizer.crm.contacts import masked
@@ -124,7 +124,7 @@ def _identity(path: Path) -> FileIdentity:
     try:
         return identify(path)
     except OSError:  # it becomes a result that says so, and is looked for again when it appears
-        return FileIdentity(written_path(path.absolute()), 0, 0)
+        return FileIdentity(told_apart(path.absolute()), 0, 0)
 
 
 def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None = None) -> Job:

@@ -21,7 +21,13 @@ from recognizer.base.errors import ContactError, EngineError, RecognizerError
 from recognizer.base.progress import PlainProgress
 from recognizer.batch.file_names import CallFacts, load_name_patterns
 from recognizer.batch.jobs import Finished, Job
-from recognizer.batch.recordings import FactFinder, Recording, read_manifest, recordings_in
+from recognizer.batch.recordings import (
+    FactFinder,
+    Recording,
+    identify,
+    read_manifest,
+    recordings_in,
+)
 from recognizer.batch.report import needs_person, write_html_report
 from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.runner import Summary, job_of, pending, run_batch
@@ -250,6 +256,52 @@ def test_a_listed_file_that_is_missing_is_a_result_and_found_once_it_is_there(
     assert run_manifest().n_done == 0
     write(calls, b="busy_tone")
     assert run_manifest().counts == {"busy_tone": 1}
+
+
+def test_a_byte_and_a_name_that_spells_it_are_two_files(tmp_path: Path) -> None:
+    spelt = [b"\xff.wav", b"\\xff.wav", b"\\\xff.wav", b"\\\\xff.wav", b"a\\b.wav"]
+    paths = [tmp_path / os.fsdecode(name) for name in spelt]
+    for path in paths:
+        path.write_text("silence")
+        os.utime(path, (1_000_000, 1_000_000))
+    results = tmp_path / "r.jsonl"
+    for n_todo in (5, 0):
+        with ResultLog(results) as log:
+            pool = InProcess(FakeRecognizer())
+            todo = pending(recordings_in([tmp_path], PLAIN), log, Summary())
+            assert len(todo) == n_todo
+            run_batch(todo, pool, log, Summary())
+            pool.close()
+    assert identify(paths[0]).path == f"{tmp_path}/\\xff.wav"  # as logs have it that are there
+    assert identify(paths[4]).path == f"{tmp_path}/a\\b.wav"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1001,,,", "1002,,,"),
+        (",79260000001,,", ",79260000002,,"),
+        (",79260000001,,1.1", ",79260000001,,1.2"),
+        (",79260000001,,", ",,,"),
+        (",,2026-03-01 10:00,", ",,2026-03-01 11:00,"),
+    ],
+)
+@pytest.mark.parametrize("again", ["a.wav", "../calls/a.wav"])
+def test_a_manifest_that_names_one_file_for_two_calls_is_refused(
+    tmp_path: Path, one: str, other: str, again: str
+) -> None:
+    manifest = write(tmp_path / "calls", a="silence") / "manifest.csv"
+    rows = f"a.wav,{one}\n{again},{other}\n"
+    manifest.write_text(f"path,contact,number,called_at,call_id\n{rows}")
+    with pytest.raises(RecognizerError, match=r"line 3: .*a\.wav is named in line 2 already"):
+        list(read_manifest(manifest, PLAIN))
+
+
+def test_a_manifest_may_say_the_same_of_a_file_twice(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "calls", a="silence") / "manifest.csv"
+    manifest.write_text("path,number\na.wav,+79260000001\na.wav,8 (926) 000-00-01\n")
+    with ResultLog(tmp_path / "r.jsonl") as log:
+        assert len(pending(read_manifest(manifest, PLAIN), log, Summary())) == 1
 
 
 def test_a_recogniser_that_cannot_load_stops_the_run_with_its_reason(tmp_path: Path) -> None:
