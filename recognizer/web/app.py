@@ -45,12 +45,16 @@ from recognizer.web.jobs.runners import InProcessRunner, Runner
 from recognizer.web.jobs.submissions import QueueFullError, Submission, UploadError
 from recognizer.web.limits import RateLimit, UploadGate
 from recognizer.web.live import live_calls
+from recognizer.web.patience import Patience
+from recognizer.web.stopping import AnswersWhenStopped
 
 __all__ = ["create_app", "has_page"]
 
 _LOG = logging.getLogger(__name__)
 _PURGE_EVERY_S = 600.0
 _SETTLE_EVERY_S = 5.0
+_RECORD_WAIT_S = 45.0  # longer than a lock is waited for
+_READY_WAIT_S = 5.0
 
 
 def create_app(
@@ -108,6 +112,8 @@ def create_app(
     app.state.settings = settings
     app.state.journal = journal
     app.state.live = None
+    app.state.recording = Patience(_RECORD_WAIT_S)
+    app.state.asking_if_ready = Patience(_READY_WAIT_S)
     app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
     app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.server.requests_per_minute)
@@ -117,6 +123,7 @@ def create_app(
     routes.include(app)
     _add_handlers(app)
     _include_page(app)
+    app.add_middleware(AnswersWhenStopped)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
 
@@ -170,7 +177,8 @@ def _runner(
 def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[str, Any]:
     """Return a report as JSON, recorded in the journal where it is known whose call it was."""
     handed_in_at = submission.handed_in_at
-    return keep_report(
+    kept = partial(
+        keep_report,
         app.state.journal if submission.is_recorded else None,
         finished,
         contact=submission.contact,
@@ -178,14 +186,21 @@ def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[st
         # The clock may have been put back since.
         received_at=None if lies_ahead(handed_in_at) else handed_in_at,
     )
+    recording: Patience = app.state.recording
+    return recording.ask(kept) if submission.is_recorded else kept()
 
 
 def _can_record(app: FastAPI) -> bool:
     """Tell whether the journal can be written now."""
     journal: Journal = app.state.journal
-    try:
+    recording: Patience = app.state.recording
+
+    def write() -> bool:
         with journal.database.writing():
             return True
+
+    try:
+        return recording.ask(write)
     except JournalError:
         return False
 

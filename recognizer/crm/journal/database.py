@@ -324,6 +324,7 @@ def _create_engine(address: sa.URL) -> sa.Engine:
             address, pool_pre_ping=True, json_serializer=to_json, connect_args=asked
         )
         sa.event.listen(engine, "connect", _set_up_postgres)
+        sa.event.listen(engine, "handle_error", _leave_read_only)
         guard(engine)
         return engine
     engine = sa.create_engine(
@@ -341,6 +342,12 @@ def _set_up_postgres(connection: Any, _record: Any) -> None:
     cursor.execute(f"SET lock_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
     cursor.close()
     connection.commit()
+
+
+def _leave_read_only(context: sa.engine.ExceptionContext) -> None:
+    # After a change of roles the connection would stay with the server that only reads now.
+    if getattr(context.original_exception, "sqlstate", None) == "25006":
+        context.is_disconnect = True
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -59,9 +62,17 @@ def _has_its_journal(request: Request) -> bool:
     try:
         if journal is not None:
             journal.database.check_file()
+            if not journal.database.is_sqlite:
+                request.app.state.asking_if_ready.ask(partial(_ask, journal))
     except JournalError:
         return False
     return True
+
+
+def _ask(journal: Journal) -> None:
+    """Let the database server say anything at all."""
+    with journal.database.reading() as session:
+        session.execute(sa.text("SELECT 1"))
 
 
 @router.get("/openapi.json", include_in_schema=False)
