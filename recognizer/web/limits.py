@@ -139,8 +139,8 @@ class FormLimits:
                 raise _FormRefusedError(400, "the form broke off")
             is_whole = not message.get("more_body", False)
             end.count(message.get("body", b""))
-            if is_whole and end.is_missing:
-                raise _FormRefusedError(400, "the form is cut off: its last boundary is missing")
+            if is_whole and end.problem is not None:
+                raise _FormRefusedError(400, end.problem)
             left -= len(message.get("body", b""))
             clock.count(len(message.get("body", b"")))
             if left < 0:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 
 from recognizer.base.settings import ServerSettings
 
 __all__ = [
     "FormEnd",
+    "FormParser",
     "UploadClock",
     "chunks",
     "declared_too_large",
@@ -20,6 +24,8 @@ __all__ = [
     "shown_name",
     "with_timeout",
 ]
+
+_EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*\"?([\w-]+)'[\w-]*'([^\s;\"]+)", re.IGNORECASE)
 
 
 class UploadClock:
@@ -52,7 +58,8 @@ class UploadClock:
 class FormEnd:
     """Looks for the end of a form with files: cut off before it, a form lacks fields unseen.
 
-    The parser takes what came as the whole, though the fields after the last file are missing.
+    The parser takes what came as the whole, though the fields after the last file are missing; and
+    it passes over what follows the end, though that may be the rest of a recording or more fields.
 
     Parameters
     ----------
@@ -66,13 +73,46 @@ class FormEnd:
         self._end = b"\r\n--" + boundary + b"--" if boundary else b""
         self._tail = b"\r\n"  # before the first line there is none
         self.is_missing = bool(boundary)
+        self._is_followed = False
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with a form of which no more comes; None: nothing."""
+        if self.is_missing:
+            return "the form is cut off: its last boundary is missing; send all of it again"
+        if self._is_followed:
+            return (
+                "expected nothing after the form's last boundary, found more; send it again whole"
+            )
+        return None
 
     def count(self, piece: bytes) -> None:
         """Take note of a piece of the form."""
         if self.is_missing:
             seen = self._tail + piece
-            self.is_missing = self._end not in seen
+            _, end, piece = seen.partition(self._end)
+            self.is_missing = not end
             self._tail = seen[-len(self._end) + 1 :]
+        if self._end and not self.is_missing:
+            self._is_followed = self._is_followed or bool(piece.strip())
+
+
+class FormParser(MultiPartParser):
+    """Starlette's, which also takes a file whose name stands in ``filename*`` only (RFC 5987)."""
+
+    def on_headers_finished(self) -> None:
+        """Begin a part."""
+        part = self._current_part
+        head = part.content_disposition or b""
+        named = _EXTENDED_NAME.search(head)
+        if named is None or b"filename" in parse_options_header(head)[1]:
+            super().on_headers_finished()
+            return
+        part.content_disposition = head + b'; filename="x"'
+        super().on_headers_finished()
+        if part.file is not None:
+            charset = "latin-1" if named[1].lower() == b"iso-8859-1" else "utf-8"
+            part.file.filename = unquote_to_bytes(named[2]).decode(charset, "replace")
 
 
 async def with_timeout(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError
@@ -30,6 +31,7 @@ from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.submissions import JobRecord, QueueFullError, Submission, UploadError
 from recognizer.web.receiving import (
     FormEnd,
+    FormParser,
     chunks,
     declared_too_large,
     is_part,
@@ -136,7 +138,7 @@ async def _receive_body(request: Request, jobs: Jobs) -> Any:
 async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, str | None, Ask]:
     limit = request.app.state.settings.server.max_upload_bytes + _MAX_FORM_OVERHEAD
     stream = _whole(_counted(_body(request), limit), request.headers["content-type"])
-    parser = MultiPartParser(
+    parser = FormParser(
         request.headers,
         stream,
         max_files=1,
@@ -148,8 +150,7 @@ async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, 
     except (MultiPartException, KeyError, UnicodeDecodeError) as problem:
         raise ApiError(400, "bad_form", f"the form cannot be read: {problem}") from problem
     try:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        asked = _with_fields(asked, fields)
+        asked = _with_fields(asked, _fields(form))
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise ApiError(
@@ -161,9 +162,26 @@ async def _receive_form(request: Request, jobs: Jobs, asked: Ask) -> tuple[Any, 
     return path, file.filename, asked
 
 
+def _fields(form: FormData) -> dict[str, str]:
+    """Return the fields that say something: each known, and said once."""
+    names = Counter(name for name, _ in form.multi_items())
+    for name, n_times in names.items():
+        if n_times > 1:
+            raise _bad_field(name, f"expected once, found {n_times} times")
+    fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
+    for name in fields:
+        if name != "file" and name not in Ask.model_fields:
+            raise _bad_field(name, f"expected one of file, {', '.join(Ask.model_fields)}")
+    return fields
+
+
+def _bad_field(name: str, what: str) -> ApiError:
+    return ApiError(422, "bad_parameter", f"{shown_name(name, unnamed='?')[:80]}: {what}")
+
+
 def _with_fields(asked: Ask, fields: dict[str, str]) -> Ask:
     """Return what is asked, the form's own fields over the query's."""
-    known = {name: value for name, value in fields.items() if name in Ask.model_fields and value}
+    known = {name: value for name, value in fields.items() if name in Ask.model_fields}
     if not known:
         return asked
     try:
@@ -191,9 +209,8 @@ async def _whole(chunks: AsyncIterator[bytes], content_type: str) -> AsyncGenera
     async for chunk in chunks:
         end.count(chunk)
         yield chunk
-    if end.is_missing:
-        message = "the form is cut off: its last boundary is missing; send all of it again"
-        raise _BrokenUploadError(UploadError(message, "bad_form"))
+    if end.problem is not None:
+        raise _BrokenUploadError(UploadError(end.problem, "bad_form"))
 
 
 async def _drain(request: Request) -> None:

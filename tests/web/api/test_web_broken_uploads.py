@@ -184,8 +184,8 @@ def test_a_form_cut_off_anywhere_is_no_form(
 
 
 @pytest.mark.parametrize("route", ["/uploads", "/api/v1/jobs"])
-@pytest.mark.parametrize("after", [b"", b"--no boundary", b"\r\n" * 100])
-def test_a_whole_form_is_taken_whatever_follows_it(
+@pytest.mark.parametrize("after", [b"", b" \t\n", b"\r\n" * 100])
+def test_a_whole_form_is_taken_whatever_white_space_follows_it(
     app: FastAPI, client: httpx2.Client, route: str, after: bytes
 ) -> None:
     content = (WHOLE[:-2] + b"\r\n" + after)[: None if after else -2]
@@ -195,6 +195,58 @@ def test_a_whole_form_is_taken_whatever_follows_it(
     (job,) = app.state.jobs.recent()
     assert job.submission.name == "silence--cut.wav"
     assert job.submission.call.attempt == (3 if "api" in route else 1)
+
+
+@pytest.mark.parametrize("route", ["/uploads", "/api/v1/jobs"])
+@pytest.mark.parametrize(
+    "after", [b"--no boundary", b"\0", WHOLE, b"\r\n" * 70_000 + b"the rest of a recording"]
+)
+def test_a_form_with_more_after_its_end_is_no_form(
+    app: FastAPI, client: httpx2.Client, route: str, after: bytes
+) -> None:
+    answer = client.post(route, content=WHOLE + after, headers={"Content-Type": FORM})
+    assert answer.status_code == 400, answer.text
+    assert app.state.jobs.recent() == ()
+    assert leftovers(app) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("filename*=UTF-8''%D0%B7%D0%B2%D0%BE%D0%BD%D0%BE%D0%BA.wav", "звонок.wav"),
+        ("filename*=iso-8859-1'en'caf%E9.wav", "café.wav"),
+        ("filename=\"a.wav\"; filename*=UTF-8''b.wav", "a.wav"),
+    ],
+)
+def test_a_files_name_may_be_extended(
+    app: FastAPI, client: httpx2.Client, head: str, name: str
+) -> None:
+    part = f'Content-Disposition: form-data; name="file"; {head}\r\n\r\n'.encode()
+    content = form_of(part + recording()) + b"--%s--\r\n" % BOUNDARY.encode()
+    answer = client.post("/api/v1/jobs", content=content, headers={"Content-Type": FORM})
+    assert answer.status_code == 202, answer.text
+    (job,) = app.state.jobs.recent()
+    assert job.submission.name == name
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([("Number", "+7 926 555-01-02")], "Number: expected one of file, "),
+        ([("number", "+7 926 555-01-02"), ("number", "+7 926 555-01-03")], "number: expected once"),
+        ([("attempt", "2"), ("attempt", "2")], "attempt: expected once"),
+    ],
+)
+def test_a_field_that_is_unknown_or_said_twice_is_named(
+    app: FastAPI, client: httpx2.Client, fields: list[tuple[str, str]], said: str
+) -> None:
+    parts = [FORM_HEAD.partition(b"\r\n")[2] + recording(), *(field(*pair) for pair in fields)]
+    content = form_of(*parts) + b"--%s--\r\n" % BOUNDARY.encode()
+    answer = client.post("/api/v1/jobs", content=content, headers={"Content-Type": FORM})
+    assert answer.status_code == 422, answer.text
+    assert said in answer.json()["error"]["message"]
+    assert app.state.jobs.recent() == ()
+    assert leftovers(app) == []
 
 
 @pytest.mark.parametrize(
