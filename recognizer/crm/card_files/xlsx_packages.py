@@ -23,6 +23,9 @@ _PLACE = re.compile(
     rb'<(?:\w+:)?(?:row\s[^>]*?(?<!\w)r\s*=\s*["\'](\d+)["\']|c\s[^>]*?(?<!\w)r\s*=\s*["\']([A-Z]{1,3})\d+["\'])'
 )
 _BLOCK = 1 << 20
+# Deflate makes at most 1,032 of one byte; sheets of cards unpack to 10 to 50 times their size.
+_MOST_OF_ONE_BYTE = 200
+_LARGE_PART_BYTES = 32 * 1024 * 1024
 
 
 @contextlib.contextmanager
@@ -34,6 +37,7 @@ def readable_package(path: Path) -> Iterator[IO[bytes]]:
     with contextlib.ExitStack() as opened:
         file = opened.enter_context(path.open("rb"))
         package = opened.enter_context(zipfile.ZipFile(file))
+        _refuse_bombs(package)
         there = package.namelist()
         by_case = {name.casefold().replace("\\", "/"): name for name in there}
         listed = [_TYPES]
@@ -49,6 +53,17 @@ def readable_package(path: Path) -> Iterator[IO[bytes]]:
             for name in there:
                 renamed.writestr(wanted.get(name, name.replace("\\", "/")), package.read(name))
         yield copy
+
+
+def _refuse_bombs(package: zipfile.ZipFile) -> None:
+    """Refuse a workbook of a few kilobytes that says it unpacks to more than a memory holds."""
+    for part in package.infolist():
+        is_bomb = part.file_size > _MOST_OF_ONE_BYTE * max(part.compress_size, 1)
+        if part.file_size > _LARGE_PART_BYTES and is_bomb:
+            raise ContactError(
+                f"{part.filename} unpacks from {part.compress_size:,} to {part.file_size:,} bytes, "
+                f"expected at most {_MOST_OF_ONE_BYTE} times as much; save the cards anew"
+            )
 
 
 class MergedCells:

@@ -85,7 +85,8 @@ def test_a_csv_file_of_any_crm_is_read(tmp_path: Path, encoding: str, delimiter:
 def test_what_is_written_is_read_back_whole(tmp_path: Path, name: str) -> None:
     cards = [FULL, ContactCard(ref="2"), dataclasses.replace(FULL, ref="3", general_number=None)]
     assert write_cards(tmp_path / name, cards, COLUMNS) == 3
-    assert read(tmp_path / name) == cards
+    # What may be marked without a call is told last, when the whole file is known.
+    assert read(tmp_path / name) == [cards[0], cards[2], cards[1]]
 
 
 texts = st.text(

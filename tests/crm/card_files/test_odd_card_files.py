@@ -424,7 +424,7 @@ def test_a_card_that_stands_twice_is_not_marked_for_the_row_without_a_number(
     assert [marks(row) for row in rows] == [False, True, False, False]
     for row in rows[2:]:
         assert isinstance(row, RejectedRow)
-        assert "уже есть выше" in row.reason
+        assert "эта карточка есть и в другой строке файла" in row.reason
     again = read(csv_file(tmp_path, "Номер контакта;Телефон\n1;\n1;89265550101\n"))
     assert [isinstance(row, RejectedRow) for row in again] == [False, False]
 
@@ -491,3 +491,20 @@ def test_a_sheet_that_nobody_sees_is_not_the_first(tmp_path: Path) -> None:
     book.save(tmp_path / "cards.xlsx")
     (row,) = read(tmp_path / "cards.xlsx")
     assert isinstance(row, ContactCard)
+
+
+def test_a_workbook_that_unpacks_to_more_than_it_can_hold_is_refused_before_it_is_read(
+    tmp_path: Path,
+) -> None:
+    path = workbook(tmp_path, ("1", PHONE, "Один"))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    end = b"</sheetData>"
+    parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(
+        end, b" " * 40_000_000 + end
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    with pytest.raises(ContactError, match=r"cards\.xlsx.*unpacks from"):
+        read(path)
