@@ -133,9 +133,9 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: TestClien
     cookie = client.post("/sign-in", data=data, follow_redirects=False).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
-    with TestClient(client.app, headers=HTML, base_url="https://127.0.0.1") as secure:
-        answer = secure.post("/sign-in", data=data, follow_redirects=False)
-        assert "Secure" in answer.headers["set-cookie"]
+    secure = TestClient(client.app, headers=HTML, base_url="https://127.0.0.1")
+    answer = secure.post("/sign-in", data=data, follow_redirects=False)
+    assert "Secure" in answer.headers["set-cookie"]
 
 
 def test_too_many_wrong_passwords_say_how_long_to_wait(client: TestClient) -> None:
