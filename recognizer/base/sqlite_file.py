@@ -37,7 +37,7 @@ class _Descriptors:
         self._lock = threading.Lock()
         self._open: dict[_Identity, tuple[int, int]] = {}  # descriptor, how many use it
 
-    def take(self, path: Path) -> int:
+    def take(self, path: Path) -> tuple[int, _Identity]:
         status = path.stat()
         identity = status.st_dev, status.st_ino
         with self._lock:
@@ -45,7 +45,7 @@ class _Descriptors:
             if n_users == 0:
                 descriptor = os.open(path, os.O_RDONLY)
             self._open[identity] = descriptor, n_users + 1
-        return descriptor
+        return descriptor, identity
 
     def give_back(self, identity: _Identity) -> None:
         with self._lock:
@@ -84,9 +84,7 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._real = path.resolve()  # beside which SQLite keeps the rest
-        self._descriptor = _descriptors.take(path)
-        status = os.fstat(self._descriptor)
-        self._identity = status.st_dev, status.st_ino
+        self._descriptor, self._identity = _descriptors.take(path)
         self._change = -1  # the highest seen: it only grows
         self._beside: dict[str, _Identity] = {}  # the write-ahead log and its index
         self._damage = ""

@@ -29,7 +29,6 @@ from recognizer.batch.file_names import (
 )
 from recognizer.batch.recording_files import files_below, is_folder, is_recording_name
 from recognizer.batch.stalled_mounts import look
-from recognizer.crm.contacts import read_numbers
 from recognizer.regulation.signalling import parse_code
 
 __all__ = [
@@ -287,6 +286,8 @@ def _check_named_once(
     manifest: Path, line: int, recording: Recording, named: dict[str, tuple[int, object]]
 ) -> None:
     """Refuse a file that two lines say different things of: one of the calls would be lost."""
+    from recognizer.crm.numbers import read_numbers  # noqa: PLC0415  `classify` needs no numbers
+
     facts = recording.facts
     numbers = [one.e164 or facts.number for one in read_numbers(facts.number or "")]
     said = (

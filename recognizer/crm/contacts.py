@@ -324,7 +324,7 @@ def _is_own(name: str, office: Office) -> bool:
         is_part = all(
             len(word) > 3 and any(_sounds(word) in form for form in forms) for word in own_words
         )
-        if own_words == words or own_words < words or is_part:
+        if own_words <= words or is_part:
             return True
     return False
 

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from recognizer.crm.numbering_plan import NumberState
 from recognizer.crm.numbers import number_state, read_numbers
-from recognizer.crm.plain_cells import load_spellings
+from recognizer.crm.plain_cells import load_spellings, plain_signs
 
 __all__ = ["is_nothing_but", "may_hold_number"]
 
@@ -78,19 +78,10 @@ def is_nothing_but(text: str, numbers: Collection[str]) -> bool:
 def _without_others(text: str) -> str:
     """Return a text with plain spaces and dashes, without days, VINs and the like."""
     folded = unicodedata.normalize("NFKC", text.replace("…", "***"))
-    plain = "".join(_plain(char) for char in folded)
+    plain = plain_signs(folded)
     for other in (_identifiers(), _VIN, _PLATE, _DATE):
         plain = other.sub(" ; ", plain)
     return plain
-
-
-def _plain(char: str) -> str:
-    if char.isascii():
-        return char
-    category = unicodedata.category(char)
-    if category == "Pd" or char == "\u2212":
-        return "-"
-    return " " if category == "Zs" else "" if category == "Cf" else char
 
 
 @cache

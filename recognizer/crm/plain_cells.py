@@ -20,7 +20,7 @@ from recognizer.crm.numbering_plan import (
     whole_number,
 )
 
-__all__ = ["Spellings", "load_spellings", "problem_of", "says_absent"]
+__all__ = ["Spellings", "load_spellings", "plain_signs", "problem_of", "says_absent"]
 
 
 class Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ _WRAPPED = re.compile(r"[(<\[«]\s*(.+?)\s*[)>\]»]|(.+?)[.!]?", re.DOTALL)
 
 def says_absent(text: str) -> bool:
     """Tell whether a cell is empty, an empty mask, or says in known words that there is none."""
-    plain = _plain(text)
+    plain = plain_signs(text).strip()
     if _EMPTY_MASK.fullmatch(plain):
         return True
     wrapped = _WRAPPED.fullmatch(plain)
@@ -65,10 +65,10 @@ def _fold(words: str) -> str:
     return " ".join(words.casefold().replace("ё", "е").split())
 
 
-def _plain(text: str) -> str:
+def plain_signs(text: str) -> str:
     """Return `text` without what cannot be seen, with one kind of space and dash."""
     kept = []
-    for char in text.strip():
+    for char in text:
         category = unicodedata.category(char)
         if category == "Pd" or char == "\u2212":
             kept.append("-")
@@ -76,7 +76,7 @@ def _plain(text: str) -> str:
             kept.append(" ")
         elif category != "Cf":
             kept.append(char)
-    return "".join(kept).strip()
+    return "".join(kept)
 
 
 # --- a wrong number --------------------------------------------------------------------------
@@ -93,7 +93,7 @@ _DATE = re.compile(
 
 def problem_of(text: str) -> NumberProblem:
     """Return why no reading of a cell is a valid number; `DOUBTFUL` unless it is plainly wrong."""
-    plain = _plain(text)
+    plain = plain_signs(text).strip()
     digits = re.sub(r"\D", "", plain)
     if not _PLAIN_NUMBER.fullmatch(plain) or _is_doubtful(plain, digits):
         return NumberProblem.DOUBTFUL

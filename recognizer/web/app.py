@@ -34,7 +34,9 @@ from recognizer.batch.worker import load_recognizer
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.connectors import load_targets
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.recorders import RecorderClock
 from recognizer.crm.outbox import Dispatcher, Outbox
+from recognizer.web.answer_limit import AnswerLimit
 from recognizer.web.api import routes
 from recognizer.web.api.answers import ApiError, explain
 from recognizer.web.api.metrics import Metrics
@@ -45,7 +47,6 @@ from recognizer.web.jobs.runners import InProcessRunner, Runner
 from recognizer.web.jobs.submissions import QueueFullError, Submission, UploadError
 from recognizer.web.limits import RateLimit, UploadGate
 from recognizer.web.live import live_calls
-from recognizer.web.patience import Patience
 from recognizer.web.stopping import AnswersWhenStopped
 
 __all__ = ["create_app", "has_page"]
@@ -112,8 +113,8 @@ def create_app(
     app.state.settings = settings
     app.state.journal = journal
     app.state.live = None
-    app.state.recording = Patience(_RECORD_WAIT_S)
-    app.state.asking_if_ready = Patience(_READY_WAIT_S)
+    app.state.recording = AnswerLimit(_RECORD_WAIT_S)
+    app.state.asking_if_ready = AnswerLimit(_READY_WAIT_S)
     app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
     app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.server.requests_per_minute)
@@ -137,6 +138,7 @@ def _start(
     """Open the journal and begin to recognise; what was begun is ended with `closing`."""
     if app.state.journal is None:
         app.state.journal = closing.enter_context(Journal.of_settings(settings.journal))
+    app.state.recorders = RecorderClock(app.state.journal.database)
     runner, app.state.is_loaded = _runner(settings, recognizer)
     closing.callback(runner.close)
     jobs = app.state.jobs = Jobs(
@@ -186,14 +188,14 @@ def _record(app: FastAPI, submission: Submission, finished: Finished) -> dict[st
         # The clock may have been put back since.
         received_at=None if lies_ahead(handed_in_at) else handed_in_at,
     )
-    recording: Patience = app.state.recording
+    recording: AnswerLimit = app.state.recording
     return recording.ask(kept) if submission.is_recorded else kept()
 
 
 def _can_record(app: FastAPI) -> bool:
     """Tell whether the journal can be written now."""
     journal: Journal = app.state.journal
-    recording: Patience = app.state.recording
+    recording: AnswerLimit = app.state.recording
 
     def write() -> bool:
         with journal.database.writing():

@@ -20,25 +20,25 @@ from recognizer.batch.runner import keep_report
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.web import app as application
+from recognizer.web.answer_limit import AnswerLimit
 from recognizer.web.api import server_routes
 from recognizer.web.app import create_app
 from recognizer.web.auth.api_keys import ApiKeys
-from recognizer.web.patience import Patience
 
 
 def test_silence_is_waited_for_once_and_refused_until_the_answer_came() -> None:
-    patience, let_go = Patience(0.3), threading.Event()
+    limit, let_go = AnswerLimit(0.3), threading.Event()
     with pytest.raises(JournalError, match="does not answer"):
-        patience.ask(lambda: let_go.wait(20))
+        limit.ask(lambda: let_go.wait(20))
     began_s = time.monotonic()
     with pytest.raises(JournalError, match="does not answer"):
-        patience.ask(lambda: True)
+        limit.ask(lambda: True)
     assert time.monotonic() - began_s < 0.25
     let_go.set()
-    patience._asked.result(20)
-    assert patience.ask(lambda: "well") == "well"
+    limit._asked.result(20)
+    assert limit.ask(lambda: "well") == "well"
     with pytest.raises(ZeroDivisionError):
-        patience.ask(lambda: 1 // 0)
+        limit.ask(lambda: 1 // 0)
 
 
 @pytest.mark.system

@@ -1,8 +1,9 @@
 """Cards in CSV and XLSX files as a CRM writes them: read row by row, written row by row.
 
 CSV may be UTF-8 (with or without a byte order mark), UTF-16 with one, or cp1251, separated by
-``;``, ``,`` or tabs. Headings and values are mapped by ``data/card_columns.toml``. Memory does
-not grow with the number of rows. Texts pass unchanged in both directions, except that XLSX cells
+``;``, ``,`` or tabs. Headings and values are mapped by ``data/card_columns.toml``. Of the
+rows of a file only their numbers stay in memory, and whole those that may be marked without a call:
+any other row may contradict them. Texts pass unchanged in both directions, except that XLSX cells
 that hold numbers or dates come back in their shortest spelling.
 
 Not here: what a card means.

@@ -96,6 +96,11 @@ class CardColumns:
         self._formats = content.dates.formats
         self._yes = frozenset(map(fold_text, [*content.values.yes, "истина"]))
         self._no = frozenset(map(fold_text, [*content.values.no, "ложь"]))
+        self._stated = {
+            fold_text(word): NumberState(state)
+            for state, words in load_spellings().states.items()
+            for word in words
+        }
         self._notices = tuple(map(fold_text, content.values.do_not_call))
         self._readers: dict[str, Callable[[str], Any]] = {
             "contact_date": self._read_date,
@@ -132,11 +137,9 @@ class CardColumns:
         folded = fold_text(text).strip(" .!?;:«»\"'()-")
         if not text.strip():
             return None
-        states = load_spellings().states
-        for state, words in states.items():
-            if folded in map(fold_text, words):
-                return NumberState(state)
-        expected = ", ".join(f"«{words[0]}»" for words in states.values())
+        if folded in self._stated:
+            return self._stated[folded]
+        expected = ", ".join(f"«{words[0]}»" for words in load_spellings().states.values())
         raise ContactError(
             f"«{self.headings['number_unknown']}»: ожидалось {expected}, найдено «{text}»"
         )

@@ -84,14 +84,17 @@ class CardReader:
         together = RowsOfCards()
         alone: list[tuple[int, list[str], ContactCard]] = []
         shapes: set[str] = set()
+        # In a file of few columns a half line is as wide as a whole one.
+        is_narrow = self.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
         for row, following in itertools.pairwise(itertools.chain(rows, [None])):
             assert row is not None
             is_before_short = following is not None and self._is_short(following[1])
             is_torn = is_after_short or is_before_short
             read = self._read(*row, is_torn=is_torn, is_last=following is None)
-            if isinstance(read, ContactCard) and self._leads_to_mark(read):
-                read = self._check_half(read, row, shapes)
-            shapes.add(_shape(self._ref_of(row[1])))
+            if is_narrow:
+                if isinstance(read, ContactCard) and self._leads_to_mark(read):
+                    read = self._check_half(read, row, shapes)
+                shapes.add(_shape(self._ref_of(row[1])))
             is_after_short = self._is_short(row[1])
             if isinstance(read, RejectedRow):
                 together.add_rejected(self._ref_of(row[1]))
@@ -122,13 +125,9 @@ class CardReader:
         return RejectedRow(row[0], reason, tuple(row[1]))
 
     def _is_half(self, ref: str, shapes: set[str]) -> bool:
-        """Tell whether a card's number may be the rest of a telephone's, from the line above.
-
-        In a file of few columns a half line is as wide as a whole one.
-        """
-        is_narrow = self.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
+        """Tell whether a card's number may be the rest of a telephone's, from the line above."""
         is_like_others = not shapes or _shape(ref) in shapes
-        return is_narrow and not is_like_others and _DIGITS.match(ref) is not None
+        return not is_like_others and _DIGITS.match(ref) is not None
 
     def _ref_of(self, cells: Sequence[str]) -> str:
         """Return the number of the card in a row, as the mapping folds it."""
@@ -251,9 +250,13 @@ class CardReader:
         """Refuse a number whose area code may stand in a column of its own."""
         for phone in (card.trusted_phone, card.mobile_phone):
             local = re.sub(r"\D", "", phone)
+            if not local:
+                continue
             for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
+                if field is not None:
+                    continue
                 code = re.sub(r"[\s()+-]", "", cell).removeprefix("8")
-                if field is not None or not local or not re.fullmatch(r"\d{3,5}", code):
+                if not re.fullmatch(r"\d{3,5}", code):
                     continue
                 if any(number.e164 for number in read_numbers(f"8{code}{local}")):
                     raise ContactError(

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def _is_placeholder(value: Any) -> bool:
 _FORMAT_PART = re.compile(r'"([^"]*)"|\\(.)|([0#?@])')
 
 
+@lru_cache(maxsize=256)  # a sheet has few formats and many numbers
 def _shown_digits(number_format: str | None) -> str | None:
     """Return the digits, and plus, that a format shows before every number: `"+7 "0`.
 

@@ -61,11 +61,7 @@ class RecorderClock:
             self._noted_s[key] = now_s
         with contextlib.suppress(JournalError), self._database.writing() as session:
             self._database.lock(session, "recognizer recorders")
-            row = session.get(RecorderRow, key)
-            if row is None:
-                session.add(RecorderRow(kind=key[0], name=key[1], heard_at=dt.datetime.now(dt.UTC)))
-            else:
-                row.heard_at = dt.datetime.now(dt.UTC)
+            session.merge(RecorderRow(kind=kind, name=key[1], heard_at=dt.datetime.now(dt.UTC)))
 
 
 def read_recorders(database: Database) -> tuple[Recorder, ...]:

@@ -16,10 +16,8 @@ from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError
 from recognizer.base.moments import day_lies_ahead
-from recognizer.base.office_zone import office_timezone
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.journal.recorders import RecorderClock
 from recognizer.model import CallRequest
 from recognizer.regulation.signalling import codes_of
 from recognizer.web.api.answers import ApiError, explain
@@ -103,10 +101,7 @@ def _hear(request: Request, owner: str) -> None:
     """Note that a program hands in calls."""
     state = request.app.state
     name = next((key.name for key in state.api_keys.all() if f"key:{key.id}" == owner), owner)
-    if state.journal is not None:
-        if not hasattr(state, "recorders"):
-            state.recorders = RecorderClock(state.journal.database)
-        state.recorders.hear("key", name)
+    state.recorders.hear("key", name)
 
 
 def _refuse_declared(request: Request) -> None:
@@ -221,12 +216,7 @@ async def _drain(request: Request) -> None:
 
 
 async def _submission(request: Request, owner: str, asked: Ask, name: str | None) -> Submission:
-    journal_open: Journal | None = request.app.state.journal
-    zone = (
-        office_timezone(request.app.state.settings.journal.office_file)
-        if journal_open is None
-        else journal_open.office.timezone
-    )
+    zone = request.app.state.journal.office.timezone
     if asked.called_on is not None and day_lies_ahead(asked.called_on, zone):
         raise ApiError(
             422, "bad_parameter", f"called_on: expected a day that has begun, got {asked.called_on}"

@@ -254,13 +254,15 @@ class Jobs:
                 del self._unsaved[identifier]
             owed = self._store.owed(self._now_lived_s(), _N_OWED_AT_ONCE)
         owed = [job for job in owed if job.id not in self._recording]
-        gone = [job for job in owed if not self._uploads.has(job.file)]
-        for job in gone:
-            self._lose(job)
-        if len(owed) > len(gone) and self._can_record():
-            for job in owed:
-                if job not in gone:
-                    self._pay(job)
+        there = []
+        for job in owed:
+            if self._uploads.has(job.file):
+                there.append(job)
+            else:
+                self._lose(job)
+        if there and self._can_record():
+            for job in there:
+                self._pay(job)
 
     def _pay(self, job: StoredJob) -> None:
         """Hear again what is owed to the journal."""

@@ -7,7 +7,6 @@ off anywhere. Files are called by names of our own and forgotten after a while: 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from recognizer.base.whole_files import remove_leftover, write_whole
+from recognizer.crm.journal.identity import recording_digest
 from recognizer.web.jobs.uploads import UploadFolder
 
 __all__ = ["CardUpload", "CardUploads", "SavedImport", "UploadBusyError"]
@@ -95,18 +95,18 @@ class CardUploads:
 
     def keep(self, path: Path, *, name: str, made_by: str) -> CardUpload:
         """Take a received file and return what it is known by."""
-        digest = _digest(path)
+        digest = recording_digest(path)
         upload = CardUpload(path.name, name, digest, made_by, self._clock())
         self._write(upload)
         return upload
 
     def path(self, upload: CardUpload) -> Path:
         """Return where a file lies."""
-        return self._folder / upload.token
+        return self._files.file(upload.token)
 
     def find(self, token: str) -> CardUpload | None:
         """Return a file that is still there, None else."""
-        if _TOKEN.fullmatch(token) is None or not (self._folder / token).is_file():
+        if _TOKEN.fullmatch(token) is None or not self._files.has(token):
             return None
         try:
             return msgspec.json.decode(self._about(token).read_bytes(), type=CardUpload)
@@ -115,7 +115,7 @@ class CardUploads:
 
     def is_as_examined(self, upload: CardUpload, digest: str) -> bool:
         """Tell whether a file is byte for byte the one that somebody saw as `digest`."""
-        return digest == upload.digest == _digest(self.path(upload))
+        return digest == upload.digest == recording_digest(self.path(upload))
 
     def waiting(self) -> tuple[CardUpload, ...]:
         """Return files that nobody has saved, the last first."""
@@ -173,8 +173,3 @@ class CardUploads:
     def _write(self, upload: CardUpload) -> None:
         content = msgspec.json.encode(upload)
         write_whole(self._about(upload.token), lambda file: file.write(content))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.card_files import (
+    CardColumns,
     CardReader,
     CardSurvey,
     RejectedRow,
@@ -167,12 +168,7 @@ def _show(
 
 def _examine(page: Page, kept: CardUpload, *, numbers: str) -> _Examined:
     columns = load_card_columns(page.settings.journal.columns_file)
-    with open_cards(
-        page.card_uploads.path(kept),
-        columns,
-        no_phone=numbers == "unknown",
-        own_numbers=page.journal.office.own_numbers,
-    ) as reader:
+    with _opened(page, kept, columns, numbers) as reader:
         survey = CardSurvey(reader, n_rejected_kept=_N_REJECTED)
         forecast = forecast_import(survey.cards(), reader.present, page.journal)
     understood = tuple(
@@ -184,6 +180,17 @@ def _examine(page: Page, kept: CardUpload, *, numbers: str) -> _Examined:
         for heading, field in zip(reader.heading, reader.fields, strict=True)
     )
     return _Examined(understood, survey, forecast)
+
+
+def _opened(
+    page: Page, kept: CardUpload, columns: CardColumns, numbers: str
+) -> AbstractContextManager[CardReader]:
+    return open_cards(
+        page.card_uploads.path(kept),
+        columns,
+        no_phone=numbers == "unknown",
+        own_numbers=page.journal.office.own_numbers,
+    )
 
 
 def _shown(card: ContactCard, field: str) -> str:
@@ -265,12 +272,7 @@ def _save(page: Page, kept: CardUpload, made_by: str, numbers: str, progress: An
     source = f"import {kept.name}"
     import_id = page.journal.begin_import(source, made_by=made_by)
     try:
-        with open_cards(
-            page.card_uploads.path(kept),
-            columns,
-            no_phone=numbers == "unknown",
-            own_numbers=page.journal.office.own_numbers,
-        ) as reader:
+        with _opened(page, kept, columns, numbers) as reader:
             survey = CardSurvey(reader)
             changes = page.journal.import_contacts(
                 survey.cards(), source=source, fields=reader.present, import_id=import_id
@@ -307,20 +309,15 @@ def rejected(page: ThePage, session: Supervisor, token: str, numbers: _Numbers =
     del session
     kept = _kept(page, token)
     columns = load_card_columns(page.settings.journal.columns_file)
-    file = page.card_uploads.path(kept)
-    path = file.with_suffix(f".{secrets.token_hex(4)}.csv")
+    path = page.card_uploads.path(kept).with_suffix(f".{secrets.token_hex(4)}.csv")
     try:
         with (
-            open_cards(
-                file,
-                columns,
-                no_phone=numbers == "unknown",
-                own_numbers=page.journal.office.own_numbers,
-            ) as reader,
+            _opened(page, kept, columns, numbers) as reader,
             RejectWriter(path, reader.heading) as writer,
         ):
-            for row in _rejected_rows(reader):
-                writer.add(row)
+            for row in reader:
+                if isinstance(row, RejectedRow):
+                    writer.add(row)
     except ContactError as problem:
         text = import_wording.refusal(problem)
         raise PageProblemError(409, "Файл не читается", text) from problem
@@ -332,10 +329,6 @@ def rejected(page: ThePage, session: Supervisor, token: str, numbers: _Numbers =
         filename=f"{kept.name}.отклонено.csv",
         background=BackgroundTask(path.unlink, missing_ok=True),
     )
-
-
-def _rejected_rows(reader: CardReader) -> Iterator[RejectedRow]:
-    return (row for row in reader if isinstance(row, RejectedRow))
 
 
 def _kept(page: Page, token: str) -> CardUpload:

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from recognizer.base.errors import JournalError
 
-__all__ = ["Patience"]
+__all__ = ["AnswerLimit"]
 
 _T = TypeVar("_T")
 
 
-class Patience:
+class AnswerLimit:
     """Waits so long for an answer and no longer; from then on refuses at once, until it came.
 
     One question at a time. A question that was given up may still be carried out.
