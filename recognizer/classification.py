@@ -2,7 +2,8 @@
 
 The recording is read twice at most. The first reading, block by block, finds tones and segments;
 the second fetches only the utterances, which alone reach the speech engine. Memory holds
-one block and one utterance, never the whole call.
+one block and one utterance, never the whole call; but where announcements are known, a call as
+short as they are is first read whole, and compared with them.
 
 What is heard and what it means are rules of `recognizer.recognition`; here is their order.
 """

@@ -9,18 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from recognizer.audio import open_audio
-from recognizer.base.errors import EngineError, RecognizerError
+from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.base.stopwatch import Stopwatch
 from recognizer.classification import UNNAMED, CallClassifier, scan_recording
 from recognizer.engines import load_engine
-from recognizer.engines.base import ENGINE_SAMPLE_RATE, Engine, Utterance
+from recognizer.engines.base import ENGINE_SAMPLE_RATE, Engine, Utterance, transcribe_ahead
 from recognizer.engines.lazy import LazyEngine
 from recognizer.model import AudioSource, CallError, CallReport, RecordedCall
 from recognizer.phrases.book import PhraseBook
@@ -95,7 +94,7 @@ class Recognizer:
     def take_phrases(self, phrases: PhraseBook) -> None:
         """Recognise with these phrases from the next recording on."""
         self.phrases = phrases
-        matcher = Matcher(phrases)
+        self._matcher = matcher = Matcher(phrases)
         self._verifier = Verifier(matcher)
         self.judge = UtteranceClassifier(matcher, self._calibration)
         self._continuations: Continuations | None = None
@@ -105,7 +104,7 @@ class Recognizer:
     def continuations(self) -> Continuations:
         """What may still be said after words that were heard; for calls that are going on."""
         if self._continuations is None:
-            self._continuations = Continuations(Matcher(self.phrases), self.judge)
+            self._continuations = Continuations(self._matcher, self.judge)
         return self._continuations
 
     @property
@@ -225,9 +224,7 @@ class Recognizer:
         if len(listening) < 2:
             return
         started = time.perf_counter()
-        # What fails together is decoded again alone, and the call it fails in says so.
-        with suppress(EngineError):
-            self.engine.transcribe_together([progress.utterance for progress in listening])
+        transcribe_ahead(self.engine, [progress.utterance for progress in listening])
         share_s = (time.perf_counter() - started) / len(listening)
         for progress in listening:
             progress.stages.add("listen", share_s)

@@ -9,6 +9,7 @@ asking again does not pay again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from recognizer.base.errors import EngineError
@@ -23,6 +24,7 @@ __all__ = [
     "StreamingUtterance",
     "Utterance",
     "check_speech",
+    "transcribe_ahead",
 ]
 
 ENGINE_SAMPLE_RATE = 16_000
@@ -196,3 +198,13 @@ def check_speech(audio: Audio, *, max_s: float | None = None) -> None:
             f"{audio.source}: expected at most {max_s} s of speech at once, "
             f"got {audio.duration_s:.2f} s"
         )
+
+
+def transcribe_ahead(engine: Engine, utterances: Sequence[Utterance]) -> None:
+    """Work out several transcripts in one go.
+
+    What fails together is decoded again alone, and the call it fails in says so.
+    """
+    if len(utterances) > 1:
+        with suppress(EngineError):
+            engine.transcribe_together(utterances)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from recognizer.base.errors import EngineError
-from recognizer.engines.base import Engine, Utterance
+from recognizer.engines.base import Engine, Utterance, transcribe_ahead
 
 __all__ = ["N_TOGETHER", "SharedWorker", "Steps"]
 
@@ -89,17 +88,11 @@ class SharedWorker:
         try:
             while tasks:
                 tasks = [task for task in tasks if _advance(task, loop)]
-                self._transcribe([task.utterance for task in tasks if task.utterance is not None])
+                waiting = [task.utterance for task in tasks if task.utterance is not None]
+                transcribe_ahead(self._engine, waiting)
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._done)
-
-    def _transcribe(self, utterances: Sequence[Utterance]) -> None:
-        if len(utterances) < 2:
-            return
-        # What fails together is decoded again alone, and the call it fails in says so.
-        with suppress(EngineError):
-            self._engine.transcribe_together(utterances)
 
     def _done(self) -> None:
         self._is_busy = False

@@ -76,10 +76,9 @@ def hesitations(words: Sequence[str], kept: Collection[int]) -> Iterator[int]:
     >>> list(hesitations(["номер", "ну", "номер"], {0}))
     [1]
     """
-    parenthetical = {word for phrase in _FILLER_PHRASES for word in phrase}
     for index, text in enumerate(words):
         said = [_words_of(token) for token in _TOKEN.findall(text.casefold())]
-        if not all(said) or (index not in kept and parenthetical & {w for ws in said for w in ws}):
+        if not all(said) or (index not in kept and _FILLER_WORDS & {w for ws in said for w in ws}):
             yield index
 
 
@@ -201,6 +200,7 @@ _AFTER_NOT = frozenset(
 )
 # Parentheticals of two words. None of them tells an outcome from another.
 _FILLER_PHRASES = frozenset({("как", "бы"), ("так", "сказать"), ("это", "самое")})
+_FILLER_WORDS = frozenset(word for phrase in _FILLER_PHRASES for word in phrase)
 # Real short words that begin longer ones («вы выключили», «для длинных»): never taken for a
 # stammered syllable.
 _NEVER_A_STAMMER = frozenset(

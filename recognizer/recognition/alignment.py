@@ -95,7 +95,7 @@ class TranscriptWords:
             if not any(i in parenthetical for parenthetical in left_out)
         ]
         places = [place for _, place in pairs]
-        silent = list(hesitations(transcript, places))
+        silent = list(hesitations(transcript, frozenset(places)))
         return cls(
             tuple(pairs[i][0] for i in kept),
             tuple(sounds[i] for i in kept),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
+from recognizer.model import CallOutcome, phrase_list_of
 from recognizer.recognition.calibration import Calibration
 from recognizer.recognition.precedence import CARRIERS, is_mark
 from recognizer.recognition.verdicts import SpokenVerdict
@@ -73,10 +73,9 @@ def confirms(again: CallOutcome, first: VerifiedTranscript, *, has_more: bool = 
     if again is CallOutcome.UNDETERMINED or not first.candidates:
         return False
     nearest = first.candidates[0].outcome
-    if phrase_list_of(again) is PhraseListName.INVALID_NUMBER:
+    if is_mark(again):
         was_clear = first.baseline_score.mean_logprob >= PLAIN_MEAN_LOGPROB
-        is_mark = phrase_list_of(nearest) is PhraseListName.INVALID_NUMBER
-        return is_mark and not (has_more and was_clear)
+        return is_mark(nearest) and not (has_more and was_clear)
     return nearest is again
 
 

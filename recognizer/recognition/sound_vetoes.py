@@ -18,6 +18,7 @@ from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, W
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import HEARD_RATIO, TranscriptWords
+from recognizer.recognition.sound_search import TEMPORARILY
 from recognizer.recognition.vetoes import raised
 
 __all__ = ["veto_of_another_word", "vetoes_of_sound"]
@@ -31,7 +32,7 @@ _MIN_QUIET_S = 0.14
 _MIN_REPEATED_S = 0.06
 _EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
 _DECIDING_LETTERS = 10  # «заблокирован», «обслуживается», «используется», «существует»
-_TEMPORARILY = sound_alike_word("временно")
+_TEMPORARILY = sound_alike_word(TEMPORARILY)
 _PART_LETTERS = 4  # of it, as it sounds: fewer end other words, too
 _HEAD = 2
 _LONG = 4  # letters; shorter words are found inside any other

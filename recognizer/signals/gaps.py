@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from recognizer.model import Audio, GapKind, SoundGap
 
-__all__ = ["find_gaps", "quietest_moment"]
+__all__ = ["find_gaps", "quietest_moment", "runs"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -87,7 +87,7 @@ def _quiet_gaps(samples: _Floats, rate: int) -> Iterator[_Found]:
     speech_db = float(np.percentile(level_db, 90))
     if speech_db < _SPEECH_DBFS:
         return
-    for first, last in _runs(level_db < speech_db - _QUIET_DB):
+    for first, last in runs(level_db < speech_db - _QUIET_DB):
         if (last - first) * _FRAME_S < _MIN_GAP_S or first < 2 or last >= len(frames):
             continue
         inside_db = float(np.median(level_db[first + 1 : last - 1]))
@@ -114,7 +114,7 @@ def _repeats(samples: _Floats, rate: int) -> Iterator[_Found]:
         first, second = power[: len(dot)], power[n : n + len(dot)]
         floor = n * 10 ** (_SPEECH_DBFS / 10)
         alike = (dot > _SAME * np.sqrt(first * second + 1e-12)) & (first > floor)
-        for start, end in _runs(alike):
+        for start, end in runs(alike):
             if end - start >= _MIN_REPEATS * n and not _is_tone(samples[start : start + 2 * n]):
                 yield GapKind.REPEATED, start / rate, (end + 2 * n) / rate
 
@@ -132,7 +132,7 @@ def _windowed_sum(values: _Floats, n: int) -> _Floats:
     return np.asarray(total[n:] - total[:-n])
 
 
-def _runs(mask: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def runs(mask: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Yield the half-open runs of True."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
     for first, last in zip(edges[::2], edges[1::2], strict=True):

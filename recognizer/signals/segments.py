@@ -28,7 +28,7 @@ from recognizer.signals.speech_activity import VAD_FRAME_S, SpeechProbability
 from recognizer.signals.tone_plans import TonePlan
 from recognizer.signals.tones import ToneDetector
 
-__all__ = ["Scan", "Scanner"]
+__all__ = ["Scan", "Scanner", "dbfs"]
 
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
@@ -146,7 +146,7 @@ class Scanner:
             tones=tones,
             segments=self._features.segments(tones),
             duration_s=self._features.duration_s,
-            peak_dbfs=_dbfs(self._features.peak**2),
+            peak_dbfs=dbfs(self._features.peak**2),
         )
 
 
@@ -241,7 +241,7 @@ class _Features:
                 kind=_KINDS[labels[first]],
                 start_s=self.start_s + first * HOP_S,
                 end_s=self.start_s + (self.duration_s if end == len(labels) else end * HOP_S),
-                level_dbfs=round(_dbfs(float(np.mean(totals[first:end]))), 1),
+                level_dbfs=round(dbfs(float(np.mean(totals[first:end]))), 1),
             )
             for first, end in zip(firsts, ends, strict=True)
         )
@@ -333,5 +333,6 @@ def _cells(start_s: float, end_s: float) -> slice:
     return slice(max(0, round(start_s / HOP_S)), max(0, round(end_s / HOP_S)))
 
 
-def _dbfs(mean_square: float) -> float:
+def dbfs(mean_square: float) -> float:
+    """Return a mean square of samples, full scale 1, in dBFS."""
     return 10 * math.log10(mean_square) if mean_square > 0 else -math.inf

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.resources
 import importlib.util
 import shutil
 import sys

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from recognizer.base.data_files import data_folder
 from recognizer.base.errors import ModelError
@@ -21,6 +21,7 @@ from recognizer.engines.models.registry import Manifest, ModelFile, get_manifest
 __all__ = [
     "FileCheck",
     "FileState",
+    "blocks",
     "check_files",
     "file_sha256",
     "find_folder",
@@ -169,7 +170,7 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
-            for block in _blocks(stream):
+            for block in blocks(stream):
                 digest.update(block)
                 if progress is not None:
                     progress(len(block))
@@ -182,12 +183,13 @@ def _git_blob_sha1(path: Path) -> str:
     """Return what ``git hash-object`` prints: SHA-1 of a heading with the size, and the file."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as stream:
-        for block in _blocks(stream):
+        for block in blocks(stream):
             digest.update(block)
     return digest.hexdigest()
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a stream holds, a megabyte at a time."""
     while block := stream.read(_CHUNK_BYTES):
         yield block
 

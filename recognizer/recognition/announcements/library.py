@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recognizer.base.errors import AnnouncementError
-from recognizer.model import Audio, CallOutcome, PhraseListName, phrase_list_of
+from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import (
     HOP_S,
@@ -26,8 +26,10 @@ from recognizer.recognition.announcements.features import (
 from recognizer.recognition.announcements.index import Candidate, CandidateIndex
 from recognizer.recognition.announcements.matching import Comparison, align, compare
 from recognizer.recognition.announcements.sounds import Levels, Mask
+from recognizer.recognition.precedence import is_mark
 
 __all__ = [
+    "FLOOR_S",
     "AnnouncementLibrary",
     "Limits",
     "Match",
@@ -42,7 +44,7 @@ _MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _AFTER = 3  # frames in which an announcement rings on: echo, codecs
 _STILL_SAID = 20  # frames of what is being said that only tell how loud the noise is
-_FLOOR_S = 0.6  # noise is followed over so much, longer than a syllable
+FLOOR_S = 0.6  # noise is followed over so much, longer than a syllable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,7 @@ class AnnouncementLibrary:
         if not self.announcements or not len(bands):
             return Recognized((), 0.0, is_whole=False)
         levels = Levels(bands)
-        floor = levels.floor(_FLOOR_S)
+        floor = levels.floor(FLOOR_S)
         found = sorted(
             self._find(bands, floor, 0, len(bands), _MAX_MATCHES), key=lambda f: f[1].first_frame
         )
@@ -202,22 +204,22 @@ class AnnouncementLibrary:
         return Recognized(matches, round(coverage, 3), is_whole)
 
     def compare_beginning(
-        self, bands: Floats, levels: Levels, candidate: Candidate
+        self, bands: Floats, floor: Floats, candidate: Candidate
     ) -> Comparison | None:
         """Return how alike the beginning of an announcement is to what is heard of it so far.
 
-        None: something else has begun.
+        None: something else has begun. `floor`: the noise under `bands`, over `FLOOR_S`.
         """
-        wanted = self.announcements[candidate.number].bands.astype(np.float32)
-        wanted = wanted[: max(1, len(bands) - candidate.first_frame - _STILL_SAID)]
+        n_wanted = max(1, len(bands) - candidate.first_frame - _STILL_SAID)
+        wanted = self.announcements[candidate.number].bands[:n_wanted].astype(np.float32)
         place = align(wanted, bands, candidate.first_frame, _SLACK)
-        comparison = compare(wanted, bands, place, levels.floor(_FLOOR_S))
+        comparison = compare(wanted, bands, place, floor)
         return comparison if comparison.worst_part >= self.limits.likely_part else None
 
     def is_alike(self, announcement: Announcement, comparison: Comparison) -> bool:
         """Return whether a comparison is close enough for what the announcement says."""
         limits = self.limits
-        marks = _marks(announcement)
+        marks = is_mark(announcement.outcome)
         worst = limits.worst_part_of_mark if marks else limits.worst_part
         uneven = limits.uneven_of_mark if marks else limits.uneven
         return (
@@ -231,12 +233,12 @@ class AnnouncementLibrary:
 
     def is_clear_enough(self, announcement: Announcement, levels: Levels) -> bool:
         """Return whether a word beside an announcement would not go unnoticed, if it marks."""
-        return not _marks(announcement) or levels.clear_db >= self.limits.clear_of_mark_db
+        return not is_mark(announcement.outcome) or levels.clear_db >= self.limits.clear_of_mark_db
 
     def rivals(self, announcement: Announcement) -> tuple[tuple[Announcement, float], ...]:
         """Return announcements with another outcome that this one is likely, with worst parts."""
         bands = announcement.bands.astype(np.float32)
-        compared = self._compared(bands, Levels(bands).floor(_FLOOR_S), 0, len(bands))
+        compared = self._compared(bands, Levels(bands).floor(FLOOR_S), 0, len(bands))
         return tuple(
             (other, comparison.worst_part)
             for other, comparison in compared
@@ -295,7 +297,10 @@ class AnnouncementLibrary:
             self.is_alike(announcement, comparison)
             and margin >= self.limits.margin
             and self.is_clear_enough(announcement, levels)
-            and (least_clear_db >= self.limits.least_clear_of_mark_db or not _marks(announcement))
+            and (
+                least_clear_db >= self.limits.least_clear_of_mark_db
+                or not is_mark(announcement.outcome)
+            )
         )
         return Match(
             announcement,
@@ -310,10 +315,6 @@ class AnnouncementLibrary:
 _Found = tuple[Announcement, Comparison, float]
 
 
-def _marks(announcement: Announcement) -> bool:
-    return phrase_list_of(announcement.outcome) is PhraseListName.INVALID_NUMBER
-
-
 def _place(comparison: Comparison, n_frames: int) -> Mask:
     """Return the frames in which an announcement is heard."""
     place = np.zeros(n_frames, bool)
@@ -325,7 +326,7 @@ def _own_floor(found: Sequence[_Found], levels: Levels, n_frames: int) -> Floats
     """Return below which the loudness would not fall for what was found alone."""
     own = np.full(n_frames, -np.inf, np.float32)
     for announcement, comparison, _ in found:
-        if _marks(announcement):
+        if is_mark(announcement.outcome):
             alone = Levels(announcement.bands.astype(np.float32)).floor_at(levels.speech_db)
             n = comparison.end_frame - comparison.first_frame
             alone = alone[np.linspace(0, len(alone) - 1, n).round().astype(int)]
@@ -340,7 +341,7 @@ def contradicts(match: Match, outcome: CallOutcome) -> bool:
     The same recording has one outcome; beside a mark not even one that is much like it has another.
     """
     heard = match.announcement.outcome
-    either_marks = PhraseListName.INVALID_NUMBER in {phrase_list_of(heard), phrase_list_of(outcome)}
+    either_marks = is_mark(heard) or is_mark(outcome)
     return heard is not outcome and (match.is_known or either_marks)
 
 

@@ -17,6 +17,7 @@ from recognizer.recognition.announcements.features import (
     local_floor,
     smoothed,
 )
+from recognizer.signals.gaps import runs
 
 __all__ = ["Levels", "Mask"]
 
@@ -145,15 +146,9 @@ def _with_rest(bands: Floats, power: Floats, tone: slice) -> slice:
     return slice(max(0, begin - _TONE_EDGE), last + _TONE_EDGE)
 
 
-def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the half-open runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
-    return [(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]
-
-
 def _has_run(mask: npt.NDArray[np.bool_], n: int) -> bool:
     """Return whether `n` values in a row are true."""
-    return any(end - first >= n for first, end in _runs(mask))
+    return any(end - first >= n for first, end in runs(mask))
 
 
 def _frames(start_s: float, end_s: float) -> slice:

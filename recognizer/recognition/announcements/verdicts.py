@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from recognizer.model import AnnouncementHeard, Audio, Phrase, PhraseMatch, Segm
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Match, Recognized
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
-from recognizer.signals.segments import Scan
+from recognizer.signals.segments import Scan, dbfs
 
 __all__ = [
     "KNOWN_WHOLE_RATE",
@@ -121,14 +120,10 @@ def _scan_of(audio: Audio, heard: Sequence[AnnouncementHeard]) -> Scan:
     if end_s > at_s:
         segments.append(_segment(SegmentKind.SILENCE, audio, at_s, end_s))
     peak = float(np.abs(audio.samples).max(initial=0.0))
-    return Scan((), tuple(segments), audio.duration_s, _dbfs(peak**2))
+    return Scan((), tuple(segments), audio.duration_s, dbfs(peak**2))
 
 
 def _segment(kind: SegmentKind, audio: Audio, start_s: float, end_s: float) -> Segment:
     samples = audio.slice(start_s, end_s).samples
     power = float(np.mean(samples.astype(np.float64) ** 2)) if len(samples) else 0.0
-    return Segment(kind, start_s, end_s, round(_dbfs(power), 1))
-
-
-def _dbfs(mean_square: float) -> float:
-    return 10 * math.log10(mean_square) if mean_square > 0 else -math.inf
+    return Segment(kind, start_s, end_s, round(dbfs(power), 1))
