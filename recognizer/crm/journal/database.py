@@ -264,6 +264,8 @@ class Database:
         except sa.exc.DBAPIError as problem:
             if self._file is not None and _DAMAGED.search(str(problem.orig)):
                 self._file.is_damaged(_first_line(problem.orig))
+            else:
+                self.check_file()  # an emptied file is told by SQLite as a locked one
             raise JournalError(f"{self.name}: {_explain(str(problem.orig))}") from problem
 
 
