@@ -29,6 +29,7 @@ FIRST, SECOND = "temporarily-blocked-number.wav", "does-not-exist.wav"
 THIRD = "line-busy.wav"
 COMMAND = [sys.executable, "-c", "from recognizer.cli import main; main()"]
 _LIMIT_S = 120.0
+_N_OF_A_RUN = 400  # enough to still be running when something is learned
 
 
 @contextmanager
@@ -53,6 +54,20 @@ def reports(results: Path) -> dict[str, dict[str, Any]]:
     """Return the last report on each recording, by its file's name."""
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
     return {Path(r["recording"]).name: r for r in map(json.loads, lines)}
+
+
+def recorded(calls: Path, name: str, clip: str, level: float) -> None:
+    """Write a recording; each level makes another file, to be heard by itself."""
+    soundfile.write(calls / name, sound_of(clip) * level, RATE, subtype="PCM_16")
+
+
+def wait_for(results: Path, pattern: str, process: subprocess.Popen[str]) -> None:
+    """Return once a running program has written something."""
+    end = time.monotonic() + _LIMIT_S
+    while not any(path.stat().st_size for path in results.parent.glob(pattern)):
+        assert process.poll() is None, "ended before anything was written"
+        assert time.monotonic() < end, "nothing was written"
+        time.sleep(0.01)
 
 
 def dropped(calls: Path, results: Path, name: str, clip: str) -> dict[str, Any]:
@@ -96,6 +111,53 @@ def test_a_watch_takes_over_what_is_learned_undone_and_torn(tmp_path: Path) -> N
         store.forget(learned(FIRST).id, by="Anna")
         assert not is_known(dropped(calls, results, "6.wav", FIRST))
         assert is_known(dropped(calls, results, "7.wav", SECOND))
+
+
+def test_a_batch_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
+    calls, results, folder = tmp_path / "calls", tmp_path / "results.jsonl", tmp_path / "known"
+    calls.mkdir()
+    for n in range(_N_OF_A_RUN):
+        recorded(calls, f"{n:03}.wav", FIRST, 0.5 + n / 1000)
+    recorded(calls, "000-unknown.wav", SECOND, 0.5)
+    recorded(calls, "last.wav", SECOND, 0.6)
+    store = AnnouncementStore(folder)
+    store.add([learned(FIRST)], by="Anna")
+    arguments = ("batch", str(calls), "--results", str(results), "--workers", "1")
+    with running(*arguments, "--engine", "whisper", folder=folder) as process:
+        wait_for(results, results.name, process)
+        store.add([learned(SECOND)], by="Boris")
+        process.wait(_LIMIT_S)
+    said = reports(results)
+    assert len(said) == _N_OF_A_RUN + 2
+    assert not is_known(said["000-unknown.wav"])
+    assert is_known(said["last.wav"])
+    assert is_known(said["000.wav"])
+
+
+@pytest.mark.ray
+def test_a_cluster_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    calls, results, folder = tmp_path / "calls", tmp_path / "results", tmp_path / "known"
+    calls.mkdir()
+    for n in range(_N_OF_A_RUN):
+        recorded(calls, f"{n:03}.wav", FIRST, 0.5 + n / 1000)
+    recorded(calls, "000-unknown.wav", SECOND, 0.5)
+    recorded(calls, "last.wav", SECOND, 0.6)
+    store = AnnouncementStore(folder)
+    store.add([learned(FIRST)], by="Anna")
+    arguments = ("batch", str(calls), "--results", str(results), "--ray", "local")
+    with running(*arguments, "--engine", "whisper", folder=folder) as process:
+        wait_for(results, "results/*.parquet", process)
+        store.add([learned(SECOND)], by="Boris")
+        process.wait(_LIMIT_S)
+    rows = [
+        row for path in results.glob("*.parquet") for row in parquet.read_table(path).to_pylist()
+    ]
+    said = {Path(row["recording"]).name: json.loads(row["result"]) for row in rows}
+    assert len(said) == _N_OF_A_RUN + 2
+    assert not is_known(said["000-unknown.wav"])
+    assert is_known(said["last.wav"])
+    assert is_known(said["000.wav"])
 
 
 def free_port() -> int:
