@@ -188,7 +188,13 @@ class CallClassifier:
         reading: Reading,
     ) -> CallReport:
         """Weigh all that was heard, and decide by the regulation."""
-        decided = decide_call(scan.duration_s, scan.tones, scan.segments, [v for v, _ in judged])
+        decided = decide_call(
+            scan.duration_s,
+            scan.tones,
+            scan.segments,
+            [v for v, _ in judged],
+            sound_s=scan.sound_s,
+        )
         return self._report(call, label, scan, judged, reading, decided=decided)
 
     def _report(

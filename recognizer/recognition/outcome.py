@@ -33,6 +33,7 @@ _MUCH = 0.3  # share of the recording from which music or noise is what it is ab
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
 _MIN_MUSIC_S = 4.0
 _MAX_UNEXPLAINED_S = 1.0  # of noise or music in a call that is called silent
+_MAX_CLICKS_S = 0.2  # of sound in a call that was dropped at once: a relay clicks, a word is longer
 _MIN_PERIODS = 4
 _COVERED = 0.9
 _PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
@@ -44,8 +45,21 @@ def decide_call(
     tones: Sequence[ToneEvent],
     segments: Sequence[Segment],
     verdicts: Sequence[SpokenVerdict],
+    *,
+    sound_s: float = 0.0,
 ) -> tuple[Outcome, SpokenVerdict | None]:
-    """Return the outcome of the call, and the utterance that decided it, if one did."""
+    """Return the outcome of the call, and the utterance that decided it, if one did.
+
+    Parameters
+    ----------
+    duration_s : float
+    tones : sequence of ToneEvent
+    segments : sequence of Segment
+    verdicts : sequence of SpokenVerdict
+    sound_s : float
+        Seconds of sound that is neither speech nor a tone (`Scan.sound_s`): bursts too short to
+        be a segment count there.
+    """
     if _is_foreign(verdicts):
         return _spoken(next(v for v in verdicts if v.is_foreign))
     people = [v for v in verdicts if v.outcome is CallOutcome.LIVE_PERSON]
@@ -57,7 +71,7 @@ def decide_call(
         return _spoken(_with_doubt(deciding, verdicts))
     if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
-    return _without_speech(duration_s, tones, segments), None
+    return _without_speech(duration_s, tones, segments, sound_s), None
 
 
 def unread() -> Veto:
@@ -175,7 +189,10 @@ def _reconciled(announced: Sequence[SpokenVerdict]) -> SpokenVerdict:
 
 
 def _without_speech(
-    duration_s: float, tones: Sequence[ToneEvent], segments: Sequence[Segment]
+    duration_s: float,
+    tones: Sequence[ToneEvent],
+    segments: Sequence[Segment],
+    sound_s: float,
 ) -> Outcome:
     if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
         return Outcome(
@@ -183,7 +200,7 @@ def _without_speech(
             0.5,
             reason="something is heard after the tones, not understood",
         )
-    return _from_tones(tones) or _from_sounds(duration_s, segments)
+    return _from_tones(tones) or _from_sounds(duration_s, segments, sound_s)
 
 
 def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> float:
@@ -213,13 +230,13 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
     return None
 
 
-def _from_sounds(duration_s: float, segments: Sequence[Segment]) -> Outcome:
+def _from_sounds(duration_s: float, segments: Sequence[Segment], sound_s: float) -> Outcome:
     music_s = total_duration_s(segments, SegmentKind.MUSIC)
     longest_s = max((s.duration_s for s in segments if s.kind is SegmentKind.MUSIC), default=0.0)
     noise_s = total_duration_s(segments, SegmentKind.NOISE)
     if longest_s >= _MIN_MUSIC_S and music_s > _MUCH * duration_s:
         return Outcome(CallOutcome.MUSIC, 0.9, reason=f"{music_s:.0f} s of music, no speech")
-    if noise_s + music_s > _MUCH * duration_s:
+    if max(noise_s + music_s, sound_s) > _MUCH * duration_s:
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
     if noise_s + music_s > _MAX_UNEXPLAINED_S:
         return Outcome(
@@ -228,6 +245,10 @@ def _from_sounds(duration_s: float, segments: Sequence[Segment]) -> Outcome:
             reason=f"{noise_s + music_s:.0f} s of sound that no tone plan knows, no speech",
         )
     if duration_s < _DISCONNECTED_MAX_S:
+        if max(noise_s + music_s, sound_s) > _MAX_CLICKS_S:
+            return Outcome(
+                CallOutcome.UNDETERMINED, 0.5, reason="a short sound, no speech, then the end"
+            )
         return Outcome(
             CallOutcome.DISCONNECTED, 0.8, reason=f"ends after {duration_s:.1f} s of nothing"
         )

@@ -90,7 +90,9 @@ class ChannelHeard:
     def decide(self) -> tuple[Outcome, SpokenVerdict | None]:
         """Return what this channel alone comes to."""
         scan = self.scan
-        return decide_call(scan.duration_s, scan.tones, scan.segments, self.verdicts)
+        return decide_call(
+            scan.duration_s, scan.tones, scan.segments, self.verdicts, sound_s=scan.sound_s
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,12 +73,15 @@ class Scan:
     duration_s : float
     peak_dbfs : float
         Of the loudest sample; minus infinity for digital silence.
+    sound_s : float
+        Seconds louder than silence that are neither speech nor a tone, however short each of them.
     """
 
     tones: tuple[ToneEvent, ...]
     segments: tuple[Segment, ...]
     duration_s: float
     peak_dbfs: float
+    sound_s: float = 0.0
 
     @property
     def has_speech(self) -> bool:
@@ -142,11 +145,13 @@ class Scanner:
             replace(tone, start_s=tone.start_s + start_s, end_s=tone.end_s + start_s)
             for tone in self._tones
         )
+        segments, sound_s = self._features.segments(tones)
         return Scan(
             tones=tones,
-            segments=self._features.segments(tones),
+            segments=segments,
             duration_s=self._features.duration_s,
             peak_dbfs=dbfs(self._features.peak**2),
+            sound_s=sound_s,
         )
 
 
@@ -209,11 +214,11 @@ class _Features:
         self._totals.append(frames.total)
         return frames
 
-    def segments(self, tones: Sequence[ToneEvent]) -> tuple[Segment, ...]:
-        """Return the segments of all sound taken."""
+    def segments(self, tones: Sequence[ToneEvent]) -> tuple[tuple[Segment, ...], float]:
+        """Return the segments of all sound taken, and the seconds of sound without a name."""
         n_cells = math.ceil(self._n_samples / (self._sample_rate * HOP_S) - 1e-9)
         if n_cells == 0:
-            return ()
+            return (), 0.0
         totals = np.concatenate(self._totals)[:n_cells]
         steadiness = np.concatenate(self._steadiness)[:n_cells].astype(np.float32)
         labels = _background(totals, steadiness)
@@ -230,7 +235,9 @@ class _Features:
         ]
         for start_s, end_s in _padded(intervals):
             labels[_cells(start_s, end_s)] = _SPEECH
-        return self._cut(_with_word_edges(labels), totals)
+        labels = _with_word_edges(labels)
+        is_sound = _is_loud(totals) & (labels != _TONE) & (labels != _SPEECH)
+        return self._cut(labels, totals), round(float(is_sound.sum()) * HOP_S, 3)
 
     def _cut(self, labels: _Labels, totals: Floats) -> tuple[Segment, ...]:
         edges = np.flatnonzero(np.diff(labels)) + 1
@@ -269,10 +276,16 @@ def _smooth(values: Floats, window: int) -> Floats:
     return mean
 
 
+def _is_loud(totals: Floats) -> npt.NDArray[np.bool_]:
+    """Return which cells hold more than silence."""
+    loud: npt.NDArray[np.bool_] = totals > 10 ** (_SILENCE_DBFS / 10)
+    return loud
+
+
 def _background(totals: Floats, steadiness: Floats) -> _Labels:
     """Label every cell as if nobody spoke and no signal sounded."""
     window = round(_STEADY_WINDOW_S / HOP_S)
-    loud = (totals > 10 ** (_SILENCE_DBFS / 10)).astype(np.float32)
+    loud = _is_loud(totals).astype(np.float32)
     steady = _smooth(steadiness * loud, window)
     is_music = steady > _MUSIC_STEADINESS * np.maximum(_smooth(loud, window), 0.3)
     is_loud = _smooth(loud, round(_MIN_LOUD_S / HOP_S)) > 0.5

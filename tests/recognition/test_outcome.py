@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
+from telephone_sounds import RATE, join, pause, white_noise
+from telephone_sounds import tone as sine
 
 from recognizer.base.settings import PhraseSettings
 from recognizer.model import (
@@ -15,6 +17,7 @@ from recognizer.model import (
     CallOutcome,
     Outcome,
     PhraseListName,
+    Samples,
     Segment,
     SegmentKind,
     ToneEvent,
@@ -30,6 +33,8 @@ from recognizer.recognition.outcome import decide_call, on_one_scale
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import Verifier
+from recognizer.signals.segments import Scanner
+from recognizer.signals.tone_plans import load_known_tones
 
 FOREIGN = Veto("foreign-language", VetoEffect.UNDETERMINED, "not Russian", "не по-русски")
 
@@ -293,6 +298,60 @@ def test_call_without_speech_is_what_its_sounds_say(
     found, deciding = decide_call(duration_s, tones, segments, [])
     assert found.kind is outcome
     assert deciding is None
+
+
+def bursts(on_s: float, off_s: float, seconds: float, level_dbfs: float) -> Samples:
+    """Return noise that comes and goes, as of cloth or breath at a microphone."""
+    n = round(seconds / (on_s + off_s))
+    return join(
+        *(join(white_noise(round(on_s * RATE), level_dbfs, k), pause(off_s)) for k in range(n))
+    )
+
+
+def what_a_recording_comes_to(samples: Samples) -> CallOutcome:
+    scanner = Scanner(load_known_tones(), RATE)
+    scanner.push(Audio(samples, RATE))
+    scan = scanner.finish()
+    assert not scan.has_speech
+    found, _ = decide_call(scan.duration_s, scan.tones, scan.segments, [], sound_s=scan.sound_s)
+    return found.kind
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.8, 2.9])
+@pytest.mark.parametrize(
+    ("on_s", "off_s"), [(0.05, 0.1), (0.08, 0.12), (0.3, 0.3), (0.6, 0.0), (0.02, 0.01)]
+)
+@pytest.mark.parametrize("level_dbfs", [-40.0, -15.0])
+def test_a_short_recording_with_noise_in_it_is_no_dropped_call(
+    seconds: float, on_s: float, off_s: float, level_dbfs: float
+) -> None:
+    sound = bursts(on_s, off_s, seconds, level_dbfs)
+    assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("seconds", [3.5, 5.0])
+def test_a_longer_recording_full_of_short_noises_is_not_silent(seconds: float) -> None:
+    assert what_a_recording_comes_to(bursts(0.1, 0.1, seconds, -30)) is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(1.0, "disconnected"), (5.0, "silence")])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pause(0.0),
+        white_noise(40, -12),
+        join(white_noise(80, -12), pause(0.3), white_noise(80, -15)),
+        sine(50, 0.5, -20),
+    ],
+    ids=["nothing", "a click", "a hook", "hum"],
+)
+def test_a_click_or_hum_before_the_end_is_nothing(
+    noise: Samples, seconds: float, outcome: str
+) -> None:
+    sound = join(pause(0.2), noise, pause(seconds)) + white_noise(
+        round((seconds + 0.2) * RATE) + len(noise), -65
+    )
+    assert what_a_recording_comes_to(sound) is CallOutcome(outcome)
 
 
 def test_one_beep_is_less_certain_than_a_cadence() -> None:
