@@ -85,7 +85,7 @@ class Recognizer:
         self._script = script or OfficeScript()
         self._announcements = announcements
         self.regulation = regulation
-        self._tone_plan = tone_plan
+        self.tone_plan = tone_plan
         self._calibration = calibration
         self._channel = channel
         self._office: OfficePhrases | None = None
@@ -239,7 +239,7 @@ class Recognizer:
             If the recording cannot be read or the engine fails.
         """
         with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
-            utterances = utterance_intervals(scan_recording(reader, self._tone_plan).segments)
+            utterances = utterance_intervals(scan_recording(reader, self.tone_plan).segments)
             return tuple(
                 self._verifier.hear(self.engine.listen(reader.read(start_s, end_s)))
                 for start_s, end_s in utterances
@@ -269,7 +269,7 @@ class Recognizer:
                 stages=stages,
             ),
             regulation=self.regulation,
-            tone_plan=self._tone_plan,
+            tone_plan=self.tone_plan,
             script=self._script,
             channel=self._channel,
         )

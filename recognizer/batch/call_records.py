@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import dataclasses
 import datetime as dt
@@ -14,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import TextIO
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.text_encoding import find_encoding
 from recognizer.batch.call_facts import CallFacts
 from recognizer.model import SignallingCode, SignallingProtocol
 from recognizer.regulation.signalling import parse_code
@@ -138,23 +138,10 @@ def read_call_records(
     if q850_column is not None:
         wanted["q850"] = (q850_column.lower(),)
     try:
-        with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
+        with path.open(encoding=find_encoding(path), errors="replace", newline="") as file:
             return _read_rows(path, file, wanted, (sip_column, q850_column))
     except OSError as problem:
         raise RecognizerError(f"{path}: cannot be read: {problem.strerror}") from problem
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            return "utf-16"
-        file.seek(0)
-        try:
-            for line in file:
-                line.decode()
-        except UnicodeDecodeError:
-            return "cp1251"  # every byte means something there
-    return "utf-8-sig"
 
 
 def _read_rows(

@@ -157,31 +157,26 @@ async def _listen(settings: Settings, recognizer: Recognizer) -> None:
     import asyncio
     import contextlib
     import signal
-    import socket
     import sys
 
-    from recognizer.live.service import LiveService
+    from recognizer.live.service import LiveService, notes_recorder
 
     stopped = asyncio.Event()
 
-    loop = asyncio.get_running_loop()
-    clock: RecorderClock | None = None
-
     def emit(event: dict[str, Any]) -> None:
-        if clock is not None and event["event"] == "start":
-            loop.run_in_executor(None, clock.hear, "live", socket.gethostname())
+        if note is not None:
+            note(event)
         if not _print_event(event):
             stopped.set()
 
+    journal, note = None, None
     with contextlib.ExitStack() as closing:
-        journal = None
         if settings.live.journal:
             from recognizer.crm.journal.journal import Journal
-
-            journal = closing.enter_context(Journal.of_settings(settings.journal))
             from recognizer.crm.journal.recorders import RecorderClock
 
-            clock = RecorderClock(journal.database)
+            journal = closing.enter_context(Journal.of_settings(settings.journal))
+            note = notes_recorder(RecorderClock(journal.database))
         service = LiveService(settings, recognizer, emit, journal=journal)
         bound = await service.start()
         for protocol, (host, port) in bound.items():

@@ -30,6 +30,7 @@ from recognizer.crm.numbers import (
     read_numbers,
 )
 from recognizer.crm.numbers_beside import is_nothing_but, may_hold_number
+from recognizer.phrases.normalization import LOOK_ALIKE
 
 __all__ = [
     "CARD_FIELDS",
@@ -344,7 +345,6 @@ _SOUNDS = str.maketrans(
     }
     | {"y": "i", "w": "v"}
 )
-_LOOKS = str.maketrans("abcehkmoptxy", "авсенкмортху")
 
 
 def _sounds(word: str) -> str:
@@ -354,7 +354,7 @@ def _sounds(word: str) -> str:
 
 def _looks(word: str) -> str:
     """Return the same of a word in which Latin letters stand for Russian ones: «ABИЛOH»."""
-    return _sounds(word.translate(_LOOKS))
+    return _sounds(word.translate(LOOK_ALIKE))
 
 
 def _trusts_client(card: ContactCard, owner: OwnerKind | None, office: Office) -> bool:

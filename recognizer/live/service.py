@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from recognizer.base.errors import JournalError, RecognizerError, SettingsError
@@ -19,7 +20,10 @@ from recognizer.live.calls import Emit, LiveCalls, LiveLimits
 from recognizer.live.spools import CallbackSpool, CallSpool
 from recognizer.pipeline import Recognizer
 
-__all__ = ["LiveService", "check_settings"]
+if TYPE_CHECKING:
+    from recognizer.crm.journal.recorders import RecorderClock
+
+__all__ = ["LiveService", "check_settings", "notes_recorder"]
 
 _log = logging.getLogger(__name__)
 
@@ -122,6 +126,17 @@ class LiveService:
         self._emit(event)
         if self._callbacks is not None:
             self._callbacks.put(event)
+
+
+def notes_recorder(clock: RecorderClock) -> Emit:
+    """Return what notes in the journal, beside the event loop, that the telephone system calls."""
+
+    def note(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, clock.hear, "live", socket.gethostname())
+
+    return note
 
 
 def _recover(spool: CallSpool) -> None:

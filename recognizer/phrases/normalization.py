@@ -93,7 +93,8 @@ _DRAWN_OUT = re.compile(r"([^\W\d_])(?:-?\1){2,}")
 # «за-заблокирован», «аб-абонент»: a hyphen between a syllable and the word it begins.
 _HYPHEN_STUTTER = re.compile(r"\b([^\W\d_]{1,4})-(?=\1[^\W\d_])")
 _HESITATION = re.compile(r"э+м*|м+|[хг]м+|ээ+|а{2,}|ну|вот")
-_LOOK_ALIKE = str.maketrans("abcehkmoptxy", "авсенкмортху")
+LOOK_ALIKE = str.maketrans("abcehkmoptxy", "авсенкмортху")
+"""Small Latin letters as the Russian ones that look the same."""
 
 
 def _tokens(text: str) -> Iterable[str]:
@@ -117,7 +118,7 @@ def _words_of(token: str) -> tuple[str, ...]:
         return tuple(_number_words(token))
     word = token
     if _CYRILLIC.search(token):  # «xxх» is three different letters until all are Russian
-        word = _DRAWN_OUT.sub(r"\1", token.translate(_LOOK_ALIKE))
+        word = _DRAWN_OUT.sub(r"\1", token.translate(LOOK_ALIKE))
     if _HESITATION.fullmatch(word):
         return ()
     return _SPLIT.get(word, (word,))

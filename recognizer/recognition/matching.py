@@ -12,6 +12,7 @@ there, as a share of the phrase's whole weight. Nothing is decided here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 from recognizer.model import (
@@ -31,6 +32,8 @@ from recognizer.recognition.alignment import (
     ListedWords,
     TranscriptWords,
 )
+from recognizer.recognition.grammar import GrammarReader
+from recognizer.recognition.precedence import CARRIERS
 
 __all__ = [
     "AS_HEARD_SCORE",
@@ -75,6 +78,11 @@ class Matcher:
         # Scores are rounded before they are compared with a cutoff.
         self._cutoffs = [cutoff_of(phrase) - _HALF_DIGIT for phrase in self.phrases]
         self._listed = ListedWords(self._words, book.words)
+
+    @cached_property
+    def grammar(self) -> GrammarReader:
+        """The grammar of the same book, which reads a sentence by the carriers' words."""
+        return GrammarReader(self.book, self.vocabulary(CARRIERS))
 
     def vocabulary(self, outcomes: Collection[CallOutcome]) -> tuple[str, ...]:
         """Return the distinct normalised words of the phrases of some outcomes."""

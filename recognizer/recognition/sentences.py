@@ -14,7 +14,7 @@ from recognizer.model import CallOutcome, Phrase, PhraseMatch, Transcript, Veto
 from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import TranscriptWords, are_all_heard
-from recognizer.recognition.grammar import GrammarReader, Reading
+from recognizer.recognition.grammar import Reading
 from recognizer.recognition.limits import DecisionLimits
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.precedence import CARRIERS, MACHINES, PRECEDENCE, is_mark
@@ -43,7 +43,7 @@ class SentenceJudge:
         self._matcher = matcher
         self._limits = limits
         self._lists = matcher.book.words
-        self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
+        self._grammar = matcher.grammar
 
     def judge(
         self,

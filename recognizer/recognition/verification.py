@@ -32,10 +32,9 @@ from recognizer.model import (
 )
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
-from recognizer.recognition.grammar import GrammarReader
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
 from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, floor_of
-from recognizer.recognition.precedence import CARRIERS, is_mark
+from recognizer.recognition.precedence import is_mark
 from recognizer.recognition.sound_search import TEMPORARILY, FoundInSound, SoundSearch
 
 __all__ = ["PLAIN_MEAN_LOGPROB", "Candidate", "VerifiedTranscript", "Verifier"]
@@ -132,7 +131,7 @@ class Verifier:
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
         self._nearest = NearestWordings(matcher)
-        self._grammar = GrammarReader(matcher.book, matcher.vocabulary(CARRIERS))
+        self._grammar = matcher.grammar
         known = matcher.vocabulary(set(CallOutcome) - {CallOutcome.LIVE_PERSON})
         self._known_sounds = [sound_alike_word(word) for word in known]
         spoken = set(matcher.phrases)

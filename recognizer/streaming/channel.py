@@ -29,7 +29,6 @@ from recognizer.recognition.continuations import Settled
 from recognizer.recognition.listening import NOT_TRANSCRIBED, JudgedUtterance, KnownUtterances
 from recognizer.recognition.utterance_intervals import utterance_intervals
 from recognizer.signals.segments import Scan, Scanner
-from recognizer.signals.tone_plans import load_known_tones
 from recognizer.streaming.settling import SettleRules, Settling
 from recognizer.streaming.sound import GrowingSound, Loudness
 
@@ -78,7 +77,7 @@ class LiveChannel:
         self._call = RecordedCall(source=b"", name=name, attempt=attempt)
         self._rules = rules or SettleRules()
         self._settling = Settling(self._rules)
-        self._scanner = Scanner(load_known_tones(), ENGINE_SAMPLE_RATE)
+        self._scanner = Scanner(recognizer.tone_plan, ENGINE_SAMPLE_RATE)
         self._sound, self._loudness = GrowingSound(name), Loudness()
         self._resampler: StreamResampler | None = None
         self._waiting: list[Samples] = []
@@ -87,10 +86,8 @@ class LiveChannel:
         self._growing: GrowingUtterance | None = None
         self._looked_s = 0.0
         self._speech_end_s: float | None = None  # at the last look
-        self._next_hearing = (
-            0.0,
-            _FIRST_SPEECH_S,
-        )  # where an utterance begins, how long it must be
+        # Where an utterance begins, and how long it must be before it is heard next.
+        self._next_hearing = (0.0, _FIRST_SPEECH_S)
         self.report: CallReport | None = None
         self.final: CallReport | None = None
 
@@ -262,13 +259,7 @@ class LiveChannel:
             self._settling.is_certain(None, heard_after_s=0.0)
             return None
         heard_after_s = now_s - words[settled.n_words - 1].end_s
-        is_certain = self._settling.is_certain(settled.outcome, heard_after_s=heard_after_s)
-        is_news = not _comes_to(self.report, settled.outcome)
-        if is_news:
-            self.report = yield from self._classified(scan)
-        if is_certain and self._settling.is_sure(self.report, settled.outcome):
-            self.final = self.report
-        return self.report if is_news or self.final is not None else None
+        return (yield from self._say_early(settled.outcome, scan, heard_after_s=heard_after_s))
 
     def _begun(self, start_s: float, now_s: float) -> Begun | None:
         """Return what an unfinished utterance begins as, None if nothing known begins so."""
@@ -289,13 +280,24 @@ class LiveChannel:
         if named is None:
             self._settling.is_certain(None, heard_after_s=0.0)
             return None
-        is_certain = self._settling.is_certain(named.outcome, heard_after_s=0.0)
-        is_news = not _comes_to(self.report, named.outcome)
+        place = utterance_intervals(scan.segments)[-1]
+        by_sound = {place: [JudgedUtterance(verdict_of(named), NOT_TRANSCRIBED)]}
+        return (yield from self._say_early(named.outcome, scan, by_sound))
+
+    def _say_early(
+        self,
+        kind: CallOutcome,
+        scan: Scan,
+        begun: KnownUtterances | None = None,
+        *,
+        heard_after_s: float = 0.0,
+    ) -> Generator[Utterance, None, CallReport | None]:
+        """Classify a call by what an unfinished utterance comes to, if that is new or final."""
+        is_certain = self._settling.is_certain(kind, heard_after_s=heard_after_s)
+        is_news = not _comes_to(self.report, kind)
         if is_news:
-            by_sound = [JudgedUtterance(verdict_of(named), NOT_TRANSCRIBED)]
-            place = utterance_intervals(scan.segments)[-1]
-            self.report = yield from self._classified(scan, {place: by_sound})
-        if is_certain and self._settling.is_sure(self.report, named.outcome):
+            self.report = yield from self._classified(scan, begun)
+        if is_certain and self._settling.is_sure(self.report, kind):
             self.final = self.report
         return self.report if is_news or self.final is not None else None
 

@@ -21,7 +21,7 @@ from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -44,6 +44,7 @@ from recognizer.web.api.models import with_parts
 from recognizer.web.auth.api_keys import ApiKeys
 from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.runners import InProcessRunner, Runner
+from recognizer.web.jobs.store import cause_of
 from recognizer.web.jobs.submissions import QueueFullError, Submission, UploadError
 from recognizer.web.limits import RateLimit, UploadGate
 from recognizer.web.live import live_calls
@@ -294,9 +295,10 @@ async def _on_error(request: Request, problem: Exception) -> Response:
 
 async def _on_database_error(request: Request, problem: Exception) -> Response:
     """Answer as where the journal fails: the database of the page or of the queue does."""
-    cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
     answer = request.app.exception_handlers[RecognizerError]
-    response: Response = await answer(request, JournalError(str(cause).partition("\n")[0]))
+    response: Response = await answer(
+        request, JournalError(str(cause_of(problem)).partition("\n")[0])
+    )
     return response
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from recognizer.base.settings import Settings
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.recorders import RecorderClock
 from recognizer.live.calls import LiveCalls
-from recognizer.live.service import LiveService, check_settings
+from recognizer.live.service import LiveService, check_settings, notes_recorder
 from recognizer.pipeline import Recognizer
 
 __all__ = ["live_calls"]
@@ -39,14 +37,7 @@ async def live_calls(
     if not isinstance(recognizer, Recognizer):
         recognizer = await asyncio.to_thread(Recognizer.load, settings)
     kept = journal if settings.live.journal else None
-    clock = RecorderClock(journal.database)
-    loop = asyncio.get_running_loop()
-
-    def note(event: dict[str, Any]) -> None:
-        """Note that the telephone system calls; nobody reads this process's output."""
-        if event["event"] == "start":
-            loop.run_in_executor(None, clock.hear, "live", socket.gethostname())
-
+    note = notes_recorder(RecorderClock(journal.database))  # nobody reads this process's output
     service = LiveService(settings, recognizer, note, journal=kept)
     for protocol, (host, port) in (await service.start()).items():
         _LOG.warning("listening for %s on %s:%d", protocol, host, port)

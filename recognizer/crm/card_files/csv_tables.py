@@ -5,7 +5,6 @@ Python's ``csv`` reads a stray quote to the end of the file, which would swallow
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
 import io
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from recognizer.base.errors import ContactError
+from recognizer.base.text_encoding import find_encoding
 from recognizer.crm.card_files.columns import CardColumns
 
 __all__ = ["CsvForm", "open_csv", "write_csv"]
@@ -45,7 +45,7 @@ def open_csv(
     path: Path, columns: CardColumns, encoding: str | None
 ) -> Iterator[tuple[Iterator[tuple[int, list[str]]], CsvForm]]:
     """Give the numbered rows of a CSV file, and what form it has."""
-    used = encoding or _find_encoding(path)
+    used = encoding or find_encoding(path)
     with path.open(encoding=used, newline="") as file:
         delimiter = _find_delimiter(file, columns)
         form = CsvForm(used, delimiter, ends_whole=_ends_whole(path))
@@ -58,22 +58,6 @@ def _ends_whole(path: Path) -> bool:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 2))
         return bool(set(file.read()) & {ord("\n"), ord("\r")})
-
-
-def _find_encoding(path: Path) -> str:
-    """Return UTF-16 or UTF-8 by mark, UTF-8 where all of it is, else cp1251."""
-    with path.open("rb") as file:
-        if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            return "utf-16"
-        file.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1251"
-    return "utf-8-sig"
 
 
 _SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)

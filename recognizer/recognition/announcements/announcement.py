@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recognizer.model import CallOutcome
+from recognizer.model import AnnouncementHeard, CallOutcome
 from recognizer.recognition.precedence import PRECEDENCE
 
 __all__ = ["LEARNABLE", "LONGEST_S", "SHORTEST_S", "Announcement"]
@@ -51,3 +51,29 @@ class Announcement:
     confirmed_at: dt.datetime
     bands: npt.NDArray[np.float16]
     keywords: tuple[tuple[float, float], ...] = ()
+
+    def heard(
+        self,
+        start_s: float,
+        end_s: float,
+        *,
+        similarity: float,
+        worst_part: float,
+        coverage: float,
+        decides: bool,
+    ) -> AnnouncementHeard:
+        """Return what a report says of it, found there; the parameters are its fields."""
+        return AnnouncementHeard(
+            id=self.id,
+            outcome=self.outcome,
+            text=self.text,
+            carrier=self.carrier,
+            similarity=similarity,
+            worst_part=worst_part,
+            coverage=coverage,
+            start_s=start_s,
+            end_s=end_s,
+            confirmed_by=self.confirmed_by,
+            confirmed_at=self.confirmed_at,
+            decides=decides,
+        )

@@ -143,18 +143,12 @@ class GrowingUtterance:
         ):
             return None
         begins_s = self.start_s + self._first * HOP_S
-        return AnnouncementHeard(
-            id=announcement.id,
-            outcome=announcement.outcome,
-            text=announcement.text,
-            carrier=announcement.carrier,
+        return announcement.heard(
+            round(max(0.0, begins_s + comparison.first_frame * HOP_S), 3),
+            round(min(self.end_s, begins_s + comparison.end_frame * HOP_S), 3),
             similarity=round(comparison.similarity, 3),
             worst_part=round(comparison.worst_part, 3),
             coverage=1.0,
-            start_s=round(max(0.0, begins_s + comparison.first_frame * HOP_S), 3),
-            end_s=round(min(self.end_s, begins_s + comparison.end_frame * HOP_S), 3),
-            confirmed_by=announcement.confirmed_by,
-            confirmed_at=announcement.confirmed_at,
             decides=True,
         )
 

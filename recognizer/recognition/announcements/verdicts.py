@@ -39,19 +39,12 @@ def heard_in(recognized: Recognized) -> tuple[AnnouncementHeard, ...]:
 
 
 def _heard(match: Match, recognized: Recognized) -> AnnouncementHeard:
-    announcement = match.announcement
-    return AnnouncementHeard(
-        id=announcement.id,
-        outcome=announcement.outcome,
-        text=announcement.text,
-        carrier=announcement.carrier,
+    return match.announcement.heard(
+        match.start_s,
+        match.end_s,
         similarity=match.similarity,
         worst_part=match.worst_part,
         coverage=recognized.coverage,
-        start_s=match.start_s,
-        end_s=match.end_s,
-        confirmed_by=announcement.confirmed_by,
-        confirmed_at=announcement.confirmed_at,
         decides=match.is_known and recognized.is_whole,
     )
 

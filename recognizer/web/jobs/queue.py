@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from recognizer.base.errors import RecognizerError
 from recognizer.base.settings import ServerSettings
@@ -35,7 +35,7 @@ from recognizer.model.report_json import report_to_dict
 from recognizer.web.jobs.recorder import Record, Recorder, failure
 from recognizer.web.jobs.runners import Runner
 from recognizer.web.jobs.state_lock import StateLock
-from recognizer.web.jobs.store import Ending, JobStore, StoredJob
+from recognizer.web.jobs.store import Ending, JobStore, StoredJob, cause_of
 from recognizer.web.jobs.submissions import JobRecord, JobState, QueueFullError, Submission
 from recognizer.web.jobs.uploads import UploadFolder, no_room
 
@@ -105,7 +105,7 @@ class Jobs:
                 self._held = unless_begun.pop_all()
         except (OSError, SQLAlchemyError) as problem:
             raise RecognizerError(
-                f"{folder}: the server cannot keep its state here: {_cause(problem)}; make room, "
+                f"{folder}: the server cannot keep its state here: {cause_of(problem)}; make room, "
                 "or choose another folder (server.state_dir)"
             ) from problem
 
@@ -135,7 +135,7 @@ class Jobs:
             return self._submit(upload, submission, owner)
         except SQLAlchemyError as problem:
             upload.unlink(missing_ok=True)
-            raise no_room(_cause(problem)) from problem
+            raise no_room(cause_of(problem)) from problem
 
     def _submit(self, upload: Path, submission: Submission, owner: str) -> JobRecord:
         identifier = secrets.token_urlsafe(16)
@@ -352,7 +352,7 @@ class Jobs:
             try:
                 self._store.finish(identifier, ending)
             except SQLAlchemyError as failure:
-                _LOG.error("job %s: its end cannot be kept yet: %s", identifier, _cause(failure))
+                _LOG.error("job %s: its end cannot be kept yet: %s", identifier, cause_of(failure))
                 self._unsaved[identifier] = ending
             waiter = self._waiters.pop(identifier, None)
         if not kept:
@@ -372,8 +372,3 @@ class Jobs:
     def _remove(self, files: Iterable[str | None]) -> None:
         for name in files:
             self._uploads.remove(name)
-
-
-def _cause(problem: Exception) -> BaseException:
-    """Return the driver's own words, without the statement."""
-    return problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from recognizer.base.sqlite_file import SqliteFile
 from recognizer.web.jobs.submissions import JobRecord, JobState, Submission
 
-__all__ = ["Ending", "JobStore", "StoredJob"]
+__all__ = ["Ending", "JobStore", "StoredJob", "cause_of"]
 
 _metadata = sa.MetaData()
 _jobs = sa.Table(
@@ -303,3 +303,8 @@ class JobStore:
             .select_from(_jobs)
             .where(_jobs.c.state == JobState.QUEUED.value, _rowid < this)
         ).scalar_one()
+
+
+def cause_of(problem: Exception) -> BaseException:
+    """Return the driver's own words, without the statement."""
+    return problem.orig if isinstance(problem, sa.exc.DBAPIError) and problem.orig else problem
