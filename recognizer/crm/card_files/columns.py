@@ -66,11 +66,23 @@ class _CellError(Exception):
     """A value of a row that cannot be understood; the text is the reason, Russian."""
 
 
-def _check_phone(text: str) -> None:
-    """Refuse a cell in which a spreadsheet left something else than what was typed."""
+# A number in powers of ten, a day: what a spreadsheet makes of «1592730», «4-1».
+_NO_REF = re.compile(r"\d(?:[.,]\d+)?[eе]\+\d+|\d[.,]\d+[eе]\d+|\d\d?\.\d\d?\.\d{4}", re.IGNORECASE)
+
+
+def _check_cell(field: str, text: str) -> None:
+    """Refuse a cell in which a spreadsheet left something else than what was typed.
+
+    Cards whose numbers became the same error would be one card.
+    """
     if is_spreadsheet_error(text):
-        raise _CellError(f"вместо номера ошибка таблицы: «{text.strip()}»")
-    if lost_digits(text):
+        what = "номера" if field in PHONE_FIELDS else "значения"
+        raise _CellError(f"вместо {what} ошибка таблицы: «{text.strip()}»")
+    if field == "ref" and _NO_REF.fullmatch(text.strip()):
+        raise _CellError(
+            f"таблица изменила номер карточки: «{text.strip()}»; задайте столбцу текстовый формат"
+        )
+    if field in PHONE_FIELDS and lost_digits(text):
         raise _CellError(
             f"таблица потеряла цифры номера: «{text.strip()}»; задайте столбцу текстовый формат"
         )
@@ -163,8 +175,7 @@ class CardColumns:
                 )
             read = self._readers.get(field)
             try:
-                if field in PHONE_FIELDS:
-                    _check_phone(text)
+                _check_cell(field, text)
                 fields[field] = text if read is None else read(text)
             except _CellError as problem:
                 raise ContactError(f"«{self.headings[field]}»: {problem}") from problem

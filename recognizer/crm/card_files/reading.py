@@ -14,7 +14,8 @@ from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns, fold_ref, fold_text
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import CardFileError, explain_problems, is_workbook
-from recognizer.crm.card_files.rows_together import RowsOfCards
+from recognizer.crm.card_files.rows_together import RowsOfCard
+from recognizer.crm.card_files.table_rows import TableRow, TableRows
 from recognizer.crm.card_files.xlsx_tables import open_sheet
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
@@ -74,41 +75,43 @@ class CardReader:
         return fields | {"number_unknown"} if fields.intersection(PHONE_FIELDS) else fields
 
     def __iter__(self) -> Iterator[ContactCard | RejectedRow]:
-        """Yield a card or a rejected row for every row that is not empty.
+        """Yield a card or a rejected row for every row that is not empty; a card once.
 
-        Cards that may be marked without a call come last: any row of the same card that has a
-        number, or is refused, contradicts them, wherever it stands.
+        A card of several rows comes at the last of them: until then any may contradict another.
         """
-        rows = (row for row in self._rows if any(cell.strip() for cell in row[1]))
         is_after_short = False
-        together = RowsOfCards()
-        alone: list[tuple[int, list[str], ContactCard]] = []
+        together: dict[str, RowsOfCard[TableRow]] = {}
         shapes: set[str] = set()
         # In a file of few columns a half line is as wide as a whole one.
         is_narrow = self.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
-        for row, following in itertools.pairwise(itertools.chain(rows, [None])):
-            assert row is not None
-            is_before_short = following is not None and self._is_short(following[1])
-            is_torn = is_after_short or is_before_short
-            read = self._read(*row, is_torn=is_torn, is_last=following is None)
-            if is_narrow:
-                if isinstance(read, ContactCard) and self._leads_to_mark(read):
-                    read = self._check_half(read, row, shapes)
-                shapes.add(_shape(self._ref_of(row[1])))
-            is_after_short = self._is_short(row[1])
-            if isinstance(read, RejectedRow):
-                together.add_rejected(self._ref_of(row[1]))
-                yield read
-            elif self._may_be_marked(read):
-                alone.append((*row, read))
-            else:
-                yield together.add(read) if self.has_phone else read
-        # Only now is it known what every other row says of these cards.
-        for line, cells, card in alone:
-            if together.contradict(card.ref):
-                yield RejectedRow(line, _CONTRADICTED, tuple(cells))
-            else:
-                yield card
+        with TableRows(self._rows, self._ref_of) as rows:
+            for row, following in itertools.pairwise(itertools.chain(rows, [None])):
+                assert row is not None
+                is_before_short = following is not None and self._is_short(following.cells)
+                is_torn = is_after_short or is_before_short
+                read = self._read(row, is_torn=is_torn, is_last=following is None)
+                ref = self._ref_of(row.cells)
+                if is_narrow:
+                    if isinstance(read, ContactCard) and self._leads_to_mark(read):
+                        read = self._check_half(read, row, shapes)
+                    shapes.add(_shape(ref))
+                is_after_short = self._is_short(row.cells)
+                if row.is_alone:
+                    yield read
+                else:
+                    yield from self._together(row, read, together.setdefault(ref, RowsOfCard()))
+                    if row.ends_card:
+                        yield from _end(together.pop(ref))
+
+    def _together(
+        self, row: TableRow, read: ContactCard | RejectedRow, rows: RowsOfCard[TableRow]
+    ) -> Iterator[RejectedRow]:
+        """Add a row to those of its card; a rejected one is told at once."""
+        if isinstance(read, RejectedRow):
+            rows.add_rejected()
+            yield read
+        else:
+            rows.add(row, read, may_be_marked=self._may_be_marked(read))
 
     def _may_be_marked(self, card: ContactCard) -> bool:
         """Tell whether a card may be marked without a call, for its own or for no number."""
@@ -116,13 +119,13 @@ class CardReader:
         return self._leads_to_mark(card) or (bool(valid) and valid <= self._own_numbers)
 
     def _check_half(
-        self, card: ContactCard, row: tuple[int, list[str]], shapes: set[str]
+        self, card: ContactCard, row: TableRow, shapes: set[str]
     ) -> ContactCard | RejectedRow:
         """Refuse a card without a number that may be the rest of a torn line."""
         if not self._is_half(card.ref, shapes):
             return card
         reason = "номер карточки не похож на другие: похоже, строка разорвана на две"
-        return RejectedRow(row[0], reason, tuple(row[1]))
+        return RejectedRow(row.line, reason, tuple(row.cells))
 
     def _is_half(self, ref: str, shapes: set[str]) -> bool:
         """Tell whether a card's number may be the rest of a telephone's, from the line above."""
@@ -137,10 +140,9 @@ class CardReader:
     def _is_short(self, cells: Sequence[str]) -> bool:
         return len(cells) < len(self.fields)
 
-    def _read(
-        self, line: int, cells: list[str], *, is_torn: bool, is_last: bool
-    ) -> ContactCard | RejectedRow:
+    def _read(self, row: TableRow, *, is_torn: bool, is_last: bool) -> ContactCard | RejectedRow:
         """Read one row; `is_torn`: a row beside it may be a part of it, by a bare line break."""
+        cells = row.cells
         values = {
             field: cell
             for field, cell in zip(self.fields, cells, strict=False)
@@ -152,12 +154,14 @@ class CardReader:
             self._check_quotes(card)
             self._check_state(card, values)
             self._check_others(card, cells)
+            if self._may_be_marked(card):
+                self._check_beside(row)
+                if is_last:
+                    self._check_end(card, cells)
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
-                if is_last:
-                    self._check_end(cells)
         except ContactError as problem:
-            return RejectedRow(line, str(problem), tuple(cells))
+            return RejectedRow(row.line, str(problem), tuple(cells))
         return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
 
     def _check_width(self, cells: Sequence[str]) -> None:
@@ -202,13 +206,30 @@ class CardReader:
         if any("\n" in cell and cell.count(delimiter) >= most for cell in cells):
             raise ContactError("ячейка похожа на несколько строк: кавычки не закрыты")
 
-    def _check_end(self, cells: Sequence[str]) -> None:
-        """Refuse what may be the beginning of a number at the very end of a file that was cut."""
+    def _check_end(self, card: ContactCard, cells: Sequence[str]) -> None:
+        """Refuse what may be cut at the very end of a file whose last line has no end.
+
+        A number that is ours marks by the owner's name too, and a number may stand in comments.
+        """
         if self.csv_form is None or self.csv_form.ends_whole:
             return
-        begins_number = _NUMBER_BEGUN.fullmatch(cells[-1].strip())
-        if self.fields[len(cells) - 1] in PHONE_FIELDS and begins_number:
-            raise ContactError("файл обрывается на этой строке: номер мог быть отрезан")
+        field, last = self.fields[len(cells) - 1], cells[-1].strip()
+        if field in PHONE_FIELDS and not _NUMBER_BEGUN.fullmatch(last):
+            return
+        if field in PHONE_FIELDS or field in _LONG_TEXTS or not self._leads_to_mark(card):
+            raise ContactError("файл обрывается на этой строке: её конец мог быть отрезан")
+
+    def _check_beside(self, row: TableRow) -> None:
+        """Refuse a row in which a number may stand in a note, behind a link or a formula."""
+        for at, text in row.beside.items():
+            field = self.fields[at] if at < len(self.fields) else None
+            is_here = is_spreadsheet_error(text) and (field is None or field in PHONE_FIELDS)
+            if is_here or may_hold_number(text, known=self._own_numbers):
+                heading = " ".join(self.heading[at].split()) if at < len(self.heading) else ""
+                raise ContactError(
+                    f"номера в карточке нет, но он может стоять в примечании, ссылке или формуле "
+                    f"столбца «{heading}»: «{text.strip()[:60]}»"
+                )
 
     def _leads_to_mark(self, card: ContactCard) -> bool:
         """Tell whether a card would be marked for its number alone."""
@@ -265,6 +286,15 @@ class CardReader:
                     )
 
 
+def _end(rows: RowsOfCard[TableRow]) -> Iterator[ContactCard | RejectedRow]:
+    """Yield what the rows of one card amount to."""
+    contradicted, card = rows.end()
+    for row in contradicted:
+        yield RejectedRow(row.line, _CONTRADICTED, tuple(row.cells))
+    if card is not None:
+        yield card
+
+
 def _shape(ref: str) -> str:
     """Return what a card's number looks like: «А-00123» and «Б-7» are alike."""
     return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", ref))
@@ -280,6 +310,7 @@ _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 _CONTRADICTED = (
     "эта карточка есть и в другой строке файла: номер там другой, или ту строку не удалось понять"
 )
+_LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
 _DIGITS = re.compile(r"[\d\s()+.-]+$")

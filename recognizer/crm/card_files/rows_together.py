@@ -3,45 +3,78 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, Generic, TypeVar
 
-from recognizer.crm.contacts import ContactCard, read_numbers
+from recognizer.crm.comments import merge_comments
+from recognizer.crm.contacts import PHONE_FIELDS, ContactCard, read_numbers
 
-__all__ = ["RowsOfCards"]
+__all__ = ["RowsOfCard", "combined"]
+
+Row = TypeVar("Row")
 
 
-class RowsOfCards:
-    """The rows of a file so far, by their card; of a row nothing is kept but its numbers."""
+class RowsOfCard(Generic[Row]):
+    """The rows of one card so far.
+
+    A row that may be marked without a call, for no number or for one that is ours, is contradicted
+    by any other that has a number, or may have one.
+    """
 
     def __init__(self) -> None:
-        self._rejected: set[int] = set()  # hashes of `ref`
-        self._phones: dict[int, tuple[str, str]] = {}
+        self._may_be_marked: list[tuple[Row, ContactCard]] = []
+        self._others: list[ContactCard] = []
+        self._is_any_rejected = False
 
-    def add_rejected(self, ref: str) -> None:
-        """Remember that a row of a card was refused: what it says is not known."""
-        self._rejected.add(hash(ref))
+    def add_rejected(self) -> None:
+        """Remember that a row was refused: what it says is not known."""
+        self._is_any_rejected = True
 
-    def add(self, card: ContactCard) -> ContactCard:
-        """Return the card of a row with the numbers of the rows of that card before it."""
-        key = hash(card.ref)
-        trusted, mobile = self._phones.get(key, ("", ""))
-        card = dataclasses.replace(
-            card,
-            trusted_phone=_with_numbers(card.trusted_phone, trusted),
-            mobile_phone=_with_numbers(card.mobile_phone, mobile),
-        )
-        self._phones[key] = (card.trusted_phone, card.mobile_phone)
-        return card
+    def add(self, row: Row, card: ContactCard, *, may_be_marked: bool) -> None:
+        """Add the card of a row."""
+        if may_be_marked:
+            self._may_be_marked.append((row, card))
+        else:
+            self._others.append(card)
 
-    def contradict(self, ref: str) -> bool:
-        """Tell whether a row of this card has a number, or may have one."""
-        return hash(ref) in self._rejected or hash(ref) in self._phones
+    def end(self) -> tuple[list[Row], ContactCard | None]:
+        """Return the rows that others contradict, and the card of all the rest, if there is any."""
+        if self._others or self._is_any_rejected:
+            contradicted = [row for row, _ in self._may_be_marked]
+            return contradicted, combined(self._others) if self._others else None
+        return [], combined([card for _, card in self._may_be_marked])
+
+
+def combined(cards: list[ContactCard]) -> ContactCard:
+    """Return one card of several rows: numbers and comments of all, else what the last says.
+
+    A field that the last row leaves empty has what an earlier one says.
+    """
+    card, *later = cards
+    for row in later:
+        card = _with_row(card, row)
+    return card
+
+
+_EMPTY = ContactCard(ref="")
+
+
+def _with_row(card: ContactCard, row: ContactCard) -> ContactCard:
+    values: dict[str, Any] = {
+        field.name: getattr(row, field.name)
+        for field in dataclasses.fields(ContactCard)
+        if getattr(row, field.name) != getattr(_EMPTY, field.name)
+    }
+    for field in PHONE_FIELDS:
+        values[field] = _with_numbers(getattr(row, field), getattr(card, field))
+    values["comments"] = merge_comments(card.comments, row.comments)
+    return dataclasses.replace(card, **values)
 
 
 def _with_numbers(now: str, before: str) -> str:
     """Return a field with what an earlier row had in it and it has not."""
     had, has = read_numbers(before), {number.e164 for number in read_numbers(now)}
     if not had or before == now:
-        return now
+        return now or before
     if not has:
         return before
     is_there = None not in has and all(number.e164 in has for number in had)

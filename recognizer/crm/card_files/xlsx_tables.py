@@ -13,6 +13,7 @@ from typing import Any
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
+from recognizer.crm.card_files.table_rows import BESIDE
 from recognizer.crm.card_files.xlsx_packages import MergedCells, readable_package, survey_sheet
 from recognizer.crm.plain_cells import says_absent
 
@@ -86,17 +87,21 @@ def _computed_text(cell: Any, source: Any) -> str:
     """Return the text of a cell; a formula whose value was never computed has none."""
     value = cell.value
     is_formula = source.data_type == "f"
-    if value is None and cell.data_type == "s":
-        return NO_VALUE  # a text that is not there
-    if is_formula and _is_placeholder(value):
-        return NO_VALUE
+    is_empty_text = value is None and cell.data_type == "str"
+    if value is None and not is_empty_text and (is_formula or cell.data_type == "s"):
+        return NO_VALUE  # never computed, or a text that is not there
+    if is_formula and (is_empty_text or _is_placeholder(value)):
+        return f"{_cell_text(value)}{BESIDE}{NO_VALUE}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if abs(value) >= 1e15:
             # Beyond fifteen digits a spreadsheet keeps zeros in their place.
             return f"{float(value):.14E}"
         shown = _shown_digits(cell.number_format)
-        # What a person sees beside the digits is not known: they are not the whole number.
-        return f"{_cell_text(value)} ?" if shown is None else shown + _cell_text(value)
+        if shown is None:
+            # What a person sees beside the digits is not known: they are not the whole number.
+            return f"{_cell_text(value)} ?"
+        literals, n_digits = shown
+        return literals + _cell_text(value).zfill(n_digits)
     return _cell_text(value)
 
 
@@ -104,17 +109,18 @@ def _is_placeholder(value: Any) -> bool:
     """Tell whether a formula's value says nothing: IFERROR(…, "-") did not find what may be."""
     if isinstance(value, str):
         return says_absent(value)
-    return value is None or (value == 0 and value is not False)
+    return bool(value == 0 and value is not False)
 
 
 _FORMAT_PART = re.compile(r'"([^"]*)"|\\(.)|([0#?@])')
 
 
 @lru_cache(maxsize=256)  # a sheet has few formats and many numbers
-def _shown_digits(number_format: str | None) -> str | None:
+def _shown_digits(number_format: str | None) -> tuple[str, int] | None:
     """Return the digits, and plus, that a format shows before every number: `"+7 "0`.
 
-    None where it shows digits elsewhere: what a person sees is not known.
+    And how many digits a number has at least: six of `000000`, which shows 42 as 000042. None
+    where it shows digits elsewhere: what a person sees is not known.
     """
     literals, end = "", 0
     for part in _FORMAT_PART.finditer(number_format or ""):
@@ -126,9 +132,12 @@ def _shown_digits(number_format: str | None) -> str | None:
         end and re.search(r"[1-9]", _NO_DIGITS.sub("", _FORMAT_PART.sub("", number_format or "")))
     ):
         return None
-    return literals if any(char.isdigit() for char in literals) else ""
+    rest = (number_format or "")[end:]
+    n_digits = rest.count("0") if _PLACES.fullmatch(rest) else 0
+    return literals if any(char.isdigit() for char in literals) else "", n_digits
 
 
+_PLACES = re.compile(r"[0# ()\\-]+")
 # A colour, a condition, a language: `[Color10]`, `[$-419]`.
 _NO_DIGITS = re.compile(r"\[(?:color\s?\d+|\$-[0-9a-f]+)\]", re.IGNORECASE)
 

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from recognizer.base.errors import ConflictError, ContactError, JournalError
+from recognizer.crm.comments import merge_comments
 from recognizer.crm.contacts import PHONE_FIELDS, read_numbers
 from recognizer.crm.journal.call_order import card_decision
-from recognizer.crm.journal.cards import merge_comments, set_fields
+from recognizer.crm.journal.cards import set_fields
 from recognizer.crm.journal.conditions import CALL_ORDER
 from recognizer.crm.journal.identity import (
     attempt_row,

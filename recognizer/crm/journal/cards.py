@@ -1,4 +1,4 @@
-"""Cards in the journal's tables: taking them in, merging comments, giving them back."""
+"""Cards in the journal's tables: taking them in, giving them back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from recognizer.crm.comments import merge_comments
 from recognizer.crm.contacts import (
     CARD_FIELDS,
     PHONE_FIELDS,
@@ -20,41 +21,9 @@ from recognizer.crm.contacts import (
 from recognizer.crm.journal.records import CardChange
 from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
 
-__all__ = ["append_line", "card_of", "in_batches", "merge_comments", "set_fields", "store_cards"]
+__all__ = ["card_of", "in_batches", "set_fields", "store_cards"]
 
 _SEARCHED = ("ref", "trusted_person", "owner", "payer", "vin", "plate", "make")
-
-
-def append_line(comments: str, line: str) -> str:
-    """Return `comments`, untouched, with one more line."""
-    if not comments or comments.endswith("\n"):
-        return comments + line
-    return comments + ("\r\n" if "\r\n" in comments else "\n") + line
-
-
-def merge_comments(stored: str, incoming: str) -> str:
-    """Return comments that begin with what is stored and lack no line of either.
-
-    The CRM and the journal both add lines: what the CRM has beyond the common beginning is
-    added at the end, unless those very lines are there already.
-    """
-    if incoming.startswith(stored):
-        return incoming
-    if stored.startswith(incoming):
-        return stored  # an older export, from before its last line was gone on with
-    kept = [line.rstrip("\r") for line in stored.split("\n")]
-    lines = incoming.split("\n")
-    read = [line.rstrip("\r") for line in lines]
-    n_common = 0
-    while n_common < min(len(kept), len(read)) and kept[n_common] == read[n_common]:
-        n_common += 1
-    new = read[n_common:]
-    if not any(line.strip() for line in new):
-        return stored
-    for start in range(n_common, len(kept) - len(new) + 1):
-        if kept[start : start + len(new)] == new:
-            return stored
-    return append_line(stored, "\n".join(lines[n_common:]))
 
 
 def card_of(row: ContactRow) -> ContactCard:

@@ -17,8 +17,9 @@ from sqlalchemy.orm import InstrumentedAttribute as Column
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError
+from recognizer.crm.comments import append_line
 from recognizer.crm.journal.call_order import card_decision
-from recognizer.crm.journal.cards import append_line, set_fields
+from recognizer.crm.journal.cards import set_fields
 from recognizer.crm.journal.conditions import BY_PERSON
 from recognizer.crm.journal.tables import (
     AttemptRow,

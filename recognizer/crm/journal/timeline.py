@@ -13,6 +13,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from recognizer.crm.comments import append_line
 from recognizer.crm.contacts import ContactCard, Office, card_facts
 from recognizer.crm.journal.call_order import (
     Placed,
@@ -22,7 +23,7 @@ from recognizer.crm.journal.call_order import (
     decided_before,
     number_after,
 )
-from recognizer.crm.journal.cards import append_line, card_of
+from recognizer.crm.journal.cards import card_of
 from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.numbers_called import why_number_stays
 from recognizer.crm.journal.records import REHEARING

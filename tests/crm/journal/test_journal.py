@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from journal_reports import MORNING, day, heard, spoken, unreadable
 
 from recognizer.base.errors import ContactError, JournalError
+from recognizer.crm.comments import append_line, merge_comments
 from recognizer.crm.contacts import ContactCard, ContactKind
-from recognizer.crm.journal.cards import append_line, merge_comments
 from recognizer.crm.journal.journal import Journal, recording_digest
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.crm.journal.tables import Base, DecisionRow
