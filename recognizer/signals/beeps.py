@@ -3,7 +3,7 @@
 Conventions: frames are those of `spectrum`; powers are mean squares (a full-scale sine has 0.5,
 -3 dBFS).
 
-Not handled: signals of two tones less than 75 Hz apart (North American ringback), vibrato.
+Not handled: two tones less than 75 Hz apart (`close_tones` finds those), vibrato.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ import numpy as np
 
 from recognizer.signals.spectrum import HOP_S, LOBE_BINS, Floats, Frames
 
-__all__ = ["Beep", "BeepFinder", "Edge"]
+__all__ = [
+    "Beep",
+    "BeepFinder",
+    "Edge",
+    "droop_db",
+    "edge_kind",
+    "is_quiet",
+    "join",
+    "power_around",
+]
 
 _MIN_SHARE = 0.6  # of a frame's power in the tone: 1.8 dB over all other sound
 _MIN_SHARE_OF_TWO = 0.75
@@ -211,8 +220,8 @@ class BeepFinder:
             return None
         if float(tone[inner].max()) < self._min_power:
             return None
-        before = _around(frames.total, begin, step=-1)
-        after = _around(frames.total, until, step=1)
+        before = power_around(frames.total, begin, step=-1)
+        after = power_around(frames.total, until, step=1)
         start_s = (self._first_frame + begin) * HOP_S
         end_s = (self._first_frame + until) * HOP_S
         is_cut = is_last and until > len(frames) - 1 - _EDGE_S / HOP_S
@@ -223,11 +232,11 @@ class BeepFinder:
             second_hz=hz[1] if is_pair else None,
             power=power,
             purity=purity,
-            droop_db=_droop_db(tone[inner]),
-            start=_edge(before / power, is_cut=start_s < _EDGE_S),
-            end=_edge(after / power, is_cut=is_cut),
-            is_quiet_before=before < _QUIET_RATIO * power,
-            is_quiet_after=after < _QUIET_RATIO * power,
+            droop_db=droop_db(tone[inner]),
+            start=edge_kind(before / power, is_cut=start_s < _EDGE_S),
+            end=edge_kind(after / power, is_cut=is_cut),
+            is_quiet_before=is_quiet(before / power),
+            is_quiet_after=is_quiet(after / power),
         )
 
     def _bin(self, frequency_hz: float) -> int:
@@ -245,7 +254,7 @@ class BeepFinder:
         for beep in beeps:
             last = self._last
             if last is not None and _is_continued(last, beep):
-                self._last = _join(last, beep)
+                self._last = join(last, beep)
                 continue
             if last is not None:
                 done.append(last)
@@ -269,7 +278,8 @@ def _is_steady(power: Floats, sway: float) -> bool:
     return False
 
 
-def _droop_db(power: Floats) -> float:
+def droop_db(power: Floats) -> float:
+    """Return by how much the last third of a beep is weaker than its first."""
     third = max(1, len(power) // 3)
     return 10 * math.log10(float(np.median(power[:third])) / float(np.median(power[-third:])))
 
@@ -305,7 +315,7 @@ def _crossing(amplitude: Floats, outermost: int, *, step: int) -> float:
     return float(outermost)
 
 
-def _around(total: Floats, edge: float, *, step: int) -> float:
+def power_around(total: Floats, edge: float, *, step: int) -> float:
     """Return the power just outside an edge, clear of the window's reach; 0 outside the sound."""
     near = round(edge) + 3 * step
     far = round(edge) + 9 * step
@@ -314,7 +324,13 @@ def _around(total: Floats, edge: float, *, step: int) -> float:
     return float(np.mean(part)) if len(part) else 0.0
 
 
-def _edge(loudness_outside: float, *, is_cut: bool) -> Edge:
+def is_quiet(loudness_outside: float) -> bool:
+    """Tell whether the sound outside a beep is clearly weaker; power against the beep's."""
+    return loudness_outside < _QUIET_RATIO
+
+
+def edge_kind(loudness_outside: float, *, is_cut: bool) -> Edge:
+    """Return how a beep begins or ends; power outside it against the beep's."""
     if is_cut:
         return Edge.CUT
     return Edge.COVERED if loudness_outside > _COVERED_RATIO else Edge.CLEAN
@@ -328,7 +344,8 @@ def _is_continued(last: Beep, beep: Beep) -> bool:
     return abs(beep.frequency_hz - last.frequency_hz) <= _JOIN_HZ
 
 
-def _join(last: Beep, beep: Beep) -> Beep:
+def join(last: Beep, beep: Beep) -> Beep:
+    """Return two beeps that follow each other as one."""
     longer = last if last.length_s >= beep.length_s else beep
     return Beep(
         start_s=last.start_s,

@@ -18,7 +18,15 @@ import numpy.typing as npt
 
 from recognizer.model import Samples
 
-__all__ = ["HOP_S", "LOBE_BINS", "Floats", "FrameStream", "Frames"]
+__all__ = [
+    "HOP_S",
+    "LOBE_BINS",
+    "Floats",
+    "FrameStream",
+    "Frames",
+    "NearBand",
+    "near_response",
+]
 
 HOP_S = 0.01
 LOBE_BINS = 2  # a Hann window spreads a sine over this many bins to each side
@@ -30,6 +38,43 @@ _LOWEST_HZ, _HIGHEST_HZ = 215.0, 3700.0
 _MAX_TWIST = 10.0  # Q.24 allows 8 dB between the two tones of a key
 
 Floats = npt.NDArray[np.float32]
+_BIN_HZ = 1 / (_HOPS_A_WINDOW * HOP_S)  # at every sample rate
+
+
+class NearBand:
+    """The bins in which signals of close tones lie: `Frames.near` keeps what they hold."""
+
+    _LOWEST_HZ, _HIGHEST_HZ = 400.0, 475.0  # between the lines of a signal
+    _REACH_HZ = 75.0  # a line beside, and how far a window spreads it
+    N_COLUMNS = round((_HIGHEST_HZ - _LOWEST_HZ) / _BIN_HZ) + 1
+
+    @classmethod
+    def column_of(cls, frequency_hz: float) -> int:
+        """Return the column of `Frames.near` nearest to a frequency."""
+        return min(max(0, round((frequency_hz - cls._LOWEST_HZ) / _BIN_HZ)), cls.N_COLUMNS - 1)
+
+    @classmethod
+    def hz_of(cls, column: int) -> float:
+        """Return the frequency of a column of `Frames.near`."""
+        return cls._LOWEST_HZ + column * _BIN_HZ
+
+    @classmethod
+    def bins(cls) -> slice:
+        """Return the bins of the columns."""
+        first = round(cls._LOWEST_HZ / _BIN_HZ)
+        return slice(first, first + cls.N_COLUMNS)
+
+    @classmethod
+    def wide_bins(cls) -> slice:
+        """Return all bins that the tones of a signal in the band reach."""
+        first = round((cls._LOWEST_HZ - cls._REACH_HZ) / _BIN_HZ)
+        return slice(first, round((cls._HIGHEST_HZ + cls._REACH_HZ) / _BIN_HZ) + 1)
+
+
+def near_response(offset_hz: float) -> float:
+    """Return how much of a sine the bin `offset_hz` beside it holds, 0-1 (a Hann window)."""
+    x = offset_hz / _BIN_HZ
+    return float(np.sinc(x) + 0.5 * np.sinc(x - 1) + 0.5 * np.sinc(x + 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +93,10 @@ class Frames:
         Part of `total` in the two strongest tones; 0 where their levels differ too much.
     frequency_hz, second_hz : float32, shape (n,)
         Of the strongest and the second strongest tone.
+    near : complex64, shape (n, NearBand.N_COLUMNS)
+        What the bins of `NearBand` hold; a sine in the middle of one has its RMS there.
+    near_power : float32, shape (n,)
+        Mean square in and around those bins.
     """
 
     spectrum: Floats
@@ -56,6 +105,8 @@ class Frames:
     share_of_two: Floats
     frequency_hz: Floats
     second_hz: Floats
+    near: npt.NDArray[np.complex64]
+    near_power: Floats
 
     def __len__(self) -> int:
         return len(self.total)
@@ -83,6 +134,7 @@ class _Transform:
         self.bin_hz = sample_rate / self.size
         window = np.hanning(self.size + 1)[:-1]
         self._window = window.astype(np.float32)
+        self._near_scale = np.float32(math.sqrt(2) / float(np.sum(window)))
         self._scale = np.float32(2.0 / (self.size * float(np.sum(window**2))))
         self._band = slice(
             math.ceil(_LOWEST_HZ / self.bin_hz), math.floor(_HIGHEST_HZ / self.bin_hz) + 1
@@ -117,6 +169,8 @@ class _Transform:
             share_of_two=share_of_two.astype(np.float32),
             frequency_hz=self._refine(kept, first),
             second_hz=self._refine(rest, second),
+            near=(transform[:, NearBand.bins()] * self._near_scale).astype(np.complex64),
+            near_power=power[:, NearBand.wide_bins()].sum(axis=1),
         )
 
     def _strongest(self, power: Floats) -> npt.NDArray[np.intp]:

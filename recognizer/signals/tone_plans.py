@@ -48,7 +48,13 @@ class ToneSpec:
     band_hz : Range or None
     row_hz, column_hz : tuple of float
     pair_hz : (float, float) or None
-        Two tones sounding together; `frequencies_hz` is empty then.
+        Two tones sounding together, or the outer lines of a modulated one; `frequencies_hz` is
+        empty then.
+    close_lines_hz : tuple of float
+        The lines of two tones too near for `beeps`, or of a modulated tone; else empty.
+    burst_ms : (Range, Range, Range) or None
+        Of a signal of two beeps a period: the first one, the pause in it, the second one. `on_ms`
+        is the length of all three together then, `off_ms` the pause after them.
     """
 
     kind: ToneKind
@@ -65,6 +71,8 @@ class ToneSpec:
     row_hz: tuple[float, ...] = ()
     column_hz: tuple[float, ...] = ()
     pair_hz: Range | None = None
+    close_lines_hz: tuple[float, ...] = ()
+    burst_ms: tuple[Range, Range, Range] | None = None
 
     def matches_pair(self, low_hz: float, high_hz: float) -> bool:
         """Tell whether two tones measured together are the signal's."""
@@ -214,9 +222,12 @@ _KINDS = {
     "congestion": ToneKind.CONGESTION,
     "dial": ToneKind.DIAL,
 }
-_NOTATION = re.compile(r"(\d+)(?:\+(\d+))?(?:/(\d+),0/(\d+))?")
-_ANY_NOTATION = re.compile(r"\d+(\+\d+)*(/\d+)?(,\d+(\+\d+)*/\d+)*")
-_MIN_APART_HZ = 75.0  # two tones nearer than this are not told apart (`beeps`)
+_ELEMENT = re.compile(r"(?P<low>[1-9]\d*)(?:(?P<sign>[+*])(?P<high>\d+))?")
+_TIMED = r"[1-9]\d*(?:[+*]\d+)*/\d+,0/\d+"
+_ANY_NOTATION = re.compile(rf"[1-9]\d*(?:[+*]\d+)*|{_TIMED}(?:,{_TIMED})*")
+_MAX_TIMES = 4  # two beeps and two pauses
+_MIN_APART_HZ = 75.0  # two tones nearer than this are not told apart by `beeps`
+_NEAR_HZ = (360.0, 490.0)  # where `close_tones` looks
 _TOLERANCE_HZ = 8.0
 _ON_OFF_TOLERANCE, _PERIOD_TOLERANCE = 0.25, 0.12
 _MIN_BEEPS = {ToneKind.RINGBACK: 2, ToneKind.BUSY: 4, ToneKind.CONGESTION: 4, ToneKind.DIAL: 1}
@@ -227,6 +238,7 @@ class _AbroadEntry(msgspec.Struct, forbid_unknown_fields=True):
     """A country of tone_plans_abroad.toml."""
 
     name: str
+    source: str
     ring: str | None = None
     busy: str | None = None
     congestion: str | None = None
@@ -275,31 +287,46 @@ def _abroad_tones(file: TomlFile, country: str) -> list[ToneSpec]:
 
 def _abroad_tone(kind: ToneKind, name: str, notation: str) -> ToneSpec | None:
     """Return a signal written in Asterisk's notation, None if the detector cannot know it."""
-    found = _NOTATION.fullmatch(notation)
-    if found is None:
+    parts = [part.partition("/") for part in notation.split(",")]
+    sounding, times = {tone for tone, _, _ in parts[::2]}, [float(ms) for _, _, ms in parts if ms]
+    found = _ELEMENT.fullmatch(parts[0][0])
+    if found is None or len(sounding) > 1 or len(times) > _MAX_TIMES:
         return None
-    low, high, on, off = (None if text is None else float(text) for text in found.groups())
-    assert low is not None
-    pair = None if high is None else (low, high)
-    if high is not None and high - low < _MIN_APART_HZ:
+    lines = _lines_of(found)
+    is_close = len(lines) > 1 and lines[1] - lines[0] < _MIN_APART_HZ
+    if is_close and (not times or not _NEAR_HZ[0] <= lines[0] < lines[-1] <= _NEAR_HZ[1]):
         return None
-    if on is None or off is None:
-        on_ms, off_ms, period_ms = (_MIN_DIAL_MS, math.inf), None, None
-    else:
-        on_ms, off_ms = _around(on, _ON_OFF_TOLERANCE), _around(off, _ON_OFF_TOLERANCE)
-        period_ms = _around(on + off, _PERIOD_TOLERANCE)
+    on_ms, off_ms, period_ms, burst_ms = (_MIN_DIAL_MS, math.inf), None, None, None
+    if times:
+        off = times[-1]
+        on_ms, off_ms = (_around(ms, _ON_OFF_TOLERANCE) for ms in (sum(times) - off, off))
+        period_ms = _around(sum(times), _PERIOD_TOLERANCE)
+        if len(times) == _MAX_TIMES:
+            first, pause, second = (_around(ms, _ON_OFF_TOLERANCE) for ms in times[:3])
+            burst_ms = (first, pause, second)
     return ToneSpec(
         kind=kind,
         name=name,
-        frequencies_hz=() if pair else (low,),
+        frequencies_hz=() if len(lines) > 1 else lines,
         tolerance_hz=_TOLERANCE_HZ,
         on_ms=on_ms,
         off_ms=off_ms,
         period_ms=period_ms,
         min_beeps=_MIN_BEEPS[kind],
         is_isolated=True,
-        pair_hz=pair,
+        pair_hz=(lines[0], lines[-1]) if len(lines) > 1 else None,
+        close_lines_hz=lines if is_close else (),
+        burst_ms=burst_ms,
     )
+
+
+def _lines_of(found: re.Match[str]) -> tuple[float, ...]:
+    """Return the frequencies of a tone, of two tones, or of one that another modulates."""
+    low = float(found["low"])
+    if found["high"] is None:
+        return (low,)
+    other = float(found["high"])
+    return (low - other, low, low + other) if found["sign"] == "*" else (low, other)
 
 
 def _around(value: float, share: float) -> Range:

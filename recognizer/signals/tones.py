@@ -3,8 +3,8 @@
 Conventions: times are seconds from the start of the sound given; levels are RMS in dBFS (a
 full-scale sine has -3). One event is a whole stretch of ringing or busy, not one beep of it.
 
-Not handled: signals of two mixed tones other than the keypad's, and signals that another, equally
-loud sound covers completely.
+Not handled: signals of more than two beeps a period, and signals that another, equally loud sound
+covers completely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Iterable, Sequence
 
 from recognizer.base.errors import AudioError
 from recognizer.model import Audio, Cadence, Samples, ToneEvent, ToneKind
-from recognizer.signals.beeps import Beep, BeepFinder, Edge
+from recognizer.signals.beeps import Beep, BeepFinder, Edge, join
+from recognizer.signals.close_tones import CloseToneFinder
 from recognizer.signals.spectrum import Frames, FrameStream
 from recognizer.signals.tone_plans import TonePlan, ToneSpec
 
@@ -109,8 +110,11 @@ class ToneDetector:
             )
         self._stream = FrameStream(sample_rate)
         self._finder = BeepFinder(self._stream.bin_hz, min_level_dbfs)
+        close = [spec.close_lines_hz for spec in plan.tones if spec.close_lines_hz]
+        self._close_finder = CloseToneFinder(close, min_level_dbfs)
         self._start_s = start_s
         self._open: list[Beep] = []
+        self._close: list[Beep] = []
 
     def push(self, samples: Samples) -> tuple[ToneEvent, ...]:
         """Take more sound; return the signals that are certainly over, in order."""
@@ -120,9 +124,9 @@ class ToneDetector:
 
     def push_frames(self, frames: Frames) -> tuple[ToneEvent, ...]:
         """Take the next frames of a `FrameStream` somebody else reads too."""
-        self._open += self._finder.push(frames)
+        self._add(self._finder.push(frames), self._close_finder.push(frames))
         ready: list[Beep] = []
-        following_s = self._finder.settled_s
+        following_s = min(self._finder.settled_s, self._close_finder.settled_s)
         for index in range(len(self._open) - 1, -1, -1):
             if following_s - self._open[index].end_s > _LONGEST_PAUSE_S:
                 ready, self._open = self._open[: index + 1], self._open[index + 1 :]
@@ -134,7 +138,8 @@ class ToneDetector:
         """Return a detector that has heard the same and goes on by itself."""
         fork: ToneDetector = copy.copy(self)
         fork._stream, fork._finder = self._stream.forked(), copy.copy(self._finder)
-        fork._open = list(self._open)
+        fork._close_finder = copy.copy(self._close_finder)
+        fork._open, fork._close = list(self._open), list(self._close)
         return fork
 
     def finish(self) -> tuple[ToneEvent, ...]:
@@ -144,9 +149,19 @@ class ToneDetector:
 
     def finish_frames(self) -> tuple[ToneEvent, ...]:
         """Return the signals still open after the last frames."""
-        beeps = [*self._open, *self._finder.finish()]
-        self._open = []
+        self._add(self._finder.finish(), self._close_finder.finish())
+        beeps, self._open = self._open, []
         return self._decide(beeps)
+
+    def _add(self, beeps: Sequence[Beep], close: Sequence[Beep]) -> None:
+        """Note beeps; of what beats, the pieces that look like beeps of one tone are none."""
+        self._close += close
+        self._open = sorted(
+            (b for b in (*self._open, *beeps, *close) if not _is_piece(b, self._close)),
+            key=lambda beep: beep.start_s,
+        )
+        first_s = self._open[0].start_s if self._open else self._finder.settled_s
+        self._close = [b for b in self._close if b.end_s > first_s]
 
     def _decide(self, beeps: list[Beep]) -> tuple[ToneEvent, ...]:
         return tuple(
@@ -214,11 +229,29 @@ def _signals(beeps: Sequence[Beep], plan: TonePlan) -> list[ToneEvent]:
     for find in (_keypad, _sequences, _cadences, _lone):
         found = find(left, plan)
         signals += found
-        used = {id(beep) for signal in found for beep in signal.beeps}
-        left = [beep for beep in left if id(beep) not in used]
+        left = _without(left, found)
     signals = _absorbed(signals, left)
     signals.sort(key=lambda signal: signal.start_s)
     return [signal.event() for signal in _merged(signals)]
+
+
+def _is_piece(beep: Beep, close: Sequence[Beep]) -> bool:
+    """Return whether a beep lies inside one of two close tones, and is another."""
+    return any(
+        beep is not whole and min(beep.end_s, whole.end_s) - max(beep.start_s, whole.start_s) > 0.0
+        for whole in close
+    )
+
+
+def _without(beeps: Sequence[Beep], signals: Sequence[_Signal]) -> list[Beep]:
+    """Return the beeps that no signal is made of."""
+    used = [beep for signal in signals for beep in signal.beeps]
+    return [beep for beep in beeps if not any(_is_in(beep, whole) for whole in used)]
+
+
+def _is_in(beep: Beep, whole: Beep) -> bool:
+    """Return whether a beep is another, or one of the two of a burst."""
+    return beep is whole or (whole.start_s <= beep.start_s and beep.end_s <= whole.end_s)
 
 
 def _keypad(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
@@ -268,14 +301,33 @@ def _cadences(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
     signals: list[_Signal] = []
     left = list(beeps)
     specs = [spec for spec in plan.tones if spec.period_ms is not None]
-    for tones in dict.fromkeys((spec.frequencies_hz, spec.pair_hz) for spec in specs):
-        family = [spec for spec in specs if (spec.frequencies_hz, spec.pair_hz) == tones]
+    for tones in dict.fromkeys((s.frequencies_hz, s.pair_hz, s.burst_ms) for s in specs):
+        family = [s for s in specs if (s.frequencies_hz, s.pair_hz, s.burst_ms) == tones]
         own = [beep for beep in left if _sounds_like(beep, family[0])]
-        found = [s for s in _chains(own, family) if len(s.beeps) >= s.spec.min_beeps]
-        used = {id(beep) for signal in found for beep in signal.beeps}
-        left = [beep for beep in left if id(beep) not in used]
+        found = [
+            signal
+            for signal in _chains(_bursts(own, family[0]), family)
+            if len(signal.beeps) >= signal.spec.min_beeps
+        ]
+        left = _without(left, found)
         signals += found
     return signals
+
+
+def _bursts(beeps: Sequence[Beep], spec: ToneSpec) -> list[Beep]:
+    """Return what a signal is made of: its beeps, or each pair of them as one."""
+    if spec.burst_ms is None:
+        return list(beeps)
+    bursts: list[Beep] = []
+    for first, second in itertools.pairwise(beeps):
+        lengths_s = (first.length_s, second.start_s - first.end_s, second.length_s)
+        is_burst = all(
+            low <= length_s * 1000 <= high
+            for length_s, (low, high) in zip(lengths_s, spec.burst_ms, strict=True)
+        )
+        if is_burst and not (bursts and first.start_s < bursts[-1].end_s):
+            bursts.append(join(first, second))
+    return bursts
 
 
 def _sounds_like(beep: Beep, spec: ToneSpec) -> bool:

@@ -150,9 +150,14 @@ def test_what_is_known_abroad_does_not_change_what_is_heard_at_home() -> None:
     ("line", "message"),
     [
         ('busy = "400"/375', r"abroad\.toml"),
-        ('busy = "fast"', r"abroad\.toml, line 3: expected Hz/ms"),
-        ('ring = "400+450/400,0/200"', r"line 3: .*is not heard"),
-        ('ring = "400/1000,0/3000"\nnot_heard = ["ring"]', r"line 3: .*is heard"),
+        ('busy = "fast"', r"abroad\.toml, line 4: expected Hz/ms"),
+        ('ring = "400/90,0/90,400/90,0/90,400/90,0/900"', r"line 4: .*is not heard"),
+        ('ring = "400+425+450/400,0/200"', r"line 4: .*is not heard"),
+        ('ring = "400/400,0/200,450/400,0/2000"', r"line 4: .*is not heard"),
+        ('dial = "413+438"', r"line 4: .*is not heard"),
+        ('ring = "300*25/1000,0/3000"', r"line 4: .*is not heard"),
+        ('ring = "400/1000,0/3000"\nnot_heard = ["ring"]', r"line 4: .*is heard"),
+        ('ring = "400/1000,0/3000,400/1000"', r"line 4: expected Hz/ms"),
         ('rung = "400"', r"line 1: .*rung"),
     ],
 )
@@ -160,6 +165,6 @@ def test_a_country_that_cannot_be_read_is_refused_with_its_line(
     tmp_path: Path, line: str, message: str
 ) -> None:
     path = tmp_path / "abroad.toml"
-    path.write_text(f'[xx]\nname = "Nowhere"\n{line}\n', encoding="utf-8")
+    path.write_text(f'[xx]\nname = "Nowhere"\nsource = "nobody"\n{line}\n', encoding="utf-8")
     with pytest.raises(DataFileError, match=message):
         load_known_tones(abroad=path)
