@@ -7,6 +7,7 @@ another zone, and a day there has no next.
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 __all__ = [
     "CLOCK_SKEW",
@@ -41,9 +42,16 @@ def is_countable(day: dt.date) -> bool:
 
 
 def read_day(text: str) -> dt.date | None:
-    """Return the day of a text in ISO 8601; None if it is none, or none to count with."""
+    """Return the day of a text, ISO 8601 or «27.11.2026»; None if it is none to count with."""
+    russian = _RUSSIAN_DAY.fullmatch(text.strip())
     try:
-        day = dt.date.fromisoformat(text)
+        if russian is not None:
+            day = dt.date(int(russian[3]), int(russian[2]), int(russian[1]))
+        else:
+            day = dt.date.fromisoformat(text.strip())
     except ValueError:
         return None
     return day if is_countable(day) else None
+
+
+_RUSSIAN_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recognizer.base.errors import SettingsError
+from recognizer.base.errors import JournalError, SettingsError
 from recognizer.cli.groups import new_group
 
 __all__ = ["app"]
@@ -46,6 +46,40 @@ def check() -> None:
         )
     for target in load_targets(settings.targets_file, settings.codes_file):
         print(f"{target.name}: {type(target).__name__}")
+
+
+@app.command("tell")
+def tell(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whom, as the file calls it.")],
+    call: Annotated[int, typer.Argument(metavar="CALL", help="Number of a call.", min=1)],
+) -> None:
+    """Tell one of them now what stands of one call: whether it answers, before all are told.
+
+    Under the id the server sends: who was told already takes it once.
+
+    Example:
+
+      recognizer crm tell our-crm 1024
+    """
+    from recognizer.base.settings import load_settings
+    from recognizer.cli.journal import open_journal
+    from recognizer.crm.connectors import load_targets
+    from recognizer.crm.outbox import Outbox
+
+    settings = load_settings().crm
+    named = {}
+    if settings.targets_file is not None:
+        loaded = load_targets(settings.targets_file, settings.codes_file)
+        named = {target.name: target for target in loaded}
+    if name not in named:
+        raise SettingsError(f"{name}: expected one of crm.targets_file ({', '.join(named)})")
+    with open_journal() as journal:
+        decision = journal.attempt(call).decision
+        if decision is None:
+            raise JournalError(f"call {call}: nothing is decided of it")
+        event = Outbox(journal.database).event(decision.id, name)
+        named[name].deliver(event)
+    print(f"{name}: took {event['event']} {event['decision']} of call {call}")
 
 
 @app.command("outbox")

@@ -21,8 +21,10 @@ from sqlalchemy import Double, ForeignKey, Index, Integer, String, Text, UniqueC
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from recognizer.base.errors import JournalError, RecognizerError
+from recognizer.crm.journal.conditions import IN_FORCE
 from recognizer.crm.journal.database import Database
 from recognizer.crm.journal.records import REHEARING
+from recognizer.crm.journal.standing import standing_decision
 from recognizer.crm.journal.tables import (
     AttemptRow,
     Base,
@@ -291,6 +293,10 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
     old = None if row.supersedes_id is None else session.get(DecisionRow, row.supersedes_id)
     is_reheard = said is not None and said.made_by == REHEARING
     marks = bool(row.final and row.incorrect_contact)
+    is_in_force = session.scalar(
+        sa.select(DecisionRow.id).where(DecisionRow.id == row.id, IN_FORCE)
+    )
+    card_marked = None if contact is None else _is_marked(session, contact)
     # A call that went to another card took its mark from the one it left, too.
     moved = old is not None and old.contact_id != row.contact_id
     took_back = old is not None and bool(old.final and old.incorrect_contact)
@@ -315,7 +321,10 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
         "decided_by": None if said is None or is_reheard else said.made_by,
         "outcome": row.outcome,
         "status": row.status,
-        "incorrect_contact": marks,
+        # What is told late, or again, does not bring back a mark that was taken away meanwhile.
+        "incorrect_contact": marks and is_in_force is not None and card_marked is not False,
+        "in_force": is_in_force is not None,
+        "card_marked": card_marked,
         "contradicts_mark": bool(state is not None and state.contradicts),
         "final": row.final,
         "next": row.next,
@@ -324,51 +333,72 @@ def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
     }
 
 
+def _is_marked(session: Session, contact: ContactRow) -> bool:
+    """Return whether the mark stands on a card now, whichever call put it there."""
+    standing = standing_decision(session, contact)
+    return bool(contact.incorrect_contact if standing is None else standing.incorrect_contact)
+
+
 class Dispatcher:
-    """Delivers in a thread of its own until it is closed."""
+    """Delivers until it is closed, each target in a thread of its own: a slow one delays nobody."""
 
     def __init__(self, outbox: Outbox, targets: Sequence[Target], *, every_s: float = 1.0) -> None:
         self._outbox = outbox
         self._targets = targets
         self._every_s = every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._threads = [
+            threading.Thread(
+                target=self._run, args=(target,), name=f"outbox {target.name}", daemon=True
+            )
+            for target in targets
+        ]
 
     def start(self) -> None:
         """Begin to deliver."""
         self._outbox.collect([target.name for target in self._targets])
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Stop after the delivery in hand."""
         self._stop.set()
-        self._thread.join(15)
+        until = time.monotonic() + 15
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def _run(self) -> None:
+    def _run(self, target: Target) -> None:
         while not self._stop.is_set():
             try:
-                n_done = self.run_once()
+                self._outbox.collect([target.name])
+                is_done = self._try(target)
             except RecognizerError as problem:
                 _LOG.error("outbox: %s", problem)
-                n_done = 0
-            if not n_done:
+                is_done = False
+            if not is_done:
                 self._stop.wait(self._every_s)
 
     def run_once(self) -> int:
         """Collect, and try what is due of each target, once; return how many rows were tried."""
         self._outbox.collect([target.name for target in self._targets])
-        n_tried = 0
-        for target in self._targets:
-            claimed = self._outbox.claim(target.name)
-            if claimed is None:
-                continue
-            n_tried += 1
-            row_id, decision_id = claimed
-            try:
-                target.deliver(self._outbox.event(decision_id, target.name))
-            except DeliveryError as problem:
-                _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
-                self._outbox.failed(row_id, str(problem), is_final=problem.is_final)
-            else:
-                self._outbox.delivered(row_id)
-        return n_tried
+        return sum(self._try(target) for target in self._targets)
+
+    def _try(self, target: Target) -> bool:
+        """Try what is due of a target; return whether anything was."""
+        claimed = self._outbox.claim(target.name)
+        if claimed is None:
+            return False
+        row_id, decision_id = claimed
+        try:
+            target.deliver(self._outbox.event(decision_id, target.name))
+        except DeliveryError as problem:
+            _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
+            self._outbox.failed(row_id, str(problem), is_final=problem.is_final)
+        except RecognizerError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - one row must not stop all after it
+            _LOG.exception("outbox row %d, %s", row_id, target.name)
+            self._outbox.failed(row_id, f"cannot be told: {type(problem).__name__}")
+        else:
+            self._outbox.delivered(row_id)
+        return True

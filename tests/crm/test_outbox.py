@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from recognizer.base.errors import DataFileError, JournalError
+from recognizer.cli import app
 from recognizer.crm.codes import load_codes
 from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets, signature
 from recognizer.crm.contacts import ContactCard
@@ -115,6 +118,7 @@ def test_a_decision_a_correction_and_a_mark_taken_back_are_told_signed(
     dispatcher = Dispatcher(Outbox(journal.database), [hook])
     all_of(dispatcher)
     call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="89265550102")
+    all_of(dispatcher)
     journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
     all_of(dispatcher)
     events = [(body["event"], body["code"], body["incorrect_contact"]) for body in receiver.bodies]
@@ -183,6 +187,94 @@ def test_what_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again(
     assert len(receiver.taken) == 1
     with pytest.raises(JournalError, match="no such dead letter"):
         outbox.retry(dead.id)
+
+
+def test_what_is_told_late_brings_back_no_mark(journal: Journal, receiver: Receiver) -> None:
+    """A dead letter sent again, and what waited while the other side was down."""
+    outbox = Outbox(journal.database)
+    hook = Webhook("crm", f"{receiver.url}/hook", SECRET, load_codes()["one_c"])
+    dispatcher = Dispatcher(outbox, [hook])
+    all_of(dispatcher)
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    outbox.collect(["crm"])
+    row, _ = outbox.claim("crm") or (0, 0)
+    outbox.failed(row, "gone", is_final=True)
+    journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    all_of(dispatcher)
+    outbox.retry(row)
+    all_of(dispatcher)
+    told = [
+        (body["event"], body["incorrect_contact"], body["in_force"], body["code"])
+        for body in receiver.bodies
+    ]
+    assert told == [
+        ("mark_withdrawn", False, True, "Автоответчик"),
+        ("decision", False, False, "НеДозвонились"),
+    ]
+
+
+def test_every_word_of_a_card_says_whether_the_mark_stands_on_it(
+    journal: Journal, receiver: Receiver
+) -> None:
+    dispatcher = Dispatcher(Outbox(journal.database), [Webhook("crm", receiver.url, SECRET)])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    all_of(dispatcher)
+    later = heard(journal, CallOutcome.LIVE_PERSON, 2, contact="501")  # takes no mark away
+    heard(journal, CallOutcome.BUSY_TONE, 3, number="+79265550777")  # of no card
+    all_of(dispatcher)
+    journal.correct(later, made_by="Анна", stated="conversation")  # does
+    all_of(dispatcher)
+    told = [
+        (body["call"], body["incorrect_contact"], body["card_marked"]) for body in receiver.bodies
+    ]
+    assert told == [(1, True, True), (2, False, True), (3, False, None), (2, False, False)]
+
+
+class _Odd:
+    """A target that fails as nobody thought of, then takes everything."""
+
+    name = "odd"
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+        self.n_failed = 0
+
+    def deliver(self, event: Any) -> None:
+        if self.n_failed == 0:
+            self.n_failed += 1
+            raise ZeroDivisionError
+        self.taken.append(event)
+
+
+class _Slow:
+    """A target that answers when it is let go."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def deliver(self, event: Any) -> None:
+        assert event
+        self.go.wait(30)
+
+
+def test_a_target_that_hangs_or_fails_oddly_holds_up_no_other(
+    journal: Journal, receiver: Receiver
+) -> None:
+    odd, slow = _Odd(), _Slow()
+    hook = Webhook("crm", receiver.url, SECRET)
+    outbox = Outbox(journal.database)
+    dispatcher = Dispatcher(outbox, [slow, odd, hook], every_s=0.05)
+    dispatcher.start()
+    for n in range(4):
+        heard(journal, CallOutcome.BUSY_TONE, n)
+    _wait_for(lambda: len(receiver.taken) == 4 and len(odd.taken) == 3)
+    (waiting,) = [row for row in outbox.parcels("waiting") if row.target == "odd"]
+    assert waiting.last_problem == "cannot be told: ZeroDivisionError"
+    slow.go.set()
+    dispatcher.close()
 
 
 def test_a_clock_that_was_ahead_delays_no_decision_for_years(
@@ -296,6 +388,7 @@ def test_bitrix24_gets_a_call_and_later_words_as_comments(
     dispatcher = Dispatcher(Outbox(journal.database), [crm])
     all_of(dispatcher)
     call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="+79265550102")
+    all_of(dispatcher)
     journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
     all_of(dispatcher)
     methods = [path.rpartition("/")[2] for path, _, _ in receiver.taken]
@@ -447,3 +540,49 @@ def test_targets_are_read_with_their_secrets_from_files(tmp_path: Path) -> None:
         path.write_text(hook.format(url, file), "utf-8")
         with pytest.raises(DataFileError, match=f"line 1: .*{words}"):
             load_targets(path)
+
+
+def test_each_connector_of_the_documentation_is_tried_with_one_command(
+    journal: Journal, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, number="89265550102")
+    receiver.answers["telephony.externalcall.register.json"] = {"result": {"CALL_ID": "x.1"}}
+    receiver.answers["calls"] = {"_total_items": 1, "errors": []}
+    for name, text in (
+        ("our-crm.secret", SECRET),
+        ("b24.url", f"{receiver.url}/rest/1/code/"),
+        ("amo.token", "token"),
+    ):
+        (tmp_path / name).write_text(text)
+    shown = (Path(__file__).parents[2] / "docs" / "crm.md").read_text("utf-8")
+    targets = "\n".join(
+        re.findall(r"^```toml\n(.*?)^```", shown, flags=re.MULTILINE | re.DOTALL)[2:]
+    )
+    targets = re.sub(r"https://(crm\.example\.ru|example\.amocrm\.ru)", receiver.url, targets)
+    (tmp_path / "crm.toml").write_text(targets)
+    (tmp_path / "recognizer.toml").write_text(
+        f'[crm]\ntargets_file = "{tmp_path / "crm.toml"}"\n'
+        f'[journal]\nurl = "sqlite:///{tmp_path / "j.sqlite3"}"\n'
+    )
+    monkeypatch.setenv("RECOGNIZER_SETTINGS", str(tmp_path / "recognizer.toml"))
+    commands = re.findall(r"`recognizer (crm tell (\S+) 1024)`", shown)
+    assert [name for _, name in commands] == ["our-crm", "b24", "amo"]
+    for command, name in commands:
+        done = CliRunner().invoke(app, command.replace("1024", str(call)).split())
+        assert done.output == f"{name}: took decision 1 of call {call}\n"
+    paths = [path for path, _, _ in receiver.taken]
+    assert paths == [
+        "/hooks/calls",
+        "/rest/1/code/telephony.externalcall.register.json",
+        "/rest/1/code/telephony.externalcall.finish.json",
+        "/api/v4/calls",
+    ]
+    said = (receiver.bodies[0]["code"], receiver.bodies[2]["STATUS_CODE"])
+    assert said == ("НеверныйНомер", "404")
+    assert receiver.bodies[3][0]["call_status"] == 5
+    receiver.statuses = [500]
+    refused = CliRunner().invoke(app, ["crm", "tell", "our-crm", str(call)])
+    assert refused.exit_code != 0
+    assert "expected 2xx, found 500" in str(refused.exception)
+    nobody = CliRunner().invoke(app, ["crm", "tell", "nobody", str(call)])
+    assert "expected one of crm.targets_file (our-crm, b24, amo)" in str(nobody.exception)

@@ -35,10 +35,11 @@ _COMPARED = tuple(wording.CARD_FIELD_NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What an operator typed of a card."""
+    """What an operator typed of a card; `is_own_number`: left to the number that was called."""
 
     ref: str
     card: ContactCard
+    is_own_number: bool
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -77,17 +78,19 @@ def save_card(
     seen: _Text = "",
 ) -> Response:
     """Give a call its card, or another one: a new card, the one with this number, or one chosen."""
+    is_own_number = not (number.strip() or ref.strip() or seen)
     typed = Typed(
         ref.strip()[:100],
         ContactCard(
             ref="",
-            trusted_phone=number.strip(),
+            trusted_phone=_own_number(page, call_id) if is_own_number else number.strip(),
             trusted_person=trusted_person.strip(),
             owner=owner.strip(),
             owner_kind=OwnerKind(owner_kind) if owner_kind in set(OwnerKind) else None,
             plate=plate.strip(),
             kind=ContactKind(kind) if kind in set(ContactKind) else None,
         ),
+        is_own_number,
     )
     _check_number(typed)
     known = _chosen(page, typed, chosen) if chosen else _known_cards(page, typed)
@@ -121,6 +124,13 @@ def _check_seen(page: Page, call_id: int, seen: str) -> None:
             "Карточку звонка уже сменили",
             "Пока страница была открыта, это сделал другой сотрудник. Откройте звонок заново.",
         )
+
+
+def _own_number(page: Page, call_id: int) -> str:
+    try:
+        return page.journal.attempt(call_id).number or ""
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Проверьте адрес страницы.") from problem
 
 
 def _check_number(typed: Typed) -> None:

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
+from recognizer.base.moments import read_day
 from recognizer.web.auth.sessions import Session
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
@@ -77,6 +78,18 @@ def _static_address(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
+def _iso_day(text: str) -> str:
+    """Return a day as a picker of days wants it; empty: it is none."""
+    day = read_day(text)
+    return "" if day is None else day.isoformat()
+
+
+def _typed_day(text: str) -> str:
+    """Return a day as it is typed here; what is none comes back as it was typed."""
+    day = read_day(text)
+    return text if day is None else f"{day:%d.%m.}{day.year:04}"
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -112,6 +125,8 @@ def _environment() -> jinja2.Environment:
         timecode=wording.timecode,
         grouped=wording.grouped,
         sentence=_sentence,
+        iso_day=_iso_day,
+        typed_day=_typed_day,
         dialled=_dialled,
         without_rule_ids=wording.without_rule_ids,
         moment=_moment,

@@ -157,3 +157,79 @@ def test_a_person_who_wants_it_is_told_of_the_queue_and_of_a_silent_recorder(
     assert len(page.evaluate("() => told")) == 2
     with page_of(site.app).journal.database.writing() as session:
         session.execute(sa.delete(RecorderRow))
+
+
+def test_files_days_and_empty_fields_are_spoken_of_in_russian_by_any_browser(
+    context: BrowserContext, site: Site
+) -> None:
+    """What a browser writes into such fields is in the language of the browser."""
+    old = add_call(site.app, "busy_tone--old.wav", number="+79265550991", days_ago=3)
+    page = sign_in(context, "supervisor")
+    for path in ("/", "/calls", "/overview", "/imports"):
+        page.goto(path)
+        fields = page.locator("input[type=file], input[type=date]")
+        seen = fields.evaluate_all("all => all.map((one) => getComputedStyle(one).opacity)")
+        assert seen
+        assert set(seen) == {"0"}, path
+    day = dt.datetime.now(page_of(site.app).office.timezone).date() - dt.timedelta(days=3)
+    page.goto("/calls?text=0991")
+    expect(page.locator(f'a[href^="/calls/{old}?"]')).to_be_visible()
+    typed = page.get_by_label("По", exact=True)
+    with page.expect_navigation():
+        typed.fill(f"{day - dt.timedelta(days=1):%d.%m.%Y}")
+        typed.press("Enter")
+    expect(page.locator("main")).to_contain_text("Ничего не найдено")
+    # the calendar fills the field in
+    with page.expect_navigation():
+        page.locator(".day-line input[type=date]").last.evaluate(
+            """(field, day) => {
+              field.value = day;
+              field.dispatchEvent(new Event("change", { bubbles: true }));
+            }""",
+            day.isoformat(),
+        )
+    expect(page.get_by_label("По", exact=True)).to_have_value(f"{day:%d.%m.%Y}")
+    expect(page.locator(f'a[href^="/calls/{old}?"]')).to_be_visible()
+    page.get_by_label("По", exact=True).fill("вчера")
+    page.get_by_label("По", exact=True).press("Enter")
+    said = "field => field.validationMessage"
+    assert page.get_by_label("По", exact=True).evaluate(said) == "День пишется так: 27.11.2026."
+    shoot(page, "calls-days")
+    page.goto("/imports")
+    page.get_by_role("button", name="Проверить файл").click()
+    assert page.get_by_label("Выгрузка карточек").evaluate(said) == "Выберите файл."
+    page.get_by_label("Выгрузка карточек").set_input_files(
+        {"name": "карточки.csv", "mimeType": "text/csv", "buffer": b"1;2"}
+    )
+    expect(page.locator("[data-file-name]")).to_have_text("карточки.csv")
+    assert page.get_by_label("Выгрузка карточек").evaluate(said) == ""
+    shoot(page, "imports-file")
+
+
+def test_a_card_is_made_for_the_number_of_the_call_without_opening_it(
+    context: BrowserContext, site: Site
+) -> None:
+    journal = page_of(site.app).journal
+    call = add_call(site.app, "busy_tone--own.wav", number="+79265550992")
+    page = sign_in(context)
+    page.goto(f"/calls/{call}")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.locator(".flash").first).to_contain_text("Карточка сохранена")
+    card = journal.attempt(call).contact_ref
+    assert journal.contact(card or "").card.trusted_phone == "+79265550992"
+    journal.upsert_contact(ContactCard(ref="O-2", trusted_phone="+79265550993", owner="Иван"))
+    other = add_call(site.app, "unsure--own.wav")
+    journal.upsert_contact(ContactCard(ref="O-3", trusted_phone="+79265550993", owner="Пётр"))
+    known = add_call(site.app, "busy_tone--own2.wav", number="+79265550993")
+    page.goto(f"/calls/{known}")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.locator("h1")).to_have_text("Чья это карточка?")
+    assert "5550993" not in page.content()
+    page.get_by_label("Карточка O-3").check()
+    page.get_by_role("button", name="Назначить карточку").click()
+    expect(page.locator(".side")).to_contain_text("Пётр")
+    # a call without a number needs one
+    page.goto(f"/calls/{other}")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    needed = page.get_by_label("Номер телефона целиком")
+    assert needed.evaluate("field => field.validationMessage") == "Заполните это поле."

@@ -79,6 +79,38 @@ if (undo) {
   });
 }
 
+// What browsers write of a file, of a day and of an empty field is in their own language, not ours.
+document.addEventListener("change", (event) => {
+  const name = event.target.matches("[data-file]") && event.target.parentElement.querySelector("[data-file-name]");
+  if (name) name.textContent = event.target.files[0]?.name ?? "Файл не выбран";
+});
+
+for (const button of document.querySelectorAll("[data-pick-day]")) {
+  const typed = button.parentElement.querySelector("[data-day]");
+  const picked = button.nextElementSibling;
+  button.hidden = !picked.showPicker;
+  button.addEventListener("click", () => picked.showPicker());
+  picked.addEventListener("change", () => {
+    typed.value = picked.value.split("-").reverse().join(".");
+  });
+}
+
+function complaint(field) {
+  const { valueMissing, tooShort } = field.validity;
+  if (field.matches("[data-day]")) return "День пишется так: 27.11.2026.";
+  if (valueMissing && field.type === "file") return "Выберите файл.";
+  if (valueMissing && ["checkbox", "radio"].includes(field.type)) return "Отметьте, чтобы продолжить.";
+  if (valueMissing) return "Заполните это поле.";
+  return tooShort ? `Нужно не меньше ${field.minLength} знаков.` : "Проверьте, что здесь введено.";
+}
+document.addEventListener("invalid", (event) => {
+  const field = event.target;
+  field.setCustomValidity("");
+  if (!field.validity.valid) field.setCustomValidity(complaint(field));
+  const clear = () => field.setCustomValidity("");
+  for (const kind of ["input", "change"]) field.addEventListener(kind, clear, { once: true });
+}, true);
+
 // Filters apply themselves; the button is for those without scripts.
 for (const form of document.querySelectorAll("form[data-auto]")) {
   form.addEventListener("change", () => form.requestSubmit());
