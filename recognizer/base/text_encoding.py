@@ -11,9 +11,11 @@ _BLOCK = 1 << 20  # bytes: a file of any size is looked through
 
 
 def find_encoding(path: Path) -> str:
-    """Return UTF-16 or UTF-8 by mark, UTF-8 where all of it is, else windows-1251.
+    """Return UTF-16 or UTF-8 by mark, UTF-8 where all of it or its head is, else windows-1251.
 
-    Every byte means something in windows-1251, so it is what remains.
+    Nearly every byte means something in windows-1251, so it is what remains. Russian letters in it
+    are never valid UTF-8: a file that has them in one of its first two lines is UTF-8, and was
+    damaged elsewhere.
 
     Raises
     ------
@@ -30,5 +32,13 @@ def find_encoding(path: Path) -> str:
                 decoder.decode(block)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return "cp1251"
+            file.seek(0)
+            return "utf-8-sig" if any(_is_utf8(file.readline()) for _ in "12") else "cp1251"
     return "utf-8-sig"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        return not line.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        return False

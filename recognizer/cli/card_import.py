@@ -33,6 +33,12 @@ Columns = Annotated[
 ]
 
 
+Sheet = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of a workbook.", show_default="the only one with cards"),
+]
+
+
 def import_cards(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX, with a heading.")],
     *,
@@ -51,6 +57,7 @@ def import_cards(
     encoding: Annotated[
         str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
     ] = None,
+    sheet: Sheet = None,
     no_phone: Annotated[
         bool,
         typer.Option("--no-phone", help="The file has no numbers: they are unknown, not missing."),
@@ -97,6 +104,7 @@ def import_cards(
         encoding=encoding,
         no_phone=no_phone,
         own_numbers=office.own_numbers,
+        sheet=sheet,
     )
     with open_file() as sample, open_journal(settings, create=False) as journal:
         forecast = _forecast(sample, journal)
@@ -189,6 +197,7 @@ def check_cards(
     encoding: Annotated[
         str | None, typer.Option(help="Of a CSV file.", show_default="UTF-8, else cp1251")
     ] = None,
+    sheet: Sheet = None,
     full_numbers: options.FullNumbers = False,
 ) -> None:
     """Show what was understood of each column, with the first three cards; imports nothing.
@@ -206,12 +215,12 @@ def check_cards(
     mapping = load_columns(columns or load_settings().journal.columns_file)
     refusal = ""
     try:
-        with open_cards(path, mapping, encoding=encoding):
+        with open_cards(path, mapping, encoding=encoding, sheet=sheet):
             pass
     except ContactError as problem:
         refusal = str(problem)
     # A file without known numbers is shown all the same: that is what one wants to see then.
-    with open_cards(path, mapping, encoding=encoding, no_phone=True) as reader:
+    with open_cards(path, mapping, encoding=encoding, no_phone=True, sheet=sheet) as reader:
         n_rejected = _print_understood(path, reader, full_numbers=full_numbers)
     if refusal:
         print(f"recognizer: an import would refuse this file: {refusal}", file=sys.stderr)

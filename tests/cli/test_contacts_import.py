@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -239,6 +240,28 @@ def test_a_check_names_the_rows_an_import_would_reject(run: Run) -> None:
     assert "1 cards, 1 rows rejected" in output
     assert "line 2 rejected: «" in output
     assert not Path("crm.csv.rejected.csv").exists()
+
+
+def test_several_sheets_with_cards_are_asked_about_and_the_others_are_named(run: Run) -> None:
+    book = openpyxl.Workbook()
+    for name, ref in (("Апрель", "1"), ("Март", "2")):
+        sheet = book.create_sheet(name)
+        sheet.append(["Номер контакта", "Телефон"])
+        sheet.append([ref, "8 926 123-45-67"])
+    book.save("crm.xlsx")
+    for command in ("check", "import"):
+        result = CliRunner().invoke(app, ["contacts", command, "crm.xlsx"])
+        assert result.exit_code == 1
+        assert "several sheets hold cards: «Апрель», «Март»" in str(result.exception)
+    output = run("contacts", "import", "crm.xlsx", "--sheet", "Март").stdout
+    assert "sheet «Март»; not read: «Sheet», «Апрель»): added 1" in output
+    assert "sheet «Март»" in run("contacts", "check", "crm.xlsx", "--sheet", "Март").stdout
+
+
+def test_a_file_with_a_row_for_each_number_is_the_same_the_second_time(run: Run) -> None:
+    write(HEADING + "1;8 926 123-45-67;К\r\n2;8 926 123-45-60;К\r\n1;8 926 123-45-68;К\r\n")
+    assert "added 2, changed 0" in run("contacts", "import", "crm.csv").stdout
+    assert "added 0, changed 0, unchanged 2" in run("contacts", "import", "crm.csv").stdout
 
 
 # --- taking an import back -------------------------------------------------------------------

@@ -14,6 +14,7 @@ from recognizer.crm.card_files.files import CardFileError
 from recognizer.crm.card_files.reading import CardReader, RejectedRow, open_cards
 from recognizer.crm.card_files.survey import CardSurvey
 from recognizer.crm.card_files.writing import RejectWriter, write_cards, write_table
+from recognizer.crm.card_files.xlsx_tables import Sheets
 
 __all__ = [
     "CardColumns",
@@ -22,6 +23,7 @@ __all__ = [
     "CardSurvey",
     "RejectWriter",
     "RejectedRow",
+    "Sheets",
     "load_card_columns",
     "open_cards",
     "write_cards",

@@ -18,6 +18,7 @@ from typing import IO
 from recognizer.base.errors import ContactError
 from recognizer.base.text_encoding import find_encoding
 from recognizer.crm.card_files.columns import CardColumns
+from recognizer.crm.card_files.files import CardFileError
 
 __all__ = ["CsvForm", "open_csv", "write_csv"]
 
@@ -46,8 +47,12 @@ def open_csv(
 ) -> Iterator[tuple[Iterator[tuple[int, list[str]]], CsvForm]]:
     """Give the numbered rows of a CSV file, and what form it has."""
     used = encoding or find_encoding(path)
-    with path.open(encoding=used, newline="") as file:
+    # A byte that is none of the encoding costs its row, not the file.
+    errors = "surrogateescape" if encoding is None and used != "utf-16" else "strict"
+    with path.open(encoding=used, errors=errors, newline="") as file:
         delimiter = _find_delimiter(file, columns)
+        if encoding is None:
+            _refuse_garbled(path, file, columns)
         form = CsvForm(used, delimiter, ends_whole=_ends_whole(path))
         yield _csv_rows(path, file, delimiter), form
 
@@ -58,6 +63,39 @@ def _ends_whole(path: Path) -> bool:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 2))
         return bool(set(file.read()) & {ord("\n"), ord("\r")})
+
+
+_OTHER_ENCODINGS = (
+    "koi8-r", "cp866", "mac_cyrillic", "iso8859-5", "utf-16-le", "utf-16-be", "utf-32",
+)  # fmt: skip
+
+
+def _refuse_garbled(path: Path, file: IO[str], columns: CardColumns) -> None:
+    """Refuse a file whose heading makes sense in another encoding only, and name that."""
+    start = file.tell()
+    head = file.read(_LONGEST_HEADING)
+    file.seek(start)
+    if _has_headings(head, columns):
+        return
+    with path.open("rb") as raw:
+        data = raw.read(_LONGEST_HEADING)
+    for name in _OTHER_ENCODINGS:
+        if _has_headings(data.decode(name, errors="replace"), columns):
+            raise CardFileError(
+                f"{path}: the heading is readable as {name} only: name it with --encoding {name}",
+                "encoding",
+            )
+    twice = head.encode("cp1251", errors="replace").decode("utf-8", errors="replace")
+    if _has_headings(twice, columns):
+        raise CardFileError(
+            f"{path}: its letters were garbled when it was saved (UTF-8 taken for cp1251): export "
+            "it anew",
+            "encoding",
+        )
+
+
+def _has_headings(head: str, columns: CardColumns) -> bool:
+    return any(_n_known(head, delimiter, columns) for delimiter in _DELIMITERS)
 
 
 _SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)
@@ -72,12 +110,21 @@ def _find_delimiter(file: IO[str], columns: CardColumns) -> str:
     file.seek(start)
     head = file.read(_LONGEST_HEADING)
     file.seek(start)
+    return max(_DELIMITERS, key=lambda delimiter: _n_known(head, delimiter, columns))
 
-    def n_known(delimiter: str) -> int:
-        cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-        return sum(columns.field_of(cell) is not None for cell in cells)
 
-    return max(_DELIMITERS, key=n_known)
+_MOST_ABOVE = 20
+"""Lines above a heading that are looked at: titles of reports, empty lines."""
+
+
+def _n_known(head: str, delimiter: str, columns: CardColumns) -> int:
+    """Return how many headings of the first lines are known, of the line with most."""
+    rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    n_most = 0
+    with contextlib.suppress(csv.Error):
+        for row in itertools.islice(rows, _MOST_ABOVE):
+            n_most = max(n_most, sum(columns.field_of(cell) is not None for cell in row))
+    return n_most
 
 
 def _csv_rows(path: Path, file: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

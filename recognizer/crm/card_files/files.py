@@ -13,6 +13,7 @@ from pathlib import Path
 from recognizer.base.errors import ContactError
 
 __all__ = [
+    "DAMAGED_BYTES",
     "LONGEST_CELL",
     "CardFileError",
     "explain_problems",
@@ -28,9 +29,10 @@ class CardFileError(ContactError):
     ----------
     problem : str
         Stable name of what is wrong: `old-workbook`, `opendocument`, `web-page`, `empty`,
-        `no-ref`, `twice`, `no-phone`, `another-phone`, `encoding`, `damaged`, `unreadable`.
+        `no-ref`, `heading-below`, `twice`, `no-phone`, `another-phone`, `sheets`, `no-sheet`,
+        `encoding`, `damaged`, `unreadable`.
     headings : tuple of str
-        Headings of the file that are meant.
+        Headings, or names of sheets, of the file that are meant.
     """
 
     def __init__(self, message: str, problem: str, headings: Sequence[str] = ()) -> None:
@@ -38,6 +40,9 @@ class CardFileError(ContactError):
         self.problem = problem
         self.headings = tuple(headings)
 
+
+DAMAGED_BYTES = re.compile("[\udc80-\udcff]")
+"""Bytes that are none of a file's encoding, as `surrogateescape` keeps them."""
 
 LONGEST_CELL = 32_767
 """Characters a cell holds; programs that write workbooks cut what is longer without a word."""
@@ -50,8 +55,8 @@ def n_cell_characters(text: str) -> int:
 
 # What the library raises for parts that are missing, cut, encrypted, or say nonsense.
 _BAD_WORKBOOK = (
-    zipfile.BadZipFile, zlib.error, KeyError, IndexError, SyntaxError, ValueError, TypeError,
-    AttributeError, RuntimeError, NotImplementedError, EOFError,
+    zipfile.BadZipFile, zlib.error, SyntaxError, ValueError, TypeError, AttributeError,
+    RuntimeError, NotImplementedError, EOFError,
 )  # fmt: skip
 
 
@@ -68,6 +73,11 @@ def explain_problems(path: Path) -> Iterator[None]:
         raise CardFileError(f"{path}: {problem.strerror or problem}", "unreadable") from problem
     except UnicodeError as problem:
         message = f"{path}: not the expected encoding ({problem}); name it with --encoding"
+        raise CardFileError(message, "encoding") from problem
+    except LookupError as problem:
+        if isinstance(problem, KeyError | IndexError):  # of a workbook's parts
+            raise CardFileError(f"{path}: not a valid XLSX file: {problem}", "damaged") from problem
+        message = f"{path}: {problem}; expected an encoding like cp1251 (--encoding)"
         raise CardFileError(message, "encoding") from problem
     except csv.Error as problem:
         raise CardFileError(f"{path}: not a valid CSV file: {problem}", "damaged") from problem

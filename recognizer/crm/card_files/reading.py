@@ -13,10 +13,16 @@ from pathlib import Path
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns, fold_ref, fold_text
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
-from recognizer.crm.card_files.files import CardFileError, explain_problems, is_workbook
+from recognizer.crm.card_files.files import (
+    DAMAGED_BYTES,
+    CardFileError,
+    explain_problems,
+    is_workbook,
+)
+from recognizer.crm.card_files.headings import check_heading
 from recognizer.crm.card_files.rows_together import RowsOfCard
-from recognizer.crm.card_files.table_rows import TableRow, TableRows
-from recognizer.crm.card_files.xlsx_tables import open_sheet
+from recognizer.crm.card_files.table_rows import TableRow, TableRows, without_beside
+from recognizer.crm.card_files.xlsx_tables import Sheets, open_sheet
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
 from recognizer.crm.numbers_beside import may_hold_number
@@ -57,12 +63,15 @@ class CardReader:
         What was found, for messages: `CSV, cp1251, ';'`.
     csv_form : CsvForm or None
         None for a workbook.
+    sheets : Sheets or None
+        Which sheet of a workbook is read, and which are not; None for CSV.
     """
 
     fields: tuple[str | None, ...]
     heading: tuple[str, ...]
     form: str
     csv_form: CsvForm | None
+    sheets: Sheets | None
     _rows: Iterator[tuple[int, list[str]]]
     _columns: CardColumns
     _own_numbers: frozenset[str] = frozenset()
@@ -149,6 +158,7 @@ class CardReader:
             if field is not None
         }
         try:
+            self._check_bytes(cells)
             self._check_width(cells)
             card = self._columns.read(values)
             self._check_quotes(card)
@@ -161,8 +171,15 @@ class CardReader:
             if self._leads_to_mark(card):
                 self._check_form(cells, is_torn=is_torn)
         except ContactError as problem:
-            return RejectedRow(row.line, str(problem), tuple(cells))
+            shown = (DAMAGED_BYTES.sub("\ufffd", cell) for cell in cells)
+            return RejectedRow(row.line, str(problem), tuple(shown))
         return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
+
+    def _check_bytes(self, cells: Sequence[str]) -> None:
+        if self.csv_form is not None and any(map(DAMAGED_BYTES.search, cells)):
+            raise ContactError(
+                f"строка повреждена: в ней есть байты не из кодировки {self.csv_form.encoding}"
+            )
 
     def _check_width(self, cells: Sequence[str]) -> None:
         if tuple(cells) == self.heading:
@@ -313,6 +330,7 @@ _CONTRADICTED = (
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
+_MOST_ABOVE = 20
 _DIGITS = re.compile(r"[\d\s()+.-]+$")
 # «Отдел сервиса», «2 записи»: words, or no digit at all.
 _CAPTION = re.compile(r"(?=.*[^\W\d_]).*\s.*|\D*")
@@ -327,13 +345,14 @@ def open_cards(
     encoding: str | None = None,
     no_phone: bool = False,
     own_numbers: frozenset[str] = frozenset(),
+    sheet: str | None = None,
 ) -> Iterator[CardReader]:
     """Open a CSV or XLSX file of cards.
 
     Parameters
     ----------
     path : Path
-        ``.xlsx`` is read as a workbook (its first sheet), anything else as CSV.
+        A workbook, told by its content (of its sheets the one with cards), or CSV.
     columns : CardColumns
     encoding : str or None
         Of a CSV file; None: found out.
@@ -341,27 +360,34 @@ def open_cards(
         The file may lack a column of numbers: they are unknown then, which no rule decides.
     own_numbers : frozenset of str
         The office's own (E.164): a card that has no other is looked at as one without a number.
+    sheet : str or None
+        Name of the sheet of a workbook; None: the only one with cards.
 
     Raises
     ------
     CardFileError
-        If it cannot be read, or its heading lacks the card's number or a telephone's, or names
-        a field twice.
+        If it cannot be read, its heading lacks the card's number or a telephone's, or names a
+        field twice, or several sheets hold cards.
     """
     with contextlib.ExitStack() as stack:
+        sheets: Sheets | None = None
+        csv_form: CsvForm | None = None
         with explain_problems(path):
             if is_workbook(path):
-                rows, csv_form = stack.enter_context(open_sheet(path)), None
+                rows, sheets = stack.enter_context(open_sheet(path, columns, sheet))
             else:
                 rows, csv_form = stack.enter_context(open_csv(path, columns, encoding))
         rows = _guarded(path, rows)
-        first = next(rows, None)
+        first = next((row for row in rows if any(cell.strip() for cell in row[1])), None)
         if first is None:
             raise CardFileError(f"{path}: expected a heading line, found an empty file", "empty")
-        heading = tuple(first[1])
-        fields = _check_heading(path, heading, columns, no_phone=no_phone)
-        form = "XLSX" if csv_form is None else str(csv_form)
-        yield CardReader(fields, heading, form, csv_form, rows, columns, own_numbers)
+        heading = tuple(map(without_beside, first[1]))
+        below: list[tuple[int, list[str]]] = []
+        if "ref" not in map(columns.field_of, heading):
+            below = list(itertools.islice(rows, _MOST_ABOVE))
+        fields = check_heading(path, heading, columns, no_phone=no_phone, below=below)
+        form = str(csv_form or sheets)
+        yield CardReader(fields, heading, form, csv_form, sheets, rows, columns, own_numbers)
 
 
 def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
@@ -372,59 +398,3 @@ def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tupl
         if row is None:
             return
         yield row
-
-
-def _check_heading(
-    path: Path, heading: Sequence[str], columns: CardColumns, *, no_phone: bool
-) -> tuple[str | None, ...]:
-    fields = tuple(columns.field_of(cell) for cell in heading)
-    known = [field for field in fields if field is not None]
-    if "ref" not in known:
-        raise CardFileError(
-            f"{path}: no column «{columns.headings['ref']}»; found: "
-            f"{', '.join(f'«{cell}»' for cell in heading) or 'nothing'}. Name the columns in the "
-            "settings file (--columns)",
-            "no-ref",
-            heading,
-        )
-    twice = sorted({field for field in known if known.count(field) > 1})
-    if twice:
-        meant = [cell for cell, field in zip(heading, fields, strict=True) if field in twice]
-        message = f"{path}: several columns stand for {', '.join(twice)}"
-        raise CardFileError(message, "twice", meant)
-    if not no_phone:
-        _check_phone_columns(path, heading, fields, columns)
-    return fields
-
-
-# What a heading of numbers is called, and what a cell that is nothing but one looks like.
-_PHONE_HEADING = re.compile(
-    r"тел(?![а-яё]*(?:ематик|евиз))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
-)
-
-
-def _check_phone_columns(
-    path: Path, heading: Sequence[str], fields: Sequence[str | None], columns: CardColumns
-) -> None:
-    """Refuse a file of which it is not known where its numbers are: unknown is not «none»."""
-    others = [
-        cell
-        for cell, field in zip(heading, fields, strict=True)
-        if field is None and _PHONE_HEADING.search(fold_text(cell))
-    ]
-    wanted = f"«{columns.headings['mobile_phone']}» or «{columns.headings['trusted_phone']}»"
-    if not set(fields).intersection(PHONE_FIELDS):
-        raise CardFileError(
-            f"{path}: expected a column of telephone numbers ({wanted}), found: "
-            f"{', '.join(f'«{cell}»' for cell in heading)}. Name it in the settings file "
-            "(--columns), or import without numbers (--no-phone): they are then unknown",
-            "no-phone",
-            heading,
-        )
-    if others and len(set(fields).intersection(PHONE_FIELDS)) < 2:
-        raise CardFileError(
-            f"{path}: the column «{others[0]}» seems to hold telephone numbers, too, and stands "
-            "for no field. Name it in the settings file (--columns), or delete it from the file",
-            "another-phone",
-            others,
-        )

@@ -1,8 +1,10 @@
-"""The package of an XLSX workbook: parts under names of another case, and merged cells."""
+"""The package of an XLSX workbook: parts of another case, merged cells, notes and links."""
 
 from __future__ import annotations
 
 import contextlib
+import html
+import posixpath
 import re
 import tempfile
 import zipfile
@@ -12,7 +14,7 @@ from typing import IO
 
 from recognizer.base.errors import ContactError
 
-__all__ = ["MergedCells", "readable_package", "survey_sheet"]
+__all__ = ["MergedCells", "readable_package", "survey_sheet", "texts_beside"]
 
 _TYPES = "[Content_Types].xml"
 _PART_NAME = re.compile(rb'PartName\s*=\s*["\']/([^"\']+)["\']')
@@ -120,6 +122,53 @@ def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
             for first, top, last, bottom in _MERGED.findall(whole + closing):
                 ranges.append((int(top), _column(first), int(bottom), _column(last)))
     return MergedCells(ranges)
+
+
+_LINK = re.compile(rb"<(?:\w+:)?hyperlink\s[^>]*>")
+_NOTE = re.compile(rb"<(?:\w+:)?comment\s[^>]*>.*?</(?:\w+:)?comment>", re.DOTALL)
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_TEXT = re.compile(rb"<(?:\w+:)?t(?:\s[^>]*)?>([^<]*)<")
+_CELL = re.compile(rb'\bref\s*=\s*["\']([A-Z]{1,3})(\d+)')
+
+
+def texts_beside(file: IO[bytes], part: str) -> dict[tuple[int, int], str]:
+    """Return what notes on cells and links behind them say, by row from 1 and column from 0."""
+    found: dict[tuple[int, int], str] = {}
+
+    def add(element: bytes, text: bytes) -> None:
+        cell = _CELL.search(element)
+        if cell is not None and text.strip():
+            place = int(cell[2]), _column(cell[1])
+            found[place] = (
+                f"{found.get(place, '')} {html.unescape(text.decode('utf-8', 'replace'))}"
+            )
+
+    with zipfile.ZipFile(file) as package:
+        there = set(package.namelist())
+        folder, _, name = part.rpartition("/")
+        relations = f"{folder}/_rels/{name}.rels"
+        if relations not in there:
+            return found
+        targets: dict[bytes, bytes] = {}
+        for relation in _RELATION.findall(package.read(relations)):
+            target = _attribute(relation, b"Target")
+            targets[_attribute(relation, b"Id")] = target
+            notes = posixpath.normpath(posixpath.join("/", folder, target.decode())).lstrip("/")
+            if _attribute(relation, b"Type").endswith(b"/comments") and notes in there:
+                for note in _NOTE.findall(package.read(notes)):
+                    add(note, b"".join(_TEXT.findall(note)))
+        with package.open(part) as sheet:
+            rest = b""
+            while block := sheet.read(_BLOCK):
+                whole, closing, rest = (rest + block).rpartition(b">")
+                for link in _LINK.findall(whole + closing):
+                    add(link, targets.get(_attribute(link, b"id"), b""))
+    return found
+
+
+def _attribute(element: bytes, name: bytes) -> bytes:
+    found = re.search(rb"""(?<![\w])(?:\w+:)?%b\s*=\s*["']([^"']*)["']""" % name, element)
+    return b"" if found is None else found[1]
 
 
 def _column(letters: bytes) -> int:

@@ -6,18 +6,25 @@ import contextlib
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from recognizer.base.errors import ContactError
-from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
+from recognizer.crm.card_files.columns import CardColumns
+from recognizer.crm.card_files.files import LONGEST_CELL, CardFileError, n_cell_characters
 from recognizer.crm.card_files.table_rows import BESIDE
-from recognizer.crm.card_files.xlsx_packages import MergedCells, readable_package, survey_sheet
+from recognizer.crm.card_files.xlsx_packages import (
+    MergedCells,
+    readable_package,
+    survey_sheet,
+    texts_beside,
+)
 from recognizer.crm.plain_cells import says_absent
 
-__all__ = ["NO_VALUE", "open_sheet", "write_sheet"]
+__all__ = ["NO_VALUE", "Sheets", "open_sheet", "write_sheet"]
 
 
 # Excel writes characters XML cannot hold, and the carriage return, as _xHHHH_.
@@ -25,14 +32,34 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TO_ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """Which sheet of a workbook is read, and which others it has."""
+
+    read: str
+    others: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return it for messages."""
+        if not self.others:
+            return "XLSX"
+        others = ", ".join(f"«{name}»" for name in self.others)
+        return f"XLSX, sheet «{self.read}»; not read: {others}"
+
+
 @contextlib.contextmanager
-def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Give the numbered rows of a workbook's first sheet that a person sees.
+def open_sheet(
+    path: Path, columns: CardColumns, wanted: str | None = None
+) -> Iterator[tuple[Iterator[tuple[int, list[str]]], Sheets]]:
+    """Give the numbered rows of the sheet of a workbook that holds cards, and which that is.
+
+    Where none does, it is the first that a person sees.
 
     Raises
     ------
     ContactError
-        If it is no workbook that can be read.
+        If it is no workbook that can be read, several sheets hold cards, hidden ones too, or none
+        is called `wanted`.
     """
     openpyxl = _openpyxl()
     with contextlib.ExitStack() as opened:
@@ -45,10 +72,52 @@ def open_sheet(path: Path) -> Iterator[Iterator[tuple[int, list[str]]]]:
             opened.callback(book.close)
         if not books[0].worksheets:
             raise ContactError(f"{path}: expected a workbook with a sheet, found none")
-        shown = [i for i, s in enumerate(books[0].worksheets) if s.sheet_state == "visible"] or [0]
-        sheet, written = (book.worksheets[shown[0]] for book in books)
-        merged = survey_sheet(file, sheet._worksheet_path)  # noqa: SLF001 - not to be had else
-        yield _sheet_rows(sheet, written, merged)
+        at = _chosen(path, books[0].worksheets, columns, wanted)
+        sheet, written = (book.worksheets[at] for book in books)
+        part = sheet._worksheet_path  # noqa: SLF001 - not to be had else
+        merged = survey_sheet(file, part)
+        others = tuple(other.title for other in books[0].worksheets if other is not sheet)
+        rows = _sheet_rows(sheet, written, merged, texts_beside(file, part))
+        yield rows, Sheets(sheet.title, others)
+
+
+def _chosen(path: Path, sheets: Sequence[Any], columns: CardColumns, wanted: str | None) -> int:
+    """Return the place of the sheet to read."""
+    names = [sheet.title for sheet in sheets]
+    if wanted is not None:
+        if wanted in names:
+            return names.index(wanted)
+        raise CardFileError(
+            f"{path}: no sheet «{wanted}»; found: {', '.join(f'«{name}»' for name in names)}",
+            "no-sheet",
+            names,
+        )
+    with_cards = [at for at, sheet in enumerate(sheets) if _holds_cards(sheet, columns)]
+    if len(with_cards) > 1:
+        found = [names[at] for at in with_cards]
+        raise CardFileError(
+            f"{path}: several sheets hold cards: {', '.join(f'«{name}»' for name in found)}; name "
+            "one (--sheet), or put all of them on one",
+            "sheets",
+            found,
+        )
+    shown = [at for at, sheet in enumerate(sheets) if sheet.sheet_state == "visible"]
+    return (with_cards or shown or [0])[0]
+
+
+_MOST_ABOVE = 20
+
+
+def _holds_cards(sheet: Any, columns: CardColumns) -> bool:
+    """Tell whether a row near the top of a sheet is a heading of cards, with any row below it."""
+    sheet.reset_dimensions()
+    is_below = False
+    for values in sheet.iter_rows(max_row=_MOST_ABOVE, values_only=True):
+        cells = [_cell_text(value) for value in values]
+        if is_below and any(cell.strip() for cell in cells):
+            return True
+        is_below = is_below or "ref" in map(columns.field_of, cells)
+    return False
 
 
 def _openpyxl() -> Any:
@@ -59,11 +128,17 @@ def _openpyxl() -> Any:
     return openpyxl
 
 
-def _sheet_rows(sheet: Any, written: Any, merged: MergedCells) -> Iterator[tuple[int, list[str]]]:
+def _sheet_rows(
+    sheet: Any, written: Any, merged: MergedCells, beside: Mapping[tuple[int, int], str]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a sheet, from its cells: what it says of its own size may be wrong.
 
-    Every cell of merged ones has the value of the first, as whoever looks at it sees it.
+    Every cell of merged ones has the value of the first, as whoever looks at it sees it. What
+    stands in notes and links of a cell comes behind its text.
     """
+    places: dict[int, list[int]] = {}
+    for row, column in beside:
+        places.setdefault(row, []).append(column)
     sheet.reset_dimensions()
     written.reset_dimensions()
     width = 0
@@ -75,6 +150,9 @@ def _sheet_rows(sheet: Any, written: Any, merged: MergedCells) -> Iterator[tuple
             while texts and not texts[-1].strip():
                 texts.pop()
             width = len(texts)
+        for column in places.get(line, ()):
+            texts.extend([""] * (column + 1 - len(texts)))
+            texts[column] += BESIDE + beside[line, column]
         # A sheet does not store empty cells at the end of a row.
         yield line, texts + [""] * (width - len(texts))
 

@@ -21,6 +21,7 @@ from recognizer.crm.card_files import (
     CardSurvey,
     RejectedRow,
     RejectWriter,
+    Sheets,
     load_card_columns,
     open_cards,
 )
@@ -59,6 +60,7 @@ class _Examined:
     """What a file holds and would lead to."""
 
     columns: tuple[_Column, ...]
+    sheets: Sheets | None
     survey: CardSurvey
     forecast: ImportForecast
 
@@ -179,7 +181,7 @@ def _examine(page: Page, kept: CardUpload, *, numbers: str) -> _Examined:
         )
         for heading, field in zip(reader.heading, reader.fields, strict=True)
     )
-    return _Examined(understood, survey, forecast)
+    return _Examined(understood, reader.sheets, survey, forecast)
 
 
 def _opened(

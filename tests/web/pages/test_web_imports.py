@@ -107,6 +107,27 @@ def test_more_marks_than_the_share_need_a_plain_yes(app: FastAPI, client: TestCl
     assert len(refs(app)) == 21
 
 
+@pytest.mark.parametrize("n_with_cards", [1, 2])
+def test_sheets_that_are_not_read_are_named(
+    app: FastAPI, client: TestClient, n_with_cards: int
+) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = "Титул"
+    for name in ("Апрель", "Март")[:n_with_cards]:
+        sheet = book.create_sheet(name)
+        sheet.append(["Номер контакта", "Телефон"])
+        sheet.append(["1", "8 926 555-02-01"])
+    file = io.BytesIO()
+    book.save(file)
+    answer = send(client, sign_in(client, "supervisor"), file.getvalue(), "crm.xlsx")
+    told = " ".join(re.sub(r"<[^>]+>", "", html.unescape(answer.text)).split())
+    if n_with_cards == 1:
+        assert "Прочитан лист «Апрель». Не загружаются: Титул." in told
+    else:
+        assert "Карточки стоят на нескольких листах: «Апрель», «Март»." in told
+        assert "/save" not in answer.text
+
+
 @pytest.mark.parametrize("numbers", ["", "unknown"])
 def test_what_a_workbook_without_numbers_leaves_unknown_is_no_mark(
     app: FastAPI, client: TestClient, numbers: str
