@@ -225,6 +225,8 @@ class ListedWords:
         Weight of each wording.
     weights : tuple of float
         Of each distinct word.
+    rows_with : list of list of int
+        For each distinct word the numbers of the wordings that say it, as often as they do.
     """
 
     def __init__(self, wordings: Sequence[Sequence[str]], lists: WordLists) -> None:
@@ -240,6 +242,10 @@ class ListedWords:
         self.totals = tuple(
             max(sum(self.weights[i] for i in wording), 1e-9) for wording in self.wordings
         )
+        self.rows_with: list[list[int]] = [[] for _ in words]
+        for row, wording in enumerate(self.wordings):
+            for i in wording:
+                self.rows_with[i].append(row)
         sounds = [sound_alike_word(word) for word in words]
         self.one = _Sounds(words, sounds, least=_ANY)
         self.split = _Sounds(words, sounds, least=_JOINED)
@@ -362,20 +368,21 @@ class HeardWords:
         None that does is left out: the bound pays for nothing and takes the best of every word.
         """
         listed = self.listed
-        best = [0.0] * len(listed.weights)
+        best: dict[int, float] = {}
         for gains in (self.one, self.split):
             for index, places in gains.items():
-                best[index] = max(best[index], *places.values())
-        extra: dict[int, float] = {}
+                best[index] = max(best.get(index, 0.0), *places.values())
+        bounds = [0.0] * len(listed.wordings)
+        for index, gain in best.items():  # the words of most wordings were heard nowhere
+            for row in listed.rows_with[index] if gain > 0.0 else ():
+                bounds[row] += gain
         for pair, places in self.glued.items():
-            more = max(places.values()) - best[pair[0]] - best[pair[1]]
+            more = max(places.values()) - best.get(pair[0], 0.0) - best.get(pair[1], 0.0)
             for row in listed.with_pair[pair] if more > 0.0 else ():
                 # A wording may say the pair more than once.
-                times = len(listed.wordings[row]) // 2
-                extra[row] = extra.get(row, 0.0) + more * times
-        rows = zip(listed.wordings, listed.totals, floors, strict=True)
-        for row, (wording, total, floor) in enumerate(rows):
-            bound = sum(map(best.__getitem__, wording)) + extra.get(row, 0.0)
+                bounds[row] += more * (len(listed.wordings[row]) // 2)
+        rows = zip(bounds, listed.totals, floors, strict=True)
+        for row, (bound, total, floor) in enumerate(rows):
             if 100.0 * bound >= floor * total - _ROUNDING:
                 yield row
 

@@ -7,7 +7,7 @@ that. «Номер один заблокирован» counts numbers; a subscri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from recognizer.phrases.grammar_file import Grammar
 from recognizer.recognition.patterns import Patterns
@@ -37,7 +37,7 @@ class Clauses:
     def torn(
         self,
         words: Sequence[str],
-        said: Iterable[int],
+        said: Collection[int],
         anchors: Collection[int],
         dialled: Collection[int],
         *,
@@ -50,7 +50,7 @@ class Clauses:
         ----------
         words : sequence of str
             As they were read.
-        said : iterable of int
+        said : collection of int
             Places of what is said, where it may be said for a time only.
         anchors : collection of int
             Places of the words for what was dialled, and of all that is said.
@@ -61,6 +61,8 @@ class Clauses:
         explained : collection of int
             Places of words that are accounted for otherwise.
         """
+        if not said:
+            return ()
         numerals = self._numerals.places(words)["plain"]
         allowed = self._between.places(words)["plain"] | numerals | set(explained)
         found: set[int] = set()
