@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 import soundfile
 from fakes import ScriptedEngine, ScriptedSpeech, ScriptedUtterance
+from phrase_lists import shipped_book, shipped_verifier
 
 from recognizer import classification, recognize
 from recognizer.audio import AudioReader, open_audio
 from recognizer.base.errors import EngineError
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import (
     Audio,
     CallOutcome,
@@ -34,14 +34,11 @@ from recognizer.model import (
     phrase_list_of,
 )
 from recognizer.model.report_json import report_to_dict
-from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition import listening
 from recognizer.recognition.calibration import load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.office_script import OfficeScript
 from recognizer.recognition.slow_retry import confirms
-from recognizer.recognition.verification import Verifier
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_known_tones
 
@@ -63,7 +60,7 @@ def loaded(script: OfficeScript) -> Recognizer:
     """What takes time to load, once."""
     return Recognizer(
         engine=ScriptedEngine(default=ScriptedSpeech("")),
-        phrases=load_phrases(PhraseSettings()),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_known_tones(),
         calibration=load_calibration(),
@@ -304,9 +301,7 @@ def test_second_hearing_never_contradicts_the_first(
     first: ScriptedSpeech, again: CallOutcome, stands: bool
 ) -> None:
     sound = Audio(np.zeros(48_000, np.float32), 16_000)
-    verified = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
-        ScriptedEngine(default=first).listen(sound)
-    )
+    verified = shipped_verifier().hear(ScriptedEngine(default=first).listen(sound))
     assert confirms(again, verified) is stands
 
 

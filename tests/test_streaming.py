@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 from fakes import ScriptedEngine
 from onnx_stand_ins import write_t_one
+from phrase_lists import shipped_book
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
-from recognizer.base.settings import load_settings
 from recognizer.engines.base import Engine, Utterance
 from recognizer.engines.t_one import TOneEngine
 from recognizer.model import AcousticScore, Audio, CallOutcome, Samples, Transcript, Word
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_known_tones
@@ -101,7 +100,7 @@ def loaded() -> Recognizer:
     """What takes time to load, once."""
     return Recognizer(
         engine=ScriptedEngine(),
-        phrases=load_phrases(load_settings().phrases),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_known_tones(),
         calibration=load_calibration(),

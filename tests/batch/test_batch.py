@@ -304,6 +304,7 @@ def test_a_manifest_may_say_the_same_of_a_file_twice(tmp_path: Path) -> None:
         assert len(pending(read_manifest(manifest, PLAIN), log, Summary())) == 1
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_cannot_load_stops_the_run_with_its_reason(tmp_path: Path) -> None:
     calls = write(tmp_path / "calls", a="silence")
     summary = Summary()

@@ -197,6 +197,7 @@ def test_a_length_that_a_header_claims_ends_nothing(tmp_path: Path, total: int) 
     assert lines["claims.flac"]["error"]["kind"] == "unreadable_audio"  # as the fake hears it
 
 
+@pytest.mark.slow
 def test_a_recording_longer_than_accepted_is_refused_before_it_is_heard(tmp_path: Path) -> None:
     folder = tmp_path / "calls"
     folder.mkdir()

@@ -121,6 +121,7 @@ def disk() -> Iterator[Disk]:
     disk.answers.set()
 
 
+@pytest.mark.slow
 def test_what_stalls_is_asked_once_until_it_has_answered(tmp_path: Path, disk: Disk) -> None:
     look = Looks(limit_s=0.2)
     stalled, other = tmp_path / "stalled.wav", tmp_path / "other.wav"
@@ -166,6 +167,7 @@ def test_an_interrupted_look_answers_no_other(
     assert look(tmp_path, lambda: "mine") == "mine"
 
 
+@pytest.mark.slow
 def test_files_of_other_programs_on_a_stalled_disk_hide_no_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
 ) -> None:

@@ -27,6 +27,8 @@ from recognizer.batch.results import ResultLog, read_results
 from recognizer.batch.seen_files import SeenFiles
 from recognizer.batch.watch import Watcher, WatchOptions
 
+pytestmark = pytest.mark.slow  # a watched folder is waited for, a second or two each
+
 TESTS = Path(__file__).parents[1] / "support"
 
 
@@ -224,7 +226,6 @@ def test_what_moved_while_it_was_heard_is_said_and_heard_again_when_whole(
     assert line["file"]["sha256"] == hashlib.sha256(b"busy_tone").hexdigest()
 
 
-@pytest.mark.slow
 def test_a_recording_that_a_recorder_goes_on_with_is_heard_once_it_is_whole(
     tmp_path: Path,
 ) -> None:
@@ -282,7 +283,6 @@ def test_a_listener_that_was_killed_is_said_and_the_search_goes_on(
     assert caplog.text.count("no events") == 1
 
 
-@pytest.mark.slow
 def test_a_name_that_is_no_utf8_silences_no_other(tmp_path: Path) -> None:
     pytest.importorskip("watchfiles")
     folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
@@ -297,7 +297,6 @@ def test_a_name_that_is_no_utf8_silences_no_other(tmp_path: Path) -> None:
             wait_until(lambda name=f"after-{number}.wav": done(results)[name] == 1, 20.0)  # type: ignore[misc]
 
 
-@pytest.mark.slow
 def test_a_thousand_at_once_are_all_done_once(tmp_path: Path) -> None:
     folder, results = tmp_path / "calls", tmp_path / "r.jsonl"
     folder.mkdir()
@@ -512,7 +511,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_program_finishes_what_is_in_work_and_loses_nothing_when_killed(
     tmp_path: Path, number: signal.Signals

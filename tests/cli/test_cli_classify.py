@@ -25,6 +25,7 @@ def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_match_reads_transcripts_one_a_line_and_prints_one_object_a_line() -> None:
     lines = "абонент временно заблокирован\nабонент заблокирован\n\nкакой-то разговор\n"
     done = run("match", stdin=lines)
@@ -36,6 +37,7 @@ def test_match_reads_transcripts_one_a_line_and_prints_one_object_a_line() -> No
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_match_takes_words_as_arguments() -> None:
     done = run("match", "номер", "не", "существует")
     assert json.loads(done.stdout)["outcome"] == "does_not_exist"
@@ -85,12 +87,14 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
 
 
+@pytest.mark.slow
 def test_folder_without_recordings_is_wrong_usage(tmp_path: Path) -> None:
     done = run("classify", str(tmp_path))
     assert done.returncode == 2
     assert str(tmp_path.name) in done.stderr
 
 
+@pytest.mark.slow
 def test_unknown_engine_is_one_clear_sentence() -> None:
     done = run("classify", "--engine", "nonsense", str(SAMPLES / "7-busy.ulaw"))
     assert done.returncode == 2
@@ -98,6 +102,7 @@ def test_unknown_engine_is_one_clear_sentence() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_phrase_list_with_a_typo_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         'outcome = "blokced"\nlanguage = "ru"\n[[phrase]]\nid = "a"\ntext = "а"\nseen_in = "x"\n',

@@ -11,6 +11,8 @@ from recognizer.cli import app
 from recognizer.engines.models.finding import ENGINE_MODELS
 from recognizer.engines.models.install import ensure_model
 
+pytestmark = pytest.mark.slow  # every command reads all lists: a quarter of a second each
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -130,7 +132,6 @@ def test_a_journal_elsewhere_does_not_show_its_password(
     assert "not contacted" in _line(result.stdout, "journal")
 
 
-@pytest.mark.slow
 def test_a_model_that_changed_since_its_check_is_doubted(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

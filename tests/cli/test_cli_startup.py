@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from typer.main import get_command
 
 from recognizer.cli import app
@@ -34,6 +35,7 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
     assert _imported_after("import recognizer") == set()
 
 
+@pytest.mark.slow
 def test_matching_a_text_loads_no_engine_no_audio_library_and_no_arrays() -> None:
     program = (
         "from typer.testing import CliRunner\n"

@@ -12,16 +12,14 @@ from pathlib import Path
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
 from onnx_stand_ins import T_ONE_TOKENS, Doubts, spelled, write_t_one
+from phrase_lists import shipped_book, shipped_matcher
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.engines.ctc import Alphabet, normalized
 from recognizer.engines.ctc_utterance import CtcModel, CtcUtterance
 from recognizer.engines.t_one import TOneEngine
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.sound_search import MAY_BE_THERE_NATS, SoundSearch
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_tone_plan
@@ -37,7 +35,7 @@ Hear = Callable[..., tuple[CallOutcome, tuple[str, ...]]]
 def hear() -> Hear:
     recognizer = Recognizer(
         engine=ScriptedEngine(default=ScriptedSpeech("")),
-        phrases=load_phrases(PhraseSettings()),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_tone_plan(),
         calibration=load_calibration(),
@@ -68,7 +66,7 @@ def test_what_may_be_in_the_sound_is_what_all_wordings_looked_for_one_by_one_wou
         start_s=0.0,
         duration_s=5.4,
     )
-    matcher = Matcher(load_phrases(PhraseSettings()))
+    matcher = shipped_matcher()
     search = SoundSearch(
         matcher, {CallOutcome.BLOCKED: [CallOutcome.TEMPORARILY_BLOCKED], CallOutcome.FAX: []}
     )

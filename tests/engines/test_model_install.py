@@ -228,6 +228,7 @@ def test_what_cannot_be_continued_begins_again(
     assert (folder / "model.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_content_that_changes_between_attempts_is_not_mixed(
     address: str, behaviour: Behaviour, models: Path
 ) -> None:
@@ -319,6 +320,7 @@ def test_a_refusal_names_the_address_and_the_status(
     assert _left_over(models) == set()
 
 
+@pytest.mark.slow
 def test_no_network_is_one_clear_error(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as unused:  # bound, not listening: nobody answers there
@@ -330,6 +332,7 @@ def test_no_network_is_one_clear_error(models: Path, monkeypatch: pytest.MonkeyP
     assert _left_over(models) == set()
 
 
+@pytest.mark.slow
 def test_a_server_that_keeps_dying_is_given_up_and_the_part_kept(
     address: str, behaviour: Behaviour, models: Path
 ) -> None:
@@ -656,6 +659,7 @@ def test_whisper_base_is_put_together_once_from_its_packages_and_mended(
     assert is_verified(get_manifest("whisper-base"), folder)
 
 
+@pytest.mark.slow
 def test_a_copied_model_without_a_stamp_is_checked_and_stamped(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,10 +6,9 @@ import logging
 
 import pytest
 from fakes import ScriptedEngine
+from phrase_lists import shipped_book
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.engines.base import LimitedVocabulary
-from recognizer.phrases.loading import load_phrases
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.calibration import load_calibration
 from recognizer.regulation.loading import load_regulation
@@ -26,7 +25,7 @@ class WithoutTemporarily(ScriptedEngine):
 def _loaded(engine: ScriptedEngine) -> Recognizer:
     return Recognizer(
         engine=engine,
-        phrases=load_phrases(PhraseSettings()),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_tone_plan(),
         calibration=load_calibration(),

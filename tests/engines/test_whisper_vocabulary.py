@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from phrase_lists import shipped_book
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from recognizer.audio import read_audio
 from recognizer.base.errors import EngineError
-from recognizer.base.settings import PhraseSettings, load_settings
+from recognizer.base.settings import load_settings
 from recognizer.engines import faster_whisper, load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.engines.faster_whisper import WhisperEngine
@@ -24,7 +25,6 @@ from recognizer.engines.whisper_vocabulary import (
     WhisperFiles,
     without_other_writings,
 )
-from recognizer.phrases.loading import load_phrases
 
 CLIP = Path(__file__).parents[1] / "data/engines/ru-number-does-not-exist.wav"
 FLOAT16, INT8 = 4, 1
@@ -76,7 +76,7 @@ def test_what_is_heard_is_as_the_whole_decoder_has_it_and_no_less_probable(
 def test_listed_wordings_are_spelt_with_the_tokens_they_always_were(
     tokenizer: Tokenizer, vocabulary: Vocabulary
 ) -> None:
-    phrases = load_phrases(PhraseSettings()).phrases
+    phrases = shipped_book().phrases
     assert len(phrases) > 1000
     respelt = [
         phrase.text

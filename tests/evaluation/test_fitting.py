@@ -16,6 +16,8 @@ from recognizer.evaluation.labelled_clips import Clip
 from recognizer.model import CallOutcome
 from recognizer.recognition.calibration import Features, load_calibration
 
+pytestmark = pytest.mark.slow  # scikit-learn alone takes two seconds to load
+
 MARK, RETRY = CallOutcome.DOES_NOT_EXIST, CallOutcome.LINE_BUSY
 
 
@@ -39,7 +41,6 @@ def examples(n_right: int, n_wrong: int, *, outcome: CallOutcome = MARK) -> list
     return made
 
 
-@pytest.mark.slow
 def test_a_fit_tells_right_from_wrong_and_is_honest_about_clips_it_did_not_see() -> None:
     told = examples(80, 60)
     fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
@@ -52,7 +53,6 @@ def test_a_fit_tells_right_from_wrong_and_is_honest_about_clips_it_did_not_see()
     assert (fitted.n_wordings, fitted.n_right, fitted.n_marks) == (140, 80, 80)
 
 
-@pytest.mark.slow
 def test_no_wrong_mark_of_the_clips_passes_the_cutoff() -> None:
     told = examples(80, 60)
     # One that was heard as well as any right one.

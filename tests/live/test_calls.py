@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import ScriptedEngine
+from phrase_lists import shipped_book
 
 from recognizer import Recognizer
-from recognizer.base.settings import load_settings
 from recognizer.live.calls import LiveCalls
 from recognizer.live.live_facts import LiveFacts
 from recognizer.model import CallReport, Samples
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_known_tones
@@ -27,7 +26,7 @@ SILENCE: Samples = np.zeros(16_000, np.float32)
 def recognizer() -> Recognizer:
     return Recognizer(
         engine=ScriptedEngine(),
-        phrases=load_phrases(load_settings().phrases),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_known_tones(),
         calibration=load_calibration(),

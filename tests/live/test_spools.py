@@ -202,6 +202,7 @@ def until(is_true: Any) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_verdicts_are_told_signed_in_order_and_tried_again(told: Told, tmp_path: Path) -> None:
     told.answers = [500, 302]
     spool = CallbackSpool(tmp_path, Webhook("live", told.url, "secret"), first_wait_s=0.01)
@@ -274,6 +275,7 @@ class Unforeseen:
         self.taken.append(event["event"])
 
 
+@pytest.mark.slow
 def test_a_failure_that_nobody_foresaw_is_tried_again_and_ends_nothing(tmp_path: Path) -> None:
     target = Unforeseen(2)
     spool = CallbackSpool(tmp_path, target, first_wait_s=0.01)

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from phrase_lists import shipped_book
 
 from recognizer.base.data_files import data_folder, read_toml
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.phrases.book import PhraseBook
-from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases
@@ -58,7 +58,7 @@ SPOKEN = {
 
 @pytest.fixture(scope="module")
 def book() -> PhraseBook:
-    return load_phrases()
+    return shipped_book()
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,12 @@ import msgspec
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
+from phrase_lists import shipped_matcher
 
 from benchmarks.recognition import build, channel, measures, report, sounds, voices
-from recognizer.base.settings import PhraseSettings
 from recognizer.evaluation.fitting import Example, examples_of, fit
 from recognizer.model import Audio, CallOutcome
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import Features, load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verification import Verifier
 
@@ -168,7 +166,7 @@ def test_examples_as_if_unlisted_weigh_less() -> None:
 
 
 def test_call_teaches_what_it_is_and_what_it_would_be_taken_for_unlisted() -> None:
-    matcher = Matcher(load_phrases(PhraseSettings()))
+    matcher = shipped_matcher()
     scores = {"Номер заблокирован.": -3.0, "Номер временно заблокирован.": -8.0}
     speech = ScriptedSpeech("Номер заблокирован.", scores)
     sound = Audio(np.zeros(32_000, np.float32), 16_000)

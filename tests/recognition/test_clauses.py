@@ -1,12 +1,10 @@
 """What is said of a part of the lines, of a time or of our own line; and what was torn apart."""
 
 import pytest
+from phrase_lists import shipped_judge
 
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
-from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import hesitations
-from recognizer.recognition.calibration import load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 # Sentences of each class; the last marks, for it differs by the fault alone.
@@ -208,7 +206,7 @@ CLASSES = {
 
 @pytest.fixture(scope="module")
 def classifier() -> UtteranceClassifier:
-    return UtteranceClassifier(Matcher(load_phrases()), load_calibration())
+    return shipped_judge()
 
 
 def marks(outcome: CallOutcome) -> bool:

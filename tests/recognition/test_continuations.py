@@ -1,24 +1,21 @@
 """When what is being said is settled: no listed wording that begins so ends otherwise."""
 
 import pytest
+from phrase_lists import shipped_judge, shipped_matcher
 
-from recognizer.base.settings import load_settings
 from recognizer.model import CallOutcome, phrase_list_of
-from recognizer.phrases.loading import load_phrases
-from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.continuations import Continuations
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 
 @pytest.fixture(scope="module")
 def classifier() -> UtteranceClassifier:
-    return UtteranceClassifier(Matcher(load_phrases(load_settings().phrases)), load_calibration())
+    return shipped_judge()
 
 
 @pytest.fixture(scope="module")
 def continuations(classifier: UtteranceClassifier) -> Continuations:
-    return Continuations(Matcher(load_phrases(load_settings().phrases)), classifier)
+    return Continuations(shipped_matcher(), classifier)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +66,7 @@ def test_no_listed_wording_ends_otherwise_than_it_was_settled(
     classifier: UtteranceClassifier, continuations: Continuations
 ) -> None:
     """All wordings of the two lists, cut after each of their words."""
-    phrases = Matcher(load_phrases(load_settings().phrases)).phrases
+    phrases = shipped_matcher().phrases
     listed = [p.text for p in phrases if phrase_list_of(p.outcome) is not None]
     n_settled = 0
     for text in listed:

@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
+from phrase_lists import shipped_matcher
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome, Phrase, PhraseListName, phrase_list_of
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
@@ -25,7 +24,7 @@ RIVAL = "Абонент временно заблокирован"
 
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
-    return Matcher(load_phrases(PhraseSettings()))
+    return shipped_matcher()
 
 
 def judged(

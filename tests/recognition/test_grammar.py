@@ -4,6 +4,7 @@ import time
 from itertools import product
 
 import pytest
+from phrase_lists import shipped_book
 
 from recognizer.model import (
     CallOutcome,
@@ -15,7 +16,6 @@ from recognizer.model import (
 )
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import SubjectKind
-from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.grammar import GrammarReader, Reading
@@ -122,7 +122,7 @@ OF_THE_CALL = (
 
 @pytest.fixture(scope="module")
 def book() -> PhraseBook:
-    return load_phrases()
+    return shipped_book()
 
 
 @pytest.fixture(scope="module")

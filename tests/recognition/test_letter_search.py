@@ -3,18 +3,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phrase_lists import shipped_matcher
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, compare_letters, letters_ratio
-from recognizer.recognition.matching import Matcher
 
 
 @pytest.fixture(scope="module")
 def nearest() -> NearestWordings:
-    return NearestWordings(Matcher(load_phrases(PhraseSettings())))
+    return NearestWordings(shipped_matcher())
 
 
 def words(text: str) -> TranscriptWords:

@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phrase_lists import shipped_book
 from rapidfuzz import fuzz
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.phrases.book import PhraseBook
-from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.alignment import ListedWords, TranscriptWords
 from recognizer.recognition.calibration import load_calibration
@@ -18,7 +17,7 @@ from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 @pytest.fixture(scope="module")
 def book() -> PhraseBook:
-    return load_phrases(PhraseSettings())
+    return shipped_book()
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +231,6 @@ def test_a_match_covers_the_aside_inside_it(book: PhraseBook) -> None:
 
 
 def test_an_aside_at_either_end_stays() -> None:
-    lists = load_phrases(PhraseSettings()).words
+    lists = shipped_book().words
     spoken = "проверьте номер который вы набрали".split()
     assert TranscriptWords.of(spoken, lists).words == tuple(spoken)

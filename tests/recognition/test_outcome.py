@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
+from phrase_lists import shipped_judge, shipped_matcher, shipped_verifier
 from telephone_sounds import RATE, join, pause, white_noise
 from telephone_sounds import tone as sine
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import (
     Audio,
     Cadence,
@@ -26,9 +26,7 @@ from recognizer.model import (
     VetoEffect,
     phrase_list_of,
 )
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.calibration import EngineFit, load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.outcome import decide_call, on_one_scale
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
@@ -41,7 +39,7 @@ FOREIGN = Veto("foreign-language", VetoEffect.UNDETERMINED, "not Russian", "не
 
 @pytest.fixture(scope="module")
 def judge() -> UtteranceClassifier:
-    return UtteranceClassifier(Matcher(load_phrases(PhraseSettings())), load_calibration())
+    return shipped_judge()
 
 
 # Regulation, section G, and the two sentences of a live person under it.
@@ -83,7 +81,7 @@ def test_a_word_beside_that_may_reverse_a_wording_takes_the_mark_away(
 ) -> None:
     assert phrase_list_of(judge.judge_text(text).outcome) is not PhraseListName.INVALID_NUMBER
     sure = ScriptedSpeech(text, scores={})
-    heard = Verifier(Matcher(load_phrases(PhraseSettings()))).hear(
+    heard = shipped_verifier().hear(
         ScriptedEngine(default=sure).listen(Audio(np.zeros(48_000, np.float32), 16_000))
     )
     assert phrase_list_of(judge.judge(heard).outcome) is not PhraseListName.INVALID_NUMBER
@@ -365,7 +363,7 @@ def test_one_beep_is_less_certain_than_a_cadence() -> None:
 
 @pytest.fixture(scope="module")
 def verifier() -> Verifier:
-    return Verifier(Matcher(load_phrases(PhraseSettings())))
+    return shipped_verifier()
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +379,7 @@ def listening_judge() -> UtteranceClassifier:
         coefficients=calibration.whisper,
     )
     return UtteranceClassifier(
-        Matcher(load_phrases(PhraseSettings())),
+        shipped_matcher(),
         msgspec.structs.replace(calibration, fits={"scripted": fitted}),
     )
 

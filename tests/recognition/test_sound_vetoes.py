@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from phrase_lists import shipped_book
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
@@ -21,7 +22,6 @@ from recognizer.model import (
     Word,
     phrase_list_of,
 )
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.sound_vetoes import veto_of_another_word, vetoes_of_sound
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
@@ -198,7 +198,7 @@ def test_parenthetical_inside_a_wording_is_no_remains() -> None:
     words = ("Номер", "который", "вы", "набрали", "заблокирован")
     heard = transcript(*((word, 0.4 * n, 0.4 * n + 0.4) for n, word in enumerate(words)))
     match = PhraseMatch(BLOCKED, 90.0, 0, len(words))
-    lists = load_phrases().words
+    lists = shipped_book().words
     assert [v.id for v in vetoes_of_sound(match, heard, (), lists)] == []
     assert [v.id for v in vetoes_of_sound(match, heard, ())] == ["remains-in-wording"]
 

@@ -5,17 +5,15 @@ import math
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
+from phrase_lists import shipped_verifier
 
-from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
-from recognizer.phrases.loading import load_phrases
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.verification import VerifiedTranscript, Verifier
 
 
 @pytest.fixture(scope="module")
 def verifier() -> Verifier:
-    return Verifier(Matcher(load_phrases(PhraseSettings())))
+    return shipped_verifier()
 
 
 def hear(verifier: Verifier, speech: ScriptedSpeech) -> VerifiedTranscript:

@@ -1,11 +1,27 @@
-"""A short book of the regulation's own wordings, so that checking it takes no time."""
+"""Lists of wordings: a short one of the regulation's own, checked in no time; and what ships."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["REGULATION", "write_lists"]
+from recognizer.base.settings import PhraseSettings
+from recognizer.phrases.book import PhraseBook
+from recognizer.phrases.loading import load_phrases
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verification import Verifier
+
+__all__ = [
+    "REGULATION",
+    "shipped_book",
+    "shipped_judge",
+    "shipped_matcher",
+    "shipped_verifier",
+    "write_lists",
+]
 
 REGULATION = {
     "temporarily_blocked": ["абонент временно заблокирован", "номер временно заблокирован"],
@@ -33,3 +49,27 @@ def write_lists(folder: Path, lists: Mapping[str, Sequence[str]]) -> None:
         )
         head = f'outcome = "{outcome}"\nlanguage = "ru"\n'
         (folder / f"{outcome}.toml").write_text(head + entries, "utf-8")
+
+
+@functools.cache
+def shipped_book() -> PhraseBook:
+    """The lists that ship, read once for all tests of a process; nothing changes a book."""
+    return load_phrases(PhraseSettings())
+
+
+@functools.cache
+def shipped_matcher() -> Matcher:
+    """The same, laid out for matching."""
+    return Matcher(shipped_book())
+
+
+@functools.cache
+def shipped_judge() -> UtteranceClassifier:
+    """What says what an utterance means by them."""
+    return UtteranceClassifier(shipped_matcher(), load_calibration())
+
+
+@functools.cache
+def shipped_verifier() -> Verifier:
+    """What holds them against the sound."""
+    return Verifier(shipped_matcher())

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from announced import CALLS, RATE, learned, sound_of
 from fakes import ScriptedEngine, ScriptedSpeech
+from phrase_lists import shipped_book
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
@@ -20,7 +21,6 @@ from recognizer.engines.base import Engine, Utterance
 from recognizer.engines.lazy import LazyEngine
 from recognizer.model import Audio, CallOutcome, CallReport, Samples
 from recognizer.model.report_json import report_to_dict
-from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore
@@ -46,7 +46,7 @@ def recognizer(folder: Path, *known: Announcement, engine: Engine | None = None)
         store.add(known, by="a test")
     return Recognizer(
         engine=engine or LazyEngine(Unloadable()),
-        phrases=load_phrases(),
+        phrases=shipped_book(),
         regulation=load_regulation(),
         tone_plan=load_tone_plan(),
         calibration=load_calibration(),

@@ -12,6 +12,8 @@ from recognizer.audio import read_audio
 from recognizer.model import Audio, Samples
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Recognized
 
+pytestmark = pytest.mark.slow  # a library of all clips is learned first
+
 BLOCKED = "temporarily-blocked-number.wav"
 MARKS = "not-in-service.wav"
 
@@ -30,7 +32,6 @@ def by_line(samples: Samples, codec: str) -> Samples:
     return np.asarray(soxr.resample(through_codec(narrow, codec), 8000, RATE), np.float32)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("name", [BLOCKED, MARKS, "line-busy.wav", "blocked.wav"])
 def test_it_is_known_through_a_codec_in_15_db_of_noise(name: str, codec: str) -> None:
@@ -51,14 +52,12 @@ def test_its_level_does_not_matter(gain: float) -> None:
     assert recognize(sound_of(MARKS) * np.float32(gain)).is_whole
 
 
-@pytest.mark.slow
 def test_every_announcement_is_known_as_itself_and_nothing_else() -> None:
     for name in outcomes():
         found = library().recognize(Audio(sound_of(name), RATE), tones_in(name))
         assert (ids(found), found.is_whole) == ([name.partition(".")[0]], True), name
 
 
-@pytest.mark.slow
 def test_what_was_not_learned_is_not_known() -> None:
     for folder in ("pairs", "people", "prompts", "mixed", "signals"):
         for path in sorted((CALLS / folder).iterdir()):
@@ -75,7 +74,6 @@ def test_an_announcement_with_its_deciding_word_cut_out_is_another() -> None:
         assert not recognize(spliced).is_whole, first_s
 
 
-@pytest.mark.slow
 def test_sound_put_into_it_makes_it_another() -> None:
     sound, other = sound_of(MARKS), sound_of("line-busy.wav")
     for at_s in np.arange(0.8, 4.8, 0.4):
@@ -85,7 +83,6 @@ def test_sound_put_into_it_makes_it_another() -> None:
         assert not recognize(spliced).is_whole, at_s
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("hole_s", [0.3, 0.5])
 def test_a_hole_in_its_words_leaves_it_unknown(hole_s: float) -> None:
     for at_s in np.arange(0.6, 2.2, 0.2):  # «Данный номер не обслуживается»
@@ -94,7 +91,6 @@ def test_a_hole_in_its_words_leaves_it_unknown(hole_s: float) -> None:
         assert not recognize(sound).is_whole, at_s
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("word_s", [0.12, 0.25, 0.6])
 def test_a_word_before_or_after_it_is_not_explained(word_s: float) -> None:
     word = sound_of("line-busy.wav")[round(0.5 * RATE) :][: round(word_s * RATE)]
@@ -144,7 +140,6 @@ def swelling(samples: Samples, snr_db: float, seed: int = 1) -> Samples:
     return np.asarray(samples + noise * rms * 10 ** (-snr_db / 20), np.float32)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [BLOCKED, MARKS, "line-busy.wav", "blocked.wav"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_it_is_known_while_a_car_passes(name: str, seed: int) -> None:
@@ -152,7 +147,6 @@ def test_it_is_known_while_a_car_passes(name: str, seed: int) -> None:
     assert (ids(found), found.is_whole) == ([name.partition(".")[0]], True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_word_is_noticed_while_a_car_passes(seed: int) -> None:
     person = read_audio(CALLS / "people" / "hello.wav", sample_rate=RATE).samples

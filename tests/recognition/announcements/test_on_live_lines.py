@@ -35,6 +35,7 @@ def kinds(said: list[tuple[float, CallReport]]) -> set[CallOutcome]:
     return {r.outcome.kind for _, r in said if r.outcome is not None}
 
 
+@pytest.mark.slow
 def test_a_retry_is_named_while_it_is_said_and_no_engine_is_needed(tmp_path: Path) -> None:
     known = replace(learned(RETRIES), keywords=((0.9, 1.9),))
     channel = LiveChannel(recognizer(tmp_path, known), "live:1")
