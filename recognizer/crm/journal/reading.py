@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from recognizer.base.settings import JournalSettings
 from recognizer.crm.contacts import Office, load_office
 from recognizer.crm.journal.assignments import read_assignments
-from recognizer.crm.journal.conditions import CALL_ORDER
+from recognizer.crm.journal.conditions import CALL_ORDER, STANDING
 from recognizer.crm.journal.database import Database
 from recognizer.crm.journal.filters import any_of, attempt_filters, contact_filter, either, joined
 from recognizer.crm.journal.identity import (
@@ -265,6 +265,13 @@ class JournalReader:
             conditions = (*attempt_filters(which), *map(either, any_of(which)))
             return session.scalar(joined(sa.func.count()).where(*conditions)) or 0
 
+    def newest(self) -> tuple[int, dt.datetime] | None:
+        """Return the attempt recorded last, and when that was; None: there is none."""
+        query = sa.select(AttemptRow.id, AttemptRow.recorded_at).order_by(AttemptRow.id.desc())
+        with self.database.reading() as session:
+            last = session.execute(query.limit(1)).first()
+        return None if last is None else (last.id, last.recorded_at)
+
     def history(self, contact: str) -> tuple[AttemptRecord, ...]:
         """Return every attempt of a card in the order of the calls."""
         with self.database.reading() as session:
@@ -305,6 +312,28 @@ class JournalReader:
             rows = session.scalars(statement).all()
             withdrawn = {row.withdraws_id for row in rows}
             return tuple(correction_record(row, is_withdrawn=row.id in withdrawn) for row in rows)
+
+    def standing_corrections(self, note: str, near: int, *, limit: int) -> tuple[int, ...]:
+        """Return the corrections with a note that nobody took back, the oldest first.
+
+        `near`: a call that has one; they are looked for from it on.
+        """
+        with self.database.reading() as session:
+            first = session.scalar(
+                sa.select(sa.func.min(CorrectionRow.id)).where(
+                    CorrectionRow.attempt_id == near, CorrectionRow.note == note
+                )
+            )
+            if first is None:
+                return ()
+            return tuple(
+                session.scalars(
+                    sa.select(CorrectionRow.id)
+                    .where(CorrectionRow.id >= first, CorrectionRow.note == note, STANDING)
+                    .order_by(CorrectionRow.id)
+                    .limit(limit)
+                )
+            )
 
     def decisions(self, attempt_id: int) -> tuple[DecisionRecord, ...]:
         """Return every decision ever made on an attempt, first to last."""

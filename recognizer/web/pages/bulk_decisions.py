@@ -12,13 +12,9 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from recognizer.base.errors import ContactError, JournalError
-from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
-from recognizer.crm.journal.tables import CorrectionRow
 from recognizer.model import CallOutcome
 from recognizer.web.pages.calls import Recordings
 from recognizer.web.pages.review import Reviews
@@ -94,23 +90,7 @@ class Together:
 
         `near`: a call of it, to find them by; its correction tells where to look.
         """
-        with self._journal.database.reading() as session:
-            mine = (CorrectionRow.note == _NOTE + batch, STANDING)
-            first = session.scalar(
-                sa.select(sa.func.min(CorrectionRow.id)).where(
-                    CorrectionRow.attempt_id == near, CorrectionRow.note == _NOTE + batch
-                )
-            )
-            if first is None:
-                return ()
-            return tuple(
-                session.scalars(
-                    sa.select(CorrectionRow.id)
-                    .where(CorrectionRow.id >= first, *mine)
-                    .order_by(CorrectionRow.id)
-                    .limit(MAX_TOGETHER)
-                )
-            )
+        return self._journal.standing_corrections(_NOTE + batch, near, limit=MAX_TOGETHER)
 
     def take_back(self, batch: str, near: int, *, made_by: str) -> int:
         """Take a whole batch back; return how many corrections. Twice is once."""

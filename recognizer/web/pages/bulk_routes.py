@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from recognizer.crm.journal.records import AttemptRecord
+from recognizer.crm.journal.waiting import WaitingCall
 from recognizer.model import CallOutcome
 from recognizer.web.auth.sessions import Session
 from recognizer.web.pages import wording
@@ -34,7 +35,6 @@ from recognizer.web.pages.review import candidates
 from recognizer.web.pages.review_routes import address, filter_words
 from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.view import read_report
-from recognizer.web.pages.waiting import WaitingCall
 
 __all__ = ["router"]
 
@@ -58,7 +58,7 @@ def queue_list(
     which = read_queue_filter(request.url.query)
     waiting = page.reviews.waiting
     chosen = waiting.chosen(which)
-    sizes, taken = waiting.sizes(), page.reviews.taken(session.user.login)
+    sizes, taken = waiting.sizes(), page.reviews.reservations.taken(session.user.login)
     shown = chosen[offset : offset + _LIST_PAGE]
     lines = _lines(page, page.journal.attempts_by_id([call.id for call in shown]))
     return render(
@@ -149,7 +149,7 @@ def _others(attempt: AttemptRecord) -> tuple[CallOutcome, ...]:
 
 def _candidates_for(page: Page, session: Session, which: QueueFilter) -> list[WaitingCall]:
     """Return the calls that may be decided together: alike, or heard for sure; nobody else's."""
-    taken = page.reviews.taken(session.user.login)
+    taken = page.reviews.reservations.taken(session.user.login)
     found = [call for call in page.reviews.waiting.chosen(which) if call.id not in taken]
     if which.alike is None:
         found = [call for call in found if call.is_sure and call.outcome not in wording.MARKING]

@@ -152,8 +152,7 @@ async def _take(
         try:
             job = await run_in_threadpool(jobs.submit, path, asked, owner=_owner(session))
         except QueueFullError:
-            engine = page.journal.database.engine
-            await run_in_threadpool(page.recordings.forget_unknown, engine, digest)
+            await run_in_threadpool(page.recordings.forget_unknown, page.journal.database, digest)
             raise
     except UploadError as problem:
         status = 413 if problem.kind == "too_large" else 400

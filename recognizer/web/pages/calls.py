@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from recognizer.base.errors import AudioError, ContactError
 from recognizer.base.whole_files import remove_leftover
 from recognizer.crm.contacts import ContactCard
+from recognizer.crm.journal.database import Database
 from recognizer.crm.journal.journal import Journal, recording_digest
+from recognizer.crm.journal.recordings import knows_recording, purged_recordings
 from recognizer.crm.journal.records import (
     AttemptRecord,
     ContactRecord,
     CorrectionRecord,
     DecisionRecord,
 )
-from recognizer.crm.journal.tables import AttemptRow
 from recognizer.model import CallOutcome
 from recognizer.model.classification import Classification
 from recognizer.model.report_json import decision_to_dict
@@ -103,7 +103,7 @@ class Recordings:
         except AudioError:
             return None
 
-    def forget_purged(self, engine: sa.Engine) -> int:
+    def forget_purged(self, database: Database) -> int:
         """Remove the recordings of calls whose traces the journal purged; return how many.
 
         And what a server that was killed left half-written; call it before the first `keep`.
@@ -111,36 +111,24 @@ class Recordings:
         for draft in self._kept.glob(_DRAFTS):
             remove_leftover(draft)
         ours = {
-            path.name[:_DIGEST_LENGTH]: path
+            path.name[:_DIGEST_LENGTH]
             for folder in (self._kept, self._playable)
             for path in folder.glob("*")
         }
-        gone = 0
-        with engine.connect() as connection:
-            for digest in ours:
-                purged = sa.select(AttemptRow.purged_at).where(_is_of(digest))
-                moments = connection.execute(purged).scalars().all()
-                if moments and None not in moments:
-                    self._forget(digest)
-                    gone += 1
-        return gone
+        purged = purged_recordings(database, ours)
+        for digest in purged:
+            self._forget(digest)
+        return len(purged)
 
-    def forget_unknown(self, engine: sa.Engine, digest: str) -> None:
+    def forget_unknown(self, database: Database, digest: str) -> None:
         """Remove a recording of which the journal has no call."""
-        with engine.connect() as connection:
-            known = sa.select(AttemptRow.id).where(_is_of(digest)).limit(1)
-            if connection.scalar(known) is None:
-                self._forget(digest)
+        if not knows_recording(database, digest):
+            self._forget(digest)
 
     def _forget(self, digest: str) -> None:
         for folder in (self._kept, self._playable):
             for path in folder.glob(f"{digest}*"):
                 remove_leftover(path)
-
-
-def _is_of(digest: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a call is of this content; of several such, most have another."""
-    return sa.or_(AttemptRow.digest == digest, AttemptRow.content_digest == digest)
 
 
 def safe_suffix(name: str) -> str:

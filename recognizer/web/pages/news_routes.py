@@ -6,12 +6,10 @@ import datetime as dt
 import hashlib
 
 import msgspec
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from recognizer.crm.journal.recorders import read_recorders
-from recognizer.crm.journal.tables import AttemptRow
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
@@ -43,15 +41,8 @@ class News(msgspec.Struct, frozen=True):
 
 def read_news(page: Page) -> News:
     """Return the news of now."""
-    with page.journal.database.reading() as session:
-        last = session.execute(
-            sa.select(AttemptRow.id, AttemptRow.recorded_at).order_by(AttemptRow.id.desc()).limit(1)
-        ).first()
-    return News(
-        0 if last is None else last.id,
-        page.reviews.n_waiting(),
-        _silent_since(page, None if last is None else last.recorded_at),
-    )
+    newest, recorded_at = page.journal.newest() or (0, None)
+    return News(newest, page.reviews.n_waiting(), _silent_since(page, recorded_at))
 
 
 def _silent_since(page: Page, last_at: dt.datetime | None) -> str:

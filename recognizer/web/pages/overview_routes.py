@@ -20,7 +20,7 @@ from recognizer.web.pages.calls import short_name
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.rendering import render
 from recognizer.web.pages.signed_in import SendingSupervisor, Supervisor, note
-from recognizer.web.pages.statistics import GROUP_NAMES, read_period
+from recognizer.web.pages.statistics import GROUP_NAMES, read_period, read_summary
 
 __all__ = ["router"]
 
@@ -61,7 +61,7 @@ def overview(
     zone = page.office.timezone
     today = dt.datetime.now(zone).date()
     asked = read_period(period, first, last, today=today, zone=zone)
-    summary = page.statistics.summary(asked)
+    summary = read_summary(page.journal.database, asked)
     shown = page.journal.attempts_by_id([*summary.slowest, *summary.most_doubtful])
     lines = {attempt.id: page.calls.line(attempt) for attempt in shown}
     return render(

@@ -16,7 +16,6 @@ from recognizer.web.pages.card_uploads import CardUploads
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import Proposals
 from recognizer.web.pages.review import LabelledClips, Reviews
-from recognizer.web.pages.statistics import Statistics
 
 __all__ = ["Page", "ThePage", "page_of", "the_page"]
 
@@ -27,7 +26,7 @@ class Page:
     Attributes
     ----------
     regulation, office : the journal's.
-    access, recordings, calls, reviews, statistics, proposals, announcements, card_uploads :
+    access, recordings, calls, reviews, proposals, announcements, card_uploads :
         the parts.
     """
 
@@ -36,16 +35,14 @@ class Page:
         self.journal = journal
         self.regulation = journal.regulation
         self.office = journal.office
-        engine = journal.database.engine
         folder = settings.server.state_folder
-        self.access = Access(engine)
+        self.access = Access(journal.database.engine)
         self.recordings = Recordings(folder / "recordings", settings.server.max_upload_bytes)
-        self.recordings.forget_purged(engine)
+        self.recordings.forget_purged(journal.database)
         self.calls = Calls(journal, self.recordings, self.regulation)
         self.clips = LabelledClips(folder / "labelled")
-        self.reviews = Reviews(engine, journal, self.clips)
-        self.statistics = Statistics(engine)
-        self.proposals = Proposals(engine, settings.phrases, self.clips)
+        self.reviews = Reviews(journal, self.clips)
+        self.proposals = Proposals(journal.database, settings.phrases, self.clips)
         self.card_uploads = CardUploads(
             folder / "card_files",
             settings.server.max_upload_bytes,

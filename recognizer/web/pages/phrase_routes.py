@@ -9,13 +9,14 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from recognizer.base.errors import JournalError
+from recognizer.crm.journal.proposals import Proposal
 from recognizer.model import CallOutcome
 from recognizer.web.auth.sessions import Session
 from recognizer.web.auth.users import Role
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
-from recognizer.web.pages.proposals import Proposal, ProposalError, speakable
+from recognizer.web.pages.proposals import ProposalError, speakable
 from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.signed_in import Operator, SendingOperator, SendingSupervisor, note
 

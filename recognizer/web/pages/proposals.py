@@ -13,13 +13,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
 
 from recognizer.base.errors import PhraseListError, RecognizerError
 from recognizer.base.settings import PhraseSettings
-from recognizer.crm.journal.tables import Base, RowId, UtcDateTime
+from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.proposals import KeptProposals, Proposal
 from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, Phrase
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.editing import with_phrase
@@ -33,24 +31,7 @@ from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.web.pages.review import LabelledClips
 from recognizer.web.pages.wording import OUTCOME_NAMES, counted
 
-__all__ = ["Change", "Check", "Effect", "Proposal", "ProposalError", "Proposals", "speakable"]
-
-_phrases = sa.Table(
-    "page_phrases",
-    Base.metadata,
-    sa.Column("id", RowId, primary_key=True),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("outcome", sa.String(40), nullable=False),
-    sa.Column("attempt_id", RowId, sa.ForeignKey("attempts.id"), nullable=True),
-    sa.Column("state", sa.String(16), nullable=False, index=True),
-    sa.Column("made_by", sa.String(64), nullable=False),
-    sa.Column("made_at", UtcDateTime, nullable=False),
-    sa.Column("decided_by", sa.String(64), nullable=True),
-    sa.Column("decided_at", UtcDateTime, nullable=True),
-    sa.Column("undone_by", sa.String(64), nullable=True),
-    sa.Column("undone_at", UtcDateTime, nullable=True),
-    sa.Column("version", sa.String(32), nullable=True),
-)
+__all__ = ["Change", "Check", "Effect", "ProposalError", "Proposals", "speakable"]
 
 _NOT_SPEAKABLE = SIGNAL_OUTCOMES | {CallOutcome.UNDETERMINED, CallOutcome.LIVE_PERSON}
 _NEW = Path("the new phrase")
@@ -109,24 +90,6 @@ class Effect:
         return all(check.is_good or not check.forbids for check in self.checks)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """One proposed wording: `state` is `proposed`, `saved`, `undone` or `rejected`."""
-
-    id: int
-    text: str
-    outcome: CallOutcome
-    attempt_id: int | None
-    state: str
-    made_by: str
-    made_at: dt.datetime
-    decided_by: str | None
-    decided_at: dt.datetime | None
-    undone_by: str | None
-    undone_at: dt.datetime | None
-    version: str | None
-
-
 def speakable() -> tuple[CallOutcome, ...]:
     """Return the outcomes a phrase can have."""
     return tuple(outcome for outcome in CallOutcome if outcome not in _NOT_SPEAKABLE)
@@ -137,16 +100,15 @@ class Proposals:
 
     Parameters
     ----------
-    engine : sqlalchemy.Engine
-        Of the journal's database.
+    database : Database
+        The journal's.
     settings : PhraseSettings
     clips : LabelledClips
         What the effect of a phrase is measured on.
     """
 
-    def __init__(self, engine: sa.Engine, settings: PhraseSettings, clips: LabelledClips) -> None:
-        self._engine = engine
-        self._writing = engine.execution_options(recognizer_writes=True)
+    def __init__(self, database: Database, settings: PhraseSettings, clips: LabelledClips) -> None:
+        self._kept = KeptProposals(database)
         self._settings = settings
         self._clips = clips
         self._lock = threading.Lock()
@@ -159,9 +121,7 @@ class Proposals:
 
     def all(self) -> tuple[Proposal, ...]:
         """Return every proposal, newest first."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_phrases).order_by(_phrases.c.id.desc())).all()
-        return tuple(map(_proposal, rows))
+        return self._kept.all()
 
     def get(self, proposal_id: int) -> Proposal:
         """Return a proposal.
@@ -171,13 +131,10 @@ class Proposals:
         ProposalError
             If there is none.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                sa.select(_phrases).where(_phrases.c.id == proposal_id)
-            ).first()
-        if row is None:
+        proposal = self._kept.get(proposal_id)
+        if proposal is None:
             raise ProposalError("Такого предложения нет.")
-        return _proposal(row)
+        return proposal
 
     def effect(self, text: str, outcome: CallOutcome) -> Effect:
         """Return what the list check says of a wording and what it would change; saves nothing."""
@@ -223,17 +180,7 @@ class Proposals:
         problem = _form_problem(text, outcome)
         if problem:
             raise ProposalError(problem)
-        row = {
-            "text": text,
-            "outcome": outcome.value,
-            "attempt_id": attempt_id,
-            "state": "proposed",
-            "made_by": made_by,
-            "made_at": dt.datetime.now(dt.UTC),
-        }
-        with self._writing.begin() as connection:
-            made = connection.execute(_phrases.insert().returning(_phrases), row).one()
-        return _proposal(made)
+        return self._kept.add(text, outcome, made_by=made_by, attempt_id=attempt_id)
 
     def save(self, proposal_id: int, *, by: str) -> Proposal:
         """Put a proposal into the lists.
@@ -251,9 +198,9 @@ class Proposals:
                     next(c.title for c in effect.checks if c.forbids and not c.is_good)
                 )
             now = dt.datetime.now(dt.UTC)
-            self._update(proposal_id, state="saved", decided_by=by, decided_at=now)
+            self._kept.update(proposal_id, state="saved", decided_by=by, decided_at=now)
             self._write_lists()
-            self._update(proposal_id, version=self.book().version)
+            self._kept.update(proposal_id, version=self.book().version)
         return self.get(proposal_id)
 
     def undo(self, proposal_id: int, *, by: str) -> Proposal:
@@ -267,7 +214,7 @@ class Proposals:
         with self._lock:
             self._in_state(proposal_id, "saved")
             now = dt.datetime.now(dt.UTC)
-            self._update(proposal_id, state="undone", undone_by=by, undone_at=now)
+            self._kept.update(proposal_id, state="undone", undone_by=by, undone_at=now)
             self._write_lists()
         return self.get(proposal_id)
 
@@ -281,7 +228,7 @@ class Proposals:
         """
         self._in_state(proposal_id, "proposed")
         now = dt.datetime.now(dt.UTC)
-        self._update(proposal_id, state="rejected", decided_by=by, decided_at=now)
+        self._kept.update(proposal_id, state="rejected", decided_by=by, decided_at=now)
         return self.get(proposal_id)
 
     # -- inside ------------------------------------------------------------------------------
@@ -291,12 +238,6 @@ class Proposals:
         if proposal.state != state:
             raise ProposalError("С этим предложением уже решили. Обновите страницу.")
         return proposal
-
-    def _update(self, proposal_id: int, **values: Any) -> None:
-        with self._writing.begin() as connection:
-            connection.execute(
-                _phrases.update().where(_phrases.c.id == proposal_id).values(**values)
-            )
 
     def _write_lists(self) -> None:
         """Write the office's lists from what is saved; each file is whole at any moment."""
@@ -316,11 +257,6 @@ class Proposals:
         for path in folder.glob("page_*.toml"):
             if path.name not in wanted:
                 path.unlink()
-
-
-def _proposal(row: sa.Row[Any]) -> Proposal:
-    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's way to read by name
-    return Proposal(**{**values, "outcome": CallOutcome(values["outcome"])})
 
 
 def _form_problem(text: str, outcome: CallOutcome) -> str:

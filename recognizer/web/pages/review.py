@@ -10,18 +10,12 @@ import csv
 import os
 import shutil
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import sqlalchemy as sa
-from sqlalchemy import Double, ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
 
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.records import AttemptRecord
-from recognizer.crm.journal.tables import Base
+from recognizer.crm.journal.reservations import Reservations
 from recognizer.model import CallOutcome
 from recognizer.model.classification import Classification
 from recognizer.web.pages.queue_filter import QueueFilter
@@ -29,8 +23,6 @@ from recognizer.web.pages.waiting import Waiting
 
 __all__ = [
     "LabelledClips",
-    "Reservation",
-    "ReservationRow",
     "Reviews",
     "candidates",
 ]
@@ -71,51 +63,25 @@ def candidates(report: Classification, *, limit: int = 6) -> tuple[CallOutcome, 
 _EVERYTHING = QueueFilter()
 
 
-class ReservationRow(Base):
-    """Who is deciding a call, until when (seconds since 1970)."""
-
-    __tablename__ = "page_reservations"
-
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
-    login: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(String(128))
-    until_s: Mapped[float] = mapped_column(Double)
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Who is deciding a call."""
-
-    login: str
-    name: str
-    until_s: float
-
-
-RESERVED_S = 300.0
-"""A call opened in the queue is kept for whoever opened it; opening it again prolongs that."""
-
-
-def _is_held(now_s: float) -> sa.ColumnElement[bool]:
-    """Return the condition that a reservation is in force; one of a clock once ahead is not."""
-    return ReservationRow.until_s.between(now_s, now_s + RESERVED_S + 60.0)
-
-
 class Reviews:
     """The queue and what became of it.
 
     Parameters
     ----------
-    engine : sqlalchemy.Engine
-        Of the journal's database.
     journal : Journal
     clips : LabelledClips
+
+    Attributes
+    ----------
+    waiting : Waiting
+    reservations : Reservations
     """
 
-    def __init__(self, engine: sa.Engine, journal: Journal, clips: LabelledClips) -> None:
-        self._engine = engine
+    def __init__(self, journal: Journal, clips: LabelledClips) -> None:
         self._journal = journal
         self._clips = clips
-        self.waiting = Waiting(engine, journal.office.timezone)
+        self.waiting = Waiting(journal.database, journal.office.timezone)
+        self.reservations = Reservations(journal.database)
 
     # -- the queue ---------------------------------------------------------------------------
 
@@ -134,56 +100,19 @@ class Reviews:
 
     def first(self, login: str = "", which: QueueFilter = _EVERYTHING) -> int | None:
         """Return the first call of a filter that nobody else is deciding."""
-        taken = self.taken(login)
+        taken = self.reservations.taken(login)
         return next((c.id for c in self.waiting.chosen(which) if c.id not in taken), None)
 
     def after(
         self, attempt_id: int, login: str = "", which: QueueFilter = _EVERYTHING
     ) -> int | None:
         """Return the next waiting call nobody else decides, from the start again after the last."""
-        taken = self.taken(login)
+        taken = self.reservations.taken(login)
         return self.waiting.after(attempt_id, which, lambda call: call not in taken)
 
     def before(self, attempt_id: int, which: QueueFilter = _EVERYTHING) -> int | None:
         """Return the previous waiting call; None before the first."""
         return self.waiting.before(attempt_id, which)
-
-    # -- who decides it ----------------------------------------------------------------------
-
-    def reserve(
-        self, attempt_id: int, login: str, name: str, *, takes_over: bool = False
-    ) -> Reservation:
-        """Reserve a call for a person, or return who has it until when.
-
-        `takes_over`: the person was told who has it and wants it all the same.
-        """
-        now = time.time()
-        until_s = now + RESERVED_S
-        mine = sa.or_(~_is_held(now), ReservationRow.login == login)
-        with self._journal.database.writing() as session:
-            changed = session.execute(
-                sa.update(ReservationRow)
-                .where(ReservationRow.attempt_id == attempt_id, sa.true() if takes_over else mine)
-                .values(login=login, name=name, until_s=until_s)
-            )
-            if changed.rowcount:  # type: ignore[attr-defined]
-                return Reservation(login, name, until_s)
-            self._journal.database.lock(session, f"reservation:{attempt_id}")
-            there = session.get(ReservationRow, attempt_id)
-            if there is not None:
-                return Reservation(there.login, there.name, there.until_s)
-            session.add(
-                ReservationRow(attempt_id=attempt_id, login=login, name=name, until_s=until_s)
-            )
-        return Reservation(login, name, until_s)
-
-    def taken(self, login: str) -> dict[int, str]:
-        """Return the calls that others are deciding now, with their names."""
-        query = sa.select(ReservationRow.attempt_id, ReservationRow.name).where(
-            ReservationRow.login != login, _is_held(time.time())
-        )
-        with self._engine.connect() as connection:
-            return {row.attempt_id: row.name for row in connection.execute(query)}
 
     # -- what a person says ------------------------------------------------------------------
 

@@ -80,7 +80,9 @@ def queue_call(
         is_waiting = any(one.id == call_id for one in chosen)
     held = None
     if is_waiting:
-        held = page.reviews.reserve(call_id, user.login, user.name, takes_over=take == "yes")
+        held = page.reviews.reservations.reserve(
+            call_id, user.login, user.name, takes_over=take == "yes"
+        )
     return render(
         request,
         "queue.html",

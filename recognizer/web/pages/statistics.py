@@ -1,4 +1,4 @@
-"""Counts for the overview, straight from the journal's tables."""
+"""Counts for the overview."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import zoneinfo
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from recognizer.base.moments import read_day
-from recognizer.crm.journal.tables import CallStateRow
+from recognizer.crm.journal.counts import count_calls, most_doubtful, slowest
+from recognizer.crm.journal.database import Database
+from recognizer.crm.journal.sampling import Estimate, estimate
 from recognizer.model import SIGNAL_OUTCOMES, CallOutcome, PhraseListName, phrase_list_of
 from recognizer.web.pages import wording
 from recognizer.web.pages.charts import Chart, stacked_columns
-from recognizer.web.pages.sampling import Estimate, estimate
 
-__all__ = ["GROUP_NAMES", "Confusion", "Period", "Statistics", "Summary", "read_period"]
+__all__ = ["GROUP_NAMES", "Confusion", "Period", "Summary", "read_period", "read_summary"]
 
 GROUP_NAMES: Mapping[str, str] = {
     "temporary": "Временно недоступен",
@@ -101,93 +98,42 @@ class Summary:
     most_doubtful: tuple[int, ...]
 
 
-class Statistics:
-    """Reads the journal's tables; writes nothing."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    def summary(self, period: Period) -> Summary:
-        """Return the counts of a period."""
-        spans = list(buckets(period))
-        by_outcome: Counter[CallOutcome | None] = Counter()
-        columns: list[Counter[str]] = [Counter() for _ in spans]
-        totals: Counter[str] = Counter()
-        confused: Counter[tuple[CallOutcome, CallOutcome]] = Counter()
-        for row in self._counts(period, [since for _, _, since, _ in spans]):
-            outcome = None if row.outcome is None else CallOutcome(row.outcome)
-            by_outcome[outcome] += row.n
-            columns[row.bucket][group_of(outcome)] += row.n
-            totals["calls"] += row.n
-            totals["final"] += row.n * row.final
-            totals["marked"] += row.n * bool(row.final and row.incorrect_contact)
-            totals["doubtful"] += row.n * row.is_doubtful
-            if row.is_compared and outcome is not None:
-                confused[outcome, CallOutcome(row.heard)] += row.n
-        seen = {outcome for pair in confused for outcome in pair}
-        elapsed, confidence = CallStateRow.elapsed_s, CallStateRow.confidence
-        return Summary(
-            totals["calls"],
-            totals["final"],
-            totals["marked"],
-            totals["doubtful"],
-            tuple(by_outcome.most_common()),
-            stacked_columns(
-                [
-                    (label, title, groups)
-                    for (label, title, _, _), groups in zip(spans, columns, strict=True)
-                ],
-                tuple(GROUP_NAMES),
-            ),
-            Confusion(tuple(one for one in CallOutcome if one in seen), confused),
-            estimate(self._engine, period.since, period.until),
-            self._first(period, elapsed, elapsed.desc(), CallStateRow.attempt_id.desc()),
-            self._first(period, confidence, confidence, CallStateRow.attempt_id),
-        )
-
-    def _counts(self, period: Period, starts: list[dt.datetime]) -> list[Any]:
-        """Return counts by column of the chart and what stands, in one pass."""
-        compared = sa.and_(
-            CallStateRow.is_reviewed, ~CallStateRow.is_stated, CallStateRow.heard.is_not(None)
-        )
-        by: tuple[Any, ...] = (
-            self._bucket(starts).label("bucket"),
-            CallStateRow.outcome,
-            CallStateRow.final,
-            CallStateRow.incorrect_contact,
-            CallStateRow.is_doubtful,
-            compared.label("is_compared"),
-            sa.case((compared, CallStateRow.heard)).label("heard"),
-        )
-        query = sa.select(*by, sa.func.count().label("n")).where(_within(period)).group_by(*by)
-        with self._engine.connect() as connection:
-            return list(connection.execute(query))
-
-    def _first(self, period: Period, column: Any, *order: Any) -> tuple[int, ...]:
-        """Return the first five calls in an order."""
-        query = (
-            sa.select(CallStateRow.attempt_id)
-            .where(_within(period), column.is_not(None))
-            .order_by(*order)
-            .limit(5)
-        )
-        with self._engine.connect() as connection:
-            return tuple(connection.execute(query).scalars())
-
-    def _bucket(self, starts: list[dt.datetime]) -> sa.ColumnElement[int]:
-        """Return which of the spans that begin at these moments a call falls into."""
-        moment = CallStateRow.called_at
-        if self._engine.dialect.name == "postgresql":
-            # A binary search; a CASE of thirty branches takes longer than all the rest.
-            bounds = sa.cast(starts[1:], postgresql.ARRAY(sa.DateTime(timezone=True)))
-            return sa.func.width_bucket(moment, bounds)
-        branches = ((moment < start, index) for index, start in enumerate(starts[1:]))
-        return sa.case(*branches, else_=len(starts) - 1)
-
-
-def _within(period: Period) -> sa.ColumnElement[bool]:
-    moment = CallStateRow.called_at
-    return sa.and_(moment >= period.since, moment < period.until)
+def read_summary(database: Database, period: Period) -> Summary:
+    """Return the counts of a period."""
+    engine = database.engine
+    spans = list(buckets(period))
+    by_outcome: Counter[CallOutcome | None] = Counter()
+    columns: list[Counter[str]] = [Counter() for _ in spans]
+    totals: Counter[str] = Counter()
+    confused: Counter[tuple[CallOutcome, CallOutcome]] = Counter()
+    for row in count_calls(engine, [since for _, _, since, _ in spans], period.until):
+        by_outcome[row.outcome] += row.n
+        columns[row.span][group_of(row.outcome)] += row.n
+        totals["calls"] += row.n
+        totals["final"] += row.n * row.is_final
+        totals["marked"] += row.n * row.is_marked
+        totals["doubtful"] += row.n * row.is_doubtful
+        if row.heard is not None and row.outcome is not None:
+            confused[row.outcome, row.heard] += row.n
+    seen = {outcome for pair in confused for outcome in pair}
+    return Summary(
+        totals["calls"],
+        totals["final"],
+        totals["marked"],
+        totals["doubtful"],
+        tuple(by_outcome.most_common()),
+        stacked_columns(
+            [
+                (label, title, groups)
+                for (label, title, _, _), groups in zip(spans, columns, strict=True)
+            ],
+            tuple(GROUP_NAMES),
+        ),
+        Confusion(tuple(one for one in CallOutcome if one in seen), confused),
+        estimate(engine, period.since, period.until),
+        slowest(engine, period.since, period.until),
+        most_doubtful(engine, period.since, period.until),
+    )
 
 
 def group_of(outcome: CallOutcome | None) -> str:

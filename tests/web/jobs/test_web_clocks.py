@@ -136,11 +136,11 @@ def test_a_reservation_of_a_clock_that_was_ahead_holds_no_call(
     monkeypatch.setattr(time, "time", now.time)
     with Journal.open(f"sqlite:///{tmp_path / 'journal.sqlite3'}") as journal:
         call = journal.record_attempt(heard(CallOutcome.UNDETERMINED), digest="d").id
-        reviews = Reviews(journal.database.engine, journal, LabelledClips(tmp_path / "clips"))
+        reviews = Reviews(journal, LabelledClips(tmp_path / "clips"))
         now.wall_s += YEAR_S
-        reviews.reserve(call, "anna", "Анна")
+        reviews.reservations.reserve(call, "anna", "Анна")
         assert reviews.first("boris") is None
         now.wall_s -= YEAR_S
         assert reviews.first("boris") == call
-        assert reviews.reserve(call, "boris", "Борис").login == "boris"
+        assert reviews.reservations.reserve(call, "boris", "Борис").login == "boris"
         assert reviews.first("anna") is None

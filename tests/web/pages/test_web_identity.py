@@ -206,7 +206,7 @@ def test_a_reservation_ends(app: FastAPI, anna: Person, monkeypatch: pytest.Monk
     boris = Person(app, "second")
     anna.get("/queue")
     assert "Очередь пуста" in boris.get("/queue")
-    monkeypatch.setattr("recognizer.web.pages.review.RESERVED_S", -1.0)
+    monkeypatch.setattr("recognizer.crm.journal.reservations.RESERVED_S", -1.0)
     anna.get(f"/queue/{call}")
     assert boris.client.get("/queue").url.path == f"/queue/{call}"
 

@@ -337,7 +337,7 @@ def test_recordings_of_purged_calls_are_removed(app: FastAPI, tmp_path: Path) ->
     new = page.journal.attempt(add_call(app, "busy_tone--new.wav", sound=True))
     assert page.recordings.listen(old) is not None
     page.journal.purge(dt.datetime.now(dt.UTC) - dt.timedelta(days=5))
-    assert page.recordings.forget_purged(page.journal.database.engine) == 1
+    assert page.recordings.forget_purged(page.journal.database) == 1
     assert page.recordings.find(old) is None
     assert page.recordings.find(new) is not None
     assert not [p for p in tmp_path.rglob("*") if p.name.startswith(str(old.digest))]
@@ -364,7 +364,7 @@ def test_half_a_recording_is_never_played_nor_kept(
             page.recordings.keep(upload, "a.wav")
     assert len(list(kept.parent.iterdir())) == 1
     assert page.recordings.find(whole) is None
-    page.recordings.forget_purged(page.journal.database.engine)  # the next start
+    page.recordings.forget_purged(page.journal.database)  # the next start
     assert list(kept.parent.iterdir()) == []
 
 

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_calls import PASSWORD, add_call, page_app
 
+from recognizer.crm.journal.sampling import SAMPLE_SIZE, Estimate, draw_sample, wilson_interval
 from recognizer.web.pages.page import page_of
-from recognizer.web.pages.sampling import SAMPLE_SIZE, Estimate, draw_sample, wilson_interval
 
 pytestmark = pytest.mark.page
 
