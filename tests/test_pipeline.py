@@ -297,7 +297,7 @@ def test_first_hearing_stands_unless_the_second_understands_more(
         (ScriptedSpeech("Конференция заблокирована."), CallOutcome.UNDETERMINED, False),
     ],
 )
-def test_second_hearing_never_contradicts_the_first(
+def test_slow_retry_never_contradicts_the_first(
     first: ScriptedSpeech, again: CallOutcome, stands: bool
 ) -> None:
     sound = Audio(np.zeros(48_000, np.float32), 16_000)
@@ -312,7 +312,7 @@ def test_words_of_a_person_heard_plainly_are_not_unheard_by_hearing_again() -> N
     assert report.outcome.kind is not CallOutcome.BLOCKED
 
 
-def test_a_second_hearing_that_fails_leaves_the_first() -> None:
+def test_a_slow_retry_that_fails_leaves_the_first() -> None:
     class Failing(FirstAndLaterListener):
         def listen(self, audio: Audio) -> ScriptedUtterance:
             if self.heard:

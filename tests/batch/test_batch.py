@@ -166,7 +166,7 @@ def test_a_run_stopped_anywhere_is_continued_with_nothing_lost_or_twice(
 
 @pytest.mark.slow
 def test_workers_killed_all_the_time_lose_no_file(tmp_path: Path) -> None:
-    """The soak of benchmarks/pipeline_soak.py, small."""
+    """The soak of benchmarks/pipeline_throughput.py, small."""
     names = {f"c{i:03}": "damaged" if i % 20 == 7 else "slow 0.01" for i in range(120)}
     calls = write(tmp_path / "calls", **names)
     summary = Summary()

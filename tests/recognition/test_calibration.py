@@ -37,7 +37,7 @@ def test_confidence_is_a_probability_whatever_was_measured(features: Features) -
 
 @pytest.mark.property
 @given(FIGURES, st.floats(0, 50))
-def test_more_likeness_never_lowers_the_confidence(features: Features, more: float) -> None:
+def test_more_similarity_never_lowers_the_confidence(features: Features, more: float) -> None:
     model = load_calibration().whisper
     better = Features(
         **{

@@ -53,7 +53,7 @@ def test_long_wording_is_not_found_by_a_part_of_it() -> None:
     assert letters_ratio("набранный вами номер не существует", heard) < 50.0
 
 
-def test_likeness_says_how_much_of_what_was_heard_a_wording_explains() -> None:
+def test_similarity_says_how_much_of_what_was_heard_a_wording_explains() -> None:
     alone = compare_letters("номер не существует", words("номер не существует"))
     followed = compare_letters(
         "номер не существует", words("номер не существует перезвоните позднее")

@@ -202,7 +202,7 @@ def test_nothing_that_reaches_the_floor_is_left_out_unaligned(
         ("телефон, с которого вы звоните, заблокирован", CallOutcome.CALLER_RESTRICTED),
     ],
 )
-def test_an_aside_changes_nothing_but_our_own_number_is_none(
+def test_a_parenthetical_changes_nothing_but_our_own_number_is_none(
     matcher: Matcher, text: str, outcome: CallOutcome
 ) -> None:
     assert best(matcher, text) is outcome
@@ -218,7 +218,7 @@ def test_our_own_number_never_marks_the_contact(matcher: Matcher, clause: str, s
     assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
 
 
-def test_a_match_covers_the_aside_inside_it(book: PhraseBook) -> None:
+def test_a_match_covers_the_parenthetical_inside_it(book: PhraseBook) -> None:
     spoken = "извините номер на который вы звоните не существует".split()
     heard = TranscriptWords.of(spoken, book.words)
     assert heard.words == ("извините", "номер", "не", "существует")
@@ -230,7 +230,7 @@ def test_a_match_covers_the_aside_inside_it(book: PhraseBook) -> None:
     assert whole == "Набранный номер на который вы звоните заблокирован"
 
 
-def test_an_aside_at_either_end_stays() -> None:
+def test_a_parenthetical_at_either_end_stays() -> None:
     lists = shipped_book().words
     spoken = "проверьте номер который вы набрали".split()
     assert TranscriptWords.of(spoken, lists).words == tuple(spoken)

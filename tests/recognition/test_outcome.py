@@ -392,7 +392,7 @@ def judged(
     return judge.judge(verifier.hear(engine.listen(audio)))
 
 
-def test_wording_that_the_sound_bears_out_is_believed(
+def test_wording_that_the_sound_confirms_is_believed(
     listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     scores = {"Номер не существует.": -1.0}
@@ -414,7 +414,7 @@ def test_a_sentence_that_no_list_has_marks_only_where_the_sound_has_no_rival(
     assert verdict.outcome is outcome
 
 
-def test_wording_that_the_sound_bears_out_is_believed_however_it_was_spelt(
+def test_wording_that_the_sound_confirms_is_believed_however_it_was_spelt(
     listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     text, spoken = "Абонен визирегистрирован в сети.", "Абонент не зарегистрирован в сети."
@@ -448,7 +448,7 @@ def test_what_people_say_too_is_an_announcement_only_with_its_advice(
     assert verdict.outcome is outcome
 
 
-def test_likeness_of_words_alone_decides_nothing(
+def test_similarity_of_words_alone_decides_nothing(
     listening_judge: UtteranceClassifier, verifier: Verifier
 ) -> None:
     # A prompt of a voicemail system, which begins as «вы не можете позвонить на этот номер» does.

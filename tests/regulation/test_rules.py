@@ -239,7 +239,7 @@ def stated(reason: str, **changes: str) -> Statement:
 
 
 @pytest.mark.parametrize(("reason", "facts", "after", "marks"), STATED)
-def test_a_statement_the_card_bears_out_leads_to_its_rule(
+def test_a_statement_the_card_confirms_leads_to_its_rule(
     reason: str, facts: frozenset[str], after: int, marks: bool
 ) -> None:
     for attempt in (1, 3):

@@ -2,7 +2,7 @@
 
 Sound comes block by block, and its features grow with it. While all that was said so far is known
 announcements and the beginning of another, no speech engine need hear it; once a single outcome
-fits and its deciding words have been heard, that outcome may be named early. What it is for certain
+fits and its keywords have been heard, that outcome may be named early. What it is for certain
 is told of the whole utterance, by `AnnouncementLibrary.recognize`.
 
 Conventions: seconds are those of the call; frames are those of `features`.
@@ -45,7 +45,7 @@ class Begun:
     Attributes
     ----------
     named : AnnouncementHeard or None
-        The last whose outcome alone fits, its deciding words heard; None: not yet.
+        The last whose outcome alone fits, its keywords heard; None: not yet.
     """
 
     named: AnnouncementHeard | None

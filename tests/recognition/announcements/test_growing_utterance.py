@@ -77,7 +77,7 @@ def test_whatever_is_named_early_is_what_it_is(snr_db: float) -> None:
     assert n_early >= 0.4 * len(outcomes())
 
 
-def test_a_mark_whose_deciding_words_are_not_known_is_named_when_it_has_ended() -> None:
+def test_a_mark_whose_keywords_are_not_known_is_named_when_it_has_ended() -> None:
     known = AnnouncementLibrary([learned(MARKS)])
     sound = np.concatenate([spoken(MARKS), pause(0.5)])
     end_s = len(spoken(MARKS)) / RATE - 0.3
@@ -85,7 +85,7 @@ def test_a_mark_whose_deciding_words_are_not_known_is_named_when_it_has_ended() 
     assert end_s - 0.2 <= named[0] <= end_s + 0.6
 
 
-def test_a_mark_is_named_once_its_deciding_words_have_been_heard_and_not_before() -> None:
+def test_a_mark_is_named_once_its_keywords_have_been_heard_and_not_before() -> None:
     word_end_s = 2.5
     known = AnnouncementLibrary([replace(learned(MARKS), keywords=((1.6, word_end_s),))])
     found = followed(spoken(MARKS), known)

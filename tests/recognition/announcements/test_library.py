@@ -66,7 +66,7 @@ def test_what_was_not_learned_is_not_known() -> None:
             assert not ids(found), path
 
 
-def test_an_announcement_with_its_deciding_word_cut_out_is_another() -> None:
+def test_an_announcement_with_its_keyword_cut_out_is_another() -> None:
     sound = sound_of(BLOCKED)
     for first_s in np.arange(1.0, 2.2, 0.2):
         first, end = round(first_s * RATE), round((first_s + 0.45) * RATE)
