@@ -38,6 +38,8 @@ _HEAD = 2
 _LONG = 4  # letters; shorter words are found inside any other
 _USUAL_LETTER_S = 0.08
 _MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.04
+_BREAKS = (",", ";", ":", "—", "-", "…")
+_NOT = "не"
 _OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
 # A reversing word takes as long as its letters: «ваш» and «не» 0.2 s, «временно» 0.5 s.
 _ROOM_S = 0.28
@@ -68,6 +70,7 @@ def vetoes_of_sound(
         _begins_otherwise(match, transcript, lists),
         _without_time(match, transcript),
         _room_for_a_word(match, transcript),
+        _seam(match, transcript),
     )
     return tuple(veto for veto in found if veto is not None)
 
@@ -208,6 +211,27 @@ def _room_for_a_word(match: PhraseMatch, transcript: Transcript) -> Veto | None:
         room_s = following.start_s - word.start_s - said_s
         if room_s >= _ROOM_S:
             return raised("room-for-a-word", words=word.text, length_s=room_s)
+    return None
+
+
+def _seam(match: PhraseMatch, transcript: Transcript) -> Veto | None:
+    """Return why a wording does not mark if the recogniser heard a break before what is said of it.
+
+    No comma stands between a subject and its predicate: «Номер, не обслуживается» is what a cut
+    leaves of «номер временно не обслуживается».
+    """
+    words = transcript.words[match.first_word : match.end_word]
+    for word, following in pairwise(words):
+        said = normalize(following.text)
+        is_predicate = said == _NOT or len(said) >= _DECIDING_LETTERS
+        if not word.text.endswith(_BREAKS) or not is_predicate:
+            continue
+        if (
+            normalize(word.text) in _OPENINGS
+            or normalize(word.text) not in match.phrase.text.split()
+        ):
+            continue
+        return raised("break-in-wording", words=f"{word.text} {following.text}")
     return None
 
 

@@ -45,6 +45,7 @@ _KEYPAD_PAUSE_S = 2.0
 _MAX_SKIPPED_PERIODS = 2.2  # a signal may lose a beep or two to noise and still be the same
 _SEQUENCE_PAUSE_S = 2.0
 _DROPOUT_S = 0.12
+_HOLE_S = 0.15  # of lost packets inside a beep; no cadence pauses for less
 
 
 def detect_tones(
@@ -400,10 +401,22 @@ def _follower(
 ) -> tuple[ToneSpec | None, int]:
     """Return which beep follows `first`, and in which signal; noise may put others between."""
     for index in range(first + 1, min(first + 1 + _MAX_BETWEEN, len(beeps))):
+        between = beeps[first + 1 : index]
         for spec in family:
-            if _is_pair(beeps[first], beeps[index], spec):
+            if _is_pair(beeps[first], beeps[index], spec) and not any(
+                _is_one_more(beep, beeps[first], spec) for beep in between
+            ):
                 return spec, index
     return None, first
+
+
+def _is_one_more(beep: Beep, of: Beep, spec: ToneSpec) -> bool:
+    """Tell whether a beep between two of a signal is no noise: the cadence is another one."""
+    return (
+        not beep.is_cut
+        and _is_length(beep, spec)
+        and 1 / _MAX_STEP <= beep.power / of.power <= _MAX_STEP
+    )
 
 
 def _is_pair(before: Beep, after: Beep, spec: ToneSpec) -> bool:
@@ -444,10 +457,27 @@ def _lone(beeps: Sequence[Beep], plan: TonePlan) -> list[_Signal]:
     signals = []
     for beep in beeps:
         for spec in plan.tones:
-            if spec.min_beeps == 1 and not spec.row_hz and _is_lone(beep, spec):
+            if spec.min_beeps != 1 or spec.row_hz or not _is_lone(beep, spec):
+                continue
+            if not _has_another_cadence(beep, beeps, spec):
                 signals.append(_Signal(spec, [beep]))
                 break
     return signals
+
+
+def _has_another_cadence(beep: Beep, beeps: Sequence[Beep], spec: ToneSpec) -> bool:
+    """Return whether the tone comes back sooner than the signal's does.
+
+    A Greek dial tone is 0.2 s on, 0.3 s off, 0.7 s on, 0.8 s off: its longer beeps are no rings.
+    """
+    if spec.off_ms is None:
+        return False
+    pauses_s = [
+        max(other.start_s - beep.end_s, beep.start_s - other.end_s)
+        for other in beeps
+        if other is not beep and _sounds_like(other, spec)
+    ]
+    return any(_HOLE_S < pause_s < spec.off_ms[0] / 1000 for pause_s in pauses_s)
 
 
 def _is_lone(beep: Beep, spec: ToneSpec) -> bool:

@@ -194,6 +194,30 @@ def test_first_word_misspelt_after_its_beginning_takes_nothing(first: str) -> No
     assert vetoes(transcript((first, 0.0, 0.5), ("заблокирован", 0.5, 1.3))) == set()
 
 
+@pytest.mark.parametrize("sign", [",", ";", " —", "…"])
+def test_a_break_between_the_subject_and_what_is_said_of_it_takes_the_mark(sign: str) -> None:
+    heard = transcript((f"номер{sign}", 0.5, 0.9), ("заблокирован.", 0.9, 1.7))
+    assert "break-in-wording" in vetoes(heard)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("номер не обслуживается", ["номер", "не", "обслуживается,"]),
+        ("номер не обслуживается", ["номер,", "набранный", "вами,", "не", "обслуживается."]),
+        ("номер не обслуживается", ["номер,", "который", "вы", "набрали,", "не", "обслуживается."]),
+        ("извините номер не существует", ["Извините,", "номер", "не", "существует."]),
+        ("извините несуществующий номер", ["Извините,", "несуществующий", "номер."]),
+        ("неправильно набран номер", ["Неправильно", "набран,", "номер."]),
+    ],
+)
+def test_commas_that_russian_asks_for_are_no_break(text: str, words: list[str]) -> None:
+    phrase = Phrase("n", text, CallOutcome.NOT_IN_SERVICE, "ru", "a test")
+    heard = transcript(*((word, 0.3 * n, 0.3 * n + 0.3) for n, word in enumerate(words)))
+    match = PhraseMatch(phrase, 95.0, 0, len(words))
+    assert "break-in-wording" not in {v.id for v in vetoes_of_sound(match, heard, ())}
+
+
 def test_parenthetical_inside_a_wording_is_no_remains() -> None:
     words = ("Номер", "который", "вы", "набрали", "заблокирован")
     heard = transcript(*((word, 0.4 * n, 0.4 * n + 0.4) for n, word in enumerate(words)))

@@ -315,3 +315,38 @@ def test_no_tone_is_heard_in_human_prompts() -> None:
             assert heard(samples, rate) == (), path.name
     beep, rate = sf.read(PROMPTS / "beep.wav", dtype="float32")
     assert [event.kind for event in heard(beep, rate)] == [ToneKind.BEEP]
+
+
+# Dial tones that pause, as Asterisk's indications.conf has them: [gr], [it], [cz], Russian stutter.
+@pytest.mark.parametrize(
+    "times_s",
+    [
+        (0.2, 0.3, 0.7, 0.8),
+        (0.2, 0.2, 0.6, 1.0),
+        (0.33, 0.33, 0.66, 0.66),
+        (0.9, 0.5),
+        (1.2, 1.2),
+    ],
+)
+@pytest.mark.parametrize("noise_dbfs", [-70.0, -32.0])
+def test_a_beep_that_comes_back_sooner_than_a_ring_is_no_ring(
+    times_s: tuple[float, ...], noise_dbfs: float
+) -> None:
+    parts = [
+        tone(425, seconds) if place % 2 == 0 else pause(seconds)
+        for place, seconds in enumerate(times_s * 4)
+    ]
+    sound = join(pause(0.5), *parts)
+    assert "ringback" not in kinds(sound + white_noise(len(sound), noise_dbfs))
+
+
+def test_a_ring_with_a_hole_in_it_is_a_ring() -> None:
+    ring = tone(425, 1.0)
+    ring[round(0.2 * RATE) : round(0.3 * RATE)] = 0.0
+    assert "ringback" in kinds(join(pause(0.5), ring, pause(3.0)))
+
+
+def test_two_tones_that_take_turns_are_no_fax() -> None:
+    siren = np.tile(join(tone(450, 0.5), tone(1100, 0.5)), 6)
+    assert "fax" not in kinds(siren)
+    assert kinds(join(pause(0.5), beeps(1100, 0.5, 3.0, 1))) == ["fax"]
