@@ -255,6 +255,13 @@ def test_a_number_of_three_digits_still_asks_for_a_retry(classifier: UtteranceCl
         ("это охрана, офис закрыт", "live_person"),
         ("the number you are calling is currently switched off", "switched_off_or_out_of_coverage"),
         ("hi, this is a call assistant, please say your name", "call_assistant"),
+        ("сейчас занята, перезвоните через час", "live_person"),
+        ("я за рулём, перезвоните завтра", "live_person"),
+        ("перезвоните через час", "live_person"),
+        ("данный тип вызова для абонента недоступен", "service_type_unavailable"),
+        ("ответа от абонента нет", "no_answer"),
+        ("номер не существует, проверьте его", "does_not_exist"),
+        ("сейчас отвечает умный ассистент, назовите себя", "call_assistant"),
     ],
 )
 def test_what_stands_near_another_outcome_is_told_from_it(
