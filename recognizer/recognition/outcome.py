@@ -21,6 +21,7 @@ from recognizer.model import (
     total_duration_s,
 )
 from recognizer.recognition.precedence import MACHINES, PRECEDENCE
+from recognizer.recognition.signal_confidence import load_signal_confidence, periods_of
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
 
@@ -220,7 +221,7 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
     n_rings = sum(t.n_periods for t in rings)
     busy = by_kind[ToneKind.BUSY] + by_kind[ToneKind.CONGESTION]
     if by_kind[ToneKind.FAX]:
-        return Outcome(CallOutcome.FAX, 0.97, reason="a fax or modem answers")
+        return _as_counted(CallOutcome.FAX, "a fax or modem answers", tones)
     if busy and n_rings < _RINGS_BEFORE_BUSY:
         return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
     if rings:
@@ -235,7 +236,7 @@ def _from_sounds(duration_s: float, segments: Sequence[Segment], sound_s: float)
     longest_s = max((s.duration_s for s in segments if s.kind is SegmentKind.MUSIC), default=0.0)
     noise_s = total_duration_s(segments, SegmentKind.NOISE)
     if longest_s >= _MIN_MUSIC_S and music_s > _MUCH * duration_s:
-        return Outcome(CallOutcome.MUSIC, 0.9, reason=f"{music_s:.0f} s of music, no speech")
+        return _as_counted(CallOutcome.MUSIC, f"{music_s:.0f} s of music, no speech")
     if max(noise_s + music_s, sound_s) > _MUCH * duration_s:
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
     if noise_s + music_s > _MAX_UNEXPLAINED_S:
@@ -249,14 +250,17 @@ def _from_sounds(duration_s: float, segments: Sequence[Segment], sound_s: float)
             return Outcome(
                 CallOutcome.UNDETERMINED, 0.5, reason="a short sound, no speech, then the end"
             )
-        return Outcome(
-            CallOutcome.DISCONNECTED, 0.8, reason=f"ends after {duration_s:.1f} s of nothing"
-        )
-    return Outcome(CallOutcome.SILENCE, 0.95, reason="nothing is heard")
+        return _as_counted(CallOutcome.DISCONNECTED, f"ends after {duration_s:.1f} s of nothing")
+    return _as_counted(CallOutcome.SILENCE, "nothing is heard")
 
 
 def _by_periods(kind: CallOutcome, tones: Sequence[ToneEvent], what: str) -> Outcome:
     """Return an outcome that is surer when the cadence was heard to repeat."""
     n_periods = sum(t.n_periods for t in tones)
-    confidence = 0.75 if n_periods < 2 else 0.97
-    return Outcome(kind, confidence, reason=f"{what} ({n_periods} periods)")
+    return _as_counted(kind, f"{what} ({n_periods} periods)", tones)
+
+
+def _as_counted(kind: CallOutcome, reason: str, tones: Sequence[ToneEvent] = ()) -> Outcome:
+    """Return an outcome with the confidence that was counted of its like."""
+    confidence = load_signal_confidence().of(kind, periods_of(kind, tones))
+    return Outcome(kind, confidence, reason=reason)
