@@ -173,6 +173,14 @@ def _show_forecast(path: Path, forecast: ImportForecast) -> None:
         f"{forecast.n_cards} cards added or changed ({forecast.share:.1%})"
         + (f": {rules}" if rules else "")
     )
+    if forecast.n_unmarked:
+        print(f"{path}: no longer to be marked for their numbers: {forecast.n_unmarked} cards")
+    if forecast.marked_in_crm:
+        first = ", ".join(forecast.marked_in_crm[:10])
+        print(
+            f"{path}: {len(forecast.marked_in_crm)} cards get a number and keep the mark that the "
+            f"CRM gave them; look whether it is still right: {first}"
+        )
 
 
 def _ask_above(path: Path, forecast: ImportForecast, most: float) -> None:

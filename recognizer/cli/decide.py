@@ -146,6 +146,8 @@ def _decide_card(settings: JournalSettings, contact: str) -> tuple[Decision | No
     if found.deciding is None and (found.card.result or found.card.incorrect_contact):
         mark = " + «Некорректный контакт»" if found.card.incorrect_contact else ""
         notes.append(f"the CRM says: «{found.card.result}»{mark}")
+        if found.card.incorrect_contact and found.card.number_state is NumberState.VALID:
+            notes.append("the mark is the CRM's and the card has a number: is it still right?")
     if found.card.do_not_call and found.card.number_state is not NumberState.ABSENT:
         notes.append(
             "the card bears the red notice «ВНИМАНИЕ НЕ ЗВОНИТЬ КЛИЕНТУ» beside a number: ask "

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recognizer.crm.contacts import ContactCard, Office, card_facts
+from recognizer.crm.contacts import ContactCard, NumberState, Office, card_facts
 
 if TYPE_CHECKING:
     from recognizer.crm.journal.journal import Journal
+    from recognizer.crm.journal.records import CardChange
     from recognizer.regulation.rules import Regulation
 
 __all__ = ["ImportForecast", "forecast_import"]
@@ -31,11 +32,17 @@ class ImportForecast:
         before.
     examples : tuple of (ContactCard, str)
         The first of those cards, with the rule.
+    n_unmarked : int
+        Cards a rule on the card marked before the import and none marks after it.
+    marked_in_crm : tuple of str
+        `ref` of cards that get a number while the CRM's own mark stands: a person must look.
     """
 
     n_cards: int
     marked_by_rule: Mapping[str, int]
     examples: tuple[tuple[ContactCard, str], ...] = ()
+    n_unmarked: int = 0
+    marked_in_crm: tuple[str, ...] = ()
 
     @property
     def n_marked(self) -> int:
@@ -64,18 +71,31 @@ def forecast_import(
     n_cards = 0
     marked: Counter[str] = Counter()
     examples: list[tuple[ContactCard, str]] = []
+    marked_in_crm: list[str] = []
+    n_unmarked = 0
     for change in journal.import_contacts(cards, source="forecast", fields=fields, dry_run=True):
         if not (change.is_new or change.changes):
             continue
         n_cards += 1
         rule = _marking_rule(change.card, journal.regulation, journal.office)
         before = _marking_rule(change.previous, journal.regulation, journal.office)
+        n_unmarked += before is not None and rule is None
+        if _keeps_crm_mark(change):
+            marked_in_crm.append(change.ref)
         if change.card is None or rule is None or before is not None:
             continue
         marked[rule] += 1
         if len(examples) < _N_EXAMPLES:
             examples.append((change.card, rule))
-    return ImportForecast(n_cards, dict(marked), tuple(examples))
+    return ImportForecast(n_cards, dict(marked), tuple(examples), n_unmarked, tuple(marked_in_crm))
+
+
+def _keeps_crm_mark(change: CardChange) -> bool:
+    """Tell whether a card that is marked in the CRM gets a number it lacked."""
+    if change.card is None or change.previous is None or not change.card.incorrect_contact:
+        return False
+    lacked = change.previous.number_state in {NumberState.ABSENT, NumberState.WRONG}
+    return lacked and change.card.number_state is NumberState.VALID
 
 
 def _marking_rule(card: ContactCard | None, regulation: Regulation, office: Office) -> str | None:

@@ -6,15 +6,18 @@ import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard, card_facts
+from recognizer.crm.journal.call_order import card_decision
 from recognizer.crm.journal.cards import in_batches, store_cards
 from recognizer.crm.journal.imports import ImportTakenBack, ImportTaker, begin_import
 from recognizer.crm.journal.reading import JournalReader
 from recognizer.crm.journal.records import CardChange, ContactRecord
 from recognizer.crm.journal.tables import ContactRow
 from recognizer.crm.journal.timeline import Timeline
+from recognizer.regulation.rules import Ruling
 
 __all__ = ["CardKeeper"]
 
@@ -91,7 +94,31 @@ class CardKeeper(JournalReader):
                     dry_run=dry_run,
                     import_id=import_id,
                 )
+                if not dry_run:
+                    self._withdraw_unfit(session, changes)
             yield from changes
+
+    def _withdraw_unfit(self, session: Session, changes: Iterable[CardChange]) -> None:
+        """Take back decisions on cards themselves that no rule on the card bears any more.
+
+        A card marked for the lack of a number has got one, or may have: it is to be called.
+        """
+        refs = [
+            change.ref
+            for change in changes
+            if change.card is not None
+            and change.previous is not None
+            and self._ruling_on(change.card) is None
+        ]
+        for row in session.scalars(sa.select(ContactRow).where(ContactRow.ref.in_(refs))):
+            decided = card_decision(session, row)
+            if decided is not None and decided.rule_id is not None:
+                timeline = self._timeline(session, row)
+                timeline.withdraw_card()
+                timeline.point_at_deciding()
+
+    def _ruling_on(self, card: ContactCard) -> Ruling | None:
+        return self.regulation.rule_on_card(card_facts(card, self.office))
 
     def _timeline(self, session: Session, contact: ContactRow | None) -> Timeline:
         return Timeline(session, self.regulation, self.office, contact=contact, now=_now())

@@ -88,6 +88,7 @@ def store_cards(
     for ref in closed:
         del rows[ref]
     decided = _decided(session, rows.values())
+    echoes = _echoes(session, [row for row in rows.values() if row.deciding_id is None])
     changes: list[CardChange] = []
     new: list[ContactCard] = []
     for card in cards:
@@ -98,7 +99,9 @@ def store_cards(
             continue
         change = {
             name: values
-            for name, values in _difference(row, card, decided.get(row.id)).items()
+            for name, values in _difference(
+                row, card, [decided.get(row.id), echoes.get(row.id)], fields
+            ).items()
             if name in fields and not (name == "number_unknown" and _is_still_unknown(card, fields))
         }
         changes.append(_changed(row, change))
@@ -147,14 +150,57 @@ def _decided(session: Session, rows: Iterable[ContactRow]) -> dict[int, tuple[st
     }
 
 
+def _echoes(
+    session: Session, rows: Sequence[ContactRow]
+) -> dict[int, tuple[str | None, bool | None]]:
+    """Return status and mark that cards had from here, until their numbers were others.
+
+    A CRM that was told of them gives them back until it is told of the end, too.
+    """
+    statement = (
+        sa.select(ContactChangeRow)
+        .where(
+            ContactChangeRow.contact_id.in_([row.id for row in rows]),
+            ContactChangeRow.deciding_id.is_not(None),
+        )
+        .order_by(ContactChangeRow.id)
+    )
+    last: dict[int, int | None] = {}
+    for change in session.scalars(statement):
+        is_crms_word = bool(change.changes.keys() & _WORD)
+        last[change.contact_id] = None if is_crms_word else change.deciding_id
+    decisions = {
+        row.id: (row.status, bool(row.incorrect_contact))
+        for row in session.scalars(
+            sa.select(DecisionRow).where(DecisionRow.id.in_(filter(None, last.values())))
+        )
+    }
+    return {
+        contact: decisions[deciding] for contact, deciding in last.items() if deciding in decisions
+    }
+
+
+_WORD = {"result", "incorrect_contact"}
+"""Fields by which a CRM says itself what came of a contact."""
+
+
 def _difference(
-    row: ContactRow, card: ContactCard, decided: tuple[str | None, bool] | None
+    row: ContactRow,
+    card: ContactCard,
+    decided: Iterable[tuple[str | None, bool | None] | None],
+    fields: Collection[str],
 ) -> dict[str, tuple[Any, Any]]:
     values = _values(card)
-    if decided == (card.result, card.incorrect_contact):
+    said = {name: values[name] for name in _WORD & set(fields)}
+    is_echo = any(
+        one is not None and said.items() <= {"result": one[0], "incorrect_contact": one[1]}.items()
+        for one in decided
+    )
+    if is_echo:
         # The CRM gives back what was decided here: it is not its own word. Were it taken for
         # that, a mark could not be withdrawn any more by a correction.
-        del values["result"], values["incorrect_contact"]
+        for name in _WORD:
+            del values[name]
     values["comments"] = merge_comments(row.comments, card.comments)
     return {
         name: (getattr(row, name), value)
@@ -176,7 +222,7 @@ def _change(
     set_fields(session, row, {name: value for name, (_, value) in change.items()}, now=now)
     # A person set another result in the CRM, or the number is another one: what was decided
     # before no longer stands over the card.
-    if change.keys() & {"result", "incorrect_contact"} or not _same_number(before, card_of(row)):
+    if change.keys() & _WORD or not _same_number(before, card_of(row)):
         row.deciding_id = None
         row.cleared_at = now
     written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}

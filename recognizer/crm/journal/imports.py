@@ -27,6 +27,7 @@ from recognizer.crm.journal.tables import (
     ContactPhoneRow,
     ContactRow,
     CorrectionRow,
+    DecisionRow,
     ImportRow,
 )
 from recognizer.crm.journal.timeline import Timeline
@@ -281,7 +282,9 @@ class ImportTaker:
         """Let the decisions follow: one on the card itself, and the one that stood before."""
         timeline = self._timeline(row)
         on_card = card_decision(self._session, row)
-        if on_card is not None and on_card.rule_id is not None:
+        before = self._session.get(DecisionRow, deciding_before or 0)
+        was_on_card = before is not None and before.attempt_id is None
+        if was_on_card or (on_card is not None and on_card.rule_id is not None):
             timeline.decide_card(self._day)
         if row.deciding_id is None and deciding_before is not None:
             row.cleared_at = None
