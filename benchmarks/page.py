@@ -8,7 +8,7 @@ a tenth doubtful, most of those reviewed. Then each screen is asked for 40 times
 application, as a supervisor's browser does, on one connection. Printed, in milliseconds: the 50th
 and 95th percentile and the slowest by the clock, and the mean of the processor's time, of the
 application and of the database's processes on this machine together: it says more where other
-things run beside.
+things run beside. `--sqlite` measures a journal in SQLite instead.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from benchmarks import journal as journal_benchmark
 from recognizer.base.settings import JournalSettings, PhraseSettings, ServerSettings, Settings
 from recognizer.crm.journal.database import Database
 from recognizer.crm.journal.journal import Journal
@@ -186,6 +187,18 @@ def lay_out(url: str, n_attempts: int) -> None:
     engine.dispose()
 
 
+def lay_out_sqlite(url: str, n_attempts: int) -> None:
+    """Fill an empty journal in SQLite; its reports are as long as those of real calls."""
+    with Journal.open(url) as journal:
+        journal_benchmark.lay_out(journal, n_attempts)
+        values = {"report": json.dumps(REPORT, ensure_ascii=False), "words": " ".join(WORDS)}
+        numbered = "number = '+79' || substr('000000000' || (id * 7919 % 1000000000), -9)"
+        said = "transcript = :words || ' ' || (id % 5000), report = :report"
+        with journal.database.writing() as session:
+            session.execute(sa.text(f"UPDATE attempts SET {numbered}, {said}"), values)
+            session.execute(sa.text("ANALYZE"))
+
+
 def processor_s(postmaster: int) -> float:
     """Return the processor's time of this process and of the processes of a database server."""
     ticks = 0
@@ -208,7 +221,7 @@ def postmaster_of(url: str) -> int:
     return found
 
 
-def measure(url: str, n_attempts: int, folder: Path) -> None:
+def measure(url: str, n_attempts: int, folder: Path, n_times: int) -> None:
     """Print the times of one size."""
     settings = Settings(
         journal=JournalSettings(url=url),
@@ -221,7 +234,7 @@ def measure(url: str, n_attempts: int, folder: Path) -> None:
 
     app = create_app(settings, recognizer=fake_recognizer.load_fake())
     _, secret = app.state.api_keys.create("benchmark")
-    postmaster = postmaster_of(url)
+    postmaster = 0 if url.startswith("sqlite") else postmaster_of(url)
     week = time.strftime("%Y-%m-%d", time.localtime(time.time() - 7 * 86400))
     names = {"middle": n_attempts // 2 + 1, "week": week, "number": "0007919"}
     with TestClient(app, headers={"Accept": "text/html"}, base_url="http://127.0.0.1") as client:
@@ -231,13 +244,13 @@ def measure(url: str, n_attempts: int, folder: Path) -> None:
             key = {"Authorization": f"Bearer {secret}"} if path.startswith("/api/") else {}
             client.get(path.format(**names), headers=key)
             used_s = processor_s(postmaster)
-            for _ in range(N_TIMES):
+            for _ in range(n_times):
                 begun = time.perf_counter()
                 answer = client.get(path.format(**names), headers=key)
                 took_ms.append((time.perf_counter() - begun) * 1000)
                 status.add(answer.status_code)
             assert status == {200}, (name, status, re.sub(r"\s+", " ", answer.text)[:500])
-            used_ms = (processor_s(postmaster) - used_s) * 1000 / N_TIMES
+            used_ms = (processor_s(postmaster) - used_s) * 1000 / n_times
             p50_ms, p95_ms = statistics.median(took_ms), statistics.quantiles(took_ms, n=20)[-1]
             print(
                 f"{n_attempts:>9} {name:<34} {p50_ms:8.0f} {p95_ms:8.0f} {max(took_ms):8.0f} "
@@ -251,21 +264,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--attempts", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--url", help="an empty PostgreSQL database, for one size")
+    parser.add_argument("--sqlite", action="store_true", help="a journal in SQLite")
+    parser.add_argument("--times", type=int, default=N_TIMES, help="how often each is asked for")
     arguments = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     print(f"{'attempts':>9} {'':<34} {'p50':>8} {'p95':>8} {'slowest':>8} {'processor':>9}  ms")
     for n_attempts in arguments.attempts:
-        with (
-            database(arguments.url) as url,
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            database_of_page = Database(url)
-            database_of_page.prepare()
-            database_of_page.close()
+        with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+            folder = Path(name)
             begun = time.monotonic()
-            lay_out(url, n_attempts)
+            if arguments.sqlite:
+                url = f"sqlite:///{folder / 'journal.sqlite3'}"
+                lay_out_sqlite(url, n_attempts)
+            else:
+                url = stack.enter_context(database(arguments.url))
+                database_of_page = Database(url)
+                database_of_page.prepare()
+                database_of_page.close()
+                lay_out(url, n_attempts)
             print(f"{n_attempts:>9} laid out in {time.monotonic() - begun:.0f} s", flush=True)
-            measure(url, n_attempts, Path(folder))
+            measure(url, n_attempts, folder, arguments.times)
 
 
 if __name__ == "__main__":

@@ -251,6 +251,11 @@ def _empty_journal() -> bytes:
         return (folder / "journal.sqlite3").read_bytes()
 
 
+def version_of(app: FastAPI, call: int) -> str:
+    """Return what a form of a call that is opened now sends along."""
+    return page_of(app).journal.attempt(call).version
+
+
 def add_call(
     app: FastAPI,
     name: str,

@@ -69,10 +69,18 @@ def test_an_operators_calls_reach_the_card_and_the_supervisors_overview(
     lines = [upload(client, csrf, f"busy_tone--{n}.wav", n) for n in (1, 2, 3)]
     assert "попытка\xa03 из\xa03, поставить статус" in lines[-1]
     upload(client, csrf, "unsure--4.wav", 4)
-    waiting = client.get("/queue").url.path
+    shown = client.get("/queue")
+    waiting = shown.url.path
+    version = re.search(r'name="version" value="([^"]+)"', shown.text)
+    assert version is not None
     corrected = client.post(
         f"/calls/{waiting.rpartition('/')[2]}/correct",
-        data={"csrf": csrf, "outcome": "temporarily_blocked", "place": "queue"},
+        data={
+            "csrf": csrf,
+            "outcome": "temporarily_blocked",
+            "place": "queue",
+            "version": version[1],
+        },
     )
     assert "Очередь пуста" in corrected.text
     found = client.get("/calls", params={"text": NUMBER}).text

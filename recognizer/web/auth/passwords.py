@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 from functools import cached_property
@@ -27,10 +28,12 @@ def check_password(password: str, login: str) -> None:
             f"Пароль слишком короткий: нужно не меньше {_MIN_PASSWORD_LENGTH} знаков.",
             f"password: expected {_MIN_PASSWORD_LENGTH} characters or more, got {len(password)}",
         )
-    if len(set(password)) < 5 or password.isdecimal():
+    if len(set(password)) < 5 or password.isdecimal() or _is_guessed_first(password):
         raise AccessError(
-            "Пароль слишком простой: одни цифры или повтор. Возьмите несколько слов.",
-            "password: expected more than digits and five different characters at least",
+            "Пароль слишком простой: одни цифры, повтор, ряд клавиш или первое, что пробуют. "
+            "Возьмите несколько слов.",
+            "password: expected more than digits, five different characters at least, no row of "
+            "keys and no word that is tried first",
         )
     if len(password) > 1024:
         raise AccessError(
@@ -42,6 +45,32 @@ def check_password(password: str, login: str) -> None:
             "Пароль не должен содержать имя для входа.",
             "password: expected one that does not contain the login",
         )
+
+
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю")
+_COLUMNS = ("1q2w3e4r5t6y7u8i9o0p", "1й2ц3у4к5е6н7г8ш9щ0з", "qazwsxedcrfvtgbyhn", "йфяцычувскам")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_NEXT_KEYS = frozenset(
+    pair
+    for row in (*_ROWS, *_COLUMNS, _LETTERS, "01234567890")
+    for way in (row, row[::-1])
+    for pair in itertools.pairwise(way)
+)
+_FIRST_TRIED = frozenset(
+    "password passwd parol пароль admin administrator админ администратор operator оператор "
+    "supervisor user welcome login letmein iloveyou qwerty йцукен zxcvbn recognizer дозвон".split()
+)
+
+
+def _is_guessed_first(password: str) -> bool:
+    """Tell whether a password is a walk over the keys, or a word that is tried first of all."""
+    folded = password.casefold()
+    steps = list(itertools.pairwise(folded))
+    n_walked = sum(pair in _NEXT_KEYS or pair[0] == pair[1] for pair in steps)
+    letters = "".join(char for char in folded if char.isalpha())
+    middle = len(letters) // 2
+    is_tried = letters in _FIRST_TRIED or {letters[:middle], letters[middle:]} <= _FIRST_TRIED
+    return is_tried or n_walked >= 0.7 * len(steps)
 
 
 class Passwords:

@@ -198,7 +198,10 @@ class _Answer:
         self.call_id = call_id
         self.place = place
         self.chosen = chosen
-        self.expected = version or None
+        if not version:
+            # Without it, what somebody else decided meanwhile would be overwritten unseen.
+            raise PageProblemError(422, "Ответ не записан", "Откройте звонок и ответьте ещё раз.")
+        self.expected = version
         self.is_heard = bool(heard)
         self.sure = sure
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from recognizer.crm.journal.tables import Base
 from recognizer.web.auth.access import Access
+from recognizer.web.auth.passwords import check_password
 from recognizer.web.auth.throttling import SignInRefused
 from recognizer.web.auth.users import AccessError, Role
 
@@ -256,3 +257,32 @@ def test_failures_of_a_clock_that_was_ahead_shut_nobody_out(
             access.sign_in("anna", "wrong horse battery")
     clock.now_s -= YEAR_S
     assert access.session(access.sign_in("anna", PASSWORD)) is not None
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "1234567890",
+        "qwertyuiop",
+        "poiuytrewq",
+        "йцукенгшщз",
+        "1q2w3e4r5t",
+        "qwerty12345",
+        "abcdefghijk",
+        "aaaabbbbccccddddeeee",
+        "Password2026!",
+        "админ-123456",
+        "passwordpassword1",
+    ],
+)
+def test_what_is_tried_first_is_no_password(password: str) -> None:
+    with pytest.raises(AccessError, match="ряд клавиш"):
+        check_password(password, "anna")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [PASSWORD, "верная лошадь 9", "password of the day", "k8#vQz!m2Lp", "Ветер-17-лодка"],
+)
+def test_several_words_or_chance_are_a_password(password: str) -> None:
+    check_password(password, "anna")

@@ -21,6 +21,7 @@ from page_calls import (
     add_call,
     page_app,
     recording,
+    version_of,
 )
 
 from recognizer.model import CallOutcome
@@ -66,7 +67,7 @@ def offer(client: TestClient, csrf: dict[str, str], call: int, **changes: str) -
 
 def corrected_call(app: FastAPI, client: TestClient, csrf: dict[str, str]) -> int:
     call = add_call(app, "new-wording--1.wav", sound=True)
-    data = {"outcome": "not_in_service", "heard": "yes"}
+    data = {"outcome": "not_in_service", "heard": "yes", "version": version_of(app, call)}
     assert client.post(f"/calls/{call}/correct", data=data, headers=csrf).status_code == 200
     return call
 

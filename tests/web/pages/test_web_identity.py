@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app
+from page_calls import PASSWORD, add_call, page_app, version_of
 
 from recognizer.crm.contacts import ContactCard, OwnerKind
 from recognizer.crm.journal.journal import Journal
@@ -225,9 +225,30 @@ def test_the_later_answer_does_not_overwrite_the_earlier(app: FastAPI, anna: Per
     assert [said.made_by for said in page_of(app).journal.corrections(call)] == ["Анна"]
 
 
+@pytest.mark.parametrize(
+    ("said", "form"),
+    [
+        ("accept", {}),
+        ("correct", {"outcome": "fax"}),
+        ("state", {"reason": "no-dialogue"}),
+    ],
+)
+def test_an_answer_that_says_not_what_it_was_given_beside_is_refused(
+    app: FastAPI, anna: Person, said: str, form: dict[str, str]
+) -> None:
+    call = add_call(app, "person--1.wav")
+    for version in ({}, {"version": ""}):
+        status, text = anna.post(f"/calls/{call}/{said}", **form, **version)
+        assert status == 422
+        assert "Откройте звонок и ответьте ещё раз" in text
+    assert page_of(app).journal.corrections(call) == ()
+    assert anna.post(f"/calls/{call}/{said}", **form, version=version_of(app, call))[0] == 200
+    assert len(page_of(app).journal.corrections(call)) == 1
+
+
 def test_a_mark_nobody_heard_asks_once_more(app: FastAPI, anna: Person) -> None:
     call = add_call(app, "unsure--1.wav")
-    form = {"place": "queue", "outcome": "blocked"}
+    form = {"place": "queue", "outcome": "blocked", "version": version_of(app, call)}
     _, text = anna.post(f"/calls/{call}/correct", **form)
     assert "Это поставит отметку" in text
     assert page_of(app).journal.corrections(call) == ()
@@ -242,9 +263,10 @@ def test_what_nobody_heard_is_no_sample_and_what_is_undone_is_none_either(
 ) -> None:
     page = page_of(app)
     call = add_call(app, "blocked-for-now--1.wav", sound=True)
-    anna.post(f"/calls/{call}/accept")
+    anna.post(f"/calls/{call}/accept", version=version_of(app, call))
     assert page.clips.rows() == []
-    anna.post(f"/calls/{call}/correct", outcome="voicemail", heard="yes")
+    seen = version_of(app, call)
+    anna.post(f"/calls/{call}/correct", outcome="voicemail", heard="yes", version=seen)
     assert [row["outcome"] for row in page.clips.rows()] == ["voicemail"]
     first, second = page.journal.corrections(call)
     anna.post(f"/calls/{call}/withdraw", correction=str(second.id))

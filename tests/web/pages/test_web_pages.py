@@ -16,7 +16,7 @@ import openpyxl
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app, page_settings, recording
+from page_calls import PASSWORD, add_call, page_app, page_settings, recording, version_of
 
 from recognizer.base.errors import PhraseListError
 from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind
@@ -437,12 +437,13 @@ def test_what_an_operator_states_is_refused_where_the_card_says_otherwise(
     )
     call = add_call(app, "person--1.wav", contact="C-1")
     csrf = sign_in(client)
-    form = {"csrf": csrf, "reason": "stranger-sales", "name": "Пётр", "words": "Ошиблись"}
+    seen = {"csrf": csrf, "version": version_of(app, call)}
+    form = {**seen, "reason": "stranger-sales", "name": "Пётр", "words": "Ошиблись"}
     refused = client.post(f"/calls/{call}/state", data=form)
     assert refused.status_code == 400
     assert "Ошиблись" in refused.text
     assert journal.corrections(call) == ()
-    done = client.post(f"/calls/{call}/state", data={"csrf": csrf, "reason": "no-dialogue"})
+    done = client.post(f"/calls/{call}/state", data={**seen, "reason": "no-dialogue"})
     assert "Взял трубку, в диалог не вступает" in done.text
 
 
@@ -491,6 +492,7 @@ def test_a_correction_decides_anew_and_makes_a_labelled_clip(
     call = add_call(app, "unsure--1.wav", sound=True)
     csrf = sign_in(client)
     form = {"csrf": csrf, "outcome": "temporarily_blocked", "place": "queue", "heard": "yes"}
+    form["version"] = version_of(app, call)
     assert "Очередь пуста" in client.post(f"/calls/{call}/correct", data=form).text
     attempt = page.journal.attempt(call)
     assert attempt.outcome is CallOutcome.BLOCKED  # what was heard stays
@@ -511,7 +513,7 @@ def test_a_confirmation_takes_the_call_off_the_queue_and_changes_no_decision(
     call = add_call(app, "unsure--1.wav")
     before = page.journal.attempt(call).decision
     csrf = sign_in(client)
-    client.post(f"/calls/{call}/accept", data={"csrf": csrf})
+    client.post(f"/calls/{call}/accept", data={"csrf": csrf, "version": version_of(app, call)})
     after = page.journal.attempt(call).decision
     assert before is not None
     assert after is not None
@@ -643,6 +645,7 @@ def test_an_answer_sent_after_the_session_ended_is_kept_and_written_once_signed_
     csrf = sign_in(client)
     client.cookies.clear()
     form = {"csrf": csrf, "outcome": "voicemail", "place": "queue"}
+    form["version"] = version_of(app, call)
     mine = {"Origin": "http://127.0.0.1"}
     asked = client.post(f"/calls/{call}/correct", data=form, headers=mine)
     assert asked.status_code == 401

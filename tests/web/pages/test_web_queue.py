@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from page_calls import PASSWORD, add_call, page_app
+from page_calls import PASSWORD, add_call, page_app, version_of
 
 from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
@@ -39,6 +39,12 @@ class Person:
         return html.unescape(answer.text)
 
     def post(self, path: str, **fields: Any) -> Response:
+        call = re.fullmatch(r"/calls/(\d+)/(?:accept|correct|state)", path)
+        if call is not None and "version" not in fields:
+            opened = self.client.get(f"/calls/{call[1]}").text
+            seen = re.search(r'name="version" value="([^"]+)"', opened)
+            assert seen is not None
+            fields["version"] = seen[1]
         return self.client.post(path, data={"csrf": self.csrf, **fields})
 
     def together(self, calls: list[str], heard: list[int], **fields: Any) -> Response:
@@ -273,7 +279,8 @@ def test_what_another_decided_meanwhile_stays(app: FastAPI, anna: Person, boris:
     calls = alike(app, 3)
     query = f"alike={calls[0]}"
     offered = versions(anna.get(f"/queue/together?{query}"))
-    boris.post(f"/calls/{calls[1]}/correct", outcome="live_person", heard="yes")
+    seen = version_of(app, calls[1])
+    boris.post(f"/calls/{calls[1]}/correct", outcome="live_person", heard="yes", version=seen)
     answer = anna.together(offered, calls, chosen=query, outcome="voicemail")
     assert "Решено вместе: 2" in answer.text
     (said,) = page_of(app).journal.corrections(calls[1])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app
+from page_calls import PASSWORD, add_call, page_app, version_of
 
 from recognizer.crm.journal.sampling import SAMPLE_SIZE, Estimate, draw_sample, wilson_interval
 from recognizer.web.pages.page import page_of
@@ -79,6 +79,7 @@ def test_the_overview_says_how_often_the_program_is_right(app: FastAPI) -> None:
 
         def answer_call(path: str, **fields: str) -> str:
             data = {"csrf": found.group(1), "place": "queue", "chosen": sample, **fields}
+            data["version"] = version_of(app, int(path.split("/")[2]))
             return client.post(path, data=data).text
 
         assert "проверено 0 из 4" in overview()
