@@ -52,7 +52,7 @@ async def _kept_form(request: Request) -> list[tuple[str, str]] | None:
     except PageProblemError:
         return None
     fields = (await request.form()).multi_items()
-    return [(name, value) for name, value in fields if isinstance(value, str) and name != "csrf"]
+    return [(name, value) for name, value in fields if isinstance(value, str)]
 
 
 async def _on_not_signed_in(request: Request, _problem: Exception) -> Response:

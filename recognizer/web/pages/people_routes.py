@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from recognizer.web.auth.sessions import user_of_form
 from recognizer.web.auth.throttling import SignInRefused
 from recognizer.web.auth.users import AccessError, Role
 from recognizer.web.pages import wording
@@ -73,7 +74,10 @@ def sign_in(
 
 
 def _replay(request: Request, page: Page, token: str, action: str, kept: str) -> Response | None:
-    """Return a page that sends a kept answer again; None: there is none."""
+    """Return a page that sends a kept answer again; None: there is none.
+
+    By itself only where the same person has signed in: what another answered is not theirs.
+    """
     session = page.access.session(token)
     if not kept or not is_replayed(action) or session is None:
         return None
@@ -81,7 +85,16 @@ def _replay(request: Request, page: Page, token: str, action: str, kept: str) ->
         fields = msgspec.json.decode(kept, type=list[tuple[str, str]])
     except msgspec.DecodeError:
         return None
-    return render(request, "replay.html", action=action, fields=fields, token=session.csrf_token)
+    was_in = user_of_form(dict(fields).get("csrf", ""))
+    return render(
+        request,
+        "replay.html",
+        action=action,
+        fields=[(name, value) for name, value in fields if name != "csrf"],
+        token=session.csrf_token,
+        is_own=was_in == session.user.id,
+        name=session.user.name,
+    )
 
 
 def _give_session(request: Request, answer: Response, token: str) -> None:

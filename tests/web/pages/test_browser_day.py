@@ -105,6 +105,9 @@ def test_an_answer_outlives_its_session(context: BrowserContext, site: Site) -> 
     expect(page.locator(".flash").first).to_contain_text("Исправлено")
     (said,) = page_of(site.app).journal.corrections(call)
     assert said.outcome is CallOutcome.TEMPORARILY_BLOCKED
+    page.go_back()  # to no page of the browser's own that asks to send the form again
+    expect(page.locator("main")).to_contain_text("Вход")
+    assert len(page_of(site.app).journal.corrections(call)) == 1
 
 
 def test_on_a_phone_the_answer_is_on_the_first_screen(context: BrowserContext, site: Site) -> None:

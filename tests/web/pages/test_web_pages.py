@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import html
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -653,10 +654,29 @@ def test_an_answer_sent_after_the_session_ended_is_kept_and_written_once_signed_
     kept = html.unescape(hidden["kept"])
     data = {"login": "operator", "password": PASSWORD, "then": hidden["then"], "kept": kept}
     shown = client.post("/sign-in", data=data, headers=mine)
+    assert "replay.js" in shown.text
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown.text))
     assert fields["outcome"] == "voicemail"
     assert client.post(hidden["then"], data=fields).status_code == 200
     assert page_of(app).journal.corrections(call)[0].outcome is CallOutcome.VOICEMAIL
+
+
+@pytest.mark.parametrize("csrf", ["", "999.another", "words"])
+def test_an_answer_of_another_person_is_not_written_for_who_signs_in_unasked(
+    app: FastAPI, client: TestClient, csrf: str
+) -> None:
+    call = add_call(app, "unsure--1.wav")
+    boris = sign_in(client, "supervisor")
+    own = {"login": "operator", "password": PASSWORD, "then": f"/calls/{call}/correct"}
+    for token, is_own in ((csrf, False), (boris, False)):
+        kept = json.dumps([["csrf", token], ["outcome", "voicemail"]])
+        client.cookies.clear()
+        mine = {"Origin": "http://127.0.0.1"}
+        shown = client.post("/sign-in", data={**own, "kept": kept}, headers=mine).text
+        assert ("replay.js" in shown) is is_own
+        assert "дал другой сотрудник" in shown
+        assert "от имени «<span data-name>Анна</span>»" in shown
+    assert page_of(app).journal.corrections(call) == ()
 
 
 def test_a_form_of_another_site_is_not_kept_for_who_signs_in(

@@ -1,6 +1,10 @@
 // Small things every page has: copy buttons, menus that close, forms sent once, saying aloud.
 "use strict";
 
+// An answer to a form that was refused: «back» comes to an address, not to the browser's own page.
+const sent = document.querySelector("[data-history]");
+if (sent) history.replaceState(null, "", sent.dataset.history);
+
 function say(text) {
   const place = document.getElementById("say");
   place.textContent = "";
