@@ -28,6 +28,7 @@ def counted(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _anew() -> None:
+    """Every test reads its file, and leaves none behind."""
     load_signal_confidence.cache_clear()
 
 
