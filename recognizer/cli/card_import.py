@@ -90,7 +90,8 @@ def import_cards(
     from recognizer.base.settings import load_settings
     from recognizer.cli.journal import open_journal
     from recognizer.crm.card_files import RejectWriter, open_cards
-    from recognizer.crm.contacts import load_office, masked
+    from recognizer.crm.contacts import masked
+    from recognizer.crm.office import load_office
 
     settings = load_settings().journal
     mapping = load_columns(columns or settings.columns_file)

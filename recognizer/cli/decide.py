@@ -108,7 +108,7 @@ def _check(path: Path) -> None:
 def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> Decision:
     import dataclasses
 
-    from recognizer.crm.contacts import load_office
+    from recognizer.crm.office import load_office
     from recognizer.model import CallOutcome
     from recognizer.regulation.explanation import explain
     from recognizer.regulation.loading import load_regulation

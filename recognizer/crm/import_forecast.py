@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recognizer.crm.contacts import ContactCard, NumberState, Office, card_facts
+from recognizer.crm.card_facts import card_facts
+from recognizer.crm.contacts import ContactCard, NumberState
+from recognizer.crm.office import Office
 
 if TYPE_CHECKING:
     from recognizer.crm.journal.journal import Journal

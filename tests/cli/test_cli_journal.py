@@ -230,7 +230,7 @@ def test_what_would_be_dropped_or_cannot_be_is_refused(
 
 
 def test_the_day_of_an_outcome_is_the_offices(run: Run, tmp_path: Path) -> None:
-    from recognizer.crm.contacts import load_office
+    from recognizer.crm.office import load_office
 
     days = {}
     for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # 25 hours apart: never one day

@@ -10,20 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recognizer.base.errors import DataFileError
+from recognizer.crm.card_facts import card_facts
 from recognizer.crm.contacts import (
     ContactCard,
     ContactKind,
     NumberProblem,
     NumberState,
-    Office,
     OwnerKind,
     PhoneKind,
-    card_facts,
-    load_office,
     masked,
     number_state,
     read_numbers,
 )
+from recognizer.crm.office import Office, load_office
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rule_table import CONDITIONS
 

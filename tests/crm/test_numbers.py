@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recognizer.crm.contacts import ContactCard, card_facts, load_office
+from recognizer.crm.card_facts import card_facts
+from recognizer.crm.contacts import ContactCard
 from recognizer.crm.numbers import (
     NumberState,
     is_spreadsheet_error,
@@ -14,6 +15,7 @@ from recognizer.crm.numbers import (
     number_state,
     read_numbers,
 )
+from recognizer.crm.office import load_office
 
 OFFICE = load_office()
 TABLE = Path(__file__).parents[1] / "data" / "cards" / "spellings.tsv"

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from recognizer.crm.contacts import ContactCard, NumberState, card_facts, load_office
+from recognizer.crm.card_facts import card_facts
+from recognizer.crm.contacts import ContactCard, NumberState
 from recognizer.crm.numbers_beside import may_hold_number
+from recognizer.crm.office import load_office
 
 
 def with_field(field: str, text: str) -> ContactCard:

@@ -10,8 +10,8 @@ import pytest
 
 from recognizer.base.errors import DataFileError
 from recognizer.base.office_zone import office_timezone
-from recognizer.crm.contacts import load_office
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.office import load_office
 from recognizer.model import CallOutcome
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation, Statement

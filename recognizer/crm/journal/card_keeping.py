@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.contacts import CARD_FIELDS, ContactCard, card_facts
+from recognizer.crm.card_facts import card_facts
+from recognizer.crm.contacts import CARD_FIELDS, ContactCard
 from recognizer.crm.journal.call_order import card_decision
 from recognizer.crm.journal.cards import in_batches, store_cards
 from recognizer.crm.journal.imports import ImportTakenBack, ImportTaker, begin_import

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.contacts import Office
 from recognizer.crm.journal.filters import Condition, is_corrected
 from recognizer.crm.journal.records import Overview
 from recognizer.crm.journal.tables import AttemptRow, CallStateRow, DecisionRow
+from recognizer.crm.office import Office
 from recognizer.model import NextStep
 
 __all__ = ["read_overview"]

@@ -9,7 +9,6 @@ from typing import Self
 import sqlalchemy as sa
 
 from recognizer.base.settings import JournalSettings
-from recognizer.crm.contacts import Office, load_office
 from recognizer.crm.journal.assignments import read_assignments
 from recognizer.crm.journal.conditions import CALL_ORDER, STANDING
 from recognizer.crm.journal.database import Database
@@ -48,6 +47,7 @@ from recognizer.crm.journal.tables import (
     CorrectionRow,
     DecisionRow,
 )
+from recognizer.crm.office import Office, load_office
 from recognizer.model import NextStep
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation

@@ -13,8 +13,9 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from recognizer.crm.card_facts import card_facts
 from recognizer.crm.comments import append_line
-from recognizer.crm.contacts import ContactCard, Office, card_facts
+from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.call_order import (
     Placed,
     card_decision,
@@ -34,6 +35,7 @@ from recognizer.crm.journal.standing import (
     what_stands,
 )
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
+from recognizer.crm.office import Office
 from recognizer.model import CallOutcome, Decision, NextStep
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement

@@ -8,8 +8,10 @@ import openpyxl
 import pytest
 from workbook_writers import DIALECTS, Error, Formula, write_book
 
+from recognizer.crm.card_facts import card_facts
 from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards
-from recognizer.crm.contacts import ContactCard, card_facts, load_office
+from recognizer.crm.contacts import ContactCard
+from recognizer.crm.office import load_office
 from recognizer.regulation.loading import load_regulation
 
 COLUMNS = load_card_columns()

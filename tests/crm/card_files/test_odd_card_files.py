@@ -9,8 +9,10 @@ import openpyxl
 import pytest
 
 from recognizer.base.errors import ContactError
+from recognizer.crm.card_facts import card_facts
 from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards, write_cards
-from recognizer.crm.contacts import ContactCard, NumberState, card_facts, load_office
+from recognizer.crm.contacts import ContactCard, NumberState
+from recognizer.crm.office import load_office
 
 COLUMNS = load_card_columns()
 OFFICE = load_office()

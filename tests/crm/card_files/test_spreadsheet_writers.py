@@ -13,8 +13,10 @@ import pytest
 from workbook_writers import DIALECTS, Dialect, Error, Formula, Raw, Rich, write_book
 
 from recognizer.base.errors import ContactError
+from recognizer.crm.card_facts import card_facts
 from recognizer.crm.card_files import RejectedRow, load_card_columns, open_cards
-from recognizer.crm.contacts import ContactCard, card_facts, load_office
+from recognizer.crm.contacts import ContactCard
+from recognizer.crm.office import load_office
 
 pytestmark = pytest.mark.slow
 
