@@ -285,11 +285,14 @@ class Chaos:
         os.truncate(path, length)
 
     def rename(self, path: Path) -> None:
-        """Move it into another folder: the same call, by the id and the moment of its name."""
+        """Give it another name or folder: the same call, by the id and the moment of its name."""
         self._n += 1
         self.renamed.add(number_in(path))
-        target = self.folder / f"moved-{self._n}" / path.name
-        target.parent.mkdir()
+        if self.random.random() < 0.5 and not path.stem.endswith("_a2"):
+            target = path.with_name(f"{path.stem}_a2.wav")
+        else:
+            target = self.folder / f"moved-{self._n}" / path.name
+            target.parent.mkdir()
         path.rename(target)
         self._changed.add(target)
 
@@ -364,15 +367,26 @@ class Programs:
         self.calls.mkdir()
         self._state.mkdir()
         self.chaos = Chaos(self.calls, args.recordings, args.seed)
-        with Journal.open(self.url) as journal:
-            numbers = map(number_of, range(args.recordings))
-            cards = (ContactCard(ref=number, mobile_phone=number) for number in numbers)
-            for _ in journal.import_contacts(cards, source="soak"):
-                pass
+        numbers = [number_of(index) for index in range(args.recordings)]
+        self._import_cards(numbers[::2])
+        self._late = numbers[1::2]
         _, key = ApiKeys(self._state / "api_keys.json").create("soak")
         self._port = free_port()
         self.uploads = Uploads(self._port, key, args.uploads, args.seed)
         self._due = {what: self._next(mean_s) for what, mean_s in MEAN_S.items()}
+
+    def import_late_cards(self) -> None:
+        """Import the cards that were not there at first, calls of theirs being recorded."""
+        with contextlib.suppress(RecognizerError):  # the database is killed: the next time
+            if self._late:
+                self._import_cards(self._late)
+                self._late = []
+
+    def _import_cards(self, numbers: list[str]) -> None:
+        cards = (ContactCard(ref=number, mobile_phone=number) for number in numbers)
+        with Journal.open(self.url) as journal:
+            for _ in journal.import_contacts(cards, source="soak"):
+                pass
 
     def _next(self, mean_s: float) -> float:
         return time.monotonic() + self.chaos.random.expovariate(1 / mean_s)
@@ -443,6 +457,8 @@ def soak(args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> b
     programs.start()
     while time.monotonic() - began < args.seconds or uploads.is_alive():
         programs.disturb()
+        if time.monotonic() - began > args.seconds / 2:
+            programs.import_late_cards()
         if time.monotonic() - began > args.seconds + 300:
             print("uploads do not end")
             break

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from recognizer.base.errors import RecognizerError
 
-__all__ = ["remove_leftover", "sync_folder", "write_whole"]
+__all__ = ["has_room", "remove_leftover", "sync_folder", "write_whole"]
 
 _LOG = logging.getLogger(__name__)
+_SMALL_BYTES = 64 * 1024
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -38,6 +40,15 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except OSError as problem:
         reason = problem.strerror or problem
         raise RecognizerError(f"{path}: cannot be written: {reason}") from problem
+
+
+def has_room(folder: Path) -> bool:
+    """Tell whether a small file can be written in a folder; nothing of it stays, nor is seen."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(bytes(_SMALL_BYTES)) == _SMALL_BYTES
+    except OSError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:

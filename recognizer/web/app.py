@@ -57,6 +57,7 @@ _PURGE_EVERY_S = 600.0
 _SETTLE_EVERY_S = 5.0
 _RECORD_WAIT_S = 45.0  # longer than a lock is waited for
 _READY_WAIT_S = 5.0
+_NOTE_WAIT_S = 1.0  # for what a client need not wait for
 
 
 def create_app(
@@ -116,6 +117,7 @@ def create_app(
     app.state.live = None
     app.state.recording = AnswerLimit(_RECORD_WAIT_S)
     app.state.asking_if_ready = AnswerLimit(_READY_WAIT_S)
+    app.state.noting = AnswerLimit(_NOTE_WAIT_S)
     app.state.api_keys = ApiKeys(settings.server.state_folder / "api_keys.json")
     app.state.metrics = Metrics()
     app.state.rate_limit = RateLimit(settings.server.requests_per_minute)

@@ -56,6 +56,22 @@ def running_postgres(binaries: Path) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def stopped(url: str) -> Iterator[None]:
+    """Let a server of `running_postgres` stand still with all its connections."""
+    head = int((Path(url.split("host=")[1]) / "data/postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{head}/task/{head}/children").read_text().split()
+    processes = [head, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+
 def _server_user() -> str | None:
     """Return whom to run the server as: it refuses root. None: as whoever runs the tests."""
     if os.geteuid() != 0:

@@ -5,6 +5,7 @@ Decisions follow the call: the card it leaves is counted anew, and so is the one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from recognizer.crm.journal.identity import (
     contact_key,
     contact_row,
     same_recording,
+    tell_apart,
 )
 from recognizer.crm.journal.queries import attempt_record, contact_record
 from recognizer.crm.journal.records import AssignmentRecord, AttemptRecord, ContactRecord
@@ -59,10 +61,21 @@ class Assignments:
         if attempt.contact_id is None:
             self._refuse_twice(attempt, card)
             for each in self._of_same_number(attempt):
-                if same_recording(self._session, contact_key(card, None), each.digest) is None:
+                if same_recording(self._session, contact_key(card, None), each) is None:
                     self._transfer(each, None, card, kind="assign")
         self._session.flush()
         return attempt_record(self._session, attempt)
+
+    def attach(self, attempts: Sequence[AttemptRow], card: ContactRow) -> None:
+        """Give attempts without a card this one, as it is held; each that it has already, nothing.
+
+        Such a one was added twice before: what stands on the card is the call.
+        """
+        for attempt in attempts:
+            if same_recording(self._session, contact_key(card, None), attempt) is None:
+                self._transfer(attempt, None, card, kind="assign")
+            else:
+                self._timeline(None).give_way(attempt)
 
     def move(
         self, attempt_id: int, ref: str | None, *, with_same_number: bool, seen: str | None
@@ -81,7 +94,7 @@ class Assignments:
         moved = self._of_same_number(attempt) if with_same_number else [attempt]
         kind = "detach" if card is None else "assign" if old is None else "change"
         for each in moved:
-            there = same_recording(self._session, self._key(each, card), each.digest)
+            there = same_recording(self._session, self._key(each, card), each)
             if there is None or each.id == attempt.id:
                 self._transfer(each, old, card, kind=kind)
         self._session.flush()
@@ -100,7 +113,7 @@ class Assignments:
         self._merge_numbers(old, card)
         for attempt in self._of_card(old):
             # The same recording on both cards is one call: it stays where it is and counts once.
-            if same_recording(self._session, contact_key(card, None), attempt.digest) is None:
+            if same_recording(self._session, contact_key(card, None), attempt) is None:
                 self._transfer(attempt, old, card, kind="merge", is_silent=True)
         old.merged_into_id = card.id
         old.deciding_id = None
@@ -136,7 +149,7 @@ class Assignments:
         return contact_key(card, attempt.number)
 
     def _refuse_twice(self, attempt: AttemptRow, card: ContactRow | None) -> None:
-        there = same_recording(self._session, self._key(attempt, card), attempt.digest)
+        there = same_recording(self._session, self._key(attempt, card), attempt)
         if there is not None and there.id != attempt.id:
             whose = "this number" if card is None else f"card {card.ref!r}"
             raise JournalError(f"{whose} has this recording already")
@@ -158,7 +171,9 @@ class Assignments:
         leaving = self._timeline(old)
         leaving.leave(attempt)
         attempt.contact_id = None if card is None else card.id
-        attempt.contact_key = self._key(attempt, card)
+        key = self._key(attempt, card)
+        tell_apart(self._session, key, attempt)
+        attempt.contact_key = key
         self._session.add(
             AssignmentRow(
                 attempt_id=attempt.id,

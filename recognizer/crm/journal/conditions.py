@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
 
-__all__ = ["BY_PERSON", "CALL_ORDER", "IN_FORCE", "LAST_CALL_FIRST", "STANDING"]
+__all__ = ["BY_PERSON", "CALL_ORDER", "IN_FORCE", "LAST_CALL_FIRST", "STANDING", "has_content"]
 
 _newer = aliased(DecisionRow)
 IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
@@ -32,3 +32,9 @@ CALL_ORDER = (AttemptRow.called_at, sa.func.coalesce(AttemptRow.digest, ""), Att
 
 LAST_CALL_FIRST = tuple(column.desc() for column in CALL_ORDER)
 """The same, from the last."""
+
+
+def has_content(digest: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the recording of an attempt has this content."""
+    is_alone = sa.and_(AttemptRow.content_digest.is_(None), AttemptRow.digest == digest)
+    return sa.or_(AttemptRow.content_digest == digest, is_alone)

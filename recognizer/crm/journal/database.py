@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError, RowError
 from recognizer.base.sqlite_file import SqliteFile
+from recognizer.base.whole_files import has_room
 from recognizer.crm.journal.fitting import guard, to_json
 from recognizer.crm.journal.states import keep_states
 
@@ -86,6 +87,12 @@ class Database:
         problem = None if self._file is None else self._file.problem()
         if problem is not None:
             raise JournalError(f"{self.name}: {problem}; {_ADVICE}")
+
+    def has_room(self) -> bool:
+        """Tell whether the disk of a journal in SQLite takes anything; of a server, True."""
+        if not self.is_sqlite or self.name.startswith("sqlite:"):
+            return True
+        return has_room(Path(self.name).resolve().parent)
 
     def _count(self, n_more: int) -> None:
         self._n_connections += n_more
@@ -233,8 +240,12 @@ class Database:
 
         config = alembic.config.Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self._writing.begin() as connection:
+        with contextlib.ExitStack() as ending:
+            connection = ending.enter_context(self._writing.begin())
             if not self.is_sqlite:
+                from recognizer.crm.journal.silence import taking_its_time  # noqa: PLC0415
+
+                ending.enter_context(taking_its_time(connection))
                 connection.execute(
                     sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
                     {"name": _SCHEMA_LOCK},
@@ -299,6 +310,14 @@ _EXPLANATIONS = (
         "cannot be opened; check that the folder exists and this user may write there",
     ),
     (
+        r"does not answer|connection timeout expired",
+        "the database server does not answer; is it stopped, or its disk?",
+    ),
+    (
+        r"statement timeout",
+        "took too long and was given up; nothing was written. Try again",
+    ),
+    (
         r"connection (failed|refused|to server)|could not connect|Connection refused",
         "the database server cannot be reached",
     ),
@@ -319,13 +338,15 @@ def _explain(message: str) -> str:
 
 def _create_engine(address: sa.URL) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
+        from recognizer.crm.journal.silence import bound_waits  # noqa: PLC0415 - brings psycopg
+
         # The server may be gone without a word: neither the system nor libpq gives up by itself.
         patient = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
         asked = {name: value for name, value in patient.items() if name not in address.query}
         engine = sa.create_engine(
             address, pool_pre_ping=True, json_serializer=to_json, connect_args=asked
         )
-        sa.event.listen(engine, "connect", _set_up_postgres)
+        bound_waits(engine, lock_s=_BUSY_TIMEOUT_S)
         sa.event.listen(engine, "handle_error", _leave_read_only)
         guard(engine)
         return engine
@@ -336,14 +357,6 @@ def _create_engine(address: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _set_up_postgres(connection: Any, _record: Any) -> None:
-    # As long as SQLite is waited for: a lock that is never given up must not stop everybody.
-    cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
-    cursor.close()
-    connection.commit()
 
 
 def _leave_read_only(context: sa.engine.ExceptionContext) -> None:

@@ -15,19 +15,24 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import ConflictError, JournalError
+from recognizer.crm.journal.assignments import Assignments
 from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.fitting import fits
+from recognizer.crm.journal.heard_before import (
+    attempt_that_stays,
+    attempts_without_card,
+    number_keys,
+)
 from recognizer.crm.journal.identity import (
     attempt_row,
-    call_digest,
     card_row,
     cards_with_number,
     contact_key,
     dialled_number,
-    is_another_call,
     is_recording_of,
     same_call,
     same_recording,
+    tell_apart,
     written_number,
 )
 from recognizer.crm.journal.queries import attempt_record
@@ -52,6 +57,7 @@ class Entries:
 
     def __init__(self, writing: Writing) -> None:
         self._session = writing.session
+        self._assignments = Assignments(writing, REHEARING)
         self._timeline = writing.timeline
         self._lock = writing.lock
         self._now = writing.now
@@ -68,26 +74,19 @@ class Entries:
         received_at: dt.datetime | None,
     ) -> AttemptRecord:
         """Add what was heard of a call; the same recording again only corrects it."""
-        row = self._find_contact(contact, number)
-        key = contact_key(row, number)
-        if row is None:
-            self._lock(key)
         attempt = self._heard(report)
         attempt.number = written_number(number)
-        attempt.contact_id = None if row is None else row.id
-        attempt.contact_key = key
         attempt.digest = digest
         # Written later, where the journal could not be: it is still the call of that moment.
         attempt.recorded_at = received_at or self._now
         attempt.called_at = called_at or attempt.recorded_at
         # Cut, it would be another call's; without one the moments tell calls apart.
         attempt.call_id = call_id if fits(AttemptRow.call_id, call_id) else None
-        there = same_recording(self._session, key, digest)
-        if there is not None and is_another_call(there, attempt):
-            # Pure silence, or a tone a machine makes: the same bytes, and another call.
-            attempt.content_digest = digest
-            attempt.digest = call_digest(attempt)
-            there = same_recording(self._session, key, attempt.digest)
+        row = self._place(attempt, contact)
+        there = same_recording(self._session, attempt.contact_key, attempt)
+        if there is None:
+            # Pure silence, or a tone a machine makes: the same bytes may be another call's.
+            tell_apart(self._session, attempt.contact_key, attempt)
         if called_at is not None or attempt.call_id is not None:
             self._replace_content(attempt, there, row)
         if there is not None:
@@ -108,9 +107,6 @@ class Entries:
         digest = hashlib.sha256(identity.encode()).hexdigest()
         row = card_row(self._session, contact, for_update=True)
         key = contact_key(row, None)
-        there = same_recording(self._session, key, digest)
-        if there is not None:
-            return attempt_record(self._session, there)
         attempt = AttemptRow(
             contact_id=row.id,
             contact_key=key,
@@ -119,6 +115,9 @@ class Entries:
             recorded_at=self._now,
             software_version=_SOFTWARE_VERSION,
         )
+        there = same_recording(self._session, key, attempt)
+        if there is not None:
+            return attempt_record(self._session, there)
         self._add(attempt)
         self._correct(attempt, row, correction)
         return self._record(attempt, is_new=True)
@@ -184,6 +183,28 @@ class Entries:
         return self._record(attempt)
 
     # --- the parts of it ---
+
+    def _place(self, attempt: AttemptRow, contact: str | None) -> ContactRow | None:
+        """Say whose a call is, and hold that: its card, else its number.
+
+        What was heard of the same recording while it had no card gets the card now.
+        """
+        row = self._find_contact(contact, attempt.number)
+        zone = self._timeline(row).zone
+        stays = attempt_that_stays(self._session, attempt, row, zone, named=contact is not None)
+        if stays is not None:
+            _, row = self._held(stays.id)
+        attempt.contact_id = None if row is None else row.id
+        attempt.contact_key = contact_key(row, attempt.number)
+        if row is None:
+            self._lock(attempt.contact_key)
+        elif stays is None:
+            keys = number_keys(self._session, attempt.number, row)
+            for key in keys:
+                self._lock(key)
+            strays = attempts_without_card(self._session, attempt, keys, zone)
+            self._assignments.attach(strays, row)
+        return row
 
     def _add(self, attempt: AttemptRow) -> None:
         self._session.add(attempt)

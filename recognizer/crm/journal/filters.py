@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recognizer.crm.contacts import read_numbers
+from recognizer.crm.journal.conditions import has_content
 from recognizer.crm.journal.records import AttemptFilter
 from recognizer.crm.journal.tables import (
     AttemptRow,
@@ -48,9 +49,7 @@ def attempt_filters(which: AttemptFilter) -> list[Condition]:
         by_ref = sa.select(ContactRow.id).where(ContactRow.ref == which.contact)
         conditions.append(AttemptRow.contact_id.in_(by_ref))
     if which.digest is not None:
-        is_content = AttemptRow.content_digest == which.digest
-        is_alone = sa.and_(AttemptRow.content_digest.is_(None), AttemptRow.digest == which.digest)
-        conditions.append(sa.or_(is_content, is_alone))
+        conditions.append(has_content(which.digest))
     if which.outcomes:
         conditions.append(CallStateRow.outcome.in_([outcome.value for outcome in which.outcomes]))
     if which.since is not None:

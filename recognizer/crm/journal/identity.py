@@ -7,22 +7,24 @@ import errno
 import hashlib
 import os
 import stat
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.contacts import read_numbers
+from recognizer.crm.journal.conditions import has_content
+from recognizer.crm.journal.recording_names import are_two_sides, is_one_name, is_one_path
 from recognizer.crm.journal.tables import AttemptRow, ContactPhoneRow, ContactRow
 
 __all__ = [
     "attempt_row",
-    "call_digest",
     "card_row",
     "cards_with_number",
     "contact_key",
     "contact_row",
+    "content_of",
     "dialled_number",
     "is_another_call",
     "is_one_call",
@@ -30,6 +32,7 @@ __all__ = [
     "recording_digest",
     "same_call",
     "same_recording",
+    "tell_apart",
     "written_number",
 ]
 
@@ -111,13 +114,19 @@ def contact_key(contact: ContactRow | None, number: str | None) -> str:
     return "" if dialled is None else f"number:{dialled}"
 
 
-def same_recording(session: Session, key: str, digest: str | None) -> AttemptRow | None:
-    """Return the attempt under this key with this recording."""
-    if digest is None:
+def same_recording(session: Session, key: str, attempt: AttemptRow) -> AttemptRow | None:
+    """Return the attempt under this key that has the recording of another: one call's content."""
+    content = content_of(attempt)
+    if content is None:
         return None
-    return session.scalar(
-        sa.select(AttemptRow).where(AttemptRow.contact_key == key, AttemptRow.digest == digest)
-    )
+    statement = sa.select(AttemptRow).where(AttemptRow.contact_key == key, has_content(content))
+    there = session.scalars(statement.order_by(AttemptRow.id))
+    return next((each for each in there if not is_another_call(each, attempt)), None)
+
+
+def content_of(attempt: AttemptRow) -> str | None:
+    """Return the digest of what an attempt's recording contains."""
+    return attempt.content_digest or attempt.digest
 
 
 def is_another_call(there: AttemptRow, attempt: AttemptRow) -> bool:
@@ -127,7 +136,7 @@ def is_another_call(there: AttemptRow, attempt: AttemptRow) -> bool:
     does not begin while another of the same number lasts. What is not known tells nothing.
     """
     if there.call_id is not None and attempt.call_id is not None:
-        return there.call_id != attempt.call_id
+        return not _is_one_id(there, attempt)
     if not (_has_moment(there) and _has_moment(attempt)):
         return False
     apart_s = abs((there.called_at - attempt.called_at).total_seconds())
@@ -172,54 +181,55 @@ def _has_moment(attempt: AttemptRow) -> bool:
     return abs((attempt.called_at - attempt.recorded_at).total_seconds()) >= 1.0
 
 
-def call_digest(attempt: AttemptRow) -> str:
-    """Return what makes an attempt the same again where its content is another call's, too."""
-    which = attempt.call_id or attempt.called_at.astimezone(dt.UTC).isoformat()
-    return hashlib.sha256(f"{attempt.content_digest}\0{which}".encode()).hexdigest()
+def tell_apart(session: Session, key: str, attempt: AttemptRow) -> None:
+    """Give an attempt a digest of its own under a key where another call has its content."""
+    content = content_of(attempt)
+    statement = sa.select(AttemptRow.id).where(
+        AttemptRow.contact_key == key, AttemptRow.digest == attempt.digest
+    )
+    with session.no_autoflush:
+        if content is None or session.scalar(statement) in {None, attempt.id}:
+            return
+    moment = attempt.called_at.astimezone(dt.UTC).isoformat()
+    which = f"{content}\0{attempt.call_id or ''}\0{moment}"
+    attempt.content_digest = content
+    attempt.digest = hashlib.sha256(which.encode()).hexdigest()
 
 
 def same_call(session: Session, attempt: AttemptRow, zone: dt.tzinfo) -> list[AttemptRow]:
-    """Return the attempts whose recordings this one replaces: the same call, another content.
-
-    Two files of one call that began in the same second and are named differently are its two
-    sides: neither replaces the other.
-    """
-    if not attempt.contact_key or attempt.digest is None:
+    """Return the attempts whose recordings this one replaces: the same call, another content."""
+    content = content_of(attempt)
+    if not attempt.contact_key or content is None:
         return []
     statement = sa.select(AttemptRow).where(
         AttemptRow.contact_key == attempt.contact_key,
-        AttemptRow.digest != attempt.digest,
         sa.or_(
             AttemptRow.called_at == attempt.called_at,
             sa.and_(AttemptRow.call_id.is_not(None), AttemptRow.call_id == attempt.call_id),
         ),
     )
-    return [there for there in session.scalars(statement) if is_recording_of(there, attempt, zone)]
+    return [
+        there
+        for there in session.scalars(statement)
+        if content_of(there) != content and is_recording_of(there, attempt, zone)
+    ]
 
 
 def is_recording_of(there: AttemptRow, attempt: AttemptRow, zone: dt.tzinfo) -> bool:
     """Tell whether two attempts of one number are of one recording of one call.
 
-    By the ids of the call where both are known, wherever the file is; else by moment and file
-    name: the same name in another folder only where the moment has a time of day.
+    By the ids of the call where both are known, wherever the file is and whatever it is called:
+    only names that say so are of the two sides of a call that began in one second, of which
+    neither replaces the other. Else by moment and file name: the same name in another folder only
+    where the moment has a time of day.
     """
-    one, other = (_path_parts(each.recording) for each in (there, attempt))
-    is_one_name = bool(one and other) and one[-1] == other[-1]
+    one, other = there.recording, attempt.recording
     if there.call_id and attempt.call_id:
-        return _is_one_id(there, attempt) and (
-            is_one_name or not _began_together(there, attempt, zone)
-        )
-    if not is_one_name or there.called_at != attempt.called_at:
+        has_two_sides = _began_together(there, attempt, zone) and are_two_sides(one, other)
+        return _is_one_id(there, attempt) and not has_two_sides
+    if not is_one_name(one, other) or there.called_at != attempt.called_at:
         return False
-    n_common = min(len(one), len(other))
-    is_one_path = n_common > 1 and one[-n_common:] == other[-n_common:]
-    return is_one_path or one == other or _began_together(there, attempt, zone)
-
-
-def _path_parts(recording: str | None) -> tuple[str, ...]:
-    """Return the names of a path as it was typed, without what leads up to its first folder."""
-    parts = PurePath(recording or "").parts
-    return tuple(part for part in parts if part not in {"/", ".", ".."})
+    return is_one_path(one, other) or _began_together(there, attempt, zone)
 
 
 def recording_digest(source: Path | bytes) -> str:

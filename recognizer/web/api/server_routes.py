@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import sqlalchemy as sa
@@ -39,34 +40,44 @@ async def live() -> dict[str, str]:
     responses={
         503: {
             "model": Health,
-            "description": "The models load, the queue is full, or the journal is gone.",
+            "description": "The models load, the queue or a disk is full, or the journal is gone.",
         }
     },
 )
-def ready(request: Request) -> Response:
+async def ready(request: Request) -> Response:
     """Answer 503 while the speech model is being loaded, nothing more can be queued or recorded."""
-    jobs = jobs_of(request)
+    # Threads of its own: those of the others may all be waiting for what does not answer.
+    return await asyncio.to_thread(_readiness, request)
+
+
+def _readiness(request: Request) -> Response:
     debts: dict[str, int] = {}
-    has_room = jobs.has_state
-    if has_room:
-        n_queued, _ = jobs.counts()
-        debts["n_owed"], debts["n_lost"] = jobs.debts()
-        has_room = n_queued < request.app.state.settings.server.max_queue
-    if has_room and request.app.state.is_loaded() and _has_its_journal(request):
+    try:
+        is_ready = request.app.state.asking_if_ready.ask(partial(_is_ready, request, debts))
+    except JournalError:
+        is_ready = False
+    if is_ready:
         return JSONResponse({"status": "ok", **debts})
     return JSONResponse({"status": "unavailable", **debts}, 503, {"Retry-After": "5"})
 
 
-def _has_its_journal(request: Request) -> bool:
-    journal: Journal | None = request.app.state.journal
-    try:
-        if journal is not None:
-            journal.database.check_file()
-            if not journal.database.is_sqlite:
-                request.app.state.asking_if_ready.ask(partial(_ask, journal))
-    except JournalError:
+def _is_ready(request: Request, debts: dict[str, int]) -> bool:
+    """Tell whether a recording would be taken now; say what is owed, where that is known."""
+    state, jobs = request.app.state, jobs_of(request)
+    if not jobs.has_state:
         return False
-    return True
+    n_queued, _ = jobs.counts()
+    debts["n_owed"], debts["n_lost"] = jobs.debts()
+    has_place = n_queued < state.settings.server.max_queue and jobs.has_room
+    return has_place and state.is_loaded() and _has_its_journal(state.journal)
+
+
+def _has_its_journal(journal: Journal | None) -> bool:
+    if journal is None:
+        return True
+    journal.database.check_file()
+    _ask(journal)
+    return journal.database.has_room()
 
 
 def _ask(journal: Journal) -> None:

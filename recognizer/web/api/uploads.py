@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -14,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
-from recognizer.base.errors import ContactError
+from recognizer.base.errors import ContactError, JournalError
 from recognizer.base.moments import day_lies_ahead
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.journal import Journal
@@ -101,7 +102,8 @@ def _hear(request: Request, owner: str) -> None:
     """Note that a program hands in calls."""
     state = request.app.state
     name = next((key.name for key in state.api_keys.all() if f"key:{key.id}" == owner), owner)
-    state.recorders.hear("key", name)
+    with contextlib.suppress(JournalError):  # noted with the next call
+        state.noting.ask(partial(state.recorders.hear, "key", name))
 
 
 def _refuse_declared(request: Request) -> None:

@@ -164,6 +164,16 @@ class Jobs:
             return False
         return self._store.is_there
 
+    @property
+    def has_room(self) -> bool:
+        """False if the state's disk takes nothing more, neither a recording nor a job."""
+        try:
+            with self._lock:
+                self._store.lived_s = self._lived_s
+        except SQLAlchemyError:
+            return False
+        return self._uploads.has_room
+
     # -- looking at jobs --------------------------------------------------------------------
 
     def get(self, identifier: str, *, owner: str | None = None) -> JobRecord | None:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
-from recognizer.base.whole_files import remove_leftover
+from recognizer.base.whole_files import has_room, remove_leftover
 from recognizer.web.jobs.submissions import QueueFullError, UploadError
 
 __all__ = ["UploadFolder", "no_room"]
@@ -71,6 +71,11 @@ class UploadFolder:
             path.unlink()
             raise UploadError("the recording is empty: expected sound, got 0 bytes", "empty")
         return path
+
+    @property
+    def has_room(self) -> bool:
+        """Whether anything can be written here: a small file, now."""
+        return has_room(self._path)
 
     def remove(self, name: str | None) -> None:
         """Remove a file, if it is there; what cannot be removed is said and stays."""

@@ -183,6 +183,8 @@ def at_path(
         (("1.wav", None, "1.1"), ("1.wav", None, "1.1")),
         (("1.wav", None, "1.1"), ("2.wav", 0, "1.1")),
         (("1.wav", 0, "1.1"), ("2.wav", None, "1.1")),
+        (("tmp7_1.1.wav", 0, "1.1"), ("call_1.1.wav", 0, "1.1")),  # renamed, all of it this time
+        (("call.wav", 0, "1.1"), ("call.mp3", 0.4, "1.1")),
     ],
 )
 def test_the_content_of_one_call_is_replaced_wherever_its_file_is(
@@ -217,9 +219,20 @@ def test_what_may_be_two_calls_replaces_nothing(
     assert journal.contact("1001").n_counted == 2
 
 
-def test_the_two_sides_of_a_call_both_stand(journal: Journal) -> None:
-    at_path(journal, "1-in.wav", O.DOES_NOT_EXIST, 0, "1.1")
-    at_path(journal, "1-out.wav", O.BUSY_TONE, 0.2, "1.1")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("7-in.wav", "7-out.wav"),
+        ("7-out.wav", "7.wav"),
+        ("7_RX.wav", "7_TX.wav"),
+        ("7 клиент.wav", "7 оператор.wav"),
+        ("1763793015.42.wav", "1763793015.42-1.wav"),
+        ("a/in.wav", "b/out.wav"),
+    ],
+)
+def test_the_two_sides_of_a_call_both_stand(journal: Journal, one: str, other: str) -> None:
+    at_path(journal, one, O.DOES_NOT_EXIST, 0, "1.1")
+    at_path(journal, other, O.BUSY_TONE, 0.2, "1.1")
     assert len(marks(journal)) == 1
     assert journal.contact("1001").n_counted == 1
 
@@ -248,6 +261,7 @@ def silent(
         ((0, 86400, 2 * 86400), ("", "", "")),
         ((0, 0, 0), ("1.1", "1.2", "1.3")),
         ((None, None, None), ("1.1", "1.2", "1.3")),
+        ((0, 86400, 2 * 86400), ("1.1", "1.1", "1.1")),  # a recorder that counts anew every day
         ((0, 60, 120), ("1.1", "1.2", "1.3")),
     ],
 )

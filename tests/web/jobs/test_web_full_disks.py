@@ -59,7 +59,9 @@ def test_state(tmp_path: Path, disk: SmallDisk) -> None:
         client_with(state, journal) as client,
     ):
         assert classify(client).status_code == 200
+        assert client.get("/health/ready").status_code == 200
         disk.fill()
+        assert client.get("/health/ready").status_code == 503
         for _ in range(3):
             answer = classify(client, b"busy_tone " + b"." * 9000)
             assert answer.status_code == 503
@@ -68,6 +70,7 @@ def test_state(tmp_path: Path, disk: SmallDisk) -> None:
         assert list((state / "uploads").iterdir()) == []
         assert client.get("/health/live").status_code == 200
         disk.free()
+        assert client.get("/health/ready").status_code == 200
         assert classify(client).json()["outcome"] == "busy_tone"
         states = {job["state"] for job in client.get("/api/v1/jobs").json()["jobs"]}
         assert states == {"done"}
