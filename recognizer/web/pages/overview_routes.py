@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -193,10 +194,13 @@ def _csv(rows: Iterator[tuple[Cell, ...]]) -> Iterator[str]:
         yield line.getvalue()
 
 
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot hold: with one of them a spreadsheet calls the whole file damaged."""
+
+
 def _xlsx(rows: Iterator[tuple[Cell, ...]]) -> bytes:
     import openpyxl  # noqa: PLC0415 - only who asks for it waits for it
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
 
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Звонки")
@@ -213,10 +217,10 @@ def _xlsx(rows: Iterator[tuple[Cell, ...]]) -> bytes:
             share.number_format = "0%"
             return share
         if isinstance(cell, str) and cell[:1] == "=":
-            text = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", cell))
+            text = WriteOnlyCell(sheet, _NOT_XML.sub("", cell))
             text.data_type = "s"  # said in so many words: a string, no formula
             return text
-        return ILLEGAL_CHARACTERS_RE.sub("", cell) if isinstance(cell, str) else cell
+        return _NOT_XML.sub("", cell) if isinstance(cell, str) else cell
 
     for row in rows:
         sheet.append([typed(cell) for cell in row])

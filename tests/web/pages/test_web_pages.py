@@ -636,6 +636,21 @@ def test_an_operator_may_not_export(client: TestClient) -> None:
     assert client.post("/export.csv", data={"csrf": csrf}).status_code == 403
 
 
+def test_a_workbook_is_whole_whatever_a_recording_is_called(
+    app: FastAPI, client: TestClient
+) -> None:
+    names = ("a\uffffb\ufffec\x01d", "=1+1", "+7", "ж" * 3000, 'a\nb;"c')
+    for number, name in enumerate(names):
+        add_call(app, f"busy_tone--{number}{name}.wav")
+        add_call(app, f"{name}.wav")
+    form = {"csrf": sign_in(client, "supervisor")}
+    book = openpyxl.load_workbook(io.BytesIO(client.post("/export.xlsx", data=form).content))
+    cells = [cell for row in book.active.iter_rows(min_row=2) for cell in row]  # type: ignore[union-attr]
+    said = {str(cell.value) for cell in cells}
+    assert {"abcd.wav", "=1+1.wav", "+7.wav", 'a\nb;"c.wav'} <= said
+    assert "f" not in {cell.data_type for cell in cells}
+
+
 # -- a session that is over, and words of the framework ----------------------------------------
 
 
