@@ -18,6 +18,7 @@ from recognizer.crm.journal.records import (
     CorrectionRecord,
     DecisionRecord,
 )
+from recognizer.crm.journal.rulings import decision_of
 from recognizer.crm.journal.tables import (
     AttemptRow,
     CallStateRow,
@@ -25,7 +26,6 @@ from recognizer.crm.journal.tables import (
     CorrectionRow,
     DecisionRow,
 )
-from recognizer.crm.journal.timeline import decision_of
 from recognizer.model import CallError, CallOutcome
 
 __all__ = [

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.crm.card_facts import card_facts
-from recognizer.crm.comments import append_line
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.call_order import (
     Placed,
@@ -24,10 +23,19 @@ from recognizer.crm.journal.call_order import (
     decided_before,
     number_after,
 )
+from recognizer.crm.journal.card_comments import CardComments
 from recognizer.crm.journal.cards import card_of
 from recognizer.crm.journal.conditions import STANDING
 from recognizer.crm.journal.numbers_called import why_number_stays
 from recognizer.crm.journal.records import REHEARING
+from recognizer.crm.journal.rulings import (
+    NOT_DECIDED,
+    WITHDRAWN,
+    are_same,
+    decision_of,
+    is_left_to_a_person,
+    left_to_a_person,
+)
 from recognizer.crm.journal.standing import (
     call_standing_id,
     point_at_standing,
@@ -36,30 +44,14 @@ from recognizer.crm.journal.standing import (
 )
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, CorrectionRow, DecisionRow
 from recognizer.crm.office import Office
-from recognizer.model import CallOutcome, Decision, NextStep
+from recognizer.model import CallOutcome
 from recognizer.regulation.explanation import explain
 from recognizer.regulation.rules import Regulation, Ruling, Statement
 
-__all__ = ["REPLACED", "Timeline", "decision_of"]
+__all__ = ["REPLACED", "Timeline"]
 
 REPLACED = "replaced"
 """Source of a decision that takes another back, because the recording of the call is another."""
-
-
-def decision_of(row: DecisionRow) -> Decision:
-    """Return the decision of a row."""
-    return Decision(
-        status=row.status,
-        incorrect_contact=row.incorrect_contact,
-        rule_id=row.rule_id,
-        by_analogy=row.by_analogy,
-        attempt=row.attempt,
-        after_attempt=row.after_attempt,
-        final=row.final,
-        next=NextStep(row.next),
-        comment=row.comment,
-        explanation=tuple(row.explanation),
-    )
 
 
 class Timeline:
@@ -80,6 +72,7 @@ class Timeline:
         self._contact = contact
         self._card = None if contact is None else card_of(contact)
         self._now = now
+        self._comments = CardComments(contact, regulation, office, now)
 
     @property
     def zone(self) -> dt.tzinfo:
@@ -91,7 +84,7 @@ class Timeline:
         if attempt.outcome is None:
             return
         decision = self._decide_as_heard(attempt, None, source="call")
-        self._write_comment(decision.comment)
+        self._comments.add(decision.comment)
         self._recount_after(attempt, decision)
         self._say_what_stands(decision)
 
@@ -106,7 +99,7 @@ class Timeline:
         if attempt.outcome is None:
             return
         decision = self._decide_as_heard(attempt, old)
-        self._write_comment(decision.comment)
+        self._comments.add(decision.comment)
         self._recount_after(attempt, decision)
 
     def leave(self, attempt: AttemptRow) -> None:
@@ -119,15 +112,15 @@ class Timeline:
             decided_after(self._session, attempt), decided_before(self._session, attempt)
         )
         if old is not None and old.comment is not None:
-            self._write_withdrawal(attempt)
+            self._comments.withdraw(self._office.day_of(attempt.called_at))
 
     def give_way(self, attempt: AttemptRow) -> None:
         """Let an attempt decide and count nothing: its recording is no longer that of its call."""
         old = current_decision(self._session, attempt)
         if old is None or old.source == REPLACED:
             return
-        decision = self._decide_nothing(attempt, _WITHDRAWN, source=REPLACED, supersedes=old)
-        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
+        decision = self._decide_nothing(attempt, WITHDRAWN, source=REPLACED, supersedes=old)
+        self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
         self._recount_after(attempt, decision)
 
     def come_back(self, attempt: AttemptRow) -> None:
@@ -140,7 +133,7 @@ class Timeline:
             self.correct(attempt, standing)
             return
         decision = self._decide_as_heard(attempt, old, has_given_way=False)
-        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
+        self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
         self._recount_after(attempt, decision)
 
     def withdraw(self, attempt: AttemptRow) -> None:
@@ -152,12 +145,10 @@ class Timeline:
                 self.correct(attempt, standing)
             return
         if attempt.outcome is None:
-            decision = self._decide_nothing(
-                attempt, _NOT_DECIDED, source="operator", supersedes=old
-            )
+            decision = self._decide_nothing(attempt, NOT_DECIDED, source="operator", supersedes=old)
         else:
             decision = self._decide_as_heard(attempt, old)
-        self._write_correction(old, decision, self._office.day_of(attempt.called_at))
+        self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
         self._recount_after(attempt, decision)
 
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
@@ -187,7 +178,7 @@ class Timeline:
             correction=correction,
             supersedes=old,
         )
-        self._write_correction(old, decision, day)
+        self._comments.correct(old, decision, day)
         self._recount_after(attempt, decision)
 
     def decide_card(self, on: dt.date) -> DecisionRow | None:
@@ -201,15 +192,15 @@ class Timeline:
         old = card_decision(self._session, self._contact)
         if ruling is None:
             if old is not None and old.rule_id is not None:
-                self._decide(None, _WITHDRAWN, source="card", supersedes=old)
+                self._decide(None, WITHDRAWN, source="card", supersedes=old)
                 self._point_at_deciding()
             return standing_decision(self._session, self._contact)
-        if old is not None and _same(decision_of(old), ruling.decision):
+        if old is not None and are_same(decision_of(old), ruling.decision):
             if self._contact.deciding_id is None:
                 self._contact.deciding_id = call_standing_id(self._session, self._contact) or old.id
             return old
         row = self._decide(None, ruling, source="card", supersedes=old)
-        self._write_comment(row.comment)
+        self._comments.add(row.comment)
         self._contact.deciding_id = call_standing_id(self._session, self._contact) or row.id
         return row
 
@@ -222,7 +213,7 @@ class Timeline:
         assert self._contact is not None
         old = card_decision(self._session, self._contact)
         if old is not None and old.rule_id is not None:
-            self._decide(None, _WITHDRAWN, source="card", supersedes=old)
+            self._decide(None, WITHDRAWN, source="card", supersedes=old)
 
     def point_at_deciding(self) -> None:
         """Find the decision whose status stands over the card; nothing to find without one."""
@@ -243,7 +234,7 @@ class Timeline:
         if has_given_way is None:
             has_given_way = old is not None and self._has_given_way(attempt)
         if has_given_way:
-            return self._decide_nothing(attempt, _WITHDRAWN, source=REPLACED, supersedes=old)
+            return self._decide_nothing(attempt, WITHDRAWN, source=REPLACED, supersedes=old)
         ruling = self._numbered(
             attempt,
             lambda number: self._regulation.rule_on_call(
@@ -255,7 +246,7 @@ class Timeline:
         )
         why = "" if not ruling.decision.incorrect_contact else self._why_not_marked(attempt)
         if why:
-            ruling = _left_to_a_person(ruling)
+            ruling = left_to_a_person(ruling)
         return self._decide(
             attempt,
             ruling,
@@ -343,7 +334,7 @@ class Timeline:
             number = number_after(previous, attempt, self._office.timezone, counts=old.counts)
             if old.attempt == number:
                 return
-            if _is_left_to_a_person(old):
+            if is_left_to_a_person(old):
                 previous = attempt, self._decide_as_heard(attempt, old)
                 continue
             ruling = Ruling(
@@ -431,81 +422,6 @@ class Timeline:
         self._session.flush()
         return row
 
-    def _write_comment(self, line: str | None) -> None:
-        if self._contact is not None and line is not None:
-            self._contact.comments = append_line(self._contact.comments, line)
-            self._contact.updated_at = self._now
-
-    def _write_withdrawal(self, attempt: AttemptRow) -> None:
-        self._write_comment(
-            self._regulation.correction_line(
-                None,
-                call_day=self._office.day_of(attempt.called_at),
-                on=self._office.day_of(self._now),
-            )
-        )
-
-    def _write_correction(
-        self, old: DecisionRow | None, new: DecisionRow, call_day: dt.date
-    ) -> None:
-        """Add a line that corrects the earlier one; the plain line where there was none."""
-        if old is None or old.comment is None:
-            self._write_comment(new.comment)
-        elif new.comment != old.comment:
-            today = self._office.day_of(self._now)
-            self._write_comment(
-                self._regulation.correction_line(new.comment, call_day=call_day, on=today)
-            )
-
 
 def _named(made_by: str) -> str:
     return "программа, услышав запись заново" if made_by == REHEARING else made_by
-
-
-def _without_rule(next_step: NextStep) -> Ruling:
-    """Return the ruling where no rule gives a status, and nothing is counted."""
-    decision = Decision(
-        status=None,
-        incorrect_contact=None,
-        rule_id=None,
-        by_analogy=False,
-        attempt=1,
-        after_attempt=None,
-        final=False,
-        next=next_step,
-        comment=None,
-    )
-    return Ruling(decision, counts=False, resets=False)
-
-
-_NOT_DECIDED = _without_rule(NextStep.OPERATOR)
-"""Nothing was heard, and what a person said was taken back: a person decides."""
-
-_WITHDRAWN = _without_rule(NextStep.RETRY)
-"""The card was mended: no rule on a card fits any more, so call."""
-
-
-def _left_to_a_person(ruling: Ruling) -> Ruling:
-    """Return a ruling that counts and comments as this one does, and gives no status."""
-    decision = dataclasses.replace(
-        ruling.decision,
-        status=None,
-        incorrect_contact=None,
-        rule_id=None,
-        by_analogy=False,
-        after_attempt=None,
-        final=False,
-        next=NextStep.OPERATOR,
-    )
-    return dataclasses.replace(ruling, decision=decision, resets=False)
-
-
-def _is_left_to_a_person(row: DecisionRow) -> bool:
-    """Tell whether a call counts and gives no status: what was heard may be of another number."""
-    return row.counts and row.rule_id is None and row.correction_id is None and not row.resets
-
-
-def _same(one: Decision, other: Decision) -> bool:
-    """Tell whether two decisions say the same, whatever their day and explanation."""
-    like_other = dataclasses.replace(one, comment=other.comment, explanation=other.explanation)
-    return like_other == other
