@@ -56,10 +56,14 @@ def _fold_heading(text: str) -> str:
 
 
 def fold_ref(text: str) -> str:
-    """Return a card's number as one text: `159 273` with any space or none is the same card."""
+    """Return a card's number as one text: `159 273` with any space or none, `159273.0` too."""
     composed = unicodedata.normalize("NFKC", text)
     kept = "".join(char for char in composed if unicodedata.category(char) not in {"Cf", "Cc"})
-    return re.sub(r"(?<=\d)\s+(?=\d)", "", " ".join(kept.split()))
+    grouped = re.sub(r"(?<=\d)\s+(?=\d)", "", " ".join(kept.split()))
+    return re.sub(r"(\d+)[.,]0+", r"\1", grouped) if _FLOAT.fullmatch(grouped) else grouped
+
+
+_FLOAT = re.compile(r"\d+[.,]0+")  # what a program makes of a whole number
 
 
 class _CellError(Exception):

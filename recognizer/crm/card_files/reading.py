@@ -99,6 +99,8 @@ class CardReader:
                 is_before_short = following is not None and self._is_short(following.cells)
                 is_torn = is_after_short or is_before_short
                 read = self._read(row, is_torn=is_torn, is_last=following is None)
+                if is_before_short and isinstance(read, ContactCard) and self._ends_in_comments:
+                    read = RejectedRow(row.line, _BENT, tuple(row.cells))
                 ref = self._ref_of(row.cells)
                 if is_narrow:
                     if isinstance(read, ContactCard) and self._leads_to_mark(read):
@@ -253,6 +255,11 @@ class CardReader:
         return self.has_phone and card.number_state in {NumberState.ABSENT, NumberState.WRONG}
 
     @property
+    def _ends_in_comments(self) -> bool:
+        """Whether what a bare line break parts from a row is the rest of its comments."""
+        return self.csv_form is not None and self.fields[-1] == "comments"
+
+    @property
     def has_phone(self) -> bool:
         """Whether the file says anything of numbers."""
         return bool(set(self.fields).intersection(PHONE_FIELDS))
@@ -285,7 +292,7 @@ class CardReader:
         self._check_codes(card, cells)
 
     def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
-        """Refuse a number whose area code may stand in a column of its own."""
+        """Refuse a number of which a part, its area code, may stand in a column of its own."""
         for phone in (card.trusted_phone, card.mobile_phone):
             local = re.sub(r"\D", "", phone)
             if not local:
@@ -293,13 +300,14 @@ class CardReader:
             for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
                 if field is not None:
                     continue
-                code = re.sub(r"[\s()+-]", "", cell).removeprefix("8")
-                if not re.fullmatch(r"\d{3,5}", code):
-                    continue
-                if any(number.e164 for number in read_numbers(f"8{code}{local}")):
+                part = re.sub(r"[\s()+-]", "", cell)
+                code = part.removeprefix("8")
+                wholes = [f"8{code}{local}"] if re.fullmatch(r"\d{3,5}", code) else []
+                wholes += [f"{local}{part}"] if re.fullmatch(r"\d{2,7}", part) else []
+                if any(number.e164 for whole in wholes for number in read_numbers(whole)):
                     raise ContactError(
-                        f"похоже, код города или оператора стоит в столбце «{heading}»; "
-                        "соедините его с номером"
+                        f"похоже, часть номера, код города или оператора, стоит в столбце "
+                        f"«{heading}»; соедините их"
                     )
 
 
@@ -327,6 +335,7 @@ _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 _CONTRADICTED = (
     "эта карточка есть и в другой строке файла: номер там другой, или ту строку не удалось понять"
 )
+_BENT = "строка ниже короче: похоже, перенос строки разорвал комментарий"
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3

@@ -132,7 +132,10 @@ def test_a_formula_that_found_nothing_is_an_empty_text_but_no_missing_number(
     assert rule(without) == "number-missing"
 
 
-@pytest.mark.parametrize("owner", ["ИСТИНА", "да", "0", "?", "FALSE"])
+@pytest.mark.parametrize(
+    "owner",
+    ["ИСТИНА", "да", "0", "?", "FALSE", "ООО", "Сотрудник", "Служебный а/м", "Тест-драйв", "Склад"],
+)
 def test_an_owner_s_field_that_names_nobody_makes_no_client(tmp_path: Path, owner: str) -> None:
     (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Владелец\n1;{OWN};{owner}\n"))
     assert rule(row) is None
@@ -174,3 +177,14 @@ def test_a_file_cut_at_its_last_cell_marks_nobody_by_what_the_cut_may_have_taken
     assert isinstance(row, RejectedRow) is is_rejected
     _, row = read(csv_file(tmp_path, f"{heading}\n{first}\n{last}\n"))
     assert rule(row) in {"number-missing", "number-malformed"}
+
+
+@pytest.mark.parametrize(("phone", "rest"), [("89265550", "102"), ("8 926 555", "01-02")])
+def test_the_rest_of_a_number_in_another_column_marks_nobody(
+    tmp_path: Path, phone: str, rest: str
+) -> None:
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Прим\n1;{phone};{rest}\n"))
+    assert isinstance(row, RejectedRow)
+    assert "«Прим»" in row.reason
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Прим\n1;{phone};5\n"))
+    assert rule(row) == "number-malformed"

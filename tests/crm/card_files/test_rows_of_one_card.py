@@ -111,3 +111,29 @@ def test_a_card_without_a_column_of_numbers_is_one_too(tmp_path: Path) -> None:
     assert card == dataclasses.replace(
         ContactCard(ref="4"), owner="Один", make="Марка", number_unknown=True
     )
+
+
+@pytest.mark.parametrize("phone", ["8 926 555-01-02", ""])
+def test_comments_torn_by_a_bare_line_break_are_rejected_rows_not_half_a_line(
+    tmp_path: Path, phone: str
+) -> None:
+    heading = "Номер контакта;Телефон;Владелец;Комментарии\n"
+    torn = f"1;{phone};К;04/01 Не\nотвечает\n2;8 926 555-01-03;К;05/01 Занято\n"
+    first, rest, whole = read(tmp_path, heading + torn)
+    assert isinstance(first, RejectedRow)
+    assert isinstance(rest, RejectedRow)
+    assert isinstance(whole, ContactCard)
+    assert whole.comments == "05/01 Занято"
+    quoted = torn.replace("04/01 Не\nотвечает", '"04/01 Не\nотвечает"')
+    card, _ = read(tmp_path, heading + quoted)
+    assert isinstance(card, ContactCard)
+    assert card.comments == "04/01 Не\nотвечает"
+
+
+@pytest.mark.parametrize("other", ["159273.0", "159273,00", "159 273", " 159273 "])
+def test_a_card_is_the_same_however_a_program_writes_its_whole_number(
+    tmp_path: Path, other: str
+) -> None:
+    (card,) = cards(tmp_path, f"{HEADING}159273;89265550102;;К;;\n{other};89265550103;;К;;\n")
+    assert card.ref == "159273"
+    assert len(card.numbers()) == 2
