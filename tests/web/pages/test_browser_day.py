@@ -236,3 +236,17 @@ def test_a_card_is_made_for_the_number_of_the_call_without_opening_it(
     page.get_by_role("button", name="Сохранить карточку").click()
     needed = page.get_by_label("Номер телефона целиком")
     assert needed.evaluate("field => field.validationMessage") == "Заполните это поле."
+
+
+def test_uploads_that_failed_and_were_repeated_are_counted_once(
+    context: BrowserContext, site: Site
+) -> None:
+    page = sign_in(context)
+    page.route("**/uploads?*", lambda route: route.abort(), times=2)
+    drop(page, *((f"busy_tone--again{n}.wav", recording(1.0, seed=200 + n)) for n in range(4)))
+    expect(page.locator("[data-count]")).to_have_text("Готово 2 из 4, не получилось: 2")
+    for _ in range(2):
+        page.get_by_role("button", name="Повторить").first.click()
+    expect(page.locator("[data-count]")).to_have_text("Готово 4 из 4")
+    page.goto("/calls?text=again")
+    expect(page.locator("tbody tr")).to_have_count(4)

@@ -33,16 +33,22 @@ function failed(line, file, title, detail, { again = true, signIn = false } = {}
   line.querySelector("progress").hidden = true;
   line.querySelector("[data-cancel]").hidden = true;
   state(line, title, detail);
-  if (line.dataset.counted) count({ failed: 1 });
+  const wasCounted = Boolean(line.dataset.counted);
+  if (wasCounted) count({ failed: 1 });
   delete line.dataset.counted;
   const repeat = line.querySelector("[data-again]");
   repeat.hidden = !again;
-  repeat.onclick = () => { line.remove(); add(file); };
+  repeat.onclick = () => {
+    const isOfBatch = wasCounted && batch.failed > 0;
+    if (isOfBatch) batch.failed -= 1;
+    line.remove();
+    add(file, isOfBatch);
+  };
   line.querySelector("[data-sign-in]").hidden = !signIn;
   say(`${file.name}: ${title}`);
 }
 
-function add(file) {
+function add(file, isAgain = false) {
   const line = lineFor(file);
   if (file.size === 0) {
     failed(line, file, "Файл пустой", "В нём нет звука. Проверьте, что запись закончилась.", { again: false });
@@ -59,7 +65,7 @@ function add(file) {
     state(line, "Ждёт отправки");
     waiting.push(item);
     line.dataset.counted = "yes";
-    count({ total: 1 });
+    count({ total: isAgain ? 0 : 1 });
     sendNext();
   }
 }
