@@ -99,7 +99,7 @@ class CardReader:
                 is_before_short = following is not None and self._is_short(following.cells)
                 is_torn = is_after_short or is_before_short
                 read = self._read(row, is_torn=is_torn, is_last=following is None)
-                if is_before_short and isinstance(read, ContactCard) and self._ends_in_comments:
+                if isinstance(read, ContactCard) and self._goes_on(row, following):
                     read = RejectedRow(row.line, _BENT, tuple(row.cells))
                 ref = self._ref_of(row.cells)
                 if is_narrow:
@@ -254,10 +254,16 @@ class CardReader:
         """Tell whether a card would be marked for its number alone."""
         return self.has_phone and card.number_state in {NumberState.ABSENT, NumberState.WRONG}
 
-    @property
-    def _ends_in_comments(self) -> bool:
-        """Whether what a bare line break parts from a row is the rest of its comments."""
-        return self.csv_form is not None and self.fields[-1] == "comments"
+    def _goes_on(self, row: TableRow, following: TableRow | None) -> bool:
+        """Tell whether a row's comments, its last cell, go on in a line that is nothing else.
+
+        Empty ones do not, nor do those with line breaks of their own: their cell was quoted.
+        """
+        if self.csv_form is None or self.fields[-1] != "comments" or following is None:
+            return False
+        is_begun = bool(row.cells[-1].strip()) and "\n" not in row.cells[-1]
+        is_rest = len(following.cells) == 1 < len(self.fields)
+        return is_begun and is_rest and re.search(r"\w", following.cells[0]) is not None
 
     @property
     def has_phone(self) -> bool:
