@@ -112,8 +112,7 @@ def test_a_batch_whose_database_stands_still_ends_and_the_next_takes_the_rest(
         log = tmp_path / "results.jsonl"
         program = start(calls, log, url)
         assert program.stdout is not None
-        while program.stdout.readline() != "one\n":
-            pass
+        assert "one\n" in iter(program.stdout.readline, "")
         with stopped(url):
             program.communicate(timeout=120)
             assert program.returncode == 1

@@ -43,6 +43,7 @@ from recognizer.model import CallOutcome, CallReport, PhraseListName, phrase_lis
 
 __all__ = ["Entries"]
 
+_N_LOOKS = 5
 _SOFTWARE_VERSION = importlib.metadata.version("recognizer")
 
 
@@ -189,22 +190,43 @@ class Entries:
 
         What was heard of the same recording while it had no card gets the card now.
         """
-        row = self._find_contact(contact, attempt.number)
-        zone = self._timeline(row).zone
-        stays = attempt_that_stays(self._session, attempt, row, zone, named=contact is not None)
-        if stays is not None:
-            _, row = self._held(stays.id)
+        row, stays = self._look(attempt, contact)
+        for _ in range(_N_LOOKS):
+            self._hold(row, attempt.number)
+            found = self._look(attempt, contact)
+            if found == (row, stays):
+                break  # nobody moved it or brought a card while its place was waited for
+            row, stays = found
         attempt.contact_id = None if row is None else row.id
         attempt.contact_key = contact_key(row, attempt.number)
-        if row is None:
-            self._lock(attempt.contact_key)
-        elif stays is None:
+        if row is not None and stays is None:
             keys = number_keys(self._session, attempt.number, row)
-            for key in keys:
-                self._lock(key)
+            zone = self._timeline(row).zone
             strays = attempts_without_card(self._session, attempt, keys, zone)
             self._assignments.attach(strays, row)
         return row
+
+    def _look(
+        self, attempt: AttemptRow, contact: str | None
+    ) -> tuple[ContactRow | None, AttemptRow | None]:
+        """Return whose a call is now, and the attempt that has its recording there, if it stays."""
+        row = self._find_contact(contact, attempt.number)
+        zone = self._timeline(row).zone
+        named = contact is not None
+        stays = attempt_that_stays(self._session, attempt, row, zone, named=named)
+        if stays is None:
+            return row, None
+        card = stays.contact_id
+        return None if card is None else self._session.get_one(ContactRow, card), stays
+
+    def _hold(self, row: ContactRow | None, number: str | None) -> None:
+        """Hold what a call is decided by: the row of its card, and its numbers."""
+        if row is None:
+            self._lock(contact_key(None, number))
+            return
+        self._session.refresh(row, with_for_update=True)
+        for key in number_keys(self._session, number, row):
+            self._lock(key)
 
     def _add(self, attempt: AttemptRow) -> None:
         self._session.add(attempt)
@@ -281,14 +303,14 @@ class Entries:
     def _find_contact(self, ref: str | None, number: str | None) -> ContactRow | None:
         """Return the card meant: by its `ref`, else the only one with this number."""
         if ref is not None:
-            return card_row(self._session, ref, for_update=True)
+            return card_row(self._session, ref)
         dialled = dialled_number(number)
         if dialled is None:
             return None
         found = cards_with_number(self._session, dialled, limit=2)
         if len(found) != 1:
             return None
-        return self._session.get(ContactRow, found[0], with_for_update=True)
+        return self._session.get(ContactRow, found[0])
 
     def _heard(self, report: CallReport) -> AttemptRow:
         from recognizer.model.report_json import report_to_dict  # noqa: PLC0415 - brings the audio stages

@@ -89,7 +89,9 @@ def _of_recording(
         sa.and_(AttemptRow.call_id.is_not(None), AttemptRow.call_id == attempt.call_id),
     )
     statement = sa.select(AttemptRow).where(where, sa.or_(has_content(content), is_its_call))
-    found = session.scalars(statement.order_by(AttemptRow.id)).all()
+    # Asked again once its place is held, for others may have moved it meanwhile.
+    statement = statement.order_by(AttemptRow.id).execution_options(populate_existing=True)
+    found = session.scalars(statement).all()
     same = [
         there
         for there in found
