@@ -139,6 +139,7 @@ def test_two_people_never_undo_each_other(
     boris.goto(anna.url)
     expect(boris.locator(".flash").filter(has_text="сейчас решает Анна")).to_be_visible()
     boris.get_by_role("link", name="Взять себе").click()
+    expect(boris.locator(".flash").filter(has_text="сейчас решает Анна")).to_have_count(0)
     call = int(anna.url.rpartition("/")[2])
     press(boris, "3")
     anna.wait_for_timeout(SETTLED_MS)
