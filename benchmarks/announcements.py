@@ -248,6 +248,7 @@ class Negatives:
             "cut out": self._cut_out,
             "put in": self._put_in,
             "changed": self._changed,
+            "changed under noise": self._under_noise,
             "hole": self._hole,
             "word before": lambda: self._beside(before=True),
             "word after": lambda: self._beside(before=False),
@@ -299,9 +300,23 @@ class Negatives:
         return np.concatenate([samples[:first], piece, samples[first:]])
 
     def _changed(self) -> Samples:
+        return self._with_piece()[0]
+
+    def _with_piece(self) -> tuple[Samples, int, int]:
+        """Return a recording with a piece of another in its midst, and from where to where."""
         samples, piece = self._clip().copy(), self._piece()
         first = self._place(samples, len(piece))
-        samples[first : first + len(piece)] = piece[: len(samples) - first]
+        end = min(len(samples), first + len(piece))
+        samples[first:end] = piece[: end - first]
+        return samples, first, end
+
+    def _under_noise(self) -> Samples:
+        """Return one with noise of -6 to 12 dB over what was changed, 0.4 to 1.4 s long."""
+        samples, first, end = self._with_piece()
+        margins = self.rng.uniform(0.1, 0.4, 2) * SAMPLE_RATE
+        first, end = max(0, first - round(margins[0])), min(len(samples), end + round(margins[1]))
+        gain = active_rms(samples) * 10 ** (self.rng.uniform(-6, 12) / 20)
+        samples[first:end] += self.rng.standard_normal(end - first).astype(np.float32) * gain
         return samples
 
     def _hole(self) -> Samples:
@@ -326,7 +341,7 @@ class Negatives:
 
 
 KINDS = (
-    "cut out", "put in", "changed", "hole", "word before", "word after",
+    "cut out", "put in", "changed", "changed under noise", "hole", "word before", "word after",
     "end of one, rest of another", "not learned",
 )  # fmt: skip
 

@@ -454,26 +454,41 @@ def hiss(seconds: float, level: float) -> np.ndarray:
     return np.random.default_rng(5).normal(0, level, int(seconds * 8000)).astype("f4")
 
 
-# Ringing of the United Kingdom and of the United States (ITU-T E.180, supplement 2).
-UNKNOWN_SOUND = {
-    "british ringing": [
-        x
-        for _ in range(12)
-        for x in (chord(0.4, 400, 450), silence(0.2), chord(0.4, 400, 450), silence(2))
-    ],
-    "american ringing": [x for _ in range(5) for x in (chord(2, 440, 480), silence(4))],
-    "noise, then silence": [hiss(5, 0.02), silence(15)],
+def ringing(frequencies_hz: tuple[float, ...], cadence_s: tuple[float, ...]) -> list[np.ndarray]:
+    """Return one round of it: sound, silence, sound, ..."""
+    return [
+        chord(seconds, *frequencies_hz) if n % 2 == 0 else silence(seconds)
+        for n, seconds in enumerate(cadence_s)
+    ]
+
+
+# Ringing of the United Kingdom and of the United States (ITU-T E.180, supplement 2), and of nobody
+# in the rhythm of the first.
+BRITISH_S, AMERICAN_S = (0.4, 0.2, 0.4, 2.0), (2.0, 4.0)
+ABROAD = {
+    "british": (ringing((400, 450), BRITISH_S) * 12, CallOutcome.RINGBACK_ONLY),
+    "american": (ringing((440, 480), AMERICAN_S) * 5, CallOutcome.RINGBACK_ONLY),
+    "nobody's": (ringing((610, 700), BRITISH_S) * 12, CallOutcome.UNDETERMINED),
 }
 
 
-@pytest.mark.parametrize("name", sorted(UNKNOWN_SOUND))
-def test_sound_that_is_not_known_is_neither_silence_nor_music(name: str, tmp_path: Path) -> None:
+def heard_in(tmp_path: Path, *sounds: np.ndarray) -> CallOutcome:
     path = tmp_path / "call.wav"
-    soundfile.write(path, np.concatenate(UNKNOWN_SOUND[name]), 8000)
+    soundfile.write(path, np.concatenate(sounds), 8000)
     recognizer, _ = scripted(ScriptedSpeech(""))
     report = recognizer.recognize(path)
     assert report.outcome is not None
-    assert report.outcome.kind is CallOutcome.UNDETERMINED
+    return report.outcome.kind
+
+
+@pytest.mark.parametrize("name", sorted(ABROAD))
+def test_ringing_of_another_country_is_known_or_undetermined(name: str, tmp_path: Path) -> None:
+    sounds, outcome = ABROAD[name]
+    assert heard_in(tmp_path, *sounds) is outcome
+
+
+def test_noise_before_a_silence_is_not_silence(tmp_path: Path) -> None:
+    assert heard_in(tmp_path, hiss(5, 0.02), silence(15)) is CallOutcome.UNDETERMINED
 
 
 @pytest.mark.parametrize("beep_s", [0.15, 0.2])

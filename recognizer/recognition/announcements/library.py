@@ -43,6 +43,7 @@ _SLACK = 8  # frames by which the index may misplace an announcement
 _MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _AFTER = 3  # frames in which an announcement rings on: echo, codecs
+_OWN_DB = 6.0  # what a codec may raise the pauses of speech by
 _STILL_SAID = 20  # frames of what is being said that only tell how loud the noise is
 FLOOR_S = 0.6  # noise is followed over so much, longer than a syllable
 
@@ -70,7 +71,10 @@ class Limits:
     uneven_of_mark : float
         The same if it marks.
     least_clear_of_mark_db : float
-        The same where the noise has swollen most.
+        The same beside it, where the noise has swollen most.
+    clear_within_mark_db : float
+        The same in its midst, where what is said is compared with what was learned: a word changed
+        under a burst of noise passed up to a level with the speech, none 6 dB below it.
     margin : float
         By so much the worst part of any announcement with another outcome must be worse.
     likely_part : float
@@ -84,6 +88,7 @@ class Limits:
     worst_keyword: float = 0.7
     clear_of_mark_db: float = 19.0
     least_clear_of_mark_db: float = 16.0
+    clear_within_mark_db: float = 10.0
     uneven: float = 0.15
     uneven_of_mark: float = 0.12
     margin: float = 0.15
@@ -192,8 +197,8 @@ class AnnouncementLibrary:
         if not found:
             return Recognized((), 0.0, is_whole=False)
         places = [_place(comparison, len(bands)) for _, comparison, _ in found]
-        least_clear_db = levels.least_clear_db(_own_floor(found, levels, len(bands)))
-        matches = tuple(self._match(f, start_s, levels, least_clear_db) for f in found)
+        is_clear = self._is_clear(_above_noise(found, levels, len(bands)))
+        matches = tuple(self._match(f, start_s, is_clear=is_clear) for f in found)
         explained = np.zeros(len(bands), bool)
         for match, place in zip(matches, places, strict=True):
             explained |= place & match.is_known
@@ -291,16 +296,20 @@ class AnnouncementLibrary:
                 compared.append((announcement, comparison.moved(first)))
         return compared
 
-    def _match(self, found: _Found, start_s: float, levels: Levels, least_clear_db: float) -> Match:
+    def _is_clear(self, above: _AboveNoise) -> bool:
+        """Return whether the mark may follow."""
+        return (
+            above.weak_db >= self.limits.clear_of_mark_db
+            and above.beside_db >= self.limits.least_clear_of_mark_db
+            and above.within_db >= self.limits.clear_within_mark_db
+        )
+
+    def _match(self, found: _Found, start_s: float, *, is_clear: bool) -> Match:
         announcement, comparison, margin = found
         is_known = (
             self.is_alike(announcement, comparison)
             and margin >= self.limits.margin
-            and self.is_clear_enough(announcement, levels)
-            and (
-                least_clear_db >= self.limits.least_clear_of_mark_db
-                or not is_mark(announcement.outcome)
-            )
+            and (is_clear or not is_mark(announcement.outcome))
         )
         return Match(
             announcement,
@@ -322,17 +331,45 @@ def _place(comparison: Comparison, n_frames: int) -> Mask:
     return place
 
 
-def _own_floor(found: Sequence[_Found], levels: Levels, n_frames: int) -> Floats:
-    """Return below which the loudness would not fall for what was found alone."""
+@dataclass(frozen=True, slots=True)
+class _AboveNoise:
+    """How far what marks stands above the noise: of weak moments, beside it, in its midst."""
+
+    weak_db: float
+    beside_db: float
+    within_db: float
+
+
+def _above_noise(found: Sequence[_Found], levels: Levels, n_frames: int) -> _AboveNoise:
+    """Return how far what marks stands above the noise where that is loudest.
+
+    What is compared is what stands above the noise over `FLOOR_S`: in louder noise two recordings
+    look alike whatever they say. A burst is louder than the speech too, so how loud that is is told
+    by what was learned. Where the announcement itself does not fall silent there is no noise.
+    """
     own = np.full(n_frames, -np.inf, np.float32)
+    speech_db = levels.speech_db
     for announcement, comparison, _ in found:
         if is_mark(announcement.outcome):
-            alone = Levels(announcement.bands.astype(np.float32)).floor_at(levels.speech_db)
+            alone = Levels(announcement.bands.astype(np.float32))
+            speech_db = min(speech_db, alone.speech_db + comparison.gain_db)
             n = comparison.end_frame - comparison.first_frame
-            alone = alone[np.linspace(0, len(alone) - 1, n).round().astype(int)]
+            places = np.linspace(0, len(announcement.bands) - 1, n).round().astype(int)
+            said = alone.lowest(FLOOR_S)[places] + np.float32(comparison.gain_db)
             first, end = max(0, comparison.first_frame), min(n_frames, comparison.end_frame)
-            own[first:end] = alone[first - comparison.first_frame : end - comparison.first_frame]
-    return own
+            own[first:end] = said[first - comparison.first_frame : end - comparison.first_frame]
+    expected = 10 * np.log10(10 ** (own / 10) + 10 ** (levels.weak_db / 10))
+    within = np.isfinite(own)
+
+    def loudest_db(noise: Floats, where: Mask) -> float:
+        is_noise = where & (noise > expected + _OWN_DB)
+        return float(noise[is_noise].max(initial=levels.weak_db))
+
+    return _AboveNoise(
+        weak_db=speech_db - levels.weak_db,
+        beside_db=speech_db - loudest_db(levels.noise, ~within),
+        within_db=speech_db - loudest_db(levels.lowest(FLOOR_S), within),
+    )
 
 
 def contradicts(match: Match, outcome: CallOutcome) -> bool:

@@ -75,6 +75,8 @@ class Comparison:
         Of the recording, half-open.
     n_wanted : int
         Frames of the announcement that were compared.
+    gain_db : float
+        By how much the line carries it louder than it was learned.
     """
 
     similarity: float
@@ -83,6 +85,7 @@ class Comparison:
     first_frame: int
     end_frame: int
     n_wanted: int
+    gain_db: float
 
     def moved(self, n_frames: int) -> Comparison:
         """Return the same in a recording that begins so many frames earlier."""
@@ -209,7 +212,8 @@ def compare(
     first = round(alignment.first_frame)
     places = (np.arange(n) + first - alignment.first_frame) * alignment.speed
     wanted = _at(announcement, places)
-    wanted, heard, noise = _through_line(wanted, _cut(recording, first, n), _cut(floor, first, n))
+    heard, noise = _cut(recording, first, n), _cut(floor, first, n)
+    wanted, heard, noise, gain_db = _through_line(wanted, heard, noise)
     moving = _products(_centred(wanted), _centred(heard))
     above = _products(_above(wanted, noise), _above(heard, noise))
     return Comparison(
@@ -219,6 +223,7 @@ def compare(
         first_frame=first,
         end_frame=first + n,
         n_wanted=len(announcement),
+        gain_db=gain_db,
     )
 
 
@@ -266,18 +271,20 @@ def _cut(bands: Floats, first: int, n: int) -> Floats:
     return cut
 
 
-def _through_line(wanted: Floats, heard: Floats, floor: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the announcement as this line would carry it, both above the noise, and the noise."""
+def _through_line(
+    wanted: Floats, heard: Floats, floor: Floats
+) -> tuple[Floats, Floats, Floats, float]:
+    """Return the announcement as this line would carry it, both above the noise; noise; gain."""
     loud = wanted >= wanted.max(axis=0) - _HEARD_DB
     above = loud & (heard > floor + 6)
     count = above.sum(axis=0)
     gain = np.where(above, heard - wanted, 0).sum(axis=0) / np.maximum(count, 1)
-    usual = np.median(gain[count > 0]) if (count > 0).any() else 0.0
+    usual = float(np.median(gain[count > 0])) if (count > 0).any() else 0.0
     carried = wanted + np.where(count >= 10, gain, usual).astype(np.float32)
     noise = np.maximum(floor, carried.max(axis=0) - _RANGE_DB)
     ratio = np.exp(-_NEPERS_A_DB * np.abs(carried - noise))
     carried = np.maximum(carried, noise) + np.log1p(ratio) / np.float32(_NEPERS_A_DB)
-    return carried, np.maximum(heard, noise), noise
+    return carried, np.maximum(heard, noise), noise, usual
 
 
 def _centred(bands: Floats) -> Floats:

@@ -33,7 +33,6 @@ _BELOW_SPEECH_DB = 40.0  # a person on a worse line is this much weaker than an 
 _INAUDIBLE_DBFS = -66.0
 # Noise may swell and fade by so much, slower than any syllable; a tone stands higher above it.
 _CAR_S, _CAR_DB = 1.5, 15.0
-_OWN_DB = 6.0  # what a codec may raise the pauses of speech by
 _TONE_SHARE = 0.9  # of the power, in three bands
 _MAX_TONE_REST = 30  # frames of a tone that were taken for the beginning of a voice
 _TONE_EDGE = 4  # frames that reach into a tone
@@ -68,21 +67,19 @@ class Levels:
         """How far the loud moments stand above the weak ones."""
         return float(self._speech_db - self._floor_db)
 
-    def least_clear_db(self, own: Floats) -> float:
-        """How far they stand above the noise where it has swollen most.
+    @property
+    def weak_db(self) -> float:
+        """Loudness of the weak moments: noise of the line."""
+        return float(self._floor_db)
 
-        Parameters
-        ----------
-        own : float32, shape (n_frames,)
-            Below which the loudness would not fall without noise: speech goes on there.
-        """
-        together = 10 * np.log10(10 ** (own / 10) + 10 ** (self._floor_db / 10))
-        noise = self._noise[self._noise > together + _OWN_DB]
-        return float(self._speech_db - noise.max(initial=self._floor_db))
+    @property
+    def noise(self) -> Floats:
+        """Loudness of the noise at each frame, which may swell and fade a little; (n_frames,)."""
+        return self._noise
 
-    def floor_at(self, speech_db: float) -> Floats:
-        """Return below which the loudness does not fall, if its loud moments were so loud."""
-        return self._noise + np.float32(speech_db - self._speech_db)
+    def lowest(self, span_s: float) -> Floats:
+        """Return below which the loudness does not fall near each frame, shape (n_frames,)."""
+        return local_floor(self._loudness[:, None], span_s)[:, 0]
 
     def floor(self, span_s: float) -> Floats:
         """Return the noise of each band at each frame; see `local_floor`."""

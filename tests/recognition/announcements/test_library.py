@@ -9,7 +9,8 @@ from announced import CALLS, RATE, at_speed, library, noisy, outcomes, pause, so
 
 from benchmarks.recognition.channel import CODECS, through_codec
 from recognizer.audio import read_audio
-from recognizer.model import Audio, Samples
+from recognizer.model import Audio, CallOutcome, Samples
+from recognizer.recognition.announcements.learning import learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Recognized
 
 pytestmark = pytest.mark.slow  # a library of all clips is learned first
@@ -166,3 +167,26 @@ def test_a_piece_of_a_word_beside_it_is_noticed(gap_s: float, is_before: bool) -
     whole = np.concatenate(parts if is_before else parts[::-1])
     assert recognize(np.concatenate([pause(0.4), inside, pause(0.4)])).is_whole
     assert not recognize(whole).is_whole
+
+
+def test_the_level_of_speech_in_one_breath_is_not_taken_for_swollen_noise() -> None:
+    said = np.tile(sound_of("does-not-exist.wav")[round(0.3 * RATE) : -round(0.3 * RATE)], 2)
+    loudness = np.sqrt(np.convolve(said**2, np.ones(800) / 800, "same"))
+    even = said / np.maximum(loudness, 0.15 * loudness.max()) ** 0.9
+    sound = np.concatenate([pause(0.4), even / np.abs(even).max() / 2, pause(0.4)])
+    sound = np.asarray(sound, np.float32)
+    known = learn(
+        Audio(sound, RATE),
+        announcement_id="in-one-breath",
+        outcome=CallOutcome.BLOCKED,
+        text="",
+        carrier="",
+        confirmed_by="a test",
+        overrule=True,
+    )
+    assert AnnouncementLibrary([known]).recognize(Audio(noisy(sound, 20), RATE)).is_whole
+    # Noise that swells over it is noise: a word could hide there.
+    wave = np.random.default_rng(2).standard_normal(len(sound)).astype(np.float32)
+    car = np.exp(-((np.linspace(-2, 2, len(sound)) / 0.5) ** 2))
+    in_passing_car = np.asarray(sound + 0.25 * wave * car, np.float32)
+    assert not AnnouncementLibrary([known]).recognize(Audio(in_passing_car, RATE)).is_whole
