@@ -216,7 +216,14 @@ def decide_clip(kind: str, rng: np.random.Generator) -> tuple[Outcome, int, bool
     scan = nothing_said.scan_clip(samples, 16000)
     if scan.has_speech:
         return None
-    outcome, _ = decide_call(scan.duration_s, scan.tones, scan.segments, [], sound_s=scan.sound_s)
+    outcome, _ = decide_call(
+        scan.duration_s,
+        scan.tones,
+        scan.segments,
+        [],
+        sound_s=scan.sound_s,
+        tonal_s=scan.tonal_s,
+    )
     right = KINDS[kind].right
     if level_dbfs < _QUIET_DBFS:
         right += KINDS[kind].right_if_quiet

@@ -194,6 +194,7 @@ class CallClassifier:
             scan.segments,
             [v for v, _ in judged],
             sound_s=scan.sound_s,
+            tonal_s=scan.tonal_s,
         )
         return self._report(call, label, scan, judged, reading, decided=decided)
 

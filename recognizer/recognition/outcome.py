@@ -34,7 +34,9 @@ _MUCH = 0.3  # share of the recording from which music or noise is what it is ab
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
 _MIN_MUSIC_S = 4.0
 _MAX_UNEXPLAINED_S = 1.0  # of noise or music in a call that is called silent
-_MAX_CLICKS_S = 0.2  # of sound in a call that was dropped at once: a relay clicks, a word is longer
+# Of sound in a call that was dropped at once, or of a tone in a silent one: a relay clicks, a word
+# or a signal is longer.
+_MAX_CLICKS_S = 0.2
 _MIN_PERIODS = 4
 _COVERED = 0.9
 _PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
@@ -48,6 +50,7 @@ def decide_call(
     verdicts: Sequence[SpokenVerdict],
     *,
     sound_s: float = 0.0,
+    tonal_s: float = 0.0,
 ) -> tuple[Outcome, SpokenVerdict | None]:
     """Return the outcome of the call, and the utterance that decided it, if one did.
 
@@ -60,6 +63,8 @@ def decide_call(
     sound_s : float
         Seconds of sound that is neither speech nor a tone (`Scan.sound_s`): bursts too short to
         be a segment count there.
+    tonal_s : float
+        Those of them that are tones or hold still (`Scan.tonal_s`).
     """
     if _is_foreign(verdicts):
         return _spoken(next(v for v in verdicts if v.is_foreign))
@@ -72,7 +77,7 @@ def decide_call(
         return _spoken(_with_doubt(deciding, verdicts))
     if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
-    return _without_speech(duration_s, tones, segments, sound_s), None
+    return _without_speech(duration_s, tones, segments, sound_s, tonal_s), None
 
 
 def unread() -> Veto:
@@ -194,6 +199,7 @@ def _without_speech(
     tones: Sequence[ToneEvent],
     segments: Sequence[Segment],
     sound_s: float,
+    tonal_s: float,
 ) -> Outcome:
     if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
         return Outcome(
@@ -201,7 +207,7 @@ def _without_speech(
             0.5,
             reason="something is heard after the tones, not understood",
         )
-    return _from_tones(tones) or _from_sounds(duration_s, segments, sound_s)
+    return _from_tones(tones) or _from_sounds(duration_s, segments, sound_s, tonal_s)
 
 
 def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> float:
@@ -224,14 +230,17 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
         return _as_counted(CallOutcome.FAX, "a fax or modem answers", tones)
     if busy and n_rings < _RINGS_BEFORE_BUSY:
         return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
-    if rings:
+    # An announcement begins with it: what rang was no telephone that nobody answers.
+    if rings and not by_kind[ToneKind.SIT]:
         return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
     if tones:  # special information tone, beep, keys, dial tone: none of them ends a call
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="a signal without an announcement")
     return None
 
 
-def _from_sounds(duration_s: float, segments: Sequence[Segment], sound_s: float) -> Outcome:
+def _from_sounds(
+    duration_s: float, segments: Sequence[Segment], sound_s: float, tonal_s: float
+) -> Outcome:
     music_s = total_duration_s(segments, SegmentKind.MUSIC)
     longest_s = max((s.duration_s for s in segments if s.kind is SegmentKind.MUSIC), default=0.0)
     noise_s = total_duration_s(segments, SegmentKind.NOISE)
@@ -239,19 +248,25 @@ def _from_sounds(duration_s: float, segments: Sequence[Segment], sound_s: float)
         return _as_counted(CallOutcome.MUSIC, f"{music_s:.0f} s of music, no speech")
     if max(noise_s + music_s, sound_s) > _MUCH * duration_s:
         return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
-    if noise_s + music_s > _MAX_UNEXPLAINED_S:
-        return Outcome(
-            CallOutcome.UNDETERMINED,
-            0.5,
-            reason=f"{noise_s + music_s:.0f} s of sound that no tone plan knows, no speech",
-        )
+    found = _unexplained(duration_s, noise_s + music_s, sound_s, tonal_s)
+    if found is not None:
+        return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason=found)
     if duration_s < _DISCONNECTED_MAX_S:
-        if max(noise_s + music_s, sound_s) > _MAX_CLICKS_S:
-            return Outcome(
-                CallOutcome.UNDETERMINED, 0.5, reason="a short sound, no speech, then the end"
-            )
         return _as_counted(CallOutcome.DISCONNECTED, f"ends after {duration_s:.1f} s of nothing")
     return _as_counted(CallOutcome.SILENCE, "nothing is heard")
+
+
+def _unexplained(
+    duration_s: float, segments_s: float, sound_s: float, tonal_s: float
+) -> str | None:
+    """Return what is heard in a recording that is nearly silent; None where that is nothing."""
+    if segments_s > _MAX_UNEXPLAINED_S:
+        return f"{segments_s:.0f} s of sound that no tone plan knows, no speech"
+    if tonal_s > _MAX_CLICKS_S:  # neither a click nor a rustle is a tone: half a signal is
+        return f"{tonal_s:.1f} s of a tone that no tone plan knows, no speech"
+    if duration_s < _DISCONNECTED_MAX_S and max(segments_s, sound_s) > _MAX_CLICKS_S:
+        return "a short sound, no speech, then the end"
+    return None
 
 
 def _by_periods(kind: CallOutcome, tones: Sequence[ToneEvent], what: str) -> Outcome:

@@ -91,7 +91,12 @@ class ChannelHeard:
         """Return what this channel alone comes to."""
         scan = self.scan
         return decide_call(
-            scan.duration_s, scan.tones, scan.segments, self.verdicts, sound_s=scan.sound_s
+            scan.duration_s,
+            scan.tones,
+            scan.segments,
+            self.verdicts,
+            sound_s=scan.sound_s,
+            tonal_s=scan.tonal_s,
         )
 
 

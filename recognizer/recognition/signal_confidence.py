@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from recognizer.model import CallOutcome, ToneEvent, ToneKind
 __all__ = ["SignalConfidence", "load_signal_confidence", "periods_of"]
 
 MOST_PERIODS = 4  # so many are as sure as any more
+_Z = 1.645  # of the normal distribution, 95 % lie below it: the usual bound of one side
 _KINDS = {
     CallOutcome.RINGBACK_ONLY: {ToneKind.RINGBACK},
     CallOutcome.BUSY_TONE: {ToneKind.BUSY, ToneKind.CONGESTION},
@@ -36,13 +38,26 @@ class SignalConfidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     claim: tuple[_Claim, ...]
 
     def of(self, outcome: CallOutcome, n_periods: int = 0) -> float:
-        """Return the probability, 0-1, that an outcome is right which rests on so many periods."""
+        """Return the probability, 0-1, that an outcome is right which rests on so many periods.
+
+        It is what the counts hold for at least, at 95 % (Wilson's lower bound): five claims that
+        were all right say less than ninety.
+        """
         best = max(
             (c for c in self.claim if c.outcome is outcome and c.from_periods <= n_periods),
             key=lambda c: c.from_periods,
         )
-        # One more right and one more wrong: what was never wrong is not certain.
-        return round((best.n_right + 1) / (best.n_claimed + 2), 3)
+        return round(_at_least(best.n_right, best.n_claimed), 3)
+
+
+def _at_least(n_right: int, n_claimed: int) -> float:
+    """Return the share right, 0-1, that a count vouches for; 0 where nothing was counted."""
+    if n_claimed == 0:
+        return 0.0
+    share = n_right / n_claimed
+    spread = _Z**2 / n_claimed
+    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
+    return (share + spread / 2 - half) / (1 + spread)
 
 
 def periods_of(outcome: CallOutcome, tones: Sequence[ToneEvent]) -> int:

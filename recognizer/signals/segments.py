@@ -75,6 +75,8 @@ class Scan:
         Of the loudest sample; minus infinity for digital silence.
     sound_s : float
         Seconds louder than silence that are neither speech nor a tone, however short each of them.
+    tonal_s : float
+        Of those, the seconds that are one tone, or hold still as a chord or music does.
     """
 
     tones: tuple[ToneEvent, ...]
@@ -82,6 +84,7 @@ class Scan:
     duration_s: float
     peak_dbfs: float
     sound_s: float = 0.0
+    tonal_s: float = 0.0
 
     @property
     def has_speech(self) -> bool:
@@ -145,13 +148,14 @@ class Scanner:
             replace(tone, start_s=tone.start_s + start_s, end_s=tone.end_s + start_s)
             for tone in self._tones
         )
-        segments, sound_s = self._features.segments(tones)
+        segments, sound_s, tonal_s = self._features.segments(tones)
         return Scan(
             tones=tones,
             segments=segments,
             duration_s=self._features.duration_s,
             peak_dbfs=dbfs(self._features.peak**2),
             sound_s=sound_s,
+            tonal_s=tonal_s,
         )
 
 
@@ -214,18 +218,19 @@ class _Features:
         self._totals.append(frames.total)
         return frames
 
-    def segments(self, tones: Sequence[ToneEvent]) -> tuple[tuple[Segment, ...], float]:
-        """Return the segments of all sound taken, and the seconds of sound without a name."""
+    def segments(self, tones: Sequence[ToneEvent]) -> tuple[tuple[Segment, ...], float, float]:
+        """Return the segments of all sound taken, `Scan.sound_s` and `Scan.tonal_s`."""
         n_cells = math.ceil(self._n_samples / (self._sample_rate * HOP_S) - 1e-9)
         if n_cells == 0:
-            return (), 0.0
+            return (), 0.0, 0.0
         totals = np.concatenate(self._totals)[:n_cells]
         steadiness = np.concatenate(self._steadiness)[:n_cells].astype(np.float32)
         labels = _background(totals, steadiness)
         for tone in tones:
             start_s, end_s = tone.start_s - self.start_s, tone.end_s - self.start_s
             labels[_cells(start_s - _TONE_PAD_S, end_s + _TONE_PAD_S)] = _TONE
-        tonal = np.where(np.concatenate(self._is_tonal)[:n_cells], totals, 0)
+        is_tonal = np.concatenate(self._is_tonal)[:n_cells]
+        tonal = np.where(is_tonal, totals, 0)
         intervals = [
             (start_s, end_s)
             for start_s, end_s in _likely_speech(np.concatenate(self._probabilities))
@@ -237,7 +242,9 @@ class _Features:
             labels[_cells(start_s, end_s)] = _SPEECH
         labels = _with_word_edges(labels)
         is_sound = _is_loud(totals) & (labels != _TONE) & (labels != _SPEECH)
-        return self._cut(labels, totals), round(float(is_sound.sum()) * HOP_S, 3)
+        is_steady = is_sound & (is_tonal | (labels == _MUSIC))
+        sound_s, tonal_s = (round(float(c.sum()) * HOP_S, 3) for c in (is_sound, is_steady))
+        return self._cut(labels, totals), sound_s, tonal_s
 
     def _cut(self, labels: _Labels, totals: Floats) -> tuple[Segment, ...]:
         edges = np.flatnonzero(np.diff(labels)) + 1

@@ -311,7 +311,14 @@ def what_a_recording_comes_to(samples: Samples) -> CallOutcome:
     scanner.push(Audio(samples, RATE))
     scan = scanner.finish()
     assert not scan.has_speech
-    found, _ = decide_call(scan.duration_s, scan.tones, scan.segments, [], sound_s=scan.sound_s)
+    found, _ = decide_call(
+        scan.duration_s,
+        scan.tones,
+        scan.segments,
+        [],
+        sound_s=scan.sound_s,
+        tonal_s=scan.tonal_s,
+    )
     return found.kind
 
 
@@ -350,6 +357,46 @@ def test_a_click_or_hum_before_the_end_is_nothing(
         round((seconds + 0.2) * RATE) + len(noise), -65
     )
     assert what_a_recording_comes_to(sound) is CallOutcome(outcome)
+
+
+HALF_A_SIT = join(sine(950, 0.33), sine(1400, 0.33))
+
+
+@pytest.mark.parametrize("seconds", [2.0, 3.0, 10.0, 30.0])
+@pytest.mark.parametrize("level_dbfs", [-25.0, 0.0])
+@pytest.mark.parametrize(
+    "signal",
+    [
+        HALF_A_SIT,
+        sine(440, 0.7) + sine(480, 0.7),
+        join(sine(400, 0.4) + sine(450, 0.4), pause(0.2), sine(400, 0.4) + sine(450, 0.4)),
+        sine(523, 0.7) + sine(659, 0.7) + sine(784, 0.7),
+        join(*(join(sine(400, 0.1), pause(0.2)) for _ in range(3))),
+    ],
+    ids=["half a sit", "half a ring", "one ring abroad", "a chord", "three pips"],
+)
+def test_silence_with_a_tone_in_it_that_no_plan_knows_is_not_silence(
+    signal: Samples, level_dbfs: float, seconds: float
+) -> None:
+    sound = join(pause(0.5), signal * np.float32(10 ** (level_dbfs / 20)), pause(seconds))
+    sound += white_noise(len(sound), -70)
+    assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("n", [3, 12])
+def test_silence_with_clicks_in_it_is_silence(n: int) -> None:
+    clicks = (join(white_noise(60, -15, k), pause(1.0)) for k in range(n))
+    sound = join(*clicks, pause(3.0))
+    assert what_a_recording_comes_to(sound) is CallOutcome.SILENCE
+
+
+@pytest.mark.parametrize("n_rings", [1, 5])
+def test_ringing_before_the_tones_of_an_announcement_is_not_unanswered(n_rings: int) -> None:
+    tones = [tone(ToneKind.RINGBACK, 0, 5.0 * n_rings - 4, n_rings)]
+    end_s = 5.0 * n_rings
+    after = [*tones, tone(ToneKind.SIT, end_s, end_s + 1, 1)]
+    found = [decide_call(end_s + 4, t, [], [])[0].kind for t in (tones, after)]
+    assert found == [CallOutcome.RINGBACK_ONLY, CallOutcome.UNDETERMINED]
 
 
 def test_one_beep_is_less_certain_than_a_cadence() -> None:

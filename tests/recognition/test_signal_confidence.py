@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from recognizer.base.errors import DataFileError
+from recognizer.crm.journal.states import CONFIDENT
 from recognizer.model import CallOutcome, ToneEvent, ToneKind
 from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.signal_confidence import load_signal_confidence, periods_of
@@ -32,15 +33,25 @@ def _anew() -> None:
     load_signal_confidence.cache_clear()
 
 
-def test_confidence_is_the_share_right_with_one_more_of_each(counted: Path) -> None:
-    assert load_signal_confidence(counted).of(CallOutcome.FAX) == 0.9
+@pytest.mark.parametrize(
+    ("n_right", "n_claimed", "confidence"),
+    [(5, 5, 0.649), (29, 29, 0.915), (92, 92, 0.971), (24, 26, 0.792), (0, 5, 0.0), (0, 0, 0.0)],
+)
+def test_confidence_is_the_share_that_the_counts_vouch_for(
+    counted: Path, n_right: int, n_claimed: int, confidence: float
+) -> None:
+    old = "n_claimed = 8\nn_right = 8\n"
+    new = f"n_claimed = {n_claimed}\nn_right = {n_right}\n"
+    counted.write_text(LINES.replace(old, new), encoding="utf-8")
+    assert load_signal_confidence(counted).of(CallOutcome.FAX) == confidence
 
 
 def test_more_periods_take_the_line_that_counts_them(counted: Path) -> None:
     more = '[[claim]]\noutcome = "busy_tone"\nfrom_periods = 3\nn_claimed = 98\nn_right = 98\n'
     counted.write_text(LINES + more, encoding="utf-8")
     found = load_signal_confidence(counted)
-    assert [found.of(CallOutcome.BUSY_TONE, n) for n in (1, 2, 3, 4)] == [0.9, 0.9, 0.99, 0.99]
+    sure = [found.of(CallOutcome.BUSY_TONE, n) for n in (1, 2, 3, 4)]
+    assert sure == [0.747, 0.747, 0.973, 0.973]
 
 
 @pytest.mark.parametrize(
@@ -79,3 +90,9 @@ def test_every_outcome_of_signals_has_a_confidence_that_is_likelier_than_not() -
 def test_a_call_is_as_sure_as_what_was_counted() -> None:
     outcome, _ = decide_call(30.0, [tone(ToneKind.RINGBACK, 3)], [], [])
     assert outcome.confidence == load_signal_confidence().of(CallOutcome.RINGBACK_ONLY, 3)
+
+
+def test_one_ring_is_left_to_a_person_and_a_cadence_is_not() -> None:
+    found = load_signal_confidence()
+    assert found.of(CallOutcome.RINGBACK_ONLY, 1) < CONFIDENT <= found.of(CallOutcome.BUSY_TONE, 2)
+    assert found.of(CallOutcome.RINGBACK_ONLY, 2) >= CONFIDENT

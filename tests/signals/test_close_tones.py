@@ -133,7 +133,14 @@ def test_the_ringing_of_another_country_decides_as_ringing_does(country: str) ->
     scanner = Scanner(PLAN, RATE)
     scanner.push(Audio(sound + white_noise(len(sound), -60), RATE))
     scan = scanner.finish()
-    found, _ = decide_call(scan.duration_s, scan.tones, scan.segments, [], sound_s=scan.sound_s)
+    found, _ = decide_call(
+        scan.duration_s,
+        scan.tones,
+        scan.segments,
+        [],
+        sound_s=scan.sound_s,
+        tonal_s=scan.tonal_s,
+    )
     assert found.kind is CallOutcome.RINGBACK_ONLY
     assert not scan.has_speech
 
