@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base.errors import ContactError
-from recognizer.crm.card_files.columns import CardColumns, fold_ref, fold_text
+from recognizer.crm.card_files.columns import CardColumns, fold_ref
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import (
     DAMAGED_BYTES,
@@ -20,6 +20,7 @@ from recognizer.crm.card_files.files import (
     is_workbook,
 )
 from recognizer.crm.card_files.headings import check_heading
+from recognizer.crm.card_files.not_cards import why_no_card
 from recognizer.crm.card_files.rows_together import RowsOfCard
 from recognizer.crm.card_files.table_rows import TableRow, TableRows, without_beside
 from recognizer.crm.card_files.xlsx_tables import Sheets, open_sheet
@@ -89,6 +90,7 @@ class CardReader:
         A card of several rows comes at the last of them: until then any may contradict another.
         """
         is_after_short = False
+        above: TableRow | None = None
         together: dict[str, RowsOfCard[TableRow]] = {}
         shapes: set[str] = set()
         # In a file of few columns a half line is as wide as a whole one.
@@ -101,6 +103,9 @@ class CardReader:
                 read = self._read(row, is_torn=is_torn, is_last=following is None)
                 if isinstance(read, ContactCard) and self._goes_on(row, following):
                     read = RejectedRow(row.line, _BENT, tuple(row.cells))
+                if isinstance(read, ContactCard) and self._is_divided(read, above, following):
+                    read = RejectedRow(row.line, _DIVIDED, tuple(row.cells))
+                above = row
                 ref = self._ref_of(row.cells)
                 if is_narrow:
                     if isinstance(read, ContactCard) and self._leads_to_mark(read):
@@ -145,8 +150,29 @@ class CardReader:
 
     def _ref_of(self, cells: Sequence[str]) -> str:
         """Return the number of the card in a row, as the mapping folds it."""
+        return fold_ref(self._ref_cell(cells))
+
+    def _ref_cell(self, cells: Sequence[str]) -> str:
         at = self.fields.index("ref")
-        return fold_ref(cells[at]) if at < len(cells) else ""
+        return cells[at] if at < len(cells) else ""
+
+    def _is_nobodys(self, row: TableRow | None) -> bool:
+        """Tell whether a row has no card's number: it may be the rest of the card beside it."""
+        if row is None:
+            return False
+        ref = self._ref_cell(row.cells)
+        return not fold_ref(ref) or self._columns.field_of(ref) is not None
+
+    def _is_divided(
+        self, card: ContactCard, above: TableRow | None, below: TableRow | None
+    ) -> bool:
+        """Tell whether what a card lacks may stand in a row beside it that names no card."""
+        if not self._may_be_marked(card):
+            return False
+        if self._is_nobodys(below):
+            return True
+        cells = above.cells if above is not None and self._is_nobodys(above) else []
+        return any(map(may_hold_number, cells))
 
     def _is_short(self, cells: Sequence[str]) -> bool:
         return len(cells) < len(self.fields)
@@ -186,6 +212,8 @@ class CardReader:
     def _check_width(self, cells: Sequence[str]) -> None:
         if tuple(cells) == self.heading:
             raise ContactError("повторены заголовки столбцов")
+        if self._columns.field_of(self._ref_cell(cells)) is not None:
+            raise ContactError("вместо номера карточки стоит название столбца")
         width = len(self.fields)
         # Stray quotes may have parted a cell: what is behind stands in the wrong columns.
         is_split = any(cell.count('"') % 2 for cell in cells) and len(cells) != width
@@ -290,11 +318,9 @@ class CardReader:
                 )
         if not self._leads_to_mark(card):
             return
-        if _TOTALS.match(fold_text(card.ref)):
-            raise ContactError("похоже на строку итогов, а не на карточку")
-        is_alone = sum(1 for cell in cells if cell.strip()) == 1
-        if is_alone and _CAPTION.fullmatch(fold_text(card.ref)):
-            raise ContactError("похоже на подпись или название раздела, а не на карточку")
+        reason = why_no_card(card.ref, cells, self.fields)
+        if reason is not None:
+            raise ContactError(reason)
         self._check_codes(card, cells)
 
     def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
@@ -342,14 +368,12 @@ _CONTRADICTED = (
     "эта карточка есть и в другой строке файла: номер там другой, или ту строку не удалось понять"
 )
 _BENT = "строка ниже короче: похоже, перенос строки разорвал комментарий"
+_DIVIDED = "в соседней строке нет номера карточки: её номер телефона может стоять там"
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
 _MOST_ABOVE = 20
 _DIGITS = re.compile(r"[\d\s()+.-]+$")
-# «Отдел сервиса», «2 записи»: words, or no digit at all.
-_CAPTION = re.compile(r"(?=.*[^\W\d_]).*\s.*|\D*")
-_TOTALS = re.compile(r"(?:итог|всего|total|сумма|количество)")
 
 
 @contextlib.contextmanager

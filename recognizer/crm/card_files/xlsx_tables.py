@@ -180,7 +180,21 @@ def _computed_text(cell: Any, source: Any) -> str:
             return f"{_cell_text(value)} ?"
         literals, n_digits = shown
         return literals + _cell_text(value).zfill(n_digits)
-    return _cell_text(value)
+    return _shown_text(value, cell.number_format) if isinstance(value, str) else _cell_text(value)
+
+
+def _shown_text(value: str, number_format: str | None) -> str:
+    """Return a text as its format shows it to a person: `"+7905"@` puts digits before it."""
+    text = _cell_text(value)
+    section = next((part for part in _sections(number_format) if "@" in part), "@")
+    shown = _shown_digits(section) if text.strip() else ("", 0)
+    return f"{text} ?" if shown is None else shown[0] + text
+
+
+@lru_cache(maxsize=256)
+def _sections(number_format: str | None) -> tuple[str, ...]:
+    """Return the parts of a format for numbers above, below and at zero, and for texts."""
+    return tuple(re.findall(r'(?:"[^"]*"|\\.|[^;])+', number_format or ""))
 
 
 def _is_placeholder(value: Any) -> bool:
