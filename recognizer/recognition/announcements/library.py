@@ -197,12 +197,12 @@ class AnnouncementLibrary:
         if not found:
             return Recognized((), 0.0, is_whole=False)
         places = [_place(comparison, len(bands)) for _, comparison, _ in found]
-        is_clear = self._is_clear(_above_noise(found, levels, len(bands)))
+        tones = [(first_s - start_s, last_s - start_s) for first_s, last_s in ignored]
+        is_clear = self._is_clear(_above_noise(found, levels, levels.within(tones)))
         matches = tuple(self._match(f, start_s, is_clear=is_clear) for f in found)
         explained = np.zeros(len(bands), bool)
         for match, place in zip(matches, places, strict=True):
             explained |= place & match.is_known
-        tones = [(first_s - start_s, last_s - start_s) for first_s, last_s in ignored]
         heard = levels.sounds(tones)
         coverage = float((heard & explained).sum()) / max(1, int(heard.sum()))
         is_whole = bool((heard & explained).any()) and not levels.has_word(heard & ~explained)
@@ -340,13 +340,14 @@ class _AboveNoise:
     within_db: float
 
 
-def _above_noise(found: Sequence[_Found], levels: Levels, n_frames: int) -> _AboveNoise:
+def _above_noise(found: Sequence[_Found], levels: Levels, in_tones: Mask) -> _AboveNoise:
     """Return how far what marks stands above the noise where that is loudest.
 
     What is compared is what stands above the noise over `FLOOR_S`: in louder noise two recordings
     look alike whatever they say. A burst is louder than the speech too, so how loud that is is told
     by what was learned. Where the announcement itself does not fall silent there is no noise.
     """
+    n_frames = len(in_tones)
     own = np.full(n_frames, -np.inf, np.float32)
     speech_db = levels.speech_db
     for announcement, comparison, _ in found:
@@ -362,7 +363,7 @@ def _above_noise(found: Sequence[_Found], levels: Levels, n_frames: int) -> _Abo
     within = np.isfinite(own)
 
     def loudest_db(noise: Floats, where: Mask) -> float:
-        is_noise = where & (noise > expected + _OWN_DB)
+        is_noise = where & ~in_tones & (noise > expected + _OWN_DB)
         return float(noise[is_noise].max(initial=levels.weak_db))
 
     return _AboveNoise(

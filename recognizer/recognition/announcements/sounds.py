@@ -103,9 +103,14 @@ class Levels:
         heard: Mask = stands_out & (
             self._loudness >= max(self._speech_db - _BELOW_SPEECH_DB, _INAUDIBLE_DBFS)
         )
+        return heard & ~self.within(tones)
+
+    def within(self, tones: Sequence[tuple[float, float]]) -> Mask:
+        """Return the frames of signals and of what is left of them beyond their place."""
+        inside = np.zeros(len(self._power), bool)
         for start_s, end_s in tones:
-            heard[_with_rest(self._bands, self._power, _frames(start_s, end_s))] = False
-        return heard
+            inside[_with_rest(self._bands, self._power, _frames(start_s, end_s))] = True
+        return inside
 
     def has_word(self, heard: Mask) -> bool:
         """Return whether some of the frames in which something is heard may be of a word."""

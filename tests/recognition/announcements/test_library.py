@@ -190,3 +190,24 @@ def test_the_level_of_speech_in_one_breath_is_not_taken_for_swollen_noise() -> N
     car = np.exp(-((np.linspace(-2, 2, len(sound)) / 0.5) ** 2))
     in_passing_car = np.asarray(sound + 0.25 * wave * car, np.float32)
     assert not AnnouncementLibrary([known]).recognize(Audio(in_passing_car, RATE)).is_whole
+
+
+@pytest.mark.parametrize("gain_db", [-6, 0, 12])
+@pytest.mark.parametrize("name", [BLOCKED, MARKS, "not-registered.alaw"])
+def test_a_word_changed_under_a_burst_of_noise_does_not_mark(name: str, gain_db: float) -> None:
+    sound, other = sound_of(name).copy(), sound_of("line-busy.wav")
+    known = learn(
+        Audio(sound, RATE),
+        announcement_id="one",
+        outcome=CallOutcome.BLOCKED,
+        text="",
+        carrier="",
+        confirmed_by="a test",
+        overrule=True,
+    )
+    first, n, margin = RATE, round(0.5 * RATE), round(0.2 * RATE)
+    sound[first : first + n] = other[first : first + n]
+    loud = float(np.std(sound)) * 10 ** (gain_db / 20)
+    burst = np.random.default_rng(1).standard_normal(n + 2 * margin).astype(np.float32)
+    sound[first - margin : first + n + margin] += loud * burst
+    assert not AnnouncementLibrary([known]).recognize(Audio(sound, RATE)).is_whole
