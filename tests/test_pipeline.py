@@ -506,6 +506,27 @@ def test_congestion_at_the_ends_of_its_tolerance_is_decided_in_noise(
     assert report.outcome.kind is CallOutcome.BUSY_TONE
 
 
+@pytest.mark.parametrize(
+    ("words", "confidence", "outcome"),
+    [
+        ("М.", 0.2, CallOutcome.BUSY_TONE),
+        ("", 0.9, CallOutcome.BUSY_TONE),
+        ("потуши свет в гостиной", 0.82, CallOutcome.UNDETERMINED),
+    ],
+)
+def test_words_heard_clearly_over_short_beeps_are_not_the_beeps(
+    words: str, confidence: float, outcome: CallOutcome, tmp_path: Path
+) -> None:
+    path = tmp_path / "call.wav"
+    beeps = np.concatenate([x for _ in range(13) for x in (chord(0.15, 425), silence(0.15))])
+    noisy = beeps + hiss(len(beeps) / 8000, 0.15 / np.sqrt(2) * 10 ** (-12 / 20))[: len(beeps)]
+    soundfile.write(path, noisy, 8000)
+    recognizer, _ = scripted(ScriptedSpeech(words, confidence=confidence))
+    report = recognizer.recognize(path)
+    assert report.outcome is not None
+    assert report.outcome.kind is outcome
+
+
 def call_of(*channels: np.ndarray, rate: int = 8000) -> bytes:
     """Channels as one recording, with a little line noise in each."""
     n = max(map(len, channels)) + rate

@@ -20,6 +20,7 @@ from recognizer.model import (
     Veto,
     total_duration_s,
 )
+from recognizer.recognition.limits import load_limits
 from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.recognition.signal_confidence import load_signal_confidence, periods_of
 from recognizer.recognition.verdicts import SpokenVerdict
@@ -114,8 +115,15 @@ def _is_foreign(verdicts: Sequence[SpokenVerdict]) -> bool:
 def _is_all_tone(
     tones: Sequence[ToneEvent], segments: Sequence[Segment], verdicts: Sequence[SpokenVerdict]
 ) -> bool:
-    """Return whether what was taken for speech, and not understood, is short beeps in noise."""
+    """Return whether what was taken for speech, and not understood, is short beeps in noise.
+
+    Words heard clearly are a person's who speaks while it beeps.
+    """
     if any(v.outcome is not CallOutcome.UNDETERMINED or v.match is not None for v in verdicts):
+        return False
+    clear = load_limits().min_live_confidence
+    heard = (v.transcript for v in verdicts if v.transcript is not None)
+    if any(t.text and (t.confidence or 0.0) >= clear for t in heard):
         return False
     beeps = [
         t
