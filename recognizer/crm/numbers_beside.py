@@ -31,6 +31,15 @@ _LOCAL = re.compile(r"(?<!\d)\d{3}[ .-](?:\d\d[ .-]\d\d|\d{4})(?!\d)")
 _ALIKE = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\dOoОоЗзIlІіБбВBSТT|])*")
 _HIDING = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\d*?×●■□░▒█∗·∙•~%#\ufffdXxХх…_])*")
 
+# «Восемь девятьсот пять семьсот …»: five numerals in a row; «тысяч» and «рублей» part them.
+_NUMERAL = (
+    r"(?:ноль|нуль|од(?:ин|на)|дв[ае]|три(?:ста|дцать)?|четыре(?:ста)?|пять(?:сот|десят)?"
+    r"|шесть(?:сот|десят)?|(?:во)?семь(?:сот|десят)?|девять(?:сот)?|десять|сорок|сто"
+    r"|двести|двадцать|девяносто"
+    r"|(?:один|две|три|четыр|пят|шест|сем|восем|девят)надцать)"
+)
+_IN_WORDS = re.compile(rf"\b{_NUMERAL}(?:[\s,.-]{{1,3}}{_NUMERAL}){{4,}}\b", re.IGNORECASE)
+
 
 @lru_cache(maxsize=4096)  # one card is looked at several times
 def may_hold_number(
@@ -47,6 +56,8 @@ def may_hold_number(
     known : frozenset of str
         Numbers (E.164) that do not count.
     """
+    if not is_code and _IN_WORDS.search(text):
+        return True
     if sum(char.isdigit() for char in text) < 4:
         return False
     plain = _without_others(text)

@@ -20,13 +20,21 @@ from recognizer.crm.numbering_plan import (
     whole_number,
 )
 
-__all__ = ["Spellings", "load_spellings", "plain_signs", "problem_of", "says_absent"]
+__all__ = [
+    "Spellings",
+    "load_spellings",
+    "plain_signs",
+    "problem_of",
+    "says_absent",
+    "says_nothing",
+]
 
 
 class Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Words beside numbers (``data/phone_spellings.toml``)."""
 
     absent: tuple[str, ...]
+    as_above: tuple[str, ...]
     extension: tuple[str, ...]
     spreadsheet_errors: tuple[str, ...]
     identifiers: tuple[str, ...]
@@ -54,6 +62,22 @@ def says_absent(text: str) -> bool:
         return True
     wrapped = _WRAPPED.fullmatch(plain)
     return wrapped is not None and _fold(wrapped[1] or wrapped[2]) in _absent()
+
+
+def says_nothing(text: str) -> bool:
+    """Tell whether a cell has no letter or digit, or words for «none» or «as above» alone.
+
+    Such a cell names nothing: `—//—`, `?`, «б/н», «см. выше».
+    """
+    if not any(char.isalnum() for char in text):
+        return True
+    wrapped = _WRAPPED.fullmatch(plain_signs(text).strip())
+    return wrapped is not None and _fold(wrapped[1] or wrapped[2]) in _absent() | _as_above()
+
+
+@cache
+def _as_above() -> frozenset[str]:
+    return frozenset(map(_fold, load_spellings().as_above))
 
 
 @cache

@@ -28,6 +28,12 @@ wa.me/79265550102|9265550102 Оля|8-926-55-50-102|8-926-555.01.02|12125550102|
     .strip("|")
     .split("|")
 )
+IN_WORDS = [
+    "тел. восемь девятьсот пять семьсот семьдесят восемьдесят девять сорок пять",
+    "Девятьсот двадцать шесть, пятьсот, десять, двенадцать",
+    "04.01.2026 не отвечает, дал: девять один шесть два три ноль ноль семь один два",
+    "четыреста девяносто пять - сто - двести - девяносто",
+]
 OTHERS = (
     """
 04/01 Не отвечает 05/01 Не отвечает
@@ -47,6 +53,19 @@ OTHERS = (
 def test_a_card_whose_number_stands_in_another_field_is_doubtful(text: str, field: str) -> None:
     assert may_hold_number(text)
     assert with_field(field, text).number_state is NumberState.DOUBTFUL
+
+
+@pytest.mark.parametrize("text", IN_WORDS)
+def test_a_card_whose_number_stands_in_words_in_a_comment_is_doubtful(text: str) -> None:
+    assert ContactCard(ref="1", comments=text).number_state is NumberState.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["сто двадцать три тысячи четыреста пятьдесят шесть рублей", "звонил два раза, потом три"],
+)
+def test_sums_and_counts_in_words_are_no_numbers(text: str) -> None:
+    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
 
 
 @pytest.mark.parametrize("text", OTHERS)

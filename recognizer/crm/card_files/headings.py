@@ -11,7 +11,7 @@ from recognizer.crm.card_files.files import DAMAGED_BYTES, CardFileError
 from recognizer.crm.contacts import PHONE_FIELDS
 from recognizer.crm.numbers import NumberState, number_state, read_numbers
 
-__all__ = ["check_heading"]
+__all__ = ["check_heading", "is_phone_heading"]
 
 
 def check_heading(
@@ -86,6 +86,11 @@ _PHONE_HEADING = re.compile(
 )
 
 
+def is_phone_heading(text: str) -> bool:
+    """Tell whether a column is called as one of telephone numbers is."""
+    return _PHONE_HEADING.search(fold_text(text)) is not None
+
+
 def _check_phone_columns(
     path: Path, heading: Sequence[str], fields: Sequence[str | None], columns: CardColumns
 ) -> None:
@@ -93,7 +98,7 @@ def _check_phone_columns(
     others = [
         cell
         for cell, field in zip(heading, fields, strict=True)
-        if field is None and _PHONE_HEADING.search(fold_text(cell))
+        if field is None and is_phone_heading(cell)
     ]
     wanted = f"«{columns.headings['mobile_phone']}» or «{columns.headings['trusted_phone']}»"
     if not set(fields).intersection(PHONE_FIELDS):

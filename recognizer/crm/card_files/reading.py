@@ -19,7 +19,7 @@ from recognizer.crm.card_files.files import (
     explain_problems,
     is_workbook,
 )
-from recognizer.crm.card_files.headings import check_heading
+from recognizer.crm.card_files.headings import check_heading, is_phone_heading
 from recognizer.crm.card_files.not_cards import why_no_card
 from recognizer.crm.card_files.rows_together import RowsOfCard
 from recognizer.crm.card_files.table_rows import TableRow, TableRows, without_beside
@@ -27,6 +27,7 @@ from recognizer.crm.card_files.xlsx_tables import Sheets, open_sheet
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
 from recognizer.crm.numbers_beside import may_hold_number
+from recognizer.crm.plain_cells import says_absent, says_nothing
 
 __all__ = ["CardReader", "RejectedRow", "open_cards"]
 
@@ -161,7 +162,7 @@ class CardReader:
         if row is None:
             return False
         ref = self._ref_cell(row.cells)
-        return not fold_ref(ref) or self._columns.field_of(ref) is not None
+        return says_nothing(fold_ref(ref)) or self._columns.field_of(ref) is not None
 
     def _is_divided(
         self, card: ContactCard, above: TableRow | None, below: TableRow | None
@@ -321,7 +322,17 @@ class CardReader:
         reason = why_no_card(card.ref, cells, self.fields)
         if reason is not None:
             raise ContactError(reason)
+        self._check_third(cells)
         self._check_codes(card, cells)
+
+    def _check_third(self, cells: Sequence[str]) -> None:
+        """Refuse a number of which a column beside the card's own two says anything but «none»."""
+        for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
+            if field is None and is_phone_heading(heading) and not says_absent(cell):
+                raise ContactError(
+                    f"номера в карточке нет, но о нём говорит столбец «{heading}»: "
+                    f"«{cell.strip()[:60]}»; перенесите номер в столбец телефона"
+                )
 
     def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
         """Refuse a number of which a part, its area code, may stand in a column of its own."""

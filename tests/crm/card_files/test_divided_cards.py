@@ -42,6 +42,43 @@ def test_a_card_above_a_row_without_a_number_of_a_card_is_not_marked(
     assert rows["2"] is NumberState.VALID
 
 
+@pytest.mark.parametrize("ref", ["—//—", '-"-', "〃", "?", "-", "б/н", "нет", "см. выше", "То же"])
+def test_a_row_whose_card_has_no_number_but_a_sign_or_words_is_no_card(
+    tmp_path: Path, ref: str
+) -> None:
+    rows = said(read(tmp_path, "1;;Иванов;", f"{ref};{PHONE};;", f"{ref};8 905 770-89-46;Петров;"))
+    assert set(rows) == {2, 3, 4}
+    assert "соседней строке" in str(rows[2])
+    assert ref in str(rows[3])
+    assert ref in str(rows[4])
+
+
+@pytest.mark.parametrize("ref", ["А", "8", "0", "№ 7", "тот-1"])
+def test_a_short_number_of_a_card_is_one(tmp_path: Path, ref: str) -> None:
+    (card,) = read(tmp_path, f"{ref};{PHONE};Иванов;")
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.VALID
+
+
+@pytest.mark.parametrize(
+    "says", ["скрыт", "см. выше", "тот же", "+7 ***", "730-44", "@ivan", "—//—"]
+)
+@pytest.mark.parametrize("own", ["", "нет", "8905770894"])
+def test_a_third_column_of_numbers_that_says_anything_but_none_keeps_a_card_from_a_mark(
+    tmp_path: Path, own: str, says: str
+) -> None:
+    path = tmp_path / "cards.csv"
+    heading = "Номер контакта;Телефон;Мобильный;Доп. телефон;Владелец"
+    rows = (f"1;{own};;{says};Иванов", f"2;{own};;нет;Петров", f"3;{PHONE};;{says};Сидоров")
+    path.write_text("\n".join((heading, *rows)) + "\n", encoding="utf-8")
+    with open_cards(path, COLUMNS) as reader:
+        states = said(list(reader))
+    assert set(states) == {2, "2", "3"}
+    assert "Доп. телефон" in str(states[2])
+    assert states["2"] is (NumberState.WRONG if own[:1] == "8" else NumberState.ABSENT)
+    assert states["3"] is NumberState.VALID
+
+
 def test_a_card_below_a_number_of_nobody_is_not_marked(tmp_path: Path) -> None:
     rows = said(read(tmp_path, f";{PHONE};;", "1;;Иванов;", "2;;Петров;"))
     assert set(rows) == {2, 3, "2"}
