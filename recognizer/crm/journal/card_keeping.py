@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,9 +21,18 @@ from recognizer.crm.journal.tables import ContactRow
 from recognizer.crm.journal.timeline import Timeline
 from recognizer.regulation.rules import Ruling
 
-__all__ = ["CardKeeper"]
+__all__ = ["CardKeeper", "CardWords"]
 
 _BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """What a person says of a card while giving it a call; of a card there only `fields` count."""
+
+    card: ContactCard
+    source: str
+    fields: Collection[str] = CARD_FIELDS
 
 
 class CardKeeper(JournalReader):
@@ -98,6 +108,16 @@ class CardKeeper(JournalReader):
                 if not dry_run:
                     self._withdraw_unfit(session, changes)
             yield from changes
+
+    def _take_words(self, session: Session, words: CardWords | None) -> None:
+        """Store what is said of a card in a transaction that may still be refused."""
+        if words is None:
+            return
+        self.database.lock(session, "recognizer cards")
+        changes = store_cards(
+            session, [words.card], source=words.source, now=_now(), fields=words.fields
+        )
+        self._withdraw_unfit(session, changes)
 
     def _withdraw_unfit(self, session: Session, changes: Iterable[CardChange]) -> None:
         """Take back decisions on cards themselves that no rule on the card bears any more.

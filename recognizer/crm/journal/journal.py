@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from recognizer.base.errors import JournalError
 from recognizer.crm.journal.assignments import Assignments
-from recognizer.crm.journal.card_keeping import CardKeeper
+from recognizer.crm.journal.card_keeping import CardKeeper, CardWords
 from recognizer.crm.journal.entries import Entries
 from recognizer.crm.journal.identity import contact_row, recording_digest
 from recognizer.crm.journal.purge import purge_batch
@@ -213,7 +213,12 @@ class Journal(CardKeeper):
             return entries.correct_many(expected, outcome, made_by=made_by, note=note)
 
     def assign_contact(
-        self, attempt_id: int, contact: str, *, made_by: str = "api"
+        self,
+        attempt_id: int,
+        contact: str,
+        *,
+        made_by: str = "api",
+        words: CardWords | None = None,
     ) -> AttemptRecord:
         """Give an attempt without a card its card, and with it the others of its number.
 
@@ -229,6 +234,7 @@ class Journal(CardKeeper):
             the card has this recording.
         """
         with self.database.writing() as session:
+            self._take_words(session, words)
             return self._assignments(session, made_by).assign(attempt_id, contact)
 
     def move_attempt(
@@ -239,6 +245,7 @@ class Journal(CardKeeper):
         made_by: str,
         with_same_number: bool = False,
         seen: str | None = None,
+        words: CardWords | None = None,
     ) -> AttemptRecord:
         """Give an attempt another card, or none; what stood on the old one is decided anew.
 
@@ -250,6 +257,8 @@ class Journal(CardKeeper):
             Take along the other attempts of the old card to the same number.
         seen : str or None
             `ref` of the card the person saw it to be of.
+        words : CardWords or None
+            What is said of the new card, stored with this or not at all.
 
         Raises
         ------
@@ -262,6 +271,7 @@ class Journal(CardKeeper):
             If there is no such attempt, or the new card has this recording.
         """
         with self.database.writing() as session:
+            self._take_words(session, words)
             return self._assignments(session, made_by).move(
                 attempt_id, contact, with_same_number=with_same_number, seen=seen
             )

@@ -71,7 +71,7 @@ def queue_list(
             if call.id in lines
         ],
         n_chosen=len(chosen),
-        n_sure=sum(call.is_sure for call in chosen),
+        n_sure=0 if which.sample is not None else sum(call.is_sure for call in chosen),
         sure_query=urlencode({"certain": "yes"}) + (f"&{which.query}" if which.query else ""),
         entered=which,
         query=which.query,
@@ -148,7 +148,14 @@ def _others(attempt: AttemptRecord) -> tuple[CallOutcome, ...]:
 
 
 def _candidates_for(page: Page, session: Session, which: QueueFilter) -> list[WaitingCall]:
-    """Return the calls that may be decided together: alike, or heard for sure; nobody else's."""
+    """Return the calls that may be decided together: alike, or heard for sure; nobody else's.
+
+    Not those of a sample: a tenth of it that was heard says nothing of the rest.
+    """
+    if which.sample is not None:
+        raise PageProblemError(
+            422, "Выборку проверяют по одному", "Каждую её запись нужно послушать целиком."
+        )
     taken = page.reviews.reservations.taken(session.user.login)
     found = [call for call in page.reviews.waiting.chosen(which) if call.id not in taken]
     if which.alike is None:
@@ -177,7 +184,8 @@ def decide_together(
         raise _LATE
     was_heard = {int(one) for one in heard if _is_id(one)}
     said = CallOutcome(outcome) if outcome in set(CallOutcome) else None
-    if (outcome and said is None) or (said is not None and which.alike is None):
+    # «As heard» of alike calls names no outcome: a mark would be set that nobody meant.
+    if (outcome and said is None) or (said is None) != (which.alike is None):
         raise PageProblemError(422, "Такого результата нет", "Обновите страницу.")
     entered = {"chosen": set(expected), "heard": was_heard, "outcome": ""}
     if not expected:

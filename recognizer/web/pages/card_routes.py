@@ -17,6 +17,7 @@ from fastapi.responses import Response
 
 from recognizer.base.errors import ContactError, JournalError
 from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind
+from recognizer.crm.journal.card_keeping import CardWords
 from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.records import ContactRecord
 from recognizer.web.auth.sessions import Session
@@ -94,13 +95,20 @@ def save_card(
     )
     _check_number(typed)
     known = _chosen(page, typed, chosen) if chosen else _known_cards(page, typed)
-    if len(known) > 1 or (known and not chosen and _differences(known[0], typed)):
+    # A card that is not there was named: that its number has one is no answer to whose it is.
+    is_misnamed = bool(typed.ref) and not _is_there(page, typed.ref)
+    is_new = not known and is_misnamed
+    differs = bool(known) and (is_misnamed or bool(_differences(known[0], typed)))
+    if chosen == NEW_CARD and typed.ref and not is_new:
+        raise _CHOOSE_AGAIN
+    if len(known) > 1 or (not chosen and differs):
         return render(
             request,
             "card_choice.html",
             here="calls",
             call_id=call_id,
             typed=typed,
+            misnamed=typed.ref if is_misnamed else "",
             along=along,
             seen=seen,
             choices=[(record, _differences(record, typed)) for record in known],
@@ -166,10 +174,20 @@ def _chosen(page: Page, typed: Typed, chosen: str) -> tuple[ContactRecord, ...]:
         return ()
     shown = {record.card.ref: record for record in _known_cards(page, typed)}
     if chosen not in shown:
-        raise PageProblemError(
-            409, "Карточка не выбрана", "Её успели изменить. Вернитесь и выберите ещё раз."
-        )
+        raise _CHOOSE_AGAIN
     return (shown[chosen],)
+
+
+_CHOOSE_AGAIN = PageProblemError(
+    409, "Карточка не выбрана", "Её успели изменить. Вернитесь и выберите ещё раз."
+)
+
+
+def _is_there(page: Page, ref: str) -> bool:
+    with contextlib.suppress(ContactError):
+        page.journal.contact(ref)
+        return True
+    return False
 
 
 NEW_CARD = "\u2014"
@@ -220,18 +238,23 @@ def _keep(  # noqa: PLR0917 - what a form said
         if known:
             ref = known[0].card.ref
             taken = [name for name in take if name in typed.fields]
-            if taken:
-                card = dataclasses.replace(typed.card, ref=ref)
-                list(page.journal.import_contacts([card], source=source, fields=taken))
+            card = dataclasses.replace(typed.card, ref=ref)
+            words = CardWords(card, source, taken) if taken else None
         else:
             ref = typed.ref or _free_ref(page, call_id)
-            page.journal.upsert_contact(dataclasses.replace(typed.card, ref=ref), source=source)
+            words = CardWords(dataclasses.replace(typed.card, ref=ref), source)
+        # What was typed is kept with the move or not at all: a refusal leaves the card as it was.
         if seen:
             page.journal.move_attempt(
-                call_id, ref, made_by=made_by, with_same_number=is_along, seen=seen
+                call_id,
+                ref,
+                made_by=made_by,
+                with_same_number=is_along,
+                seen=seen,
+                words=words,
             )
         else:
-            page.journal.assign_contact(call_id, ref, made_by=made_by)
+            page.journal.assign_contact(call_id, ref, made_by=made_by, words=words)
     except (ContactError, JournalError) as problem:
         raise PageProblemError(409, "Карточка не сохранена", wording.refusal(problem)) from problem
     is_moved = bool(seen)

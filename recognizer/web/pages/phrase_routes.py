@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import Response
 
 from recognizer.base.errors import JournalError
@@ -24,6 +24,7 @@ __all__ = ["router"]
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=2000)]
+_Proposal = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/phrases")
@@ -94,9 +95,13 @@ def propose(
 ) -> Response:
     """Keep a proposal; who may decide goes straight on to it."""
     try:
+        if call is not None:
+            page.journal.attempt(call)
         proposal = page.proposals.propose(text, outcome, made_by=session.user.name, attempt_id=call)
     except ProposalError as problem:
         raise PageProblemError(400, "Фраза не предложена", str(problem)) from problem
+    except JournalError as problem:
+        raise PageProblemError(404, "Такого звонка нет", "Откройте звонок заново.") from problem
     _note(request, session, "propose_phrase", proposal)
     if session.user.role.includes(Role.SUPERVISOR):
         return see(f"/phrases/{proposal.id}")
@@ -104,7 +109,9 @@ def propose(
 
 
 @router.get("/phrases/{proposal_id}")
-def proposal_page(request: Request, page: ThePage, session: Operator, proposal_id: int) -> Response:
+def proposal_page(
+    request: Request, page: ThePage, session: Operator, proposal_id: _Proposal
+) -> Response:
     """Show a proposal with what saving it would do."""
     proposal = _proposal(page, proposal_id)
     is_open = proposal.state == "proposed"
@@ -127,7 +134,11 @@ def _proposal(page: Page, proposal_id: int) -> Proposal:
 
 @router.post("/phrases/{proposal_id}/{action}")
 def decide(
-    request: Request, page: ThePage, session: SendingSupervisor, proposal_id: int, action: str
+    request: Request,
+    page: ThePage,
+    session: SendingSupervisor,
+    proposal_id: _Proposal,
+    action: str,
 ) -> Response:
     """Save, undo or reject."""
     actions = {

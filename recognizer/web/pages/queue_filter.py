@@ -70,6 +70,9 @@ class QueueFilter:
 def read_queue_filter(query: str) -> QueueFilter:
     """Return the filter of an address; what cannot be read asks for nothing."""
     asked = dict(parse_qsl(query[:500]))
+    sample = _read_days(asked.get("sample", ""))
+    if sample is not None:
+        return QueueFilter(sample=sample)
     code, alike = asked.get("code", ""), asked.get("alike", "")
 
     def among(name: str, known: object) -> str:
@@ -83,7 +86,6 @@ def read_queue_filter(query: str) -> QueueFilter:
         order=among("order", ORDER_NAMES),
         alike=int(alike) if alike.isascii() and alike.isdigit() and len(alike) < 19 else None,
         is_sure=asked.get("certain") == "yes",
-        sample=_read_days(asked.get("sample", "")),
     )
 
 

@@ -274,3 +274,51 @@ def test_what_nobody_heard_is_no_sample_and_what_is_undone_is_none_either(
     anna.post(f"/calls/{call}/withdraw", correction=str(first.id))
     assert page.clips.rows() == []
     assert list(page.clips.folder.glob("*.wav")) == []
+
+
+def test_a_card_that_is_not_there_is_not_replaced_by_the_numbers_unasked(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    call = add_call(app, "no-such-number--1.wav")
+    form = {"number": "89265551234", "ref": "C-11"}
+    status, text = anna.post(f"/calls/{call}/card", **form)
+    assert status == 200
+    assert "Карточки «<span" in text
+    assert 'value="C-1" required' in text
+    assert journal.attempt(call).contact_ref is None
+    anna.post(f"/calls/{call}/card", **form, chosen="C-1")
+    assert journal.attempt(call).contact_ref == "C-1"
+
+
+def test_a_new_card_of_a_name_that_was_imported_meanwhile_changes_nobodys_number(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    call = add_call(app, "no-such-number--1.wav", number="+79160000001")
+    form = {"number": "+79160000001", "ref": "C-1", "owner": "Пётр", "chosen": "\u2014"}
+    assert anna.post(f"/calls/{call}/card", **form)[0] == 409
+    card = journal.contact("C-1").card
+    assert (card.trusted_phone, card.owner) == ("+7 926 555-12-34", "Иван")
+    assert journal.attempt(call).contact_ref is None
+
+
+def test_a_refused_move_leaves_both_cards_as_they_were(
+    app: FastAPI, journal: Journal, anna: Person
+) -> None:
+    journal.upsert_contact(ContactCard(ref="C-2", trusted_phone="+79265550002", owner="Мария"))
+    call = add_call(app, "no-such-number--1.wav", contact="C-2")
+    add_call(app, "no-such-number--1.wav", contact="C-1")
+    form = {"number": "89265551234", "ref": "C-1", "owner": "Пётр", "take": "owner"}
+    status, text = anna.post(f"/calls/{call}/card", **form, chosen="C-1", seen="C-2")
+    assert (status, "Карточка не сохранена" in text) == (409, True)
+    assert journal.attempt(call).contact_ref == "C-2"
+    assert [journal.contact(ref).card.owner for ref in ("C-1", "C-2")] == ["Иван", "Мария"]
+
+
+@pytest.mark.parametrize("nobody", [999, 2**63, 10**30])
+def test_a_phrase_of_a_call_that_is_not_there_is_refused_and_no_number_is_too_long(
+    app: FastAPI, anna: Person, nobody: int
+) -> None:
+    form = {"text": "аппарат изъят из обращения", "outcome": "blocked", "call": str(nobody)}
+    assert anna.post("/phrases", **form)[0] == 404
+    assert page_of(app).proposals.all() == ()
+    assert anna.client.get(f"/phrases/{nobody}").status_code in {404, 422}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 from collections.abc import Iterator
@@ -253,6 +254,32 @@ def test_a_mark_is_asked_for_again_for_these_very_calls(app: FastAPI, anna: Pers
     assert answer.status_code == 200
     decided = [page_of(app).journal.attempt(call).decision for call in calls]
     assert [one.source for one in decided if one is not None] == ["operator"] * 3 + ["call"]
+
+
+def test_alike_calls_are_not_accepted_without_naming_what_was_heard(
+    app: FastAPI, anna: Person
+) -> None:
+    calls = alike(app, 2)
+    query = f"alike={calls[0]}"
+    offered = versions(anna.get(f"/queue/together?{query}"))
+    assert anna.together(offered, calls, chosen=query).status_code == 422
+    assert decided_by_people(app) == 0
+    assert page_of(app).reviews.n_waiting() == 2
+
+
+def test_a_sample_is_not_decided_together(app: FastAPI, anna: Person) -> None:
+    calls = [add_call(app, f"{word}--1.wav", sound=True) for word in ("music", "fax", "person")]
+    today = dt.datetime.now(page_of(app).office.timezone).date().isoformat()
+    asked = [f"{call}:{version_of(app, call)}" for call in calls]
+    for more in ("", "certain=yes&", f"alike={calls[0]}&"):
+        query = f"{more}sample={today}..{today}"
+        assert anna.client.get(f"/queue/together?{query}").status_code == 422
+        for outcome in ("", "voicemail"):
+            answer = anna.together(asked, calls, chosen=query, outcome=outcome)
+            assert answer.status_code == 422
+            assert "по одному" in answer.text
+    assert "together?certain" not in anna.get(f"/queue/list?sample={today}..{today}")
+    assert decided_by_people(app) == 0
 
 
 def test_nothing_chosen_decides_nothing(app: FastAPI, anna: Person) -> None:
