@@ -6,6 +6,7 @@ mark. Days, times, VINs, plates and tax numbers are none.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Collection
@@ -24,7 +25,7 @@ _DATE = re.compile(
 )
 _VIN = re.compile(r"(?<![^\W_])(?=[^\W_]*[^\W\d_])[^\W_]{17}(?![^\W_])")
 _PLATE = re.compile(r"(?<![^\W_])[^\W\d_] ?\d{3} ?[^\W\d_]{2} ?\d{2,3}(?!\d)")
-_CLUSTER = re.compile(r"\+? ?\(?\d(?:[\s().\-/_+,]{0,4}\d)*")
+_CLUSTER = re.compile(r"\+? ?\(?\d(?:[\s().\-/_+,=*]{0,4}\d)*")
 # «730-44-99», «730-4499»
 _LOCAL = re.compile(r"(?<!\d)\d{3}[ .-](?:\d\d[ .-]\d\d|\d{4})(?!\d)")
 # Letters that look like digits, and signs that hide them, amid the digits of a number.
@@ -88,11 +89,26 @@ def is_nothing_but(text: str, numbers: Collection[str]) -> bool:
 
 def _without_others(text: str) -> str:
     """Return a text with plain spaces and dashes, without days, VINs and the like."""
-    folded = unicodedata.normalize("NFKC", text.replace("…", "***"))
+    folded = unicodedata.normalize("NFKC", _as_shown(text).replace("…", "***"))
     plain = plain_signs(folded)
     for other in (_identifiers(), _VIN, _PLATE, _DATE):
         plain = other.sub(" ; ", plain)
     return plain
+
+
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
+_PERCENT = re.compile(r"%(20|28|29|2[bB]|2[dD])")
+
+
+def _as_shown(text: str) -> str:
+    """Return a text as a page shows it: CRMs export tags, entities and parts of links.
+
+    Marks around digits (8️⃣) and runs of spaces are taken away, too.
+    """
+    shown = _TAG.sub(" ", html.unescape(text))
+    shown = _PERCENT.sub(lambda found: chr(int(found[1], 16)), shown)
+    bare = "".join(char for char in shown if unicodedata.category(char) not in {"Mn", "Me"})
+    return re.sub(r"[^\S\n]{2,}", " ", bare)
 
 
 @cache

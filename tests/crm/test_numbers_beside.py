@@ -28,6 +28,15 @@ wa.me/79265550102|9265550102 Оля|8-926-55-50-102|8-926-555.01.02|12125550102|
     .strip("|")
     .split("|")
 )
+AS_SHOWN = [
+    "тел. %2B7%20905%20770%2089%2045",
+    "&#43;7&nbsp;&#40;905&#41; 770&ndash;89&ndash;45",
+    "8 <b>905</b> <span style='color:red'>770</span>89<br/>45",
+    "8️⃣9️⃣0️⃣5️⃣7️⃣7️⃣0️⃣8️⃣9️⃣4️⃣5️⃣",
+    "8 (905)       770          89        45",
+    "8=905=770=89=45",
+    "код 905, 770*89*45",
+]
 IN_WORDS = [
     "тел. восемь девятьсот пять семьсот семьдесят восемьдесят девять сорок пять",
     "Девятьсот двадцать шесть, пятьсот, десять, двенадцать",
@@ -53,6 +62,18 @@ OTHERS = (
 def test_a_card_whose_number_stands_in_another_field_is_doubtful(text: str, field: str) -> None:
     assert may_hold_number(text)
     assert with_field(field, text).number_state is NumberState.DOUBTFUL
+
+
+@pytest.mark.parametrize("text", AS_SHOWN)
+def test_a_number_as_pages_show_it_keeps_a_card_from_a_mark(text: str) -> None:
+    assert ContactCard(ref="1", comments=text).number_state is NumberState.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    "text", ["скидка 20%, 5*2=10", "<b>не отвечает</b> 04.01", "a < 5 > 3 &amp; 7"]
+)
+def test_tags_shares_and_sums_are_no_numbers(text: str) -> None:
+    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
 
 
 @pytest.mark.parametrize("text", IN_WORDS)
