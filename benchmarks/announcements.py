@@ -42,6 +42,7 @@ from benchmarks.recognition.voices import (
     speak,
 )
 from recognizer.base.errors import AnnouncementError
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.learning import learn
@@ -436,6 +437,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="people and music that must not be known")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/recognizer-voices"))
     options = parser.parse_args()
+    compute_in_one_thread()
     clips, library = known(announcements(options.cache))
     print(f"{len(clips)} announcements known, {os.cpu_count()} processors")
     if options.what == "recall":

@@ -25,6 +25,7 @@ from benchmarks.recognition.channel import LINE_RATE
 from benchmarks.recognition.voices import SAMPLE_RATE
 from recognizer import Recognizer
 from recognizer.base.settings import AnnouncementSettings, load_settings
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.engines.lazy import LazyEngine
 from recognizer.engines.models.install import ensure_model
 from recognizer.recognition.announcements.store import AnnouncementStore
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path("/tmp/recognizer-voices"))
     options = parser.parse_args()
+    compute_in_one_thread()
     rng = np.random.default_rng(options.seed)
     clips, library = known(announcements(options.cache))
     spoken = [number for number, clip in enumerate(clips) if ": " in clip.name]

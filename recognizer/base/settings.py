@@ -47,7 +47,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """
 
     engine: str = "auto"
-    channel: str = "auto"
+    channel: Annotated[str, msgspec.Meta(pattern="^(auto|mix|[0-9]+)$")] = "auto"
     script_file: Path | None = None
     threads: int = 1
     models_dir: Path | None = None

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from recognizer.base.errors import RecognizerError
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.batch.jobs import Finished, Job, RecognizerLike, internal_error, run_jobs
 from recognizer.batch.processes import die_with_parent
 from recognizer.regulation.signalling import SignallingTable, load_signalling
@@ -30,6 +31,7 @@ def serve_jobs(
     try:
         recognizer = load()
         table = load_signalling()
+        compute_in_one_thread()  # numpy is loaded by now
     except RecognizerError as problem:
         connection.send(("failed", str(problem)))
         return
