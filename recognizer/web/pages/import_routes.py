@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +40,7 @@ from recognizer.web.receiving import chunks, shown_name, with_timeout
 __all__ = ["router"]
 
 router = APIRouter()
+_Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _Numbers = Annotated[str, Query(pattern="^(unknown)?$")]
 _N_IMPORTS = 50
 _N_REJECTED = 20
@@ -348,7 +349,7 @@ def _kept(page: Page, token: str) -> CardUpload:
 
 
 @router.get("/imports/{import_id}/undo")
-def undo_page(request: Request, page: ThePage, session: Supervisor, import_id: int) -> Response:
+def undo_page(request: Request, page: ThePage, session: Supervisor, import_id: _Id) -> Response:
     """Show what taking an import back would do."""
     done = _take_back(page, import_id, session.user.name, dry_run=True)
     return render(
@@ -360,7 +361,7 @@ def undo_page(request: Request, page: ThePage, session: Supervisor, import_id: i
 
 
 @router.post("/imports/{import_id}/undo")
-def undo(request: Request, page: ThePage, session: SendingSupervisor, import_id: int) -> Response:
+def undo(request: Request, page: ThePage, session: SendingSupervisor, import_id: _Id) -> Response:
     """Take an import back."""
     done = _take_back(page, import_id, session.user.name, dry_run=False)
     note(

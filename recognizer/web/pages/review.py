@@ -236,8 +236,12 @@ class Reviews:
     # -- inside ------------------------------------------------------------------------------
 
     def _label(self, attempt: AttemptRecord, outcome: CallOutcome, recording: Path | None) -> None:
-        is_known = outcome is not CallOutcome.UNDETERMINED
-        if recording is not None and attempt.digest is not None and is_known:
+        if attempt.digest is None:
+            return
+        if recording is None or outcome is CallOutcome.UNDETERMINED:
+            # No clip comes of it, but one that is there does not keep the word it contradicts.
+            self._clips.relabel(attempt.digest, outcome)
+        else:
             self._clips.add(recording, attempt.digest, outcome, attempt.transcript or "")
 
 

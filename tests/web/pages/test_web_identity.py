@@ -322,3 +322,28 @@ def test_a_phrase_of_a_call_that_is_not_there_is_refused_and_no_number_is_too_lo
     assert anna.post("/phrases", **form)[0] == 404
     assert page_of(app).proposals.all() == ()
     assert anna.client.get(f"/phrases/{nobody}").status_code in {404, 422}
+
+
+def test_a_clip_does_not_keep_a_word_that_was_corrected(app: FastAPI, anna: Person) -> None:
+    clips, call = page_of(app).clips, add_call(app, "unsure--1.wav", sound=True)
+
+    def labels_after(outcome: str, **heard: str) -> list[str]:
+        seen = version_of(app, call)
+        anna.post(f"/calls/{call}/correct", outcome=outcome, version=seen, **heard)
+        return [row["outcome"] for row in clips.rows()]
+
+    assert labels_after("voicemail", heard="yes") == ["voicemail"]
+    assert labels_after("busy_tone") == ["busy_tone"]
+    assert labels_after("undetermined", heard="yes") == []
+    assert list(clips.folder.glob("*.wav")) == []
+    assert labels_after("busy_tone") == []
+
+
+@pytest.mark.parametrize("long", [2**63, 10**30])
+def test_an_address_with_too_long_a_number_is_answered(app: FastAPI, long: int) -> None:
+    with TestClient(app):
+        vera = Person(app, "administrator")
+        assert vera.client.get(f"/imports/{long}/undo").status_code == 422
+        assert vera.post(f"/imports/{long}/undo")[0] == 422
+        assert vera.post(f"/users/{long}", role="operator")[0] == 422
+        assert vera.post(f"/phrases/{long}/save")[0] == 422
