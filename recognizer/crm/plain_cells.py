@@ -60,8 +60,7 @@ def says_absent(text: str) -> bool:
     plain = plain_signs(text).strip()
     if _EMPTY_MASK.fullmatch(plain):
         return True
-    wrapped = _WRAPPED.fullmatch(plain)
-    return wrapped is not None and _fold(wrapped[1] or wrapped[2]) in _absent()
+    return _bare_words(plain) in _absent()
 
 
 def says_nothing(text: str) -> bool:
@@ -71,8 +70,13 @@ def says_nothing(text: str) -> bool:
     """
     if not any(char.isalnum() for char in text):
         return True
-    wrapped = _WRAPPED.fullmatch(plain_signs(text).strip())
-    return wrapped is not None and _fold(wrapped[1] or wrapped[2]) in _absent() | _as_above()
+    return _bare_words(plain_signs(text).strip()) in _absent() | _as_above()
+
+
+def _bare_words(plain: str) -> str:
+    """Return the words of a cell without what wraps or ends them."""
+    wrapped = _WRAPPED.fullmatch(plain)
+    return "" if wrapped is None else _fold(wrapped[1] or wrapped[2])
 
 
 @cache

@@ -94,7 +94,7 @@ def without_unread(
         return outcome, deciding
     reason = f"{outcome.reason}, but {unread().reason}"
     doubtful = None if deciding is None else deciding.vetoed([unread()])
-    return Outcome(CallOutcome.UNDETERMINED, 0.5, outcome.match, reason), doubtful
+    return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, outcome.match, reason), doubtful
 
 
 def _is_foreign(verdicts: Sequence[SpokenVerdict]) -> bool:
@@ -212,7 +212,7 @@ def _without_speech(
     if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
         return Outcome(
             CallOutcome.UNDETERMINED,
-            0.5,
+            _ABSTAINED,
             reason="something is heard after the tones, not understood",
         )
     return _from_tones(tones) or _from_sounds(duration_s, segments, sound_s, tonal_s)
@@ -242,7 +242,9 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
     if rings and not by_kind[ToneKind.SIT]:
         return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
     if tones:  # special information tone, beep, keys, dial tone: none of them ends a call
-        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="a signal without an announcement")
+        return Outcome(
+            CallOutcome.UNDETERMINED, _ABSTAINED, reason="a signal without an announcement"
+        )
     return None
 
 
@@ -255,7 +257,7 @@ def _from_sounds(
     if longest_s >= _MIN_MUSIC_S and music_s > _MUCH * duration_s:
         return _as_counted(CallOutcome.MUSIC, f"{music_s:.0f} s of music, no speech")
     if max(noise_s + music_s, sound_s) > _MUCH * duration_s:
-        return Outcome(CallOutcome.UNDETERMINED, 0.5, reason="noise, no speech")
+        return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason="noise, no speech")
     found = _unexplained(duration_s, noise_s + music_s, sound_s, tonal_s)
     if found is not None:
         return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason=found)

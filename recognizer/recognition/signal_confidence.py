@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
+from recognizer.base.shares import wilson_interval
 from recognizer.model import CallOutcome, ToneEvent, ToneKind
 
 __all__ = ["SignalConfidence", "load_signal_confidence", "periods_of"]
@@ -47,17 +47,8 @@ class SignalConfidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             (c for c in self.claim if c.outcome is outcome and c.from_periods <= n_periods),
             key=lambda c: c.from_periods,
         )
-        return round(_at_least(best.n_right, best.n_claimed), 3)
-
-
-def _at_least(n_right: int, n_claimed: int) -> float:
-    """Return the share right, 0-1, that a count vouches for; 0 where nothing was counted."""
-    if n_claimed == 0:
-        return 0.0
-    share = n_right / n_claimed
-    spread = _Z**2 / n_claimed
-    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
-    return (share + spread / 2 - half) / (1 + spread)
+        at_least, _ = wilson_interval(best.n_right, best.n_claimed, z=_Z)
+        return round(at_least, 3)
 
 
 def periods_of(outcome: CallOutcome, tones: Sequence[ToneEvent]) -> int:
@@ -83,8 +74,11 @@ def load_signal_confidence(path: Path | None = None) -> SignalConfidence:
             place = file.place("claim", index, "n_right")
             raise DataFileError(f"{place}: expected 0 to n_claimed, found {claim.n_right}")
     for outcome in _OUTCOMES:
-        if not any(c.outcome is outcome and c.from_periods <= 1 for c in found.claim):
-            raise DataFileError(f"{file.path}: no [[claim]] of {outcome.value} from 1 period")
+        fewest = 1 if outcome in _KINDS else 0
+        if not any(c.outcome is outcome and c.from_periods <= fewest for c in found.claim):
+            raise DataFileError(
+                f"{file.path}: no [[claim]] of {outcome.value} from {fewest} periods"
+            )
     return found
 
 

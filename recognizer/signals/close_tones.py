@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizer.signals.beeps import Beep, droop_db, edge_kind, is_quiet, power_around
+from recognizer.signals.gaps import runs
 from recognizer.signals.spectrum import HOP_S, Floats, Frames, NearBand, near_response
 
 __all__ = ["CloseToneFinder"]
@@ -132,14 +133,13 @@ class CloseToneFinder:
         done = self._resume - self._first_frame
         if self._too_long_until < self._resume:
             is_near[: max(0, done)] = False
-        edges = np.flatnonzero(np.diff(is_near, prepend=False, append=False))
-        runs: list[tuple[int, int]] = []
-        for first, end in edges.reshape(-1, 2).tolist():
-            if runs and first - runs[-1][1] <= _MAX_DIP_FRAMES:
-                runs[-1] = (runs[-1][0], end)
+        found: list[tuple[int, int]] = []
+        for first, end in runs(is_near):
+            if found and first - found[-1][1] <= _MAX_DIP_FRAMES:
+                found[-1] = (found[-1][0], end)
             else:
-                runs.append((first, end))
-        return [(first, end) for first, end in runs if end - first >= _MIN_FRAMES]
+                found.append((first, end))
+        return [(first, end) for first, end in found if end - first >= _MIN_FRAMES]
 
     def _measure(self, kept: _Kept, first: int, end: int, *, is_last: bool) -> Beep | None:
         """Return the beep in frames ``[first, end)``, None if its lines are no signal's."""

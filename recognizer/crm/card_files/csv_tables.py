@@ -18,7 +18,7 @@ from typing import IO
 from recognizer.base.errors import ContactError
 from recognizer.base.text_encoding import find_encoding
 from recognizer.crm.card_files.columns import CardColumns
-from recognizer.crm.card_files.files import CardFileError
+from recognizer.crm.card_files.files import MOST_ABOVE, CardFileError
 
 __all__ = ["CsvForm", "open_csv", "write_csv"]
 
@@ -113,16 +113,12 @@ def _find_delimiter(file: IO[str], columns: CardColumns) -> str:
     return max(_DELIMITERS, key=lambda delimiter: _n_known(head, delimiter, columns))
 
 
-_MOST_ABOVE = 20
-"""Lines above a heading that are looked at: titles of reports, empty lines."""
-
-
 def _n_known(head: str, delimiter: str, columns: CardColumns) -> int:
     """Return how many headings of the first lines are known, of the line with most."""
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
     n_most = 0
     with contextlib.suppress(csv.Error):
-        for row in itertools.islice(rows, _MOST_ABOVE):
+        for row in itertools.islice(rows, MOST_ABOVE):
             n_most = max(n_most, sum(columns.field_of(cell) is not None for cell in row))
     return n_most
 

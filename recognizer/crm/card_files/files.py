@@ -15,6 +15,7 @@ from recognizer.base.errors import ContactError
 __all__ = [
     "DAMAGED_BYTES",
     "LONGEST_CELL",
+    "MOST_ABOVE",
     "CardFileError",
     "explain_problems",
     "is_workbook",
@@ -43,6 +44,9 @@ class CardFileError(ContactError):
 
 DAMAGED_BYTES = re.compile("[\udc80-\udcff]")
 """Bytes that are none of a file's encoding, as `surrogateescape` keeps them."""
+
+MOST_ABOVE = 20
+"""Lines above a heading that are looked at: titles of reports, empty lines."""
 
 LONGEST_CELL = 32_767
 """Characters a cell holds; programs that write workbooks cut what is longer without a word."""

@@ -15,6 +15,7 @@ from recognizer.crm.card_files.columns import CardColumns, fold_ref
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import (
     DAMAGED_BYTES,
+    MOST_ABOVE,
     CardFileError,
     explain_problems,
     is_workbook,
@@ -107,18 +108,17 @@ class CardReader:
                 if isinstance(read, ContactCard) and self._is_divided(read, above, following):
                     read = RejectedRow(row.line, _DIVIDED, tuple(row.cells))
                 above = row
-                ref = self._ref_of(row.cells)
                 if is_narrow:
                     if isinstance(read, ContactCard) and self._leads_to_mark(read):
                         read = self._check_half(read, row, shapes)
-                    shapes.add(_shape(ref))
+                    shapes.add(_shape(row.ref))
                 is_after_short = self._is_short(row.cells)
                 if row.is_alone:
                     yield read
                 else:
-                    yield from self._together(row, read, together.setdefault(ref, RowsOfCard()))
+                    yield from self._together(row, read, together.setdefault(row.ref, RowsOfCard()))
                     if row.ends_card:
-                        yield from _end(together.pop(ref))
+                        yield from _end(together.pop(row.ref))
 
     def _together(
         self, row: TableRow, read: ContactCard | RejectedRow, rows: RowsOfCard[TableRow]
@@ -161,8 +161,8 @@ class CardReader:
         """Tell whether a row has no card's number: it may be the rest of the card beside it."""
         if row is None:
             return False
-        ref = self._ref_cell(row.cells)
-        return says_nothing(fold_ref(ref)) or self._columns.field_of(ref) is not None
+        is_heading = self._columns.field_of(self._ref_cell(row.cells)) is not None
+        return says_nothing(row.ref) or is_heading
 
     def _is_divided(
         self, card: ContactCard, above: TableRow | None, below: TableRow | None
@@ -383,7 +383,6 @@ _DIVIDED = "в соседней строке нет номера карточк�
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
-_MOST_ABOVE = 20
 _DIGITS = re.compile(r"[\d\s()+.-]+$")
 
 
@@ -434,7 +433,7 @@ def open_cards(
         heading = tuple(map(without_beside, first[1]))
         below: list[tuple[int, list[str]]] = []
         if "ref" not in map(columns.field_of, heading):
-            below = list(itertools.islice(rows, _MOST_ABOVE))
+            below = list(itertools.islice(rows, MOST_ABOVE))
         fields = check_heading(path, heading, columns, no_phone=no_phone, below=below)
         form = str(csv_form or sheets)
         yield CardReader(fields, heading, form, csv_form, sheets, rows, columns, own_numbers)

@@ -24,6 +24,8 @@ class TableRow:
     ----------
     line : int
         Line of the file (row of the sheet) where it begins, from 1.
+    ref : str
+        The number of its card.
     cells : list of str
     beside : dict of int to str
         What a cell has besides its text, by the cell's place from 0.
@@ -34,6 +36,7 @@ class TableRow:
     """
 
     line: int
+    ref: str
     cells: list[str]
     beside: dict[int, str]
     ends_card: bool
@@ -57,8 +60,8 @@ class TableRows:
         ref_of: Callable[[Sequence[str]], str],
     ) -> None:
         self._ref_of = ref_of
-        self._last: dict[int, int] = {}  # hash of a card's number to its last row
-        self._repeated: set[int] = set()
+        self._last: dict[str, int] = {}  # of each card its last row
+        self._repeated: set[str] = set()
         self._n_rows = 0
         # Closed by the context this is; a damaged source must leave no file behind.
         with contextlib.ExitStack() as opened:
@@ -71,12 +74,12 @@ class TableRows:
             self._opened = opened.pop_all()
 
     def _keep(self, line: int, cells: list[str]) -> None:
-        key = hash(self._ref_of([without_beside(cell) for cell in cells]))
-        if key in self._last:
-            self._repeated.add(key)
-        self._last[key] = self._n_rows
+        ref = self._ref_of([without_beside(cell) for cell in cells])
+        if ref in self._last:
+            self._repeated.add(ref)
+        self._last[ref] = self._n_rows
         self._n_rows += 1
-        pickle.dump((line, cells, key), self._file)
+        pickle.dump((line, ref, cells), self._file)
 
     def __enter__(self) -> Iterator[TableRow]:
         """Return the rows."""
@@ -85,13 +88,14 @@ class TableRows:
     def _read(self) -> Iterator[TableRow]:
         self._file.seek(0)
         for index in range(self._n_rows):
-            line, cells, key = pickle.load(self._file)  # noqa: S301 - written just now
+            line, ref, cells = pickle.load(self._file)  # noqa: S301 - written just now
             yield TableRow(
                 line,
+                ref,
                 [without_beside(cell) for cell in cells],
                 {at: cell.partition(BESIDE)[2] for at, cell in enumerate(cells) if BESIDE in cell},
-                ends_card=self._last[key] == index,
-                is_alone=key not in self._repeated,
+                ends_card=self._last[ref] == index,
+                is_alone=ref not in self._repeated,
             )
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,12 @@ from typing import Any
 
 from recognizer.base.errors import ContactError
 from recognizer.crm.card_files.columns import CardColumns
-from recognizer.crm.card_files.files import LONGEST_CELL, CardFileError, n_cell_characters
+from recognizer.crm.card_files.files import (
+    LONGEST_CELL,
+    MOST_ABOVE,
+    CardFileError,
+    n_cell_characters,
+)
 from recognizer.crm.card_files.table_rows import BESIDE
 from recognizer.crm.card_files.xlsx_packages import (
     MergedCells,
@@ -105,14 +110,11 @@ def _chosen(path: Path, sheets: Sequence[Any], columns: CardColumns, wanted: str
     return (with_cards or shown or [0])[0]
 
 
-_MOST_ABOVE = 20
-
-
 def _holds_cards(sheet: Any, columns: CardColumns) -> bool:
     """Tell whether a row near the top of a sheet is a heading of cards, with any row below it."""
     sheet.reset_dimensions()
     is_below = False
-    for values in sheet.iter_rows(max_row=_MOST_ABOVE, values_only=True):
+    for values in sheet.iter_rows(max_row=MOST_ABOVE, values_only=True):
         cells = [_cell_text(value) for value in values]
         if is_below and any(cell.strip() for cell in cells):
             return True

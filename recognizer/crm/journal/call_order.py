@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.crm.journal.conditions import CALL_ORDER, IN_FORCE, LAST_CALL_FIRST
+from recognizer.crm.journal.conditions import CALL_ORDER, IN_FORCE, LAST_CALL_FIRST, ON_CARD
 from recognizer.crm.journal.identity import is_one_call
 from recognizer.crm.journal.tables import AttemptRow, ContactRow, DecisionRow
 
@@ -90,11 +90,7 @@ def current_decision(session: Session, attempt: AttemptRow) -> DecisionRow | Non
 def card_decision(session: Session, contact: ContactRow) -> DecisionRow | None:
     """Return the decision in force on a card itself, before any call."""
     return session.scalar(
-        sa.select(DecisionRow).where(
-            DecisionRow.contact_id == contact.id,
-            DecisionRow.attempt_id.is_(None),
-            IN_FORCE,
-        )
+        sa.select(DecisionRow).where(DecisionRow.contact_id == contact.id, ON_CARD)
     )
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from recognizer.crm.card_facts import card_facts
 from recognizer.crm.contacts import CARD_FIELDS, ContactCard
-from recognizer.crm.journal.call_order import card_decision
 from recognizer.crm.journal.cards import in_batches, store_cards
+from recognizer.crm.journal.conditions import ON_CARD
 from recognizer.crm.journal.imports import ImportTakenBack, ImportTaker, begin_import
 from recognizer.crm.journal.reading import JournalReader
 from recognizer.crm.journal.records import CardChange, ContactRecord
-from recognizer.crm.journal.tables import ContactRow
+from recognizer.crm.journal.tables import ContactRow, DecisionRow
 from recognizer.crm.journal.timeline import Timeline
 from recognizer.regulation.rules import Ruling
 
@@ -131,12 +131,15 @@ class CardKeeper(JournalReader):
             and change.previous is not None
             and self._ruling_on(change.card) is None
         ]
-        for row in session.scalars(sa.select(ContactRow).where(ContactRow.ref.in_(refs))):
-            decided = card_decision(session, row)
-            if decided is not None and decided.rule_id is not None:
-                timeline = self._timeline(session, row)
-                timeline.withdraw_card()
-                timeline.point_at_deciding()
+        # Few cards have a decision of their own, and an import changes many.
+        is_decided = sa.exists().where(
+            DecisionRow.contact_id == ContactRow.id, ON_CARD, DecisionRow.rule_id.is_not(None)
+        )
+        decided = sa.select(ContactRow).where(ContactRow.ref.in_(refs), is_decided)
+        for row in session.scalars(decided).all():
+            timeline = self._timeline(session, row)
+            timeline.withdraw_card()
+            timeline.point_at_deciding()
 
     def _ruling_on(self, card: ContactCard) -> Ruling | None:
         return self.regulation.rule_on_card(card_facts(card, self.office))

@@ -8,12 +8,23 @@ from sqlalchemy.orm import aliased
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
 
-__all__ = ["BY_PERSON", "CALL_ORDER", "IN_FORCE", "LAST_CALL_FIRST", "STANDING", "has_content"]
+__all__ = [
+    "BY_PERSON",
+    "CALL_ORDER",
+    "IN_FORCE",
+    "LAST_CALL_FIRST",
+    "ON_CARD",
+    "STANDING",
+    "has_content",
+]
 
 _newer = aliased(DecisionRow)
 IN_FORCE = ~sa.exists().where(_newer.supersedes_id == DecisionRow.id)
 """The condition that no newer decision names this one. Built once: building it costs more than
 the database needs to answer."""
+
+ON_CARD = sa.and_(DecisionRow.attempt_id.is_(None), IN_FORCE)
+"""The condition that a decision in force is on a card itself, before any call."""
 
 _withdrawal = aliased(CorrectionRow)
 STANDING = sa.and_(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from recognizer.crm.journal.conditions import has_content
 from recognizer.crm.journal.database import Database
 from recognizer.crm.journal.tables import AttemptRow
 
@@ -14,7 +15,7 @@ __all__ = ["knows_recording", "purged_recordings"]
 
 def knows_recording(database: Database, digest: str) -> bool:
     """Return whether there is a call of this recording."""
-    known = sa.select(AttemptRow.id).where(_is_of(digest)).limit(1)
+    known = sa.select(AttemptRow.id).where(has_content(digest)).limit(1)
     with database.reading() as session:
         return session.scalar(known) is not None
 
@@ -24,13 +25,8 @@ def purged_recordings(database: Database, digests: Iterable[str]) -> set[str]:
     purged = set()
     with database.reading() as session:
         for digest in digests:
-            query = sa.select(AttemptRow.purged_at).where(_is_of(digest))
+            query = sa.select(AttemptRow.purged_at).where(has_content(digest))
             moments = session.scalars(query).all()
             if moments and None not in moments:
                 purged.add(digest)
     return purged
-
-
-def _is_of(digest: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a call is of this content; of several such, most have another."""
-    return sa.or_(AttemptRow.digest == digest, AttemptRow.content_digest == digest)

@@ -2,7 +2,7 @@
 
 People otherwise review what the program doubts, and of that one can tell nothing about the rest. A
 sample is fixed by a period: the calls whose hashed numbers are least, so that nobody chooses them,
-and asking again draws the same ones. The interval is Wilson's (E. B. Wilson, 1927), 95 %.
+and asking again draws the same ones. The interval is Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from recognizer.base.shares import wilson_interval
 from recognizer.crm.journal.tables import CallStateRow
 
-__all__ = ["SAMPLE_SIZE", "Estimate", "draw_sample", "estimate", "wilson_interval"]
+__all__ = ["SAMPLE_SIZE", "Estimate", "draw_sample", "estimate"]
 
 SAMPLE_SIZE = 100
 _MOST_UNCHECKED = 10
@@ -46,17 +47,7 @@ class Estimate:
     @property
     def interval(self) -> tuple[float, float]:
         """The share that is right lies in it, 19 times of 20."""
-        return wilson_interval(self.n_right, self.n_checked)
-
-
-def wilson_interval(n_right: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share; of nothing, from 0 to 1."""
-    if n == 0:
-        return 0.0, 1.0
-    share = n_right / n
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * (share * (1 - share) / n + _Z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson_interval(self.n_right, self.n_checked, z=_Z)
 
 
 def _within(since: dt.datetime, until: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:

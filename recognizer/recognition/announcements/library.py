@@ -198,12 +198,13 @@ class AnnouncementLibrary:
             return Recognized((), 0.0, is_whole=False)
         places = [_place(comparison, len(bands)) for _, comparison, _ in found]
         tones = [(first_s - start_s, last_s - start_s) for first_s, last_s in ignored]
-        is_clear = self._is_clear(_above_noise(found, levels, levels.within(tones)))
+        in_tones = levels.within(tones)
+        is_clear = self._is_clear(_above_noise(found, levels, in_tones))
         matches = tuple(self._match(f, start_s, is_clear=is_clear) for f in found)
         explained = np.zeros(len(bands), bool)
         for match, place in zip(matches, places, strict=True):
             explained |= place & match.is_known
-        heard = levels.sounds(tones)
+        heard = levels.sounds() & ~in_tones
         coverage = float((heard & explained).sum()) / max(1, int(heard.sum()))
         is_whole = bool((heard & explained).any()) and not levels.has_word(heard & ~explained)
         return Recognized(matches, round(coverage, 3), is_whole)

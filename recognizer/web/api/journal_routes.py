@@ -23,6 +23,7 @@ from recognizer.web.api.models import (
     Moment,
     OverviewOut,
 )
+from recognizer.web.parameters import BeforeId, IdInPath
 
 __all__ = ["router"]
 
@@ -83,7 +84,7 @@ def list_attempts(
     until: Annotated[Moment | None, Query(description="With a time zone.")] = None,
     text: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    before_id: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    before_id: BeforeId = None,
 ) -> Response:
     """Return attempts, the last recorded first, a page at a time."""
     which = AttemptFilter(
@@ -108,9 +109,7 @@ def list_attempts(
     response_model=AttemptOut,
     responses={**ERRORS, **NOT_FOUND, 503: BUSY},
 )
-def read_attempt(
-    journal: TheJournal, attempt_id: Annotated[int, Path(ge=1, le=2**63 - 1)]
-) -> Response:
+def read_attempt(journal: TheJournal, attempt_id: IdInPath) -> Response:
     """Return an attempt with the decision in force."""
     try:
         attempt = journal.attempt(attempt_id)
@@ -134,7 +133,7 @@ def read_attempt(
 )
 def correct_attempt(
     journal: TheJournal,
-    attempt_id: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    attempt_id: IdInPath,
     asked: CorrectionIn,
     if_match: Annotated[str, Header(max_length=100)],
 ) -> Response:

@@ -44,6 +44,7 @@ from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.review import candidates
 from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.waiting import doubts
+from recognizer.web.parameters import BeforeId
 from recognizer.web.receiving import (
     chunks,
     declared_too_large,
@@ -407,7 +408,7 @@ def calls_page(
     since: Annotated[str, Query(max_length=10)] = "",
     until: Annotated[str, Query(max_length=10)] = "",
     show: Annotated[str, Query(max_length=20)] = "",
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    before: BeforeId = None,
 ) -> Response:
     """Show calls, the latest first, a page at a time."""
     del session

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -35,12 +35,12 @@ from recognizer.web.pages.page import Page, ThePage
 from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.signed_in import SendingSupervisor, Supervisor, note
+from recognizer.web.parameters import IdInPath
 from recognizer.web.receiving import chunks, shown_name, with_timeout
 
 __all__ = ["router"]
 
 router = APIRouter()
-_Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _Numbers = Annotated[str, Query(pattern="^(unknown)?$")]
 _N_IMPORTS = 50
 _N_REJECTED = 20
@@ -349,7 +349,9 @@ def _kept(page: Page, token: str) -> CardUpload:
 
 
 @router.get("/imports/{import_id}/undo")
-def undo_page(request: Request, page: ThePage, session: Supervisor, import_id: _Id) -> Response:
+def undo_page(
+    request: Request, page: ThePage, session: Supervisor, import_id: IdInPath
+) -> Response:
     """Show what taking an import back would do."""
     done = _take_back(page, import_id, session.user.name, dry_run=True)
     return render(
@@ -361,7 +363,9 @@ def undo_page(request: Request, page: ThePage, session: Supervisor, import_id: _
 
 
 @router.post("/imports/{import_id}/undo")
-def undo(request: Request, page: ThePage, session: SendingSupervisor, import_id: _Id) -> Response:
+def undo(
+    request: Request, page: ThePage, session: SendingSupervisor, import_id: IdInPath
+) -> Response:
     """Take an import back."""
     done = _take_back(page, import_id, session.user.name, dry_run=False)
     note(

@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from recognizer.web.auth.sessions import user_of_form
@@ -27,11 +27,11 @@ from recognizer.web.pages.signed_in import (
     note,
     safe_path,
 )
+from recognizer.web.parameters import IdInPath
 
 __all__ = ["router"]
 
 router = APIRouter()
-_Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _Text = Annotated[str, Form(max_length=1024)]
 _AUDIT_PAGE = 100
 
@@ -222,7 +222,7 @@ def change_user(
     request: Request,
     page: ThePage,
     session: SendingAdministrator,
-    user_id: _Id,
+    user_id: IdInPath,
     role: Annotated[Role, Form()],
     is_active: Annotated[bool, Form()] = False,
     password: _Text = "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from recognizer.base.errors import JournalError
@@ -19,12 +19,12 @@ from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.proposals import ProposalError, speakable
 from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.signed_in import Operator, SendingOperator, SendingSupervisor, note
+from recognizer.web.parameters import IdInPath
 
 __all__ = ["router"]
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=2000)]
-_Proposal = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/phrases")
@@ -110,7 +110,7 @@ def propose(
 
 @router.get("/phrases/{proposal_id}")
 def proposal_page(
-    request: Request, page: ThePage, session: Operator, proposal_id: _Proposal
+    request: Request, page: ThePage, session: Operator, proposal_id: IdInPath
 ) -> Response:
     """Show a proposal with what saving it would do."""
     proposal = _proposal(page, proposal_id)
@@ -137,7 +137,7 @@ def decide(
     request: Request,
     page: ThePage,
     session: SendingSupervisor,
-    proposal_id: _Proposal,
+    proposal_id: IdInPath,
     action: str,
 ) -> Response:
     """Save, undo or reject."""

@@ -23,6 +23,20 @@ def recognize(samples: Samples) -> Recognized:
     return library().recognize(Audio(np.asarray(samples, np.float32), RATE))
 
 
+def library_of_mark(samples: Samples) -> AnnouncementLibrary:
+    """Return a library that knows this recording alone, as one that marks."""
+    known = learn(
+        Audio(samples, RATE),
+        announcement_id="one",
+        outcome=CallOutcome.BLOCKED,
+        text="",
+        carrier="",
+        confirmed_by="a test",
+        overrule=True,
+    )
+    return AnnouncementLibrary([known])
+
+
 def ids(found: Recognized) -> list[str]:
     return [match.announcement.id for match in found.matches if match.is_known]
 
@@ -175,39 +189,22 @@ def test_the_level_of_speech_in_one_breath_is_not_taken_for_swollen_noise() -> N
     even = said / np.maximum(loudness, 0.15 * loudness.max()) ** 0.9
     sound = np.concatenate([pause(0.4), even / np.abs(even).max() / 2, pause(0.4)])
     sound = np.asarray(sound, np.float32)
-    known = learn(
-        Audio(sound, RATE),
-        announcement_id="in-one-breath",
-        outcome=CallOutcome.BLOCKED,
-        text="",
-        carrier="",
-        confirmed_by="a test",
-        overrule=True,
-    )
-    assert AnnouncementLibrary([known]).recognize(Audio(noisy(sound, 20), RATE)).is_whole
+    assert library_of_mark(sound).recognize(Audio(noisy(sound, 20), RATE)).is_whole
     # Noise that swells over it is noise: a word could hide there.
     wave = np.random.default_rng(2).standard_normal(len(sound)).astype(np.float32)
     car = np.exp(-((np.linspace(-2, 2, len(sound)) / 0.5) ** 2))
     in_passing_car = np.asarray(sound + 0.25 * wave * car, np.float32)
-    assert not AnnouncementLibrary([known]).recognize(Audio(in_passing_car, RATE)).is_whole
+    assert not library_of_mark(sound).recognize(Audio(in_passing_car, RATE)).is_whole
 
 
 @pytest.mark.parametrize("gain_db", [-6, 0, 12])
 @pytest.mark.parametrize("name", [BLOCKED, MARKS, "not-registered.alaw"])
 def test_a_word_changed_under_a_burst_of_noise_does_not_mark(name: str, gain_db: float) -> None:
     sound, other = sound_of(name).copy(), sound_of("line-busy.wav")
-    known = learn(
-        Audio(sound, RATE),
-        announcement_id="one",
-        outcome=CallOutcome.BLOCKED,
-        text="",
-        carrier="",
-        confirmed_by="a test",
-        overrule=True,
-    )
+    known = library_of_mark(sound)
     first, n, margin = RATE, round(0.5 * RATE), round(0.2 * RATE)
     sound[first : first + n] = other[first : first + n]
     loud = float(np.std(sound)) * 10 ** (gain_db / 20)
     burst = np.random.default_rng(1).standard_normal(n + 2 * margin).astype(np.float32)
     sound[first - margin : first + n + margin] += loud * burst
-    assert not AnnouncementLibrary([known]).recognize(Audio(sound, RATE)).is_whole
+    assert not known.recognize(Audio(sound, RATE)).is_whole

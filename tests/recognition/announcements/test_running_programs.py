@@ -113,8 +113,8 @@ def test_a_watch_takes_over_what_is_learned_undone_and_torn(tmp_path: Path) -> N
         assert is_known(dropped(calls, results, "7.wav", SECOND))
 
 
-def test_a_batch_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
-    calls, results, folder = tmp_path / "calls", tmp_path / "results.jsonl", tmp_path / "known"
+def a_long_run(calls: Path, folder: Path) -> AnnouncementStore:
+    """Write recordings of one announcement that is known, the first and the last of another."""
     calls.mkdir()
     for n in range(_N_OF_A_RUN):
         recorded(calls, f"{n:03}.wav", FIRST, 0.5 + n / 1000)
@@ -122,29 +122,33 @@ def test_a_batch_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
     recorded(calls, "last.wav", SECOND, 0.6)
     store = AnnouncementStore(folder)
     store.add([learned(FIRST)], by="Anna")
-    arguments = ("batch", str(calls), "--results", str(results), "--workers", "1")
-    with running(*arguments, "--engine", "whisper", folder=folder) as process:
-        wait_for(results, results.name, process)
-        store.add([learned(SECOND)], by="Boris")
-        process.wait(_LIMIT_S)
-    said = reports(results)
+    return store
+
+
+def check_learned_in_mid_run(said: dict[str, dict[str, Any]]) -> None:
     assert len(said) == _N_OF_A_RUN + 2
     assert not is_known(said["000-unknown.wav"])
     assert is_known(said["last.wav"])
     assert is_known(said["000.wav"])
 
 
+def test_a_batch_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
+    calls, results, folder = tmp_path / "calls", tmp_path / "results.jsonl", tmp_path / "known"
+    store = a_long_run(calls, folder)
+    arguments = ("batch", str(calls), "--results", str(results), "--workers", "1")
+    with running(*arguments, "--engine", "whisper", folder=folder) as process:
+        wait_for(results, results.name, process)
+        store.add([learned(SECOND)], by="Boris")
+        process.wait(_LIMIT_S)
+    said = reports(results)
+    check_learned_in_mid_run(said)
+
+
 @pytest.mark.ray
 def test_a_cluster_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     calls, results, folder = tmp_path / "calls", tmp_path / "results", tmp_path / "known"
-    calls.mkdir()
-    for n in range(_N_OF_A_RUN):
-        recorded(calls, f"{n:03}.wav", FIRST, 0.5 + n / 1000)
-    recorded(calls, "000-unknown.wav", SECOND, 0.5)
-    recorded(calls, "last.wav", SECOND, 0.6)
-    store = AnnouncementStore(folder)
-    store.add([learned(FIRST)], by="Anna")
+    store = a_long_run(calls, folder)
     arguments = ("batch", str(calls), "--results", str(results), "--ray", "local")
     with running(*arguments, "--engine", "whisper", folder=folder) as process:
         wait_for(results, "results/*.parquet", process)
@@ -154,10 +158,7 @@ def test_a_cluster_takes_over_in_mid_run_what_is_learned(tmp_path: Path) -> None
         row for path in results.glob("*.parquet") for row in parquet.read_table(path).to_pylist()
     ]
     said = {Path(row["recording"]).name: json.loads(row["result"]) for row in rows}
-    assert len(said) == _N_OF_A_RUN + 2
-    assert not is_known(said["000-unknown.wav"])
-    assert is_known(said["last.wav"])
-    assert is_known(said["000.wav"])
+    check_learned_in_mid_run(said)
 
 
 def free_port() -> int:
