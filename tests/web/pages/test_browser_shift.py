@@ -52,11 +52,13 @@ def test_a_shift_of_200_calls_by_keyboard_alone(context: BrowserContext, site: S
     calls = [add_call(site.app, f"new-wording--{n}.wav") for n in range(N_CALLS)]
     page = context.new_page()
     page.goto("/sign-in")
+    expect(page.get_by_label("Имя для входа")).to_be_focused()  # by itself, in its own time
     page.keyboard.type("operator")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     with page.expect_navigation():
         page.keyboard.press("Enter")
+    expect(page).not_to_have_url(re.compile("/sign-in"))
     page.goto("/queue")
     meant: dict[int, str] = {}
     n_undone = 0
