@@ -233,9 +233,9 @@ class ImportTaker:
         """Make an added card as if it were not there; return why not, empty once it is."""
         if self._has_calls(row):
             return "calls were given to it"  # recorded earlier, assigned since
-        for change in self._changes(row):
-            if change.import_id != run.id and change.made_at >= run.made_at:
-                return f"changed since ({change.source})"
+        why = self._changed_since(row, run)
+        if why:
+            return why
         self._timeline(row).withdraw_card()
         self._session.execute(
             sa.delete(ContactPhoneRow).where(ContactPhoneRow.contact_id == row.id)
@@ -272,6 +272,7 @@ class ImportTaker:
                 source=f"import {run.id} taken back by {self._made_by}",
                 changes=taken,
                 deciding_id=row.deciding_id,
+                import_id=run.id,
             )
         )
         self._session.flush()
@@ -289,6 +290,26 @@ class ImportTaker:
         if row.deciding_id is None and deciding_before is not None:
             row.cleared_at = None
             timeline.point_at_deciding()
+
+    def _changed_since(self, row: ContactRow, run: ImportRow) -> str:
+        """Return what changed a card since it was added, empty if nothing that still stands.
+
+        A later import that was taken back left no trace: its rows lead back to where they began.
+        """
+        sources: dict[int | None, str] = {}
+        spans: dict[tuple[int | None, str], tuple[Any, Any]] = {}
+        for change in self._changes(row):
+            if change.import_id == run.id or change.made_at < run.made_at:
+                continue
+            sources[change.import_id] = change.source
+            for name, (old, new) in change.changes.items():
+                key = (change.import_id, name)
+                spans[key] = (spans[key][0] if key in spans else old, new)
+        standing = {number for (number, _), (old, new) in spans.items() if old != new}
+        for number, source in sources.items():
+            if number is None or number in standing:
+                return f"changed since ({source})"
+        return ""
 
     def _has_calls(self, row: ContactRow) -> bool:
         statement = sa.select(AttemptRow.id).where(AttemptRow.contact_id == row.id).limit(1)

@@ -267,3 +267,39 @@ def test_imports_are_taken_back_one_after_the_other(journal: Journal) -> None:
     undo(journal, first)
     assert journal.contact("1").card == GOOD
     assert [record.id for record in journal.imports()] == [second, first]
+
+
+@pytest.mark.parametrize("n_later", [1, 2])
+def test_an_added_card_goes_once_every_later_import_of_it_was_taken_back(
+    journal: Journal, n_later: int
+) -> None:
+    """As what was changed is restored then: nothing stands of the later ones."""
+    first = take_in(journal, GOOD)
+    later = [
+        take_in(journal, dataclasses.replace(GOOD, owner=f"{n}-й", mobile_phone=""))
+        for n in range(n_later)
+    ]
+    for number in reversed(later):
+        assert undo(journal, number) == ((), ("1",), {})
+    assert journal.contact("1").card == GOOD
+    assert undo(journal, first) == (("1",), (), {})
+    with pytest.raises(ContactError, match="was taken back"):
+        journal.contact("1")
+
+
+def test_an_added_card_stays_while_one_later_import_of_it_stands(journal: Journal) -> None:
+    first = take_in(journal, GOOD)
+    take_in(journal, dataclasses.replace(GOOD, owner="Второй"))
+    last = take_in(journal, dataclasses.replace(GOOD, owner="Третий"))
+    undo(journal, last)
+    assert undo(journal, first)[2] == {"1": "changed since (import cards.csv)"}
+    assert journal.contact("1").card.owner == "Второй"
+
+
+def test_an_added_card_stays_where_a_person_changed_it_between_imports(journal: Journal) -> None:
+    """Also where the person's value is the one that stood before: they looked at it."""
+    first = take_in(journal, GOOD)
+    journal.upsert_contact(dataclasses.replace(GOOD, make="Марка"), source="page:operator7")
+    journal.upsert_contact(GOOD, source="page:operator7")
+    undo(journal, take_in(journal, dataclasses.replace(GOOD, owner="Второй")))
+    assert undo(journal, first)[2] == {"1": "changed since (page:operator7)"}
