@@ -25,7 +25,7 @@ from recognizer.recognition.announcements.features import (
 )
 from recognizer.recognition.announcements.index import Candidate
 from recognizer.recognition.announcements.library import FLOOR_S, AnnouncementLibrary
-from recognizer.recognition.announcements.matching import Comparison
+from recognizer.recognition.announcements.matching import Comparison, Heard
 from recognizer.recognition.announcements.sounds import Levels
 from recognizer.recognition.precedence import is_mark
 
@@ -121,10 +121,10 @@ class GrowingUtterance:
         library = self._library
         if self._candidates is None:
             self._candidates = library.index.find_beginnings(part, _MAX_BEGINNINGS)
-        floor = Levels(part).floor(FLOOR_S)
+        heard = Heard(part, Levels(part).floor(FLOOR_S))
         fits = []
         for candidate in self._candidates:
-            comparison = library.compare_beginning(part, floor, candidate)
+            comparison = library.compare_beginning(heard, candidate)
             if comparison is not None:
                 announcement = library.announcements[candidate.number]
                 fits.append(_Fit(announcement, candidate, comparison))

@@ -24,7 +24,7 @@ from recognizer.recognition.announcements.features import (
     log_mel,
 )
 from recognizer.recognition.announcements.index import Candidate, CandidateIndex
-from recognizer.recognition.announcements.matching import Comparison, align, compare
+from recognizer.recognition.announcements.matching import Comparison, Heard, align, compare
 from recognizer.recognition.announcements.sounds import Levels, Mask
 from recognizer.recognition.precedence import is_mark
 
@@ -209,17 +209,15 @@ class AnnouncementLibrary:
         is_whole = bool((heard & explained).any()) and not levels.has_word(heard & ~explained)
         return Recognized(matches, round(coverage, 3), is_whole)
 
-    def compare_beginning(
-        self, bands: Floats, floor: Floats, candidate: Candidate
-    ) -> Comparison | None:
+    def compare_beginning(self, heard: Heard, candidate: Candidate) -> Comparison | None:
         """Return how alike the beginning of an announcement is to what is heard of it so far.
 
-        None: something else has begun. `floor`: the noise under `bands`, over `FLOOR_S`.
+        None: something else has begun. `heard`: its noise is that over `FLOOR_S`.
         """
-        n_wanted = max(1, len(bands) - candidate.first_frame - _STILL_SAID)
+        n_wanted = max(1, len(heard.bands) - candidate.first_frame - _STILL_SAID)
         wanted = self.announcements[candidate.number].bands[:n_wanted].astype(np.float32)
-        place = align(wanted, bands, candidate.first_frame, _SLACK)
-        comparison = compare(wanted, bands, place, floor)
+        place = align(wanted, heard, candidate.first_frame, _SLACK)
+        comparison = compare(wanted, heard, place)
         return comparison if comparison.worst_part >= self.limits.likely_part else None
 
     def is_alike(self, announcement: Announcement, comparison: Comparison) -> bool:
@@ -287,12 +285,12 @@ class AnnouncementLibrary:
     ) -> list[tuple[Announcement, Comparison]]:
         """Return the announcements that are likely to lie between two frames."""
         compared = []
-        part = bands[first:end]
-        for candidate in self.index.find(part, _N_CANDIDATES):
+        heard = Heard(bands[first:end], floor[first:end])
+        for candidate in self.index.find(heard.bands, _N_CANDIDATES):
             announcement = self.announcements[candidate.number]
             wanted = announcement.bands.astype(np.float32)
-            place = align(wanted, part, candidate.first_frame, _SLACK)
-            comparison = compare(wanted, part, place, floor[first:end])
+            place = align(wanted, heard, candidate.first_frame, _SLACK)
+            comparison = compare(wanted, heard, place)
             if comparison.worst_part >= self.limits.likely_part:
                 compared.append((announcement, comparison.moved(first)))
         return compared

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from recognizer.recognition.announcements.features import (
     FRAMES_PER_S,
@@ -24,7 +25,7 @@ from recognizer.recognition.announcements.features import (
     Floats,
 )
 
-__all__ = ["MAX_SPEED", "Alignment", "Comparison", "align", "compare"]
+__all__ = ["MAX_SPEED", "Alignment", "Comparison", "Heard", "align", "compare"]
 
 MAX_SPEED = 0.025
 """A recording may run this much faster or slower: clocks, and tapes of old."""
@@ -120,24 +121,79 @@ class Comparison:
         return float(self.short_parts[inside].min(initial=1.0))
 
 
-def align(announcement: Floats, recording: Floats, first_frame: int, slack: int) -> Alignment:
-    """Return where `announcement` fits `recording` best, near a place given.
+class Heard:
+    """What is heard in a part of a recording, made ready once for all that is looked for in it.
 
     Parameters
     ----------
-    announcement, recording : float32, shape (n_frames, N_BANDS)
+    bands : float32, shape (n_frames, N_BANDS)
+    floor : float32, of the same shape
+        Noise of the line in dB, at each frame.
+    """
+
+    def __init__(self, bands: Floats, floor: Floats) -> None:
+        self.bands, self.floor = bands, floor
+        coarse = _centred(_coarse(bands))
+        n_bands = coarse.shape[1]
+        self._sums = _running(coarse)
+        self._energies = _running(np.einsum("ij,ij->i", coarse, coarse))
+        # A window on the frames after each; beyond the end none is looked at.
+        padded = np.concatenate([coarse, np.zeros((_CHUNK, n_bands), np.float32)]).ravel()
+        size = _CHUNK * n_bands
+        self._windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::n_bands]
+
+    def best_lag(self, chunk: Floats, place: int, reach: int) -> tuple[float, float] | None:
+        """Return by how many frames a chunk lies off `place`, and how alike it is there.
+
+        Parameters
+        ----------
+        chunk : float32, shape (n_frames, N_BANDS / 2)
+            Coarse, `_CHUNK` frames or fewer.
+        place : int
+        reach : int
+            Frames to either side of `place` that it may lie off.
+        """
+        n = len(chunk)
+        low, high = max(0, place - reach), min(len(self.bands), place + reach + n)
+        n_lags = high - low - n + 1
+        if n_lags < 1:
+            return None
+        wanted = _centred(chunk).ravel()
+        products = np.einsum("ij,j->i", self._windows[low : low + n_lags, : len(wanted)], wanted)
+        norms = self._norms(low, high, n) * float(np.sqrt(wanted @ wanted))
+        scores = products / (norms + 1e-6)
+        best = int(scores.argmax())
+        return low + best + _vertex(scores, best) - place, float(scores[best])
+
+    def _norms(self, low: int, high: int, n: int) -> npt.NDArray[np.float64]:
+        """Return the norm of each `n` frames from `low` to `high` about the mean of all these."""
+        mean = (self._sums[high] - self._sums[low]) / (high - low)
+        firsts, ends = slice(low, high - n + 1), slice(low + n, high + 1)
+        sums = (self._sums[ends] - self._sums[firsts]) @ mean
+        energy = self._energies[ends] - self._energies[firsts] - 2 * sums + n * (mean @ mean)
+        norms: npt.NDArray[np.float64] = np.sqrt(np.maximum(energy, 0))
+        return norms
+
+
+def align(announcement: Floats, heard: Heard, first_frame: int, slack: int) -> Alignment:
+    """Return where `announcement` fits what is heard best, near a place given.
+
+    Parameters
+    ----------
+    announcement : float32, shape (n_frames, N_BANDS)
+    heard : Heard
     first_frame : int
-        Of the recording, where the announcement is thought to begin.
+        Of what is heard, where the announcement is thought to begin.
     slack : int
         Frames by which that may be wrong.
     """
-    announcement, recording = _coarse(announcement), _coarse(recording)
+    announcement = _coarse(announcement)
     places, lags, weights = [], [], []
     step = _CHUNK if len(announcement) >= _MANY_CHUNKS * _CHUNK else _CHUNK // 2
     for first in range(0, max(1, len(announcement) - _CHUNK // 2), step):
         chunk = announcement[first : first + _CHUNK]
         reach = slack + round(MAX_SPEED * (first + _CHUNK / 2)) + 1
-        found = _best_lag(chunk, recording, first_frame + first, reach)
+        found = heard.best_lag(chunk, first_frame + first, reach)
         if found is not None:
             places.append(first + len(chunk) / 2)
             lags.append(found[0])
@@ -155,25 +211,7 @@ def _coarse(bands: Floats) -> Floats:
     return coarse
 
 
-def _best_lag(
-    chunk: Floats, recording: Floats, place: int, reach: int
-) -> tuple[float, float] | None:
-    """Return by how many frames a chunk lies off `place`, and how alike it is there."""
-    low, high = max(0, place - reach), min(len(recording), place + reach + len(chunk))
-    n_lags = high - low - len(chunk) + 1
-    if n_lags < 1:
-        return None
-    wanted = _centred(chunk)
-    near = _centred(recording[low:high])
-    heard = np.lib.stride_tricks.sliding_window_view(near.ravel(), wanted.size)[:: near.shape[1]]
-    energy = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", near, near))))
-    norms = np.sqrt(energy[len(chunk) :] - energy[: -len(chunk)]) * np.linalg.norm(wanted)
-    scores = (heard @ wanted.ravel()) / (norms + 1e-6)
-    best = int(np.argmax(scores))
-    return low + best + _vertex(scores, best) - place, float(scores[best])
-
-
-def _vertex(scores: Floats, best: int) -> float:
+def _vertex(scores: npt.NDArray[np.float64], best: int) -> float:
     """Return the offset of the maximum between lags, by a parabola through three."""
     if not 0 < best < len(scores) - 1:
         return 0.0
@@ -196,26 +234,24 @@ def _line(
     return Alignment(first_frame + begin, float(1 / (1 + slopes[slope])))
 
 
-def compare(
-    announcement: Floats, recording: Floats, alignment: Alignment, floor: Floats
-) -> Comparison:
-    """Return how alike the recording is where it was aligned.
+def compare(announcement: Floats, heard: Heard, alignment: Alignment) -> Comparison:
+    """Return how alike what is heard is where it was aligned.
 
     Parameters
     ----------
-    announcement, recording : float32, shape (n_frames, N_BANDS)
+    announcement : float32, shape (n_frames, N_BANDS)
+    heard : Heard
     alignment : Alignment
-    floor : float32, of the shape of `recording`
-        Noise of the line in dB, at each frame.
     """
     n = round(len(announcement) / alignment.speed)
     first = round(alignment.first_frame)
     places = (np.arange(n) + first - alignment.first_frame) * alignment.speed
     wanted = _at(announcement, places)
-    heard, noise = _cut(recording, first, n), _cut(floor, first, n)
-    wanted, heard, noise, gain_db = _through_line(wanted, heard, noise)
-    moving = _products(_centred(wanted), _centred(heard))
-    above = _products(_above(wanted, noise), _above(heard, noise))
+    wanted, said, noise, gain_db = _through_line(
+        wanted, _cut(heard.bands, first, n), _cut(heard.floor, first, n)
+    )
+    moving = _products(_centred(wanted), _centred(said))
+    above = _products(_above(wanted, noise), _above(said, noise))
     return Comparison(
         similarity=float(moving[0].sum() / max(1e-6, float(moving[1].sum()))),
         parts=_by_part(moving, above, _PART_S, _PART_STEP_S),
@@ -292,9 +328,16 @@ def _centred(bands: Floats) -> Floats:
     return centred
 
 
+def _running(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return the sum of what is before each frame, and of all."""
+    sums = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, dtype=np.float64, out=sums[1:])
+    return sums
+
+
 def _sums(values: Floats, size: int, step: int) -> Floats:
     """Return the sum of each `size` values, one every `step`; of all where there are fewer."""
-    total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    total = _running(values)
     size = min(size, len(values))
     firsts = np.arange(0, len(values) - size + 1, step)
     if firsts[-1] + size < len(values):
