@@ -116,9 +116,9 @@ def local_floor(levels: Floats, span_s: float) -> Floats:
     return _extreme(_extreme(levels, reach, np.minimum), reach, np.maximum)
 
 
-def smoothed(powers: npt.NDArray[np.floating]) -> Floats:
+def smoothed(powers: Floats) -> Floats:
     """Return the mean of each band over `_SMOOTH` frames."""
-    padded = np.pad(powers, ((_SMOOTH // 2 + 1, _SMOOTH // 2), (0, 0)), mode="edge")
+    padded = _with_edges(powers, _SMOOTH // 2 + 1, _SMOOTH // 2)
     padded[0] = 0
     sums = np.cumsum(padded, axis=0, dtype=np.float64)
     means = (sums[_SMOOTH:] - sums[:-_SMOOTH]) / _SMOOTH
@@ -129,13 +129,22 @@ def smoothed(powers: npt.NDArray[np.floating]) -> Floats:
 def _extreme(values: Floats, reach: int, extreme: np.ufunc) -> Floats:
     """Return the minimum or maximum over so many frames on either side of each."""
     n, size = len(values), 2 * reach + 1
-    found = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    found = _with_edges(values, reach, reach)
     span = 1
     while 2 * span <= size:
         found = extreme(found[:-span], found[span:])
         span *= 2
     widest: Floats = extreme(found[:n], found[size - span : size - span + n])
     return widest
+
+
+def _with_edges(values: Floats, n_before: int, n_after: int) -> Floats:
+    """Return values with the first and the last of them repeated (`np.pad` takes ten times it)."""
+    n = len(values)
+    padded = np.empty((n_before + n + n_after, *values.shape[1:]), values.dtype)
+    padded[:n_before], padded[n_before : n_before + n] = values[0], values
+    padded[n_before + n :] = values[-1]
+    return padded
 
 
 @functools.cache

@@ -252,10 +252,11 @@ def compare(announcement: Floats, heard: Heard, alignment: Alignment) -> Compari
     )
     moving = _products(_centred(wanted), _centred(said))
     above = _products(_above(wanted, noise), _above(said, noise))
+    sums = _running(np.stack([*moving, *above], axis=1))
     return Comparison(
         similarity=float(moving[0].sum() / max(1e-6, float(moving[1].sum()))),
-        parts=_by_part(moving, above, _PART_S, _PART_STEP_S),
-        short_parts=_by_part(moving, above, _SHORT_S, _SHORT_STEP_S),
+        parts=_by_part(sums, _PART_S, _PART_STEP_S),
+        short_parts=_by_part(sums, _SHORT_S, _SHORT_STEP_S),
         first_frame=first,
         end_frame=first + n,
         n_wanted=len(announcement),
@@ -275,16 +276,26 @@ def _above(bands: Floats, noise: Floats) -> Floats:
     return above
 
 
-def _by_part(
-    moving: tuple[Floats, Floats], above: tuple[Floats, Floats], part_s: float, step_s: float
-) -> Floats:
+def _by_part(sums: npt.NDArray[np.float64], part_s: float, step_s: float) -> Floats:
+    """Return the lesser similarity of each part.
+
+    Parameters
+    ----------
+    sums : float64, shape (n_frames + 1, 4)
+        Running sums of the products of what moves, of its powers, and both of what stands above
+        the noise.
+    part_s, step_s : float
+    """
     size, step = round(part_s * FRAMES_PER_S), round(step_s * FRAMES_PER_S)
-    common = size * N_BANDS * _COMMON_DB**2
-    by_kind = [
-        (_sums(products, size, step) + common) / (_sums(powers, size, step) + common)
-        for products, powers in (moving, above)
-    ]
-    parts: Floats = np.minimum(*by_kind)
+    common = np.float32(size * N_BANDS * _COMMON_DB**2)
+    n_frames = len(sums) - 1
+    size = min(size, n_frames)  # all of it where there are fewer
+    firsts = np.arange(0, n_frames - size + 1, step)
+    if firsts[-1] + size < n_frames:
+        firsts = np.append(firsts, n_frames - size)
+    of_parts = (sums[firsts + size] - sums[firsts]).astype(np.float32) + common
+    by_kind = of_parts[:, ::2] / of_parts[:, 1::2]
+    parts: Floats = by_kind.min(axis=1)
     return parts
 
 
@@ -319,7 +330,7 @@ def _through_line(
     carried = wanted + np.where(count >= 10, gain, usual).astype(np.float32)
     noise = np.maximum(floor, carried.max(axis=0) - _RANGE_DB)
     ratio = np.exp(-_NEPERS_A_DB * np.abs(carried - noise))
-    carried = np.maximum(carried, noise) + np.log1p(ratio) / np.float32(_NEPERS_A_DB)
+    carried = np.maximum(carried, noise) + np.log(1 + ratio) / np.float32(_NEPERS_A_DB)
     return carried, np.maximum(heard, noise), noise, usual
 
 
@@ -333,13 +344,3 @@ def _running(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, dtype=np.float64, out=sums[1:])
     return sums
-
-
-def _sums(values: Floats, size: int, step: int) -> Floats:
-    """Return the sum of each `size` values, one every `step`; of all where there are fewer."""
-    total = _running(values)
-    size = min(size, len(values))
-    firsts = np.arange(0, len(values) - size + 1, step)
-    if firsts[-1] + size < len(values):
-        firsts = np.append(firsts, len(values) - size)
-    return np.asarray(total[firsts + size] - total[firsts], np.float32)
