@@ -6,20 +6,16 @@ Thin clients of what each documents: a signed JSON object; `telephony.externalca
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import hmac
-import http.client
 import json
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,60 +24,17 @@ from recognizer.base.data_files import convert_toml, read_toml
 from recognizer.base.errors import DataFileError
 from recognizer.crm.codes import CodeTable, load_codes
 from recognizer.crm.outbox import DeliveryError, Target
+from recognizer.crm.sending import error_code, post
 from recognizer.model import CallOutcome
 from recognizer.model.outcome_names import OUTCOME_NAMES
 
 __all__ = ["AmoCrm", "Bitrix24", "Webhook", "load_targets", "signature"]
-
-_TIMEOUT_S = 10.0
 
 
 def signature(secret: str, body: bytes, at_s: int) -> str:
     """Return what stands in ``X-Recognizer-Signature``: HMAC-SHA256 of ``<seconds>.<body>``."""
     digest = hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at_s},v1={digest}"
-
-
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Send and return the answer; DeliveryError says what came instead of 2xx, never the URL."""
-    request = urllib.request.Request(  # noqa: S310 - http(s) is checked on load
-        url, body, {"Content-Type": "application/json", **headers}, method="POST"
-    )
-    try:
-        with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
-            found: bytes = answer.read(1 << 20)
-            return found
-    except urllib.error.HTTPError as problem:
-        with problem:
-            said = _error_code(problem.read(1 << 16))
-        raise DeliveryError(f"expected 2xx, found {problem.code}{said}") from problem
-    except (OSError, http.client.HTTPException) as problem:
-        raise DeliveryError(f"no answer: {type(problem).__name__}") from problem
-
-
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,60}")
-
-
-def _error_code(body: bytes) -> str:
-    """Return the short name that an answer gives its error, such as `` WRONG_AUTH_TYPE``.
-
-    Nothing else of it: descriptions quote what was sent, and that is numbers and names.
-    """
-    with contextlib.suppress(ValueError, AttributeError):
-        code = json.loads(body).get("error")
-        if isinstance(code, str) and _CODE.fullmatch(code):
-            return f" {code}"
-    return ""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take numbers and secrets to somebody nobody named."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow none."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +56,7 @@ class Webhook:
             "X-Recognizer-Event": str(event["id"]),
             "X-Recognizer-Signature": signature(self.secret, body, int(time.time())),
         }
-        _post(self.url, body, headers)
+        post(self.url, body, headers, reads_answer=False)
 
 
 def _outcome(event: Mapping[str, Any]) -> CallOutcome | None:
@@ -137,8 +90,8 @@ class Bitrix24:
             self._register_call(event)
             return
         for card in dict.fromkeys((event["card"], event["left_card"])):
-            if card is not None and str(card).isdecimal():
-                self._comment(event, str(card))
+            if _is_entity_id(card):
+                self._comment(event, card)
 
     def _register_call(self, event: Mapping[str, Any]) -> None:
         card = event["card"]
@@ -146,7 +99,7 @@ class Bitrix24:
         # the first one; with it, a call that is sent again after a kill is the same call.
         client = (
             {"CRM_ENTITY_TYPE": "CONTACT", "CRM_ENTITY_ID": int(card)}
-            if card is not None and str(card).isdecimal()
+            if _is_entity_id(card)
             else {}
         )
         registered = self._call(
@@ -186,7 +139,15 @@ class Bitrix24:
 
     def _call(self, method: str, **values: Any) -> dict[str, Any]:
         body = json.dumps(values, ensure_ascii=False).encode()
-        return _object(_post(f"{self.url.rstrip('/')}/{method}.json", body, {}), method)
+        return _object(post(f"{self.url.rstrip('/')}/{method}.json", body, {}), method)
+
+
+_ENTITY_ID = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def _is_entity_id(card: str | None) -> TypeGuard[str]:
+    """Return whether a card's number is an ID as Bitrix24 writes them; «0501» is not its 501."""
+    return card is not None and _ENTITY_ID.fullmatch(card) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +179,7 @@ class AmoCrm:
         }
         body = json.dumps([call], ensure_ascii=False).encode()
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = _object(_post(f"{self.url.rstrip('/')}/api/v4/calls", body, headers), "calls")
+        answer = _object(post(f"{self.url.rstrip('/')}/api/v4/calls", body, headers), "calls")
         if answer.get("errors") or answer.get("_total_items") == 0:
             # It adds a call only to a card it has; asking again would not make one.
             raise DeliveryError(
@@ -234,8 +195,8 @@ def _object(body: bytes, method: str) -> dict[str, Any]:
     except ValueError as problem:
         raise DeliveryError(f"{method}: expected JSON, found something else") from problem
     if not isinstance(found, dict) or found.get("error"):
-        said = found.get("error") if isinstance(found, dict) else type(found).__name__
-        raise DeliveryError(f"{method}: expected a result, found {str(said)[:80]}")
+        said = error_code(found) or ("an error" if isinstance(found, dict) else "no object")
+        raise DeliveryError(f"{method}: expected a result, found {said}")
     return found
 
 

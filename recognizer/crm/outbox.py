@@ -100,13 +100,16 @@ class DeliveryError(RecognizerError):
     ----------
     is_final : bool
         It said that it never will: sending the same again is no use.
+    wait_s : float
+        For how long it asks to be left alone; 0: it does not.
     """
 
     kind = "delivery"
 
-    def __init__(self, message: str, *, is_final: bool = False) -> None:
+    def __init__(self, message: str, *, is_final: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(message)
         self.is_final = is_final
+        self.wait_s = wait_s
 
 
 class Target(Protocol):
@@ -188,14 +191,16 @@ class Outbox:
     def claim(self, name: str) -> tuple[int, int] | None:
         """Take the next row of a target that is due: (row, decision); None: none is.
 
-        What was decided on a card later waits for what was decided earlier.
+        What was decided on a card later waits for what was decided earlier; what was decided of a
+        call that came from another card, for what it takes back there.
         """
-        earlier = aliased(OutboxRow)
+        earlier, before = aliased(OutboxRow), aliased(OutboxRow)
         now = self._clock()
         with self._database.writing() as session:
             self._database.lock(session, f"recognizer outbox {name}")
             row = session.scalar(
                 sa.select(OutboxRow)
+                .join(DecisionRow, DecisionRow.id == OutboxRow.decision_id)
                 .where(
                     OutboxRow.target == name,
                     OutboxRow.state == "waiting",
@@ -208,6 +213,11 @@ class Outbox:
                         earlier.stream == OutboxRow.stream,
                         earlier.state == "waiting",
                         earlier.id < OutboxRow.id,
+                    ),
+                    ~sa.exists().where(
+                        before.target == OutboxRow.target,
+                        before.decision_id == DecisionRow.supersedes_id,
+                        before.state == "waiting",
                     ),
                 )
                 .order_by(OutboxRow.id)
@@ -226,16 +236,35 @@ class Outbox:
             row.state, row.last_problem = "delivered", ""
             row.delivered_at = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
 
-    def failed(self, row_id: int, problem: str, *, is_final: bool = False) -> None:
-        """Keep that a row was not taken: later again, in the end or at once a dead letter."""
+    def failed(
+        self, row_id: int, problem: str, *, is_final: bool = False, wait_s: float = 0.0
+    ) -> None:
+        """Keep that a row was not taken: later again, in the end or at once a dead letter.
+
+        `wait_s`: it asks to be left alone for so long. It is, an hour at most: with everything else
+        there is for it, too, for its limit is one for all.
+        """
         with self._database.writing() as session:
             row = session.get_one(OutboxRow, row_id)
             row.last_problem = problem[:500]
+            now = self._clock()
             if is_final or row.n_tries >= MAX_TRIES:
                 row.state = "dead"
             else:
-                wait_s = wait_before_retry_s(row.n_tries, _FIRST_WAIT_S, _LONGEST_WAIT_S)
-                row.next_try_s = self._clock() + wait_s
+                own_s = wait_before_retry_s(row.n_tries, _FIRST_WAIT_S, _LONGEST_WAIT_S)
+                row.next_try_s = now + own_s
+            if wait_s > 0:
+                until_s = now + min(wait_s, _LONGEST_WAIT_S)
+                session.flush()
+                session.execute(
+                    sa.update(OutboxRow)
+                    .where(
+                        OutboxRow.target == row.target,
+                        OutboxRow.state == "waiting",
+                        OutboxRow.next_try_s < until_s,
+                    )
+                    .values(next_try_s=until_s)
+                )
 
     def parcels(self, state: str, *, limit: int = 100) -> tuple[Parcel, ...]:
         """Return rows in a state, the latest first."""
@@ -393,7 +422,9 @@ class Dispatcher:
             target.deliver(self._outbox.event(decision_id, target.name))
         except DeliveryError as problem:
             _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
-            self._outbox.failed(row_id, str(problem), is_final=problem.is_final)
+            self._outbox.failed(
+                row_id, str(problem), is_final=problem.is_final, wait_s=problem.wait_s
+            )
         except RecognizerError:
             raise
         except Exception as problem:  # noqa: BLE001 - one row must not stop all after it
