@@ -21,9 +21,11 @@ __all__ = [
     "N_BANDS",
     "Floats",
     "LogMelStream",
+    "decibels",
     "local_floor",
     "log_mel",
     "noise_floor",
+    "powers_of",
     "smoothed",
 ]
 
@@ -92,6 +94,18 @@ class LogMelStream:
         self._n_frames += n_frames
         bands: Floats = 10 * np.log10(power @ self._filters + np.float32(10 ** (_SILENCE_DB / 10)))
         return bands
+
+
+def decibels(powers: Floats) -> Floats:
+    """Return powers above 0 in dB (numpy takes four times as long for `log10`)."""
+    levels: Floats = np.log(powers) * np.float32(10 / math.log(10))
+    return levels
+
+
+def powers_of(levels: Floats) -> Floats:
+    """Return the powers of levels in dB (numpy takes four times as long for `10 ** x`)."""
+    powers: Floats = np.exp(levels * np.float32(math.log(10) / 10))
+    return powers
 
 
 def noise_floor(bands: Floats) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 
 from recognizer.model import AnnouncementHeard, Audio
 from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.clearness import FLOOR_S
 from recognizer.recognition.announcements.features import (
     HOP_S,
     N_BANDS,
@@ -24,7 +25,7 @@ from recognizer.recognition.announcements.features import (
     LogMelStream,
 )
 from recognizer.recognition.announcements.index import Candidate
-from recognizer.recognition.announcements.library import FLOOR_S, AnnouncementLibrary
+from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.recognition.announcements.matching import Comparison, Heard
 from recognizer.recognition.announcements.sounds import Levels
 from recognizer.recognition.precedence import is_mark

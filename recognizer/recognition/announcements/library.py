@@ -18,6 +18,12 @@ import numpy as np
 from recognizer.base.errors import AnnouncementError
 from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.clearness import (
+    FLOOR_S,
+    AboveNoise,
+    KnownLevels,
+    above_noise,
+)
 from recognizer.recognition.announcements.features import (
     HOP_S,
     Floats,
@@ -29,7 +35,6 @@ from recognizer.recognition.announcements.sounds import Levels, Mask
 from recognizer.recognition.precedence import is_mark
 
 __all__ = [
-    "FLOOR_S",
     "AnnouncementLibrary",
     "Limits",
     "Match",
@@ -43,9 +48,7 @@ _SLACK = 8  # frames by which the index may misplace an announcement
 _MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _AFTER = 3  # frames in which an announcement rings on: echo, codecs
-_OWN_DB = 6.0  # what a codec may raise the pauses of speech by
 _STILL_SAID = 20  # frames of what is being said that only tell how loud the noise is
-FLOOR_S = 0.6  # noise is followed over so much, longer than a syllable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ class AnnouncementLibrary:
         self.announcements = tuple(announcements)
         self.limits = limits or Limits()
         self.index = CandidateIndex([a.bands for a in self.announcements])
+        self._levels = KnownLevels()
 
     def __len__(self) -> int:
         return len(self.announcements)
@@ -164,8 +168,9 @@ class AnnouncementLibrary:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the features and the index."""
-        return self.index.n_bytes + sum(a.bands.nbytes for a in self.announcements)
+        """Memory of the features, of what was found out of them, and of the index."""
+        features = sum(a.bands.nbytes for a in self.announcements)
+        return self.index.n_bytes + features + self._levels.n_bytes
 
     def recognize(self, audio: Audio, ignored: Sequence[tuple[float, float]] = ()) -> Recognized:
         """Return which announcements a part of a recording holds, and whether anything else.
@@ -199,7 +204,11 @@ class AnnouncementLibrary:
         places = [_place(comparison, len(bands)) for _, comparison, _ in found]
         tones = [(first_s - start_s, last_s - start_s) for first_s, last_s in ignored]
         in_tones = levels.within(tones)
-        is_clear = self._is_clear(_above_noise(found, levels, in_tones))
+        is_clear = self._is_clear(
+            above_noise(
+                self._levels, [(a, comparison) for a, comparison, _ in found], levels, in_tones
+            )
+        )
         matches = tuple(self._match(f, start_s, is_clear=is_clear) for f in found)
         explained = np.zeros(len(bands), bool)
         for match, place in zip(matches, places, strict=True):
@@ -295,7 +304,7 @@ class AnnouncementLibrary:
                 compared.append((announcement, comparison.moved(first)))
         return compared
 
-    def _is_clear(self, above: _AboveNoise) -> bool:
+    def _is_clear(self, above: AboveNoise) -> bool:
         """Return whether the mark may follow."""
         return (
             above.weak_db >= self.limits.clear_of_mark_db
@@ -328,48 +337,6 @@ def _place(comparison: Comparison, n_frames: int) -> Mask:
     place = np.zeros(n_frames, bool)
     place[max(0, comparison.first_frame) : comparison.end_frame + _AFTER] = True
     return place
-
-
-@dataclass(frozen=True, slots=True)
-class _AboveNoise:
-    """How far what marks stands above the noise: of weak moments, beside it, in its midst."""
-
-    weak_db: float
-    beside_db: float
-    within_db: float
-
-
-def _above_noise(found: Sequence[_Found], levels: Levels, in_tones: Mask) -> _AboveNoise:
-    """Return how far what marks stands above the noise where that is loudest.
-
-    What is compared is what stands above the noise over `FLOOR_S`: in louder noise two recordings
-    look alike whatever they say. A burst is louder than the speech too, so how loud that is is told
-    by what was learned. Where the announcement itself does not fall silent there is no noise.
-    """
-    n_frames = len(in_tones)
-    own = np.full(n_frames, -np.inf, np.float32)
-    speech_db = levels.speech_db
-    for announcement, comparison, _ in found:
-        if is_mark(announcement.outcome):
-            alone = Levels(announcement.bands.astype(np.float32))
-            speech_db = min(speech_db, alone.speech_db + comparison.gain_db)
-            n = comparison.end_frame - comparison.first_frame
-            places = np.linspace(0, len(announcement.bands) - 1, n).round().astype(int)
-            said = alone.lowest(FLOOR_S)[places] + np.float32(comparison.gain_db)
-            first, end = max(0, comparison.first_frame), min(n_frames, comparison.end_frame)
-            own[first:end] = said[first - comparison.first_frame : end - comparison.first_frame]
-    expected = 10 * np.log10(10 ** (own / 10) + 10 ** (levels.weak_db / 10))
-    within = np.isfinite(own)
-
-    def loudest_db(noise: Floats, where: Mask) -> float:
-        is_noise = where & ~in_tones & (noise > expected + _OWN_DB)
-        return float(noise[is_noise].max(initial=levels.weak_db))
-
-    return _AboveNoise(
-        weak_db=speech_db - levels.weak_db,
-        beside_db=speech_db - loudest_db(levels.noise, ~within),
-        within_db=speech_db - loudest_db(levels.lowest(FLOOR_S), within),
-    )
 
 
 def contradicts(match: Match, outcome: CallOutcome) -> bool:

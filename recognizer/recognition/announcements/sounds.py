@@ -14,7 +14,9 @@ import numpy.typing as npt
 from recognizer.recognition.announcements.features import (
     FRAMES_PER_S,
     Floats,
+    decibels,
     local_floor,
+    powers_of,
     smoothed,
 )
 from recognizer.signals.gaps import runs
@@ -49,11 +51,11 @@ class Levels:
 
     def __init__(self, bands: Floats) -> None:
         self._bands = bands
-        powers = 10 ** (bands / np.float32(10))
+        powers = powers_of(bands)
         self._power = powers.sum(axis=1)
         smooth = smoothed(powers)
-        self._levels: Floats = 10 * np.log10(smooth)
-        self._loudness: Floats = 10 * np.log10(smooth.sum(axis=1))
+        self._levels = decibels(smooth)
+        self._loudness = decibels(smooth.sum(axis=1))
         self._noise = _following(self._loudness[:, None])[:, 0]
         self._floor_db, self._speech_db = np.percentile(self._loudness, _WEAK_AND_LOUD)
 

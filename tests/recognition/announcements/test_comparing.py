@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from announced import learned
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recognizer.recognition.announcements.features import N_BANDS, Floats, local_floor, smoothed
+from recognizer.recognition.announcements.clearness import FLOOR_S, KnownLevels
+from recognizer.recognition.announcements.features import (
+    N_BANDS,
+    Floats,
+    decibels,
+    local_floor,
+    powers_of,
+    smoothed,
+)
 from recognizer.recognition.announcements.matching import Alignment, Heard, compare
+from recognizer.recognition.announcements.sounds import Levels
 
 HALF = N_BANDS // 2
 
@@ -152,3 +162,22 @@ def test_powers_are_smoothed_over_five_frames_the_outermost_repeated(
     powers = np.random.default_rng(seed).uniform(0.1, 9, (n_frames, 3)).astype(np.float32)
     places = np.clip(np.arange(n_frames)[:, None] + np.arange(-2, 3), 0, n_frames - 1)
     assert smoothed(powers) == pytest.approx(powers[places].mean(axis=1), rel=1e-5)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_powers_and_decibels_are_what_they_are_called(seed: int) -> None:
+    levels = _sound(seed, 10)
+    powers = powers_of(levels)
+    assert powers == pytest.approx(10 ** (levels.astype(np.float64) / 10), rel=1e-5)
+    assert decibels(powers) == pytest.approx(levels, abs=1e-4)
+
+
+def test_how_loud_an_announcement_is_by_itself_is_found_out_once_and_counts_as_memory() -> None:
+    announcement, known = learned("temporarily-blocked-number.wav"), KnownLevels()
+    assert known.n_bytes == 0
+    alone = known.of(announcement)
+    levels = Levels(announcement.bands.astype(np.float32))
+    assert alone.speech_db == levels.speech_db
+    assert np.array_equal(alone.lowest, levels.lowest(FLOOR_S))
+    assert known.of(announcement) is alone
+    assert known.n_bytes == alone.lowest.nbytes > 0
