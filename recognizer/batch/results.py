@@ -317,17 +317,6 @@ def _safe_cell(value: Any) -> Any:
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-_LONGEST_CELL = 32_767
-
-
-def _fitting(text: str) -> str:
-    """Return a text as a cell of Excel holds it: that it was cut is said at its end."""
-    if len(text) <= _LONGEST_CELL:
-        return text
-    said = f" … [{len(text)} characters, the rest is in the log]"
-    return text[: _LONGEST_CELL - len(said)] + said
-
-
 def write_xlsx(path: Path, results: Iterable[dict[str, Any]]) -> None:
     """Write the same table for Excel; every text is stored as text, never as a formula.
 
@@ -336,6 +325,8 @@ def write_xlsx(path: Path, results: Iterable[dict[str, Any]]) -> None:
     RecognizerError
         If `openpyxl` is not installed.
     """
+    from recognizer.crm.card_files import fit_cell  # noqa: PLC0415  only for workbooks
+
     try:
         from openpyxl import Workbook  # noqa: PLC0415  optional
         from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
@@ -351,9 +342,9 @@ def write_xlsx(path: Path, results: Iterable[dict[str, Any]]) -> None:
     def cell(value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        made = WriteOnlyCell(
-            sheet, value=_fitting(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value))
-        )
+        said = f" … [{len(value)} characters, the rest is in the log]"
+        text = fit_cell(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value), said)
+        made = WriteOnlyCell(sheet, text)
         made.data_type = "s"
         return made
 

@@ -203,10 +203,21 @@ def test_every_text_comes_back_from_the_csv(tmp_path_factory: Any, text: str) ->
     assert cell.removeprefix("'") == text.removeprefix("'")
 
 
-def test_what_a_cell_does_not_hold_is_said_at_its_end() -> None:
-    from recognizer.batch.results import _fitting
-
-    assert _fitting("я" * 32_767) == "я" * 32_767
-    cut = _fitting("я" * 40_000)
-    assert len(cut) == 32_767
-    assert cut.endswith(" … [40000 characters, the rest is in the log]")
+@pytest.mark.parametrize(
+    ("text", "begins", "ends"),
+    [
+        ("я" * 32_767, "яяя", "яяя"),
+        ("я" * 40_000, "яяя", " … [40000 characters, the rest is in the log]"),
+        ("_x0041_" * 5000, "_x005F_x0041_", " … [35000 characters, the rest is in the log]"),
+    ],
+)
+def test_what_a_cell_does_not_hold_is_said_at_its_end(
+    tmp_path: Path, text: str, begins: str, ends: str
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    path = tmp_path / "table.xlsx"
+    write_xlsx(path, [line("a.wav", transcript={"text": text})])
+    row = next(openpyxl.load_workbook(path)["calls"].iter_rows(min_row=2, values_only=True))
+    (cell,) = (value for value in row if str(value).startswith(begins))
+    assert len(cell) <= 32_767
+    assert cell.endswith(ends)

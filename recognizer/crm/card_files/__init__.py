@@ -14,7 +14,7 @@ from recognizer.crm.card_files.files import CardFileError
 from recognizer.crm.card_files.reading import CardReader, RejectedRow, open_cards
 from recognizer.crm.card_files.survey import CardSurvey
 from recognizer.crm.card_files.writing import RejectWriter, write_cards, write_table
-from recognizer.crm.card_files.xlsx_tables import Sheets
+from recognizer.crm.card_files.xlsx_tables import Sheets, fit_cell
 
 __all__ = [
     "CardColumns",
@@ -24,6 +24,7 @@ __all__ = [
     "RejectWriter",
     "RejectedRow",
     "Sheets",
+    "fit_cell",
     "load_card_columns",
     "open_cards",
     "write_cards",

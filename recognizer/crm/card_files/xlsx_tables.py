@@ -29,11 +29,12 @@ from recognizer.crm.card_files.xlsx_packages import (
 )
 from recognizer.crm.plain_cells import says_absent
 
-__all__ = ["NO_VALUE", "Sheets", "open_sheet", "write_sheet"]
+__all__ = ["NO_VALUE", "Sheets", "fit_cell", "open_sheet", "write_sheet"]
 
 
 # Excel writes characters XML cannot hold, and the carriage return, as _xHHHH_.
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_LONGEST_ESCAPE = 7  # of one character, and more than the two that one of a higher plane counts for
 _TO_ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -274,10 +275,25 @@ def write_sheet(part: Path, heading: Sequence[str], rows: Iterable[Sequence[str]
     book.save(part)
 
 
+def _escaped(text: str) -> str:
+    """Return a text as workbooks hold it: «_x0041_» would be shown as «A»."""
+    return _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+
+
+def fit_cell(text: str, said: str) -> str:
+    """Return a text escaped, and cut to what a cell holds; `said` stands where it was cut."""
+    escaped = _escaped(text)
+    for n_kept in (LONGEST_CELL - len(said), (LONGEST_CELL - len(said)) // _LONGEST_ESCAPE):
+        if n_cell_characters(escaped) <= LONGEST_CELL:
+            break
+        escaped = _escaped(text[:n_kept]) + said
+    return escaped
+
+
 def _text_cell(sheet: Any, text: str, row: str, column: str) -> Any:
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - only for workbooks
 
-    escaped = _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+    escaped = _escaped(text)
     if n_cell_characters(escaped) > LONGEST_CELL:
         raise ContactError(
             f"row {row!r}, «{column}»: expected at most {LONGEST_CELL:,} characters in a cell, "

@@ -14,11 +14,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from recognizer.crm.card_files import fit_cell
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord
 from recognizer.web.pages import wording
 from recognizer.web.pages.call_routes import read_filter
 from recognizer.web.pages.calls import short_name
 from recognizer.web.pages.page import Page, ThePage
+from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.rendering import render
 from recognizer.web.pages.signed_in import SendingSupervisor, Supervisor, note
 from recognizer.web.pages.statistics import GROUP_NAMES, read_period, read_summary
@@ -28,6 +30,7 @@ __all__ = ["router"]
 router = APIRouter()
 _Word = Annotated[str, Query(max_length=200)]
 _BATCH = 500
+_KINDS = frozenset({"csv", "xlsx"})
 _HEADINGS = (
     "Звонок",
     "Время",
@@ -95,6 +98,8 @@ def export(
     full: Annotated[str, Form(max_length=3)] = "",
 ) -> Response:
     """Send the calls of a filter as CSV or XLSX; numbers are masked unless asked for."""
+    if kind not in _KINDS:
+        raise PageProblemError(404, "Такой таблицы нет", "Выгрузить звонки можно в XLSX и CSV.")
     which = read_filter(page, text=text, outcome=outcome, since=since, until=until, show=show)
     numbers = numbers or full == "yes"
     note(
@@ -198,6 +203,9 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 cannot hold: with one of them a spreadsheet calls the whole file damaged."""
 
 
+_CUT = " … [обрезано; целиком — в CSV]"
+
+
 def _xlsx(rows: Iterator[tuple[Cell, ...]]) -> bytes:
     import openpyxl  # noqa: PLC0415 - only who asks for it waits for it
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
@@ -216,11 +224,11 @@ def _xlsx(rows: Iterator[tuple[Cell, ...]]) -> bytes:
             share = WriteOnlyCell(sheet, cell)
             share.number_format = "0%"
             return share
-        if isinstance(cell, str) and cell[:1] == "=":
-            text = WriteOnlyCell(sheet, _NOT_XML.sub("", cell))
-            text.data_type = "s"  # said in so many words: a string, no formula
+        if isinstance(cell, str):
+            text = WriteOnlyCell(sheet, fit_cell(_NOT_XML.sub("", cell), _CUT))
+            text.data_type = "s"  # said in so many words: neither a formula nor an error («#N/A»)
             return text
-        return _NOT_XML.sub("", cell) if isinstance(cell, str) else cell
+        return cell
 
     for row in rows:
         sheet.append([typed(cell) for cell in row])

@@ -11,10 +11,12 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import openpyxl
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_calls import PASSWORD, add_call, page_app, page_settings, recording, version_of
@@ -618,8 +620,6 @@ def test_exports_hold_masked_numbers_unless_asked(app: FastAPI, client: TestClie
 def test_no_cell_of_an_export_is_a_formula(app: FastAPI, client: TestClient) -> None:
     add_call(app, "busy_tone--1.wav")
     with page_of(app).journal.database.writing() as session:
-        import sqlalchemy as sa
-
         session.execute(sa.text("UPDATE attempts SET recording = '=LINK(1)', transcript = '+1'"))
     csrf = sign_in(client, "supervisor")
     text = export(client, csrf, "csv").decode("utf-8-sig")
@@ -649,6 +649,55 @@ def test_a_workbook_is_whole_whatever_a_recording_is_called(
     said = {str(cell.value) for cell in cells}
     assert {"abcd.wav", "=1+1.wav", "+7.wav", 'a\nb;"c.wav'} <= said
     assert "f" not in {cell.data_type for cell in cells}
+
+
+SPELT = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def shown(cell: Any) -> str:
+    """Return what a spreadsheet shows of a text in a workbook (ECMA-376, ST_Xstring)."""
+    return SPELT.sub(lambda found: chr(int(found[1], 16)), cell.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["call_x0041_7.wav", "_x000D_.wav", "#VALUE!", "#REF!", "=1", "_x005F_"]
+)
+def test_a_workbook_shows_a_text_as_it_is(app: FastAPI, client: TestClient, name: str) -> None:
+    """Neither a letter for its code, nor an error of a formula that nobody wrote."""
+    add_call(app, "busy_tone--1.wav")
+    with page_of(app).journal.database.writing() as session:
+        session.execute(sa.text("UPDATE attempts SET recording = :name"), {"name": name})
+    csrf = sign_in(client, "supervisor")
+    book = openpyxl.load_workbook(io.BytesIO(export(client, csrf, "xlsx")))
+    cell: Any = book.worksheets[0][2][2]
+    assert (shown(cell), cell.data_type) == (name, "s")
+
+
+@pytest.mark.parametrize("text", ["слово " * 7000, "_x0041_" * 5000, "\U0001f600" * 20_000])
+def test_a_text_longer_than_a_cell_is_cut_where_it_says_so(
+    app: FastAPI, client: TestClient, text: str
+) -> None:
+    add_call(app, "busy_tone--1.wav")
+    with page_of(app).journal.database.writing() as session:
+        session.execute(sa.text("UPDATE attempts SET transcript = :text"), {"text": text})
+    csrf = sign_in(client, "supervisor")
+    book = openpyxl.load_workbook(io.BytesIO(export(client, csrf, "xlsx")))
+    cell: Any = book.worksheets[0][2][14]
+    assert len(cell.value.encode("utf-16-le")) // 2 <= 32_767
+    kept, _, said = shown(cell).partition(" … ")
+    assert said == "[обрезано; целиком — в CSV]"
+    assert text.startswith(kept)
+    assert len(kept) > 2000
+    assert text.strip() in export(client, csrf, "csv").decode("utf-8-sig")
+
+
+@pytest.mark.parametrize("kind", ["pdf", "CSV", "xls", "xlsx.exe"])
+def test_a_table_of_another_kind_is_refused_and_no_export(
+    app: FastAPI, client: TestClient, kind: str
+) -> None:
+    csrf = sign_in(client, "supervisor")
+    assert client.post(f"/export.{kind}", data={"csrf": csrf}).status_code == 404
+    assert page_of(app).access.audit(action="export") == ()
 
 
 # -- a session that is over, and words of the framework ----------------------------------------
