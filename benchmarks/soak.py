@@ -9,7 +9,8 @@ and says what the content says, so that the truth of every content there ever wa
 digest. At the end one calm run, and then: every row's digest, outcome and content agree, no content
 of the folder is without its row, none has two, no line of a file's last hearing says what its
 content does not, and neither that line, nor the row of its digest, nor the card of its number bears
-a mark that the content the file has in the end does not deserve.
+a mark that the content the file has in the end does not deserve; of a file that was removed, that
+the content does not deserve that was recorded last. Then wrong marks are planted, to be found.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ HEARD_IN_S = 0.02
 LARGE_BYTES = 5 * 2**20  # beyond what a worker copies into memory
 UNREADABLE = "unreadable"
 MARKED = frozenset({"does_not_exist", "blocked"})
+TAKEN_OVER = "mark of a content that another took the place of"
+STALLED_S = 300.0  # without an upload recorded, nobody being killed any more
 NEAR = 64  # recordings that two workers are given at one time
 MEAN_S = {
     "worker killed": 4.0,
@@ -210,6 +213,7 @@ class Chaos:
         self.counts: Counter[str] = Counter()
         self.renamed: set[str] = set()
         self.removed: set[str] = set()
+        self.had: dict[str, list[str]] = {}  # the digests of each number, oldest first
         self._to_hear: set[Path] = set()
         self._changed: set[Path] = set()
         self._n = 0
@@ -223,19 +227,28 @@ class Chaos:
         self._n_files += 1
         name = f"20261122-{index // 3600:02}{index // 60 % 60:02}{index % 60:02}"
         path = self.folder / f"{name}_{number_of(index)[1:]}_1763793015.{index}.wav"
-        path.write_bytes(self._content())
+        path.write_bytes(self._content(path))
         self._changed.add(path)
 
-    def _content(self) -> bytes:
+    def _content(self, path: Path) -> bytes:
         self._n += 1
         content = f"{self.random.choice(OUTCOMES)} {self._n} ".encode()
         is_large = self.random.random() < 0.005
         content += b"." * (LARGE_BYTES if is_large else self.random.randrange(100, 3000))
-        return self._known(content)
+        return self._known(path, content)
 
-    def _known(self, content: bytes) -> bytes:
-        self.truth[sha256(content)] = truth_of(content)
+    def _known(self, path: Path, content: bytes) -> bytes:
+        digest = sha256(content)
+        self.truth[digest] = truth_of(content)
+        self.had.setdefault(number_in(path), []).append(digest)
         return content
+
+    def plant(self, number: str) -> str:
+        """Say that a number had a marked content first of all; return the digest."""
+        content = f"does_not_exist planted {number}".encode()
+        self.truth[sha256(content)] = truth_of(content)
+        self.had[number].insert(0, sha256(content))
+        return sha256(content)
 
     def files(self) -> list[Path]:
         """Return the recordings there are now, in the order in which a run takes them."""
@@ -253,7 +266,7 @@ class Chaos:
         next_ones = sorted(path for path in self._to_hear if path.name > heard_last)[:NEAR]
         near = [path for path in next_ones if path.exists()]
         chosen = [self.random.sample(some, min(2, len(some))) for some in (files, near)]
-        return [*chosen[0], *chosen[1]]
+        return list(dict.fromkeys([*chosen[0], *chosen[1]]))  # none comes back that was removed
 
     def disturb(self, path: Path) -> None:
         """Do one thing to one file."""
@@ -267,21 +280,24 @@ class Chaos:
     def replace(self, path: Path) -> None:
         """Put another recording in its place, at once."""
         draft = path.with_suffix(".part")
-        draft.write_bytes(self._content())
+        draft.write_bytes(self._content(path))
         draft.replace(path)
 
     def write(self, path: Path) -> None:
         """Write on at the end, as a recorder does."""
         content = path.read_bytes() + b"more"
-        self._known(content)
+        self._known(path, content)
         with path.open("ab") as file:
             file.write(b"more")
 
     def cut(self, path: Path) -> None:
-        """Cut its end off; now and then so much that nothing can be read."""
+        """Cut its end off; now and then so much that nothing can be read, never all of it.
+
+        What was emptied takes nobody's place.
+        """
         content = path.read_bytes()
-        length = self.random.choice((min(5, len(content)), len(content) * 3 // 4))
-        self._known(content[:length])
+        length = self.random.choice((min(5, len(content)), max(1, len(content) * 3 // 4)))
+        self._known(path, content[:length])
         os.truncate(path, length)
 
     def rename(self, path: Path) -> None:
@@ -325,7 +341,8 @@ class Uploads(threading.Thread):
         self._port, self._key, self._n = port, key, n_uploads
         self._random = random.Random(seed + 1)
         self.truth: dict[str, str] = {}
-        self.n_repeated = 0
+        self.answers: Counter[str] = Counter()
+        self.n_recorded = 0
 
     def run(self) -> None:
         """Hand in all of them."""
@@ -333,8 +350,8 @@ class Uploads(threading.Thread):
             content = f"{self._random.choice(OUTCOMES)} upload {index} ".encode() + b"." * 500
             self.truth[sha256(content)] = truth_of(content)
             while not self._is_recorded(content, f"+7998{index:07}"):
-                self.n_repeated += 1
                 time.sleep(0.2)
+            self.n_recorded += 1
 
     def _is_recorded(self, content: bytes, number: str) -> bool:
         where = f"http://127.0.0.1:{self._port}/api/v1/classifications"
@@ -345,9 +362,14 @@ class Uploads(threading.Thread):
         )
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
-                return json.loads(answer.read()).get("journal") is not None
-        except (OSError, ValueError):  # refused, or killed in the middle
-            return False
+                is_recorded = json.loads(answer.read()).get("journal") is not None
+                self.answers["recorded" if is_recorded else str(answer.status)] += 1
+                return is_recorded
+        except urllib.error.HTTPError as refusal:
+            self.answers[str(refusal.code)] += 1
+        except (OSError, ValueError):  # killed in the middle, or not listening yet
+            self.answers["none"] += 1
+        return False
 
 
 def free_port() -> int:
@@ -399,6 +421,13 @@ class Programs:
 
     def _start_server(self) -> None:
         self._server = start("--serve", self._port, self._state, self.url)
+        self.chaos.counts["server started"] += 1
+
+    def _is_serving(self) -> bool:
+        ready = f"http://127.0.0.1:{self._port}/health/ready"
+        with contextlib.suppress(OSError), urllib.request.urlopen(ready, timeout=2):
+            return True
+        return False
 
     def _start_batch(self) -> None:
         self.chaos.begin_run(heard_last(self.results))
@@ -416,6 +445,10 @@ class Programs:
                 self.chaos.counts[what] += self._kill(what)
         if self._batch.poll() is not None:
             self._start_batch()
+        self.keep_serving()
+
+    def keep_serving(self) -> None:
+        """Start the server if it has ended."""
         if self._server.poll() is not None:
             self._start_server()
 
@@ -428,6 +461,10 @@ class Programs:
                 return 0
             self._batch.kill()
         elif what == "server killed":
+            # The same: on a busy machine a start takes longer than the mean time between two kills,
+            # and a server that never gets to answer takes no upload.
+            if self.chaos.random.random() < 0.7 and not self._is_serving():
+                return 0
             self._server.kill()
         elif self._postgres is not None:
             self._postgres.crash()
@@ -439,6 +476,19 @@ class Programs:
 
     def _n_bytes(self) -> int:
         return self.results.stat().st_size if self.results.exists() else 0
+
+    def let_uploads_end(self) -> bool:
+        """Kill nobody any more until all uploads are recorded; False if they come to a halt."""
+        n_recorded, moved_s = self.uploads.n_recorded, time.monotonic()
+        while self.uploads.is_alive():
+            self.keep_serving()
+            if self.uploads.n_recorded > n_recorded:
+                n_recorded, moved_s = self.uploads.n_recorded, time.monotonic()
+            if time.monotonic() - moved_s > STALLED_S:
+                print(f"uploads do not end: {n_recorded} recorded")
+                return False
+            time.sleep(0.1)
+        return True
 
     def run_to_the_end(self) -> int:
         """End everything, then classify once in peace; return the exit status of that."""
@@ -455,21 +505,20 @@ def soak(args: argparse.Namespace, folder: Path, postgres: Postgres | None) -> b
     uploads = programs.uploads
     began = time.monotonic()
     programs.start()
-    while time.monotonic() - began < args.seconds or uploads.is_alive():
+    while time.monotonic() - began < args.seconds:
         programs.disturb()
         if time.monotonic() - began > args.seconds / 2:
             programs.import_late_cards()
-        if time.monotonic() - began > args.seconds + 300:
-            print("uploads do not end")
-            break
         time.sleep(0.1)
+    have_ended = programs.let_uploads_end()
     code = programs.run_to_the_end()
     if code:
         print(f"the calm run at the end ended with {code}")
     print(f"{time.monotonic() - began:.0f} s, what happened:",
           dict(sorted(programs.chaos.counts.items())))  # fmt: skip
-    print(f"uploads: {len(uploads.truth)}, handed in again {uploads.n_repeated} times")
-    return Verdict(programs).is_right() and code == 0
+    print(f"uploads: {len(uploads.truth)}, answers {dict(sorted(uploads.answers.items()))}")
+    is_right = Verdict(programs).is_right() and code == 0 and have_ended
+    return finds_what_is_planted(programs) and is_right
 
 
 def heard_last(results: Path) -> str:
@@ -511,13 +560,15 @@ class Verdict:
         self._truth = {**self._chaos.truth, **self._uploads}
         self._final = {path: sha256(path.read_bytes()) for path in self._chaos.files()}
         self._standing = {*self._final.values(), *self._uploads}
-        self._gone = self._chaos.renamed | self._chaos.removed
+        self._recorded: set[tuple[str | None, str | None]] = set()
         self._wrong: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
 
     def is_right(self) -> bool:
         """Look at everything and say what is wrong."""
-        self._look_at_rows()
+        attempts = list(all_attempts(self._url))
+        self._recorded = {(attempt.number, attempt.digest) for attempt in attempts}
+        self._look_at_rows(attempts)
         self._look_at_cards()
         self._look_at_lines()
         wrong = dict(+self._wrong)
@@ -525,9 +576,14 @@ class Verdict:
         print("wrong:", wrong or "nothing")
         return not wrong
 
-    def _look_at_rows(self) -> None:
+    @property
+    def n_marks_taken_over(self) -> int:
+        """How many marks were found that a later content of their recording should have ended."""
+        return self._wrong[TAKEN_OVER]
+
+    def _look_at_rows(self, attempts: list[AttemptRecord]) -> None:
         rows: Counter[tuple[str | None, str | None]] = Counter()
-        for attempt in all_attempts(self._url):
+        for attempt in attempts:
             rows[attempt.number, attempt.digest] += 1
             heard = attempt.outcome.value if attempt.outcome else UNREADABLE
             deserved = self._truth.get(attempt.digest or "")
@@ -539,18 +595,27 @@ class Verdict:
             if deserved not in MARKED:
                 self._wrong["mark the content does not deserve"] += 1
             elif attempt.digest not in self._standing:
-                self._blame(attempt.number, "mark of a content that another took the place of")
+                if self._was_recorded_last(attempt.number, attempt.digest):
+                    self._counts["marks of recordings that were removed"] += 1
+                else:
+                    self._wrong[TAKEN_OVER] += 1
         self._counts["rows"] = rows.total()
         self._wrong["row that is there twice"] += sum(n - 1 for n in rows.values())
         digests = {digest for _, digest in rows}
         self._wrong["content without a row"] += len(self._standing - digests)
 
-    def _blame(self, number: str | None, what: str) -> None:
-        """Count a mark without its content: of a file that went, nobody heard anything else."""
-        if number in self._gone:
-            self._counts["marks of recordings renamed or removed after they were recorded"] += 1
-        else:
-            self._wrong[what] += 1
+    def _was_recorded_last(self, number: str | None, digest: str | None) -> bool:
+        """Tell whether a recording is gone, and had this content when it was recorded last.
+
+        A renamed one is not gone: what it has in the end was heard.
+        """
+        if number is None or number not in self._chaos.removed:
+            return False
+        return digest == self._last_of(number)
+
+    def _last_of(self, number: str) -> str | None:
+        had = self._chaos.had[number]
+        return next((each for each in reversed(had) if (number, each) in self._recorded), None)
 
     def _look_at_cards(self) -> None:
         truth = self._truth
@@ -558,8 +623,13 @@ class Verdict:
         with Journal.open(self._url) as journal:
             for card in journal.all_contacts():
                 self._counts["marked cards"] += card.incorrect_contact
-                if card.incorrect_contact and card.card.ref not in deserve:
-                    self._blame(card.card.ref, "card with a mark its recording does not deserve")
+                ref = card.card.ref
+                if not card.incorrect_contact or ref in deserve:
+                    continue
+                if ref in self._chaos.removed and truth.get(self._last_of(ref) or "") in MARKED:
+                    self._counts["marked cards of recordings that were removed"] += 1
+                else:
+                    self._wrong["card with a mark its recording does not deserve"] += 1
 
     def _look_at_lines(self) -> None:
         last: dict[Path, dict[str, Any]] = {}
@@ -575,6 +645,26 @@ class Verdict:
                 self._wrong["file whose last line is not of its content"] += 1
             elif (line["decision"] or {}).get("incorrect_contact") and truth not in MARKED:
                 self._wrong["line with a mark the content does not deserve"] += 1
+
+
+def finds_what_is_planted(programs: Programs) -> bool:
+    """Plant marks of older contents on recordings renamed and removed; True if each is found."""
+    chaos = programs.chaos
+    standing = {number_in(path) for path in chaos.files()}
+    recorded = {attempt.number for attempt in all_attempts(programs.url)}
+    planted = [
+        *sorted(chaos.renamed & standing)[:3],
+        *sorted(chaos.removed & recorded)[:3],
+    ]
+    heard = Outcome(CallOutcome.DOES_NOT_EXIST, 0.9, None, "planted")
+    with Journal.open(programs.url) as journal:
+        for number in planted:
+            report = CallReport("planted.wav", Evidence(duration_s=1.0), heard, None, 0.0)
+            journal.record_attempt(report, number=number, digest=chaos.plant(number))
+    print(f"planted: {len(planted)} wrong marks, which have to be found")
+    verdict = Verdict(programs)
+    verdict.is_right()
+    return verdict.n_marks_taken_over == len(planted) > 0
 
 
 def main() -> int:
