@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.server
+import os
 import re
 import shutil
 import socket
@@ -204,6 +205,59 @@ def test_a_download_continues_in_the_next_attempt(
     assert _left_over(models) == INSTALLED
 
 
+def _two_files(address: str) -> Manifest:
+    files = (
+        ModelFile("model.bin", len(CONTENT), DIGEST),
+        ModelFile("tokenizer.json", len(CONTENT), DIGEST),
+    )
+    return msgspec.structs.replace(_manifest(FilesSource(address)), files=files)
+
+
+def _break_off_in_the_second(what: str, _done: int, _total: int) -> None:
+    if what.endswith("tokenizer.json"):
+        raise KeyboardInterrupt
+
+
+def test_a_file_that_came_whole_is_not_fetched_again(
+    address: str, behaviour: Behaviour, models: Path
+) -> None:
+    manifest = _two_files(address)
+    with pytest.raises(KeyboardInterrupt):
+        install_model(manifest, models, progress=_break_off_in_the_second)
+    behaviour.status = 503
+    with pytest.raises(ModelError, match=r"tokenizer\.json: the server answers 503"):
+        install_model(manifest, models)
+    behaviour.status = None
+    fetched = set()
+    folder = install_model(manifest, models, progress=lambda what, _done, _total: fetched.add(what))
+    assert fetched == {f"{address}tokenizer.json"}
+    assert (folder / "model.bin").read_bytes() == CONTENT
+    assert (folder / "tokenizer.json").read_bytes() == CONTENT
+    assert _left_over(models) == {*INSTALLED, "toy/tokenizer.json"}
+
+
+def test_a_file_that_came_whole_and_was_changed_is_fetched_again(
+    address: str, models: Path
+) -> None:
+    manifest = _two_files(address)
+    with pytest.raises(KeyboardInterrupt):
+        install_model(manifest, models, progress=_break_off_in_the_second)
+    (models / ".toy.partial" / "file-0.part").write_bytes(bytes(len(CONTENT)))
+    folder = install_model(manifest, models)
+    assert (folder / "model.bin").read_bytes() == CONTENT
+
+
+def test_what_was_fetched_needs_no_room_again(
+    address: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = _two_files(address)
+    with pytest.raises(KeyboardInterrupt):
+        install_model(manifest, models, progress=_break_off_in_the_second)
+    usage = shutil.disk_usage(models)._replace(free=len(CONTENT))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    assert (install_model(manifest, models) / "model.bin").is_file()
+
+
 def test_without_an_etag_the_date_of_change_is_the_validator(
     address: str, behaviour: Behaviour, models: Path
 ) -> None:
@@ -315,7 +369,10 @@ def test_a_refusal_names_the_address_and_the_status(
     address: str, behaviour: Behaviour, models: Path, status: int
 ) -> None:
     behaviour.status = status
-    with pytest.raises(ModelError, match=rf"{address}model\.bin: the server answers {status}"):
+    with pytest.raises(
+        ModelError,
+        match=rf"{address}model\.bin: the server answers {status}.*install toy --from FOLDER",
+    ):
         install_model(_manifest(FilesSource(address)), models)
     assert _left_over(models) == set()
 
@@ -382,6 +439,19 @@ def test_a_disk_that_fills_up_midway_is_cleaned(address: str, models: Path) -> N
     with pytest.raises(ModelError, match="no space left for model 'toy'"):
         install_model(_manifest(FilesSource(address)), models, progress=fill_up)
     assert _left_over(models) == set()
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.EIO, errno.EACCES])
+def test_what_else_the_disk_refuses_is_told_with_what_to_do(
+    address: str, models: Path, number: int
+) -> None:
+    def refuse(_what: str, _done: int, _total: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    told = f"model 'toy' cannot be put here: {os.strerror(number)}.*name another folder.*MODELS_DIR"
+    with pytest.raises(ModelError, match=told):
+        install_model(_manifest(FilesSource(address)), models, progress=refuse)
+    assert not (models / "toy").exists()
 
 
 def test_a_models_folder_that_cannot_be_is_named(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def _no_connection(transfer: _Transfer, problem: Exception) -> str:
     rest = f" ({kept} bytes are kept, the next attempt goes on from there)" if kept else ""
     return (
         f"{transfer.url}: cannot be downloaded: {_cause(problem)}{rest}; check the network or "
-        "the proxy, or fetch it elsewhere and install it with --from"
+        "the proxy"
     )
 
 

