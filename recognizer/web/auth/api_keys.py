@@ -131,12 +131,15 @@ class ApiKeys:
             If no key in force is called so.
         """
         with self._changing():
-            keys = self.all()
-            for index, key in enumerate(keys):
-                if which in {key.id, key.name} and key.revoked_at is None:
-                    revoked = msgspec.structs.replace(key, revoked_at=dt.datetime.now(dt.UTC))
-                    self._write((*keys[:index], revoked, *keys[index + 1 :]))
-                    return revoked
+            in_force = [key for key in self.all() if key.revoked_at is None]
+            # One may be named as another's id reads.
+            found = [key for key in in_force if key.id == which] or [
+                key for key in in_force if key.name == which
+            ]
+            if found:
+                revoked = msgspec.structs.replace(found[0], revoked_at=dt.datetime.now(dt.UTC))
+                self._write(tuple(revoked if key is found[0] else key for key in self.all()))
+                return revoked
         raise RecognizerError(
             f"no API key in force is called {which!r}; see `recognizer api-keys list`"
         )
