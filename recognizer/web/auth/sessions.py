@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from recognizer.crm.journal.tables import Base, RowId
 from recognizer.web.auth.users import User, user_of, users
+from recognizer.web.parameters import read_id
 
 __all__ = ["Session", "Sessions", "user_of_form"]
 
@@ -127,8 +128,7 @@ def user_of_form(csrf_token: str) -> int | None:
 
     It tells colleagues at one desk apart and proves nothing.
     """
-    user_id = csrf_token.partition(".")[0]
-    return int(user_id) if user_id.isascii() and user_id.isdigit() else None
+    return read_id(csrf_token.partition(".")[0])
 
 
 def _digest(token: str) -> str:

@@ -35,6 +35,7 @@ from recognizer.web.pages.review import candidates
 from recognizer.web.pages.review_routes import address, filter_words
 from recognizer.web.pages.signed_in import Operator, SendingOperator, note
 from recognizer.web.pages.view import read_report
+from recognizer.web.parameters import read_id
 
 __all__ = ["router"]
 
@@ -182,7 +183,7 @@ def decide_together(
     expected = {one: version for one, version in asked.items() if one in allowed}
     if asked and not expected:
         raise _LATE
-    was_heard = {int(one) for one in heard if _is_id(one)}
+    was_heard = set(filter(None, map(read_id, heard)))
     said = CallOutcome(outcome) if outcome in set(CallOutcome) else None
     # «As heard» of alike calls names no outcome: a mark would be set that nobody meant.
     if (outcome and said is None) or (said is None) != (which.alike is None):
@@ -238,14 +239,11 @@ def _meant(outcome: CallOutcome | None, calls: Iterable[int]) -> str:
     return f"{outcome} {' '.join(map(str, sorted(calls)))}"
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < len(text) < 19
-
-
 def _read_chosen(items: list[str]) -> dict[int, str]:
     """Return calls with versions from fields such as ``17:120-4``."""
     parts = [item.partition(":") for item in items]
-    return {int(call): version for call, _, version in parts if _is_id(call) and version}
+    read = [(read_id(call), version) for call, _, version in parts]
+    return {call: version for call, version in read if call is not None and version}
 
 
 @router.get("/queue/done")
@@ -259,7 +257,7 @@ def done_together(
     attempt = page.journal.attempt(near) if n_standing else None
     decision = None if attempt is None or attempt.decision is None else attempt.decision
     text = f"Решено вместе: {wording.counted(n_standing, 'звонок', 'звонка', 'звонков')}."
-    if _is_id(refused):
+    if read_id(refused) is not None:
         text += f" Не записано: {refused} — их успели решить или изменить."
     can_learn = (
         attempt is not None
@@ -286,10 +284,11 @@ def done_together(
 
 
 def _read_batch(text: str) -> tuple[str, int]:
-    name, _, near = text.partition("-")
-    if len(name) != 16 or not _is_id(near):
+    name, _, written = text.partition("-")
+    near = read_id(written)
+    if len(name) != 16 or near is None:
         raise PageProblemError(404, "Такого решения нет", "Вернитесь в очередь.")
-    return name, int(near)
+    return name, near
 
 
 @router.post("/queue/together/undo")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from recognizer.base.moments import read_day
 from recognizer.model import CallOutcome
+from recognizer.web.parameters import read_id
 
 __all__ = ["DOUBT_NAMES", "ORDER_NAMES", "QueueFilter", "read_queue_filter"]
 
@@ -84,7 +85,7 @@ def read_queue_filter(query: str) -> QueueFilter:
         outcome=among("outcome", set(CallOutcome)),
         code=code if len(code) == 3 and code.isascii() and code.isdigit() else "",
         order=among("order", ORDER_NAMES),
-        alike=int(alike) if alike.isascii() and alike.isdigit() and len(alike) < 19 else None,
+        alike=read_id(alike),
         is_sure=asked.get("certain") == "yes",
     )
 

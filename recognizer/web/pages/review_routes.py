@@ -23,6 +23,7 @@ from recognizer.web.pages.problems import PageProblemError
 from recognizer.web.pages.queue_filter import DOUBT_NAMES, QueueFilter, read_queue_filter
 from recognizer.web.pages.rendering import render, see
 from recognizer.web.pages.signed_in import Operator, SendingOperator, note
+from recognizer.web.parameters import read_id
 
 __all__ = ["address", "filter_words", "router", "undo_values"]
 
@@ -134,13 +135,13 @@ def _asked_outcome(request: Request) -> str:
 
 def undo_values(page: Page, request: Request) -> dict[str, Any]:
     """Return the correction that was just made and can be taken back, with its call."""
-    text = request.query_params.get("undo", "")
-    call_id, _, correction = text.partition("-")
-    if not (call_id.isdecimal() and correction.isdecimal()) or len(text) > 40:
+    call, _, made = request.query_params.get("undo", "").partition("-")
+    call_id, correction = read_id(call), read_id(made)
+    if call_id is None or correction is None:
         return {"undo": None}
-    said = {one.id: one for one in page.journal.corrections(int(call_id))}.get(int(correction))
+    said = {one.id: one for one in page.journal.corrections(call_id)}.get(correction)
     is_standing = said is not None and not said.is_withdrawn and said.withdraws_id is None
-    return {"undo": (int(call_id), int(correction)) if is_standing else None}
+    return {"undo": (call_id, correction) if is_standing else None}
 
 
 def _attempt(page: Page, call_id: int) -> AttemptRecord:
