@@ -65,7 +65,7 @@ class LogMelStream:
 
     def __init__(self, rate: int) -> None:
         self._hop, self._size = round(HOP_S * rate), round(_WINDOW_S * rate)
-        self._window, self._filters = _filters(rate, self._size)
+        self._waves, self._filters = _filters(rate, self._size)
         self._kept = np.zeros(self._size // 2, np.float32)  # before the first sample
         self._n_samples = self._n_frames = 0
 
@@ -87,13 +87,12 @@ class LogMelStream:
         if n_frames <= 0:
             return np.zeros((0, N_BANDS), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(self._kept, self._size)
-        spectrum = np.fft.rfft(windows[: n_frames * self._hop : self._hop] * self._window, axis=1)
-        spectrum = spectrum[:, : len(self._filters)]
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        spectrum = windows[: n_frames * self._hop : self._hop] @ self._waves
+        real, imaginary = np.split(spectrum, 2, axis=1)
+        power = real**2 + imaginary**2
         self._kept = self._kept[n_frames * self._hop :]
         self._n_frames += n_frames
-        bands: Floats = 10 * np.log10(power @ self._filters + np.float32(10 ** (_SILENCE_DB / 10)))
-        return bands
+        return decibels(power @ self._filters + np.float32(10 ** (_SILENCE_DB / 10)))
 
 
 def decibels(powers: Floats) -> Floats:
@@ -163,17 +162,24 @@ def _with_edges(values: Floats, n_before: int, n_after: int) -> Floats:
 
 @functools.cache
 def _filters(rate: int, size: int) -> tuple[Floats, Floats]:
-    """Return the window, and triangles on the mel scale as a matrix of shape (n_bins, N_BANDS)."""
+    """Return windowed waves, shape (size, 2 x n_bins), and triangles on the mel scale over them.
+
+    A product with the cosines and sines of the hundred bins that are wanted, whatever the rate,
+    takes half the time of numpy's FFT. The triangles: shape (n_bins, N_BANDS).
+    """
     window = np.hanning(size + 1)[:-1]
     edges_hz = _hz(np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), N_BANDS + 2))
-    n_bins = math.floor(_HIGHEST_HZ * size / rate) + 1
-    bins_hz = np.arange(n_bins)[:, None] * rate / size
+    first, last = math.ceil(_LOWEST_HZ * size / rate), math.floor(_HIGHEST_HZ * size / rate)
+    bins = np.arange(first, last + 1)
+    bins_hz = bins[:, None] * rate / size
     low, middle, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
     rising, falling = (bins_hz - low) / (middle - low), (high - bins_hz) / (high - middle)
     triangles = np.clip(np.minimum(rising, falling), 0, None)
     # A bin is 31 Hz wide and the lowest bands 70 Hz: each has a bin inside.
     scale = 2 / (size * np.sum(window**2))
-    return window.astype(np.float32), (triangles * scale).astype(np.float32)
+    angles = 2 * np.pi / size * (np.arange(size)[:, None] * bins % size)
+    waves = window[:, None] * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    return waves.astype(np.float32), (triangles * scale).astype(np.float32)
 
 
 def _mel(hz: float) -> float:

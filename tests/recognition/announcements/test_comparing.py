@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from announced import learned
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recognizer.recognition.announcements.clearness import FLOOR_S, KnownLevels
@@ -50,6 +50,7 @@ def _plain_scores(chunk: Floats, coarse: Floats, place: int, reach: int) -> list
     return scores
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_heard=st.integers(1, 300),
@@ -118,6 +119,7 @@ def _plain_comparison(wanted: Doubles, said: Doubles, floor: Doubles) -> tuple[l
     return tuple(found)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_frames=st.integers(1, 120),
@@ -140,6 +142,7 @@ def test_parts_are_as_alike_as_the_definition_says(
     assert (comparison.first_frame, comparison.end_frame) == (before, before + n_frames)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), n_frames=st.integers(1, 80), span_s=st.floats(0.01, 0.7))
 def test_the_noise_is_the_highest_of_the_lowest_around_each_frame(
     *, seed: int, n_frames: int, span_s: float
@@ -155,6 +158,7 @@ def test_the_noise_is_the_highest_of_the_lowest_around_each_frame(
     assert np.array_equal(local_floor(levels, span_s), highest)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), n_frames=st.integers(1, 40))
 def test_powers_are_smoothed_over_five_frames_the_outermost_repeated(
     seed: int, n_frames: int
@@ -164,6 +168,7 @@ def test_powers_are_smoothed_over_five_frames_the_outermost_repeated(
     assert smoothed(powers) == pytest.approx(powers[places].mean(axis=1), rel=1e-5)
 
 
+@settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_powers_and_decibels_are_what_they_are_called(seed: int) -> None:
     levels = _sound(seed, 10)
