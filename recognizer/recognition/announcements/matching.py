@@ -324,8 +324,8 @@ def _through_line(
     """Return the announcement as this line would carry it, both above the noise; noise; gain."""
     loud = wanted >= wanted.max(axis=0) - _HEARD_DB
     above = loud & (heard > floor + 6)
-    count = above.sum(axis=0)
-    gain = np.where(above, heard - wanted, 0).sum(axis=0) / np.maximum(count, 1)
+    count = _sum(above.astype(np.float32))
+    gain = _sum((heard - wanted) * above) / np.maximum(count, 1)
     usual = float(np.median(gain[count > 0])) if (count > 0).any() else 0.0
     carried = wanted + np.where(count >= 10, gain, usual).astype(np.float32)
     noise = np.maximum(floor, carried.max(axis=0) - _RANGE_DB)
@@ -335,8 +335,14 @@ def _through_line(
 
 
 def _centred(bands: Floats) -> Floats:
-    centred: Floats = bands - bands.mean(axis=0)
+    centred: Floats = bands - _sum(bands) / np.float32(len(bands))
     return centred
+
+
+def _sum(bands: Floats) -> Floats:
+    """Return the sum of each band over the frames (numpy's own takes twice as long)."""
+    total: Floats = np.ones(len(bands), np.float32) @ bands
+    return total
 
 
 def _running(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
