@@ -17,7 +17,9 @@ def _sound(seed: int, n_samples: int, level_dbfs: float) -> Samples:
     rng = np.random.default_rng(seed)
     wave = rng.standard_normal(n_samples) * 10 ** (level_dbfs / 20)
     wave[n_samples // 3 : n_samples // 2] = 0
-    return (wave + 0.3 * np.sin(np.arange(n_samples) * rng.uniform(0.1, 3))).astype(np.float32)
+    tone = 0.3 * np.sin(np.arange(n_samples) * rng.uniform(0.1, 3))
+    sound: Samples = (wave + tone).astype(np.float32)
+    return sound
 
 
 def _plain(samples: Samples, rate: int) -> Floats:
