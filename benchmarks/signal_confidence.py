@@ -221,8 +221,7 @@ def decide_clip(kind: str, rng: np.random.Generator) -> tuple[Outcome, int, bool
         scan.tones,
         scan.segments,
         [],
-        sound_s=scan.sound_s,
-        tonal_s=scan.tonal_s,
+        unknown=scan.unknown,
     )
     right = KINDS[kind].right
     if level_dbfs < _QUIET_DBFS:

@@ -193,8 +193,7 @@ class CallClassifier:
             scan.tones,
             scan.segments,
             [v for v, _ in judged],
-            sound_s=scan.sound_s,
-            tonal_s=scan.tonal_s,
+            unknown=scan.unknown,
         )
         return self._report(call, label, scan, judged, reading, decided=decided)
 

@@ -25,6 +25,7 @@ from recognizer.recognition.precedence import MACHINES, PRECEDENCE
 from recognizer.recognition.signal_confidence import load_signal_confidence, periods_of
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
+from recognizer.signals.segments import UnknownSound
 
 __all__ = ["decide_call", "on_one_scale", "unread", "without_unread"]
 
@@ -34,12 +35,16 @@ _SURE = 0.9  # of a person or a machine among people who speak another language
 _MUCH = 0.3  # share of the recording from which music or noise is what it is about
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
 _MIN_MUSIC_S = 4.0
+# Of the sound, that is a tone or two at a time: sirens and steady tones 0.98 and more, generated
+# hold music of five timbres up to 0.67 (36 pieces, clean, in noise and through codecs).
+_MAX_LONE_PART = 0.85
 _MAX_UNEXPLAINED_S = 1.0  # of noise or music in a call that is called silent
 # Of sound in a call that was dropped at once, or of a tone in a silent one: a relay clicks, a word
 # or a signal is longer.
 _MAX_CLICKS_S = 0.2
 _MIN_PERIODS = 4
 _COVERED = 0.9
+_SAME_TONE_HZ = 60.0  # a ring cut by lost packets smears so far
 _PAUSE_AFTER_TONE_S = 5.0  # a ring is followed by 4 s of line noise, not by more
 _RINGS_BEFORE_BUSY = 3  # so many rings before short beeps: it rang and nobody answered
 
@@ -50,8 +55,7 @@ def decide_call(
     segments: Sequence[Segment],
     verdicts: Sequence[SpokenVerdict],
     *,
-    sound_s: float = 0.0,
-    tonal_s: float = 0.0,
+    unknown: UnknownSound = UnknownSound(),
 ) -> tuple[Outcome, SpokenVerdict | None]:
     """Return the outcome of the call, and the utterance that decided it, if one did.
 
@@ -61,11 +65,8 @@ def decide_call(
     tones : sequence of ToneEvent
     segments : sequence of Segment
     verdicts : sequence of SpokenVerdict
-    sound_s : float
-        Seconds of sound that is neither speech nor a tone (`Scan.sound_s`): bursts too short to
-        be a segment count there.
-    tonal_s : float
-        Those of them that are tones or hold still (`Scan.tonal_s`).
+    unknown : UnknownSound
+        What is heard besides speech and tones: bursts too short to be a segment count there.
     """
     if _is_foreign(verdicts):
         return _spoken(next(v for v in verdicts if v.is_foreign))
@@ -78,7 +79,7 @@ def decide_call(
         return _spoken(_with_doubt(deciding, verdicts))
     if verdicts and not _is_all_tone(tones, segments, verdicts):
         return _spoken(max(verdicts, key=lambda v: v.confidence))
-    return _without_speech(duration_s, tones, segments, sound_s, tonal_s), None
+    return _without_speech(duration_s, tones, segments, unknown), None
 
 
 def unread() -> Veto:
@@ -206,8 +207,7 @@ def _without_speech(
     duration_s: float,
     tones: Sequence[ToneEvent],
     segments: Sequence[Segment],
-    sound_s: float,
-    tonal_s: float,
+    unknown: UnknownSound,
 ) -> Outcome:
     if tones and _noise_after(tones, segments) > _PAUSE_AFTER_TONE_S:
         return Outcome(
@@ -215,7 +215,7 @@ def _without_speech(
             _ABSTAINED,
             reason="something is heard after the tones, not understood",
         )
-    return _from_tones(tones) or _from_sounds(duration_s, segments, sound_s, tonal_s)
+    return _from_tones(tones, unknown) or _from_sounds(duration_s, segments, unknown)
 
 
 def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> float:
@@ -229,7 +229,7 @@ def _noise_after(tones: Sequence[ToneEvent], segments: Sequence[Segment]) -> flo
     )
 
 
-def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
+def _from_tones(tones: Sequence[ToneEvent], unknown: UnknownSound) -> Outcome | None:
     by_kind = {kind: [t for t in tones if t.kind is kind] for kind in ToneKind}
     rings = by_kind[ToneKind.RINGBACK]
     n_rings = sum(t.n_periods for t in rings)
@@ -240,6 +240,9 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
         return _by_periods(CallOutcome.BUSY_TONE, busy, "short beeps")
     # An announcement begins with it: what rang was no telephone that nobody answers.
     if rings and not by_kind[ToneKind.SIT]:
+        found = _beside_rings(rings, by_kind[ToneKind.BEEP], unknown)
+        if found is not None:
+            return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason=f"it rings, and {found}")
         return _by_periods(CallOutcome.RINGBACK_ONLY, rings, "it rings")
     if tones:  # special information tone, beep, keys, dial tone: none of them ends a call
         return Outcome(
@@ -248,17 +251,36 @@ def _from_tones(tones: Sequence[ToneEvent]) -> Outcome | None:
     return None
 
 
-def _from_sounds(
-    duration_s: float, segments: Sequence[Segment], sound_s: float, tonal_s: float
-) -> Outcome:
+def _beside_rings(
+    rings: Sequence[ToneEvent], beeps: Sequence[ToneEvent], unknown: UnknownSound
+) -> str | None:
+    """Return what is heard beside ringing and is no ring: half a signal, a beep."""
+    if unknown.lone_s > _MAX_CLICKS_S:
+        return f"{unknown.lone_s:.1f} s of a tone that no tone plan knows"
+    own_hz = [hz for ring in rings for hz in ring.frequencies_hz]
+    others = (
+        hz
+        for beep in beeps
+        for hz in beep.frequencies_hz
+        if all(abs(hz - own) > _SAME_TONE_HZ for own in own_hz)
+    )
+    other_hz = next(others, None)
+    return None if other_hz is None else f"a beep of {other_hz:.0f} Hz, as something that answers"
+
+
+def _from_sounds(duration_s: float, segments: Sequence[Segment], unknown: UnknownSound) -> Outcome:
     music_s = total_duration_s(segments, SegmentKind.MUSIC)
     longest_s = max((s.duration_s for s in segments if s.kind is SegmentKind.MUSIC), default=0.0)
     noise_s = total_duration_s(segments, SegmentKind.NOISE)
     if longest_s >= _MIN_MUSIC_S and music_s > _MUCH * duration_s:
+        tones_s = unknown.lone_s + unknown.low_s
+        if tones_s > _MAX_LONE_PART * unknown.sound_s:
+            reason = f"{tones_s:.0f} s of tones that no tone plan knows, no speech"
+            return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason=reason)
         return _as_counted(CallOutcome.MUSIC, f"{music_s:.0f} s of music, no speech")
-    if max(noise_s + music_s, sound_s) > _MUCH * duration_s:
+    if max(noise_s + music_s, unknown.sound_s) > _MUCH * duration_s:
         return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason="noise, no speech")
-    found = _unexplained(duration_s, noise_s + music_s, sound_s, tonal_s)
+    found = _unexplained(duration_s, noise_s + music_s, unknown)
     if found is not None:
         return Outcome(CallOutcome.UNDETERMINED, _ABSTAINED, reason=found)
     if duration_s < _DISCONNECTED_MAX_S:
@@ -266,15 +288,15 @@ def _from_sounds(
     return _as_counted(CallOutcome.SILENCE, "nothing is heard")
 
 
-def _unexplained(
-    duration_s: float, segments_s: float, sound_s: float, tonal_s: float
-) -> str | None:
+def _unexplained(duration_s: float, segments_s: float, unknown: UnknownSound) -> str | None:
     """Return what is heard in a recording that is nearly silent; None where that is nothing."""
     if segments_s > _MAX_UNEXPLAINED_S:
         return f"{segments_s:.0f} s of sound that no tone plan knows, no speech"
-    if tonal_s > _MAX_CLICKS_S:  # neither a click nor a rustle is a tone: half a signal is
-        return f"{tonal_s:.1f} s of a tone that no tone plan knows, no speech"
-    if duration_s < _DISCONNECTED_MAX_S and max(segments_s, sound_s) > _MAX_CLICKS_S:
+    if unknown.low_s > _MAX_UNEXPLAINED_S:
+        return f"{unknown.low_s:.0f} s of loud hum or a low tone, no speech"
+    if unknown.tonal_s > _MAX_CLICKS_S:  # neither a click nor a rustle is a tone: half a signal is
+        return f"{unknown.tonal_s:.1f} s of a tone that no tone plan knows, no speech"
+    if duration_s < _DISCONNECTED_MAX_S and max(segments_s, unknown.sound_s) > _MAX_CLICKS_S:
         return "a short sound, no speech, then the end"
     return None
 

@@ -95,8 +95,7 @@ class ChannelHeard:
             scan.tones,
             scan.segments,
             self.verdicts,
-            sound_s=scan.sound_s,
-            tonal_s=scan.tonal_s,
+            unknown=scan.unknown,
         )
 
 

@@ -28,7 +28,7 @@ from recognizer.signals.speech_activity import VAD_FRAME_S, SpeechProbability
 from recognizer.signals.tone_plans import TonePlan
 from recognizer.signals.tones import ToneDetector
 
-__all__ = ["Scan", "Scanner", "dbfs"]
+__all__ = ["Scan", "Scanner", "UnknownSound", "dbfs"]
 
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
@@ -39,6 +39,12 @@ _MIN_DYNAMICS = 3.2  # 5 dB between the loud and the weak moments; voices 6 and 
 _MAX_TONAL_PART = 0.95  # of the power in moments that are one tone; 99 voices in 100 up to 0.89
 _MAX_STEADINESS = 0.42  # voices up to 0.38
 _TONAL_SHARE = 0.6
+_TWO_TONES_SHARE = 0.75
+# Hum and low tones, below the telephone band: 125 to 200 Hz holds those of 100 to 215 Hz, and next
+# to nothing of 50 and 60 Hz. What hums so loudly is no quiet line; by meaning, not fitted.
+_LOW_BINS = slice(5, 9)
+_LOW_DBFS = -40.0
+_LOW_RATIO = 4.0  # of its power to that of the band: a bass in music has less
 _PAD_S = 0.25
 _MAX_PAUSE_S = 0.6
 _TONE_PAD_S = 0.03  # a frame reaches this far
@@ -62,6 +68,28 @@ _SILENCE, _NOISE, _MUSIC, _TONE, _SPEECH = range(len(_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownSound:
+    """Seconds of sound that is neither speech nor a signal that a plan knows.
+
+    Attributes
+    ----------
+    sound_s : float
+        Louder than silence, however short each of them.
+    tonal_s : float
+        Of those, what is a tone or two, or holds still as a chord or music does.
+    lone_s : float
+        Of those, what is a tone or two: a siren, not music.
+    low_s : float
+        Loud hum and low tones, with little in the telephone band above them.
+    """
+
+    sound_s: float = 0.0
+    tonal_s: float = 0.0
+    lone_s: float = 0.0
+    low_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """All that is heard without a recogniser.
 
@@ -73,18 +101,15 @@ class Scan:
     duration_s : float
     peak_dbfs : float
         Of the loudest sample; minus infinity for digital silence.
-    sound_s : float
-        Seconds louder than silence that are neither speech nor a tone, however short each of them.
-    tonal_s : float
-        Of those, the seconds that are one tone, or hold still as a chord or music does.
+    unknown : UnknownSound
+        What is heard besides.
     """
 
     tones: tuple[ToneEvent, ...]
     segments: tuple[Segment, ...]
     duration_s: float
     peak_dbfs: float
-    sound_s: float = 0.0
-    tonal_s: float = 0.0
+    unknown: UnknownSound = UnknownSound()
 
     @property
     def has_speech(self) -> bool:
@@ -148,14 +173,13 @@ class Scanner:
             replace(tone, start_s=tone.start_s + start_s, end_s=tone.end_s + start_s)
             for tone in self._tones
         )
-        segments, sound_s, tonal_s = self._features.segments(tones)
+        segments, unknown = self._features.segments(tones)
         return Scan(
             tones=tones,
             segments=segments,
             duration_s=self._features.duration_s,
             peak_dbfs=dbfs(self._features.peak**2),
-            sound_s=sound_s,
-            tonal_s=tonal_s,
+            unknown=unknown,
         )
 
 
@@ -170,6 +194,8 @@ class _Features:
         self._totals: list[Floats] = []
         self._steadiness: list[npt.NDArray[np.float16]] = []
         self._is_tonal: list[npt.NDArray[np.bool_]] = []
+        self._is_lone: list[npt.NDArray[np.bool_]] = []
+        self._is_low: list[npt.NDArray[np.bool_]] = []
         self._probabilities: list[Floats] = []
         self._n_samples = 0
         self.start_s = 0.0
@@ -199,7 +225,8 @@ class _Features:
         fork: _Features = copy.copy(self)
         fork._stream, fork._speech = self._stream.forked(), self._speech.forked()
         fork._totals, fork._steadiness = list(self._totals), list(self._steadiness)
-        fork._is_tonal, fork._probabilities = list(self._is_tonal), list(self._probabilities)
+        fork._is_tonal, fork._is_lone = list(self._is_tonal), list(self._is_lone)
+        fork._is_low, fork._probabilities = list(self._is_low), list(self._probabilities)
         return fork
 
     def finish(self) -> Iterator[Frames]:
@@ -215,14 +242,19 @@ class _Features:
         steadiness = np.sum(earlier[: len(shape)] * shape, axis=1)
         self._steadiness.append(steadiness.astype(np.float16))
         self._is_tonal.append(frames.share >= _TONAL_SHARE)
+        self._is_lone.append(
+            (frames.share_anywhere >= _TONAL_SHARE) | (frames.share_of_two >= _TWO_TONES_SHARE)
+        )
+        low = frames.spectrum[:, _LOW_BINS].sum(axis=1)
+        self._is_low.append(low > np.maximum(10 ** (_LOW_DBFS / 10), _LOW_RATIO * frames.total))
         self._totals.append(frames.total)
         return frames
 
-    def segments(self, tones: Sequence[ToneEvent]) -> tuple[tuple[Segment, ...], float, float]:
-        """Return the segments of all sound taken, `Scan.sound_s` and `Scan.tonal_s`."""
+    def segments(self, tones: Sequence[ToneEvent]) -> tuple[tuple[Segment, ...], UnknownSound]:
+        """Return the segments of all sound taken, and what is none of speech and signals."""
         n_cells = math.ceil(self._n_samples / (self._sample_rate * HOP_S) - 1e-9)
         if n_cells == 0:
-            return (), 0.0, 0.0
+            return (), UnknownSound()
         totals = np.concatenate(self._totals)[:n_cells]
         steadiness = np.concatenate(self._steadiness)[:n_cells].astype(np.float32)
         labels = _background(totals, steadiness)
@@ -241,10 +273,20 @@ class _Features:
         for start_s, end_s in _padded(intervals):
             labels[_cells(start_s, end_s)] = _SPEECH
         labels = _with_word_edges(labels)
-        is_sound = _is_loud(totals) & (labels != _TONE) & (labels != _SPEECH)
-        is_steady = is_sound & (is_tonal | (labels == _MUSIC))
-        sound_s, tonal_s = (round(float(c.sum()) * HOP_S, 3) for c in (is_sound, is_steady))
-        return self._cut(labels, totals), sound_s, tonal_s
+        return self._cut(labels, totals), self._unknown(labels, totals)
+
+    def _unknown(self, labels: _Labels, totals: Floats) -> UnknownSound:
+        is_other = (labels != _TONE) & (labels != _SPEECH)
+        is_lone, is_low = (
+            np.concatenate(cells)[: len(labels)] for cells in (self._is_lone, self._is_low)
+        )
+        is_sound = is_other & _is_loud(totals)
+        return UnknownSound(
+            sound_s=_seconds(is_sound),
+            tonal_s=_seconds(is_sound & (is_lone | (labels == _MUSIC))),
+            lone_s=_seconds(is_sound & is_lone),
+            low_s=_seconds(is_other & is_low),
+        )
 
     def _cut(self, labels: _Labels, totals: Floats) -> tuple[Segment, ...]:
         edges = np.flatnonzero(np.diff(labels)) + 1
@@ -287,6 +329,10 @@ def _is_loud(totals: Floats) -> npt.NDArray[np.bool_]:
     """Return which cells hold more than silence."""
     loud: npt.NDArray[np.bool_] = totals > 10 ** (_SILENCE_DBFS / 10)
     return loud
+
+
+def _seconds(cells: npt.NDArray[np.bool_]) -> float:
+    return round(float(cells.sum()) * HOP_S, 3)
 
 
 def _background(totals: Floats, steadiness: Floats) -> _Labels:

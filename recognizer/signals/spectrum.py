@@ -33,6 +33,7 @@ LOBE_BINS = 2  # a Hann window spreads a sine over this many bins to each side
 _HOPS_A_WINDOW = 4
 _BLOCK_FRAMES = 200
 _LOWEST_PEAK_HZ, _HIGHEST_PEAK_HZ = 340.0, 2620.0
+_LOWEST_LONE_HZ, _HIGHEST_LONE_HZ = 300.0, 3650.0  # of a tone that no plan needs to know
 # Hum lies below this band, and nothing of a telephone line above it.
 _LOWEST_HZ, _HIGHEST_HZ = 215.0, 3700.0
 _MAX_TWIST = 10.0  # Q.24 allows 8 dB between the two tones of a key
@@ -89,6 +90,8 @@ class Frames:
         Mean square in the telephone band.
     share : float32, shape (n,)
         Part of `total` in the strongest tone, 0-1.
+    share_anywhere : float32, shape (n,)
+        Part of `total` in the strongest tone, above and below those looked for, too.
     share_of_two : float32, shape (n,)
         Part of `total` in the two strongest tones; 0 where their levels differ too much.
     frequency_hz, second_hz : float32, shape (n,)
@@ -102,6 +105,7 @@ class Frames:
     spectrum: Floats
     total: Floats
     share: Floats
+    share_anywhere: Floats
     share_of_two: Floats
     frequency_hz: Floats
     second_hz: Floats
@@ -144,6 +148,10 @@ class _Transform:
             math.floor(_HIGHEST_PEAK_HZ / self.bin_hz) + 1,
         )
         self._n_kept = self._peaks.stop + LOBE_BINS + 1
+        self._lone = slice(
+            math.ceil(_LOWEST_LONE_HZ / self.bin_hz) - LOBE_BINS,
+            math.floor(_HIGHEST_LONE_HZ / self.bin_hz) + LOBE_BINS + 1,
+        )
 
     def analyse(self, samples: Samples) -> Frames:
         """Return the frames of `samples`, which hold a whole number of hops and a window more."""
@@ -166,6 +174,7 @@ class _Transform:
             spectrum=kept,
             total=total,
             share=lobe / total,
+            share_anywhere=self._strongest_lobe(power) / total,
             share_of_two=share_of_two.astype(np.float32),
             frequency_hz=self._refine(kept, first),
             second_hz=self._refine(rest, second),
@@ -184,6 +193,13 @@ class _Transform:
         for offset in range(-LOBE_BINS, LOBE_BINS + 1):
             lobe += power[rows, centre + offset]
         return lobe
+
+    def _strongest_lobe(self, power: Floats) -> Floats:
+        """Return the power of the strongest tone, whether a plan needs to know it or not."""
+        width = 2 * LOBE_BINS + 1
+        sums = np.cumsum(np.pad(power[:, self._lone], ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+        strongest: Floats = (sums[:, width:] - sums[:, :-width]).max(axis=1).astype(np.float32)
+        return strongest
 
     def _refine(self, power: Floats, centre: npt.NDArray[np.intp]) -> Floats:
         """Return the frequency between bins, by a parabola through three logarithms."""

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -316,8 +317,7 @@ def what_a_recording_comes_to(samples: Samples) -> CallOutcome:
         scan.tones,
         scan.segments,
         [],
-        sound_s=scan.sound_s,
-        tonal_s=scan.tonal_s,
+        unknown=scan.unknown,
     )
     return found.kind
 
@@ -381,6 +381,92 @@ def test_silence_with_a_tone_in_it_that_no_plan_knows_is_not_silence(
     sound = join(pause(0.5), signal * np.float32(10 ** (level_dbfs / 20)), pause(seconds))
     sound += white_noise(len(sound), -70)
     assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+def swept(seconds: float, rate_hz: float, *, is_square: bool) -> Samples:
+    """Return a siren between 600 and 1000 Hz, at full scale."""
+    swing = np.sin(2 * np.pi * rate_hz * np.arange(round(seconds * RATE)) / RATE)
+    hz = 800 + 200 * (np.sign(swing) if is_square else swing)
+    return np.sin(2 * np.pi * np.cumsum(hz) / RATE).astype(np.float32)
+
+
+def modulated(hz: float, rate_hz: float, seconds: float) -> Samples:
+    swell = 1 + 0.9 * np.sin(2 * np.pi * rate_hz * np.arange(round(seconds * RATE)) / RATE)
+    return (sine(hz, seconds) * swell / 1.9).astype(np.float32)
+
+
+# Made anew for every length: what sounds all the time, and is none of the signals of a plan.
+UNKNOWN_SOUNDS: dict[str, Callable[[float], Samples]] = {
+    **{
+        f"{hz} Hz": partial(sine, hz, level_dbfs=-3)
+        for hz in (150, 200, 300, 700, 1000, 2000, 2700, 3000, 3400)
+    },
+    "600 and 1500 Hz": lambda s: sine(600, s, -9) + sine(1500, s, -9),
+    "two-tone siren": lambda s: swept(s, 1.0, is_square=True),
+    "wailing siren": lambda s: swept(s, 0.4, is_square=False),
+    "yelping siren": lambda s: swept(s, 4.0, is_square=False),
+    "trembling 1000 Hz": lambda s: modulated(1000, 8, s),
+    "trembling 3000 Hz": lambda s: modulated(3000, 20, s),
+}
+
+
+@pytest.mark.parametrize("level_dbfs", [-45.0, -30.0, -10.0])
+@pytest.mark.parametrize("seconds", [5.0, 20.0])
+@pytest.mark.parametrize("around_s", [0.0, 4.0])
+@pytest.mark.parametrize("name", UNKNOWN_SOUNDS)
+def test_sound_that_fills_a_recording_and_that_no_plan_knows_is_not_silence(
+    name: str, around_s: float, seconds: float, level_dbfs: float
+) -> None:
+    if name in {"150 Hz", "200 Hz"}:  # softer, it is on many a line; louder, a recogniser hears it
+        level_dbfs = -30.0
+    sound = UNKNOWN_SOUNDS[name](seconds)
+    sound *= np.float32(10 ** (level_dbfs / 20) / np.sqrt(np.mean(sound**2)))
+    sound = join(pause(around_s), sound, pause(around_s))
+    sound += white_noise(len(sound), -66)
+    assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("hz", [2700, 3000, 3400, 3600])
+@pytest.mark.parametrize("level_dbfs", [-40.0, -12.0])
+def test_a_short_high_tone_in_silence_is_not_silence(hz: float, level_dbfs: float) -> None:
+    sound = join(pause(1.0), sine(hz, 0.4, level_dbfs), pause(15.0))
+    sound += white_noise(len(sound), -70)
+    assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pause(10.0),
+        white_noise(10 * RATE, -60),
+        sine(50, 10.0, -30),
+        sum((sine(50 * k, 10.0, -60 - 2 * k) for k in (1, 2, 3, 5, 7)), pause(10.0)),
+        sine(150, 10.0, -50),
+        sine(3000, 10.0, -60),
+    ],
+    ids=["digital", "line noise", "50 Hz", "soft hum", "soft third harmonic", "a whistle"],
+)
+def test_what_is_hardly_heard_is_silence(noise: Samples) -> None:
+    sound = noise + white_noise(len(noise), -70)
+    assert what_a_recording_comes_to(sound) is CallOutcome.SILENCE
+
+
+@pytest.mark.parametrize("n_rings", [2, 5])
+@pytest.mark.parametrize("gap_s", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "signal",
+    [HALF_A_SIT, sine(950, 0.33), sine(523, 0.7) + sine(659, 0.7), sine(3000, 0.5)],
+    ids=["half a sit", "a third of one", "two notes", "a whistle"],
+)
+def test_a_signal_that_no_plan_knows_after_ringing_is_not_nobody_who_answers(
+    signal: Samples, gap_s: float, n_rings: int
+) -> None:
+    ring = join(sine(425, 1.0, -20), pause(4.0))
+    sound = join(pause(0.5), *[ring] * n_rings, pause(gap_s), signal * np.float32(0.1), pause(2.0))
+    sound += white_noise(len(sound), -66)
+    assert what_a_recording_comes_to(sound) is not CallOutcome.RINGBACK_ONLY
+    rings = sound[: round((0.5 + 5.0 * n_rings) * RATE)]
+    assert what_a_recording_comes_to(rings) is CallOutcome.RINGBACK_ONLY
 
 
 @pytest.mark.parametrize("n", [3, 12])

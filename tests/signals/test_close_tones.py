@@ -138,8 +138,7 @@ def test_the_ringing_of_another_country_decides_as_ringing_does(country: str) ->
         scan.tones,
         scan.segments,
         [],
-        sound_s=scan.sound_s,
-        tonal_s=scan.tonal_s,
+        unknown=scan.unknown,
     )
     assert found.kind is CallOutcome.RINGBACK_ONLY
     assert not scan.has_speech
