@@ -249,16 +249,40 @@ def load_targets(path: Path, codes_file: Path | None = None) -> tuple[Target, ..
     for index, entry in enumerate(entries.bitrix24):
         place = file.place("bitrix24", index)
         url = _checked(_secret(path, entry.url_file, place), place)
-        targets.append(Bitrix24(entry.name, url, entry.user_id, codes["bitrix24"]))
+        table = _table(codes, "bitrix24", codes_file)
+        targets.append(Bitrix24(entry.name, url, entry.user_id, table))
     for index, account in enumerate(entries.amocrm):
         place = file.place("amocrm", index)
         token = _secret(path, account.token_file, place)
-        targets.append(AmoCrm(account.name, _checked(account.url, place), token, codes["amocrm"]))
+        table = _table(codes, "amocrm", codes_file, codes_of_it=_CALL_STATUS)
+        targets.append(AmoCrm(account.name, _checked(account.url, place), token, table))
     names = [target.name for target in targets]
     for name in names:
         if names.count(name) > 1 or not 0 < len(name) <= 64:
             raise DataFileError(f"{path}: name {name!r}: expected one of its own, 1 to 64 letters")
     return tuple(targets)
+
+
+_CALL_STATUS = frozenset("1234567")
+"""What amoCRM knows as ``call_status``."""
+
+
+def _table(
+    codes: Mapping[str, CodeTable],
+    name: str,
+    path: Path | None,
+    *,
+    codes_of_it: frozenset[str] = frozenset(),
+) -> CodeTable:
+    """Return the table of a CRM that is told; `codes_of_it`: those it has, empty: any."""
+    if name not in codes:
+        raise DataFileError(f"{path}: expected a table [{name}], for that CRM is told; found none")
+    table = codes[name]
+    for code in (table.wrong_number, table.otherwise, *table.by_outcome.values()):
+        if codes_of_it and code not in codes_of_it:
+            found = ", ".join(sorted(codes_of_it))
+            raise DataFileError(f"{path}: [{name}]: expected one of {found}, found {code!r}")
+    return table
 
 
 def _checked(url: str, place: str) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from recognizer.base.errors import DataFileError
 from recognizer.crm import sending
 from recognizer.crm.codes import load_codes
-from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook
+from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
@@ -245,3 +246,40 @@ def test_a_card_whose_number_is_no_id_of_bitrix24_is_no_contact_there(
     assert "CRM_ENTITY_ID" not in asked[0]
     target.deliver({**EVENT, "card": "501"})
     assert asked[2]["CRM_ENTITY_ID"] == 501
+
+
+B24 = '[[bitrix24]]\nname = "b24"\nurl_file = "url"\nuser_id = 1\n'
+AMO = '[[amocrm]]\nname = "amo"\nurl = "https://example.amocrm.ru"\ntoken_file = "url"\n'
+
+
+@pytest.mark.parametrize(
+    ("told", "codes", "problem"),
+    [
+        (B24, '[amocrm]\nwrong_number = "5"\notherwise = "6"\n', r"a table \[bitrix24\]"),
+        (AMO, '[bitrix24]\nwrong_number = "404"\notherwise = "304"\n', r"a table \[amocrm\]"),
+        (AMO, '[amocrm]\nwrong_number = "DC"\notherwise = "6"\n', "found 'DC'"),
+        (AMO, '[amocrm]\nwrong_number = "5"\notherwise = "8"\n', "found '8'"),
+        (
+            AMO,
+            (
+                '[amocrm]\nwrong_number = "5"\notherwise = "6"\n'
+                '[amocrm.by_outcome]\nvoicemail = "left"\n'
+            ),
+            "found 'left'",
+        ),
+    ],
+)
+def test_codes_that_a_crm_has_not_are_refused_before_anything_is_told(
+    tmp_path: Path, told: str, codes: str, problem: str
+) -> None:
+    (tmp_path / "url").write_text("https://example.bitrix24.ru/rest/1/code/")
+    (tmp_path / "codes.toml").write_text(codes)
+    (tmp_path / "crm.toml").write_text(told)
+    with pytest.raises(DataFileError, match=problem):
+        load_targets(tmp_path / "crm.toml", tmp_path / "codes.toml")
+
+
+def test_the_shipped_codes_are_those_of_the_crms(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("https://example.bitrix24.ru/rest/1/code/")
+    (tmp_path / "crm.toml").write_text(B24 + AMO)
+    assert [target.name for target in load_targets(tmp_path / "crm.toml")] == ["b24", "amo"]
