@@ -16,6 +16,7 @@ __all__ = [
     "FrameError",
     "JournalError",
     "ModelError",
+    "ModelFileError",
     "PhraseListError",
     "RecognizerError",
     "RowError",
@@ -77,6 +78,10 @@ class EngineError(RecognizerError):
     """A speech engine failed."""
 
     kind = "engine"
+
+
+class ModelFileError(EngineError):
+    """A file of a model is not what its engine was written for."""
 
 
 class FrameError(RecognizerError, ValueError):

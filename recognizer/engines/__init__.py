@@ -7,10 +7,11 @@ Not here: phrase lists and what a transcript means.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from recognizer.base.errors import EngineError, ModelError
+from recognizer.base.errors import EngineError, ModelError, ModelFileError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines.base import Engine
 from recognizer.engines.models.finding import ENGINE_MODELS, find_model
@@ -72,7 +73,18 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
             f"recognizer models install {model.name}, or name its folder in the environment "
             f"variable {model.variable}"
         )
-    return _LOADERS[engine](folder, settings)
+    try:
+        return _LOADERS[engine](folder, settings)
+    except ModelFileError as problem:
+        raise ModelFileError(f"{problem}; {_remedy(engine)}") from problem
+
+
+def _remedy(engine: str) -> str:
+    """Return what to do about a model that is not what its engine was written for."""
+    model = ENGINE_MODELS[engine]
+    if os.environ.get(model.variable):
+        return f"correct the environment variable {model.variable} or unset it"
+    return f"type: recognizer models install {model.name} --force"
 
 
 def _load_t_one(folder: Path | None, settings: Settings) -> Engine:

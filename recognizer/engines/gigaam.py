@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from recognizer.base.errors import EngineError
+from recognizer.base.errors import ModelFileError
 from recognizer.engines.base import (
     ENGINE_SAMPLE_RATE,
     MAX_UTTERANCE_S,
@@ -41,6 +41,7 @@ _MIN_ENERGY, _MAX_ENERGY = 1e-9, 1e9
 _FEATURES_A_FRAME = 4
 _FRAME_S = _FEATURES_A_FRAME * _HOP_SAMPLES / ENGINE_SAMPLE_RATE
 _SPACE, _BLANK = "▁", "<blk>"
+_LETTERS = frozenset("абвгдежзийклмнопрстуфхцчшщъыьэюя")
 
 
 class GigaAmEngine:
@@ -55,7 +56,7 @@ class GigaAmEngine:
 
     Raises
     ------
-    EngineError
+    ModelFileError
         If the folder does not hold the model.
     """
 
@@ -65,16 +66,7 @@ class GigaAmEngine:
         self.model = model_folder.name
         alphabet = _read_vocabulary(model_folder / VOCABULARY_NAME)
         self._parts = CtcModel(self.name, self.model, "ru", alphabet, _FRAME_S)
-        there = (model_folder / name for name in GRAPH_NAMES)
-        self._graph = OnnxGraph(
-            next((path for path in there if path.is_file()), model_folder / GRAPH_NAMES[0]),
-            inputs={
-                "features": Tensor("float", (None, _N_MELS, None)),
-                "feature_lengths": Tensor("int64", (None,)),
-            },
-            outputs={"log_probs": Tensor("float", (None, None, len(alphabet.tokens)))},
-            threads=threads,
-        )
+        self._graph = _open_graph(model_folder, len(alphabet.tokens), threads)
 
     def listen(self, audio: Audio) -> Utterance:
         """Recognise one utterance."""
@@ -92,27 +84,50 @@ class GigaAmEngine:
         """Do nothing: the costly part is done when an utterance has been listened to."""
 
 
+def _open_graph(model_folder: Path, n_tokens: int, threads: int) -> OnnxGraph:
+    there = (model_folder / name for name in GRAPH_NAMES)
+    path = next((path for path in there if path.is_file()), model_folder / GRAPH_NAMES[0])
+    try:
+        return OnnxGraph(
+            path,
+            inputs={
+                "features": Tensor("float", (None, _N_MELS, None)),
+                "feature_lengths": Tensor("int64", (None,)),
+            },
+            outputs={"log_probs": Tensor("float", (None, None, n_tokens))},
+            threads=threads,
+        )
+    except ModelFileError as problem:
+        raise ModelFileError(
+            f"{problem} ({VOCABULARY_NAME} beside it has {n_tokens} tokens)"
+        ) from problem
+
+
 def _read_vocabulary(path: Path) -> Alphabet:
     """Return the letters of a file with a token and its number a line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
-        raise EngineError(f"{path}: expected GigaAM's vocabulary: {problem}") from problem
+        raise ModelFileError(f"{path}: expected GigaAM's vocabulary: {problem}") from problem
     tokens: dict[int, str] = {}
     for number, line in enumerate(lines, start=1):
         token, _, place = line.rpartition(" ")
         if not place.isdecimal() or (len(token) != 1 and token != _BLANK):
-            raise EngineError(
+            raise ModelFileError(
                 f"{path}, line {number}: expected a letter, {_SPACE} or {_BLANK}, and its number, "
                 f"found {line!r}; the e2e variant of the model, which spells with pieces of words, "
                 "cannot be used"
             )
+        if int(place) in tokens or token in tokens.values():
+            raise ModelFileError(f"{path}, line {number}: {line!r}: is there twice")
         tokens[int(place)] = token
     spelt = tuple(tokens.get(n, "") for n in range(len(tokens)))
     if "" in spelt or _SPACE not in spelt or _BLANK not in spelt:
-        raise EngineError(
+        raise ModelFileError(
             f"{path}: expected numbers from 0 without a gap, with {_SPACE} and {_BLANK} among them"
         )
+    if missing := "".join(sorted(_LETTERS - set(spelt))):
+        raise ModelFileError(f"{path}: expected a vocabulary of Russian, found none of: {missing}")
     return Alphabet(spelt, blank=spelt.index(_BLANK), space=spelt.index(_SPACE))
 
 

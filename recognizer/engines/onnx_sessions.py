@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from recognizer.base.errors import EngineError
+from recognizer.base.errors import EngineError, ModelFileError
 
 __all__ = ["OnnxGraph", "Tensor"]
 
@@ -65,8 +65,10 @@ class OnnxGraph:
 
     Raises
     ------
+    ModelFileError
+        If the file cannot be loaded or is another graph.
     EngineError
-        If the file cannot be loaded or is another graph, or onnxruntime is a version known as bad.
+        If onnxruntime is a version known as bad.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class OnnxGraph:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as problem:  # onnxruntime raises exceptions of its own, without a base
-            raise EngineError(f"{path}: expected an ONNX graph: {problem}") from problem
+            raise ModelFileError(f"{path}: expected an ONNX graph: {problem}") from problem
         self._check("input", inputs, self._session.get_inputs())
         self._check("output", outputs, self._session.get_outputs())
 
@@ -101,11 +103,11 @@ class OnnxGraph:
         there = {tensor.name: tensor for tensor in found}
         for name, tensor in wanted.items():
             if name not in there:
-                raise EngineError(
+                raise ModelFileError(
                     f"{self._path}: expected an {what} {name!r}, found {', '.join(there)}"
                 )
             if not tensor.accepts(there[name].type, there[name].shape):
-                raise EngineError(
+                raise ModelFileError(
                     f"{self._path}: {what} {name!r}: expected {tensor}, "
                     f"found {there[name].type} {list(there[name].shape)}"
                 )

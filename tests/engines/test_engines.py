@@ -18,7 +18,7 @@ import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
 
 from recognizer.audio import read_audio
-from recognizer.base.errors import EngineError, ModelError
+from recognizer.base.errors import EngineError, ModelError, ModelFileError
 from recognizer.base.settings import RecognitionSettings, Settings
 from recognizer.engines import load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Engine, Utterance
@@ -502,6 +502,35 @@ def test_auto_takes_the_better_of_what_is_there(
     monkeypatch.setenv("T_ONE_MODEL_PATH", str(no_vosk_model / "one"))
     assert load_engine("auto", _settings(no_vosk_model)).name == "t-one"
     assert load_engine("gigaam-v3", _settings(no_vosk_model)).name == "gigaam-v3"
+
+
+@pytest.mark.parametrize("name", ["t-one", "gigaam-v3"])
+@pytest.mark.parametrize("content", [b"", b"not a graph", "another graph"])
+def test_a_model_that_is_not_what_it_should_be_is_told_with_what_to_do(
+    no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes | str
+) -> None:
+    from onnx_stand_ins import write_gigaam, write_t_one
+
+    one = write_t_one(no_vosk_model / "one", "номер занят")
+    giga = write_gigaam(no_vosk_model / "giga", "номер занят")
+    own, other = (one, giga) if name == "t-one" else (giga, one)
+    own.write_bytes(content if isinstance(content, bytes) else other.read_bytes())
+    variable = ENGINE_MODELS[name].variable
+    monkeypatch.setenv(variable, str(own.parent))
+    told = rf"{own}: expected an .*; correct the environment variable {variable} or unset it"
+    with pytest.raises(ModelFileError, match=told):
+        load_engine(name, _settings(no_vosk_model))
+
+
+def test_an_installed_model_that_cannot_be_loaded_is_to_be_installed_again(
+    no_vosk_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnx_stand_ins import write_gigaam
+
+    write_gigaam(no_vosk_model, "номер занят").write_bytes(b"not a graph")
+    monkeypatch.setattr("recognizer.engines.find_model", lambda *_: no_vosk_model)
+    with pytest.raises(ModelFileError, match="type: recognizer models install gigaam-v3-ctc --for"):
+        load_engine("gigaam-v3", _settings(no_vosk_model))
 
 
 def test_a_missing_onnxruntime_is_named(
