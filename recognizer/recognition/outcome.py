@@ -36,8 +36,8 @@ _MUCH = 0.3  # share of the recording from which music or noise is what it is ab
 # The ringing of any country sounds for 3 s at most (ITU-T E.180): what goes on longer is music.
 _MIN_MUSIC_S = 4.0
 # Of the sound, that is a tone or two at a time: sirens and steady tones 0.98 and more, generated
-# hold music of five timbres up to 0.67 (36 pieces, clean, in noise and through codecs).
-_MAX_LONE_PART = 0.85
+# hold music up to 0.67 (36 pieces of five timbres), a melody on a simple synthesizer up to 0.86.
+_MAX_LONE_PART = 0.95
 _MAX_UNEXPLAINED_S = 1.0  # of noise or music in a call that is called silent
 # Of sound in a call that was dropped at once, or of a tone in a silent one: a relay clicks, a word
 # or a signal is longer.

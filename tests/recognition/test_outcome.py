@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from phrase_lists import shipped_judge, shipped_matcher, shipped_verifier
 from telephone_sounds import RATE, join, pause, white_noise
 from telephone_sounds import tone as sine
 
+from recognizer.audio import open_audio
 from recognizer.model import (
     Audio,
     Cadence,
@@ -424,6 +426,14 @@ def test_sound_that_fills_a_recording_and_that_no_plan_knows_is_not_silence(
     sound = join(pause(around_s), sound, pause(around_s))
     sound += white_noise(len(sound), -66)
     assert what_a_recording_comes_to(sound) is CallOutcome.UNDETERMINED
+
+
+def test_a_melody_over_chords_is_music_and_no_siren() -> None:
+    folder = Path(__file__).parents[1] / "data" / "calls" / "signals"
+    for name in ("music.ogg", "music-gsm.gsm"):
+        with open_audio(folder / name, sample_rate=RATE) as reader:
+            samples = np.concatenate([block.samples for block in reader.blocks()])
+        assert what_a_recording_comes_to(samples) is CallOutcome.MUSIC
 
 
 @pytest.mark.parametrize("hz", [2700, 3000, 3400, 3600])
