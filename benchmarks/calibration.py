@@ -1,13 +1,13 @@
 """Fit the confidence: ``python -m benchmarks.calibration --calls DIR``.
 
 Listens to the calls that ``python -m benchmarks.recognition.build --split fit`` made, notes the
-figures of every wording considered and whether it was right, and fits the logistic model of
+features of every wording considered and whether it was right, and fits the logistic model of
 data/calibration.toml as `recognizer evaluate --fit` does (recognizer/evaluation/fitting.py). Prints
 the coefficients, the confidence's calibration error on the same calls (without the second round),
 and the surest wrong marks; the honest figures are those that benchmarks.recognition.run gives on
 the `judge` calls, which have other voices and wordings.
 
-``--figures FILE`` keeps what was heard, so that a second fit takes a second.
+``--features FILE`` keeps what was heard, so that a second fit takes a second.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def main() -> int:
     parser.add_argument(
         "--calls", type=Path, required=True, nargs="+", help="folders with manifest.tsv"
     )
-    parser.add_argument("--figures", type=Path, help="keep the figures here, or read them")
+    parser.add_argument("--features", type=Path, help="keep the features here, or read them")
     options = parser.parse_args()
-    if options.figures is not None and options.figures.exists():
-        examples = msgspec.msgpack.decode(options.figures.read_bytes(), type=list[Example])
+    if options.features is not None and options.features.exists():
+        examples = msgspec.msgpack.decode(options.features.read_bytes(), type=list[Example])
     else:
         examples = [e for folder in options.calls for e in _listen(folder)]
-        if options.figures is not None:
-            options.figures.write_bytes(msgspec.msgpack.encode(examples))
+        if options.features is not None:
+            options.features.write_bytes(msgspec.msgpack.encode(examples))
     report(examples)
     return 0
 

@@ -4,9 +4,9 @@
 
 Every sentence has the words of an announcement that marks a contact, and says something else: of
 another thing or number, of the call or our own line, for a time, a place or a service, denied,
-asked, supposed, or told by a person. A fifth is garbled as recognisers do it. The words are those
-of composed_sentences.toml, half of them in no list of ours. Prints every sentence that would mark,
-and how many came out with which outcome; the exit code is 1 if any marks.
+asked, supposed, or told by a person. A fifth is misrecognized as recognisers do it. The words are
+those of composed_sentences.toml, half of them in no list of ours. Prints every sentence that would
+mark, and how many came out with which outcome; the exit code is 1 if any marks.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    judge = UtteranceClassifier(Matcher(load_phrases(Settings().phrases)), load_calibration())
+    classifier = UtteranceClassifier(Matcher(load_phrases(Settings().phrases)), load_calibration())
     found: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     for kind, text in composed(options.count, options.seed):
-        verdict = judge.judge_text(text)
+        verdict = classifier.judge_text(text)
         found[verdict.outcome.value] += 1
         if is_mark(verdict.outcome):
             marked[kind] += 1
@@ -83,7 +83,7 @@ def composed(count: int, seed: int) -> list[tuple[str, str]]:
         kind = lot.choice(list(_KINDS))
         text = lot.choice(_WORDS.before) + _KINDS[kind](lot) + lot.choice(_WORDS.after)
         if lot.random() < 0.2:
-            kind, text = f"{kind}, garbled", garbled(text, lot)
+            kind, text = f"{kind}, misrecognized", misrecognized(text, lot)
         sentences.setdefault(text, kind)
     return [(kind, text) for text, kind in sentences.items()]
 
@@ -131,7 +131,7 @@ _LETTERS = {
 }
 
 
-def garbled(text: str, lot: random.Random) -> str:
+def misrecognized(text: str, lot: random.Random) -> str:
     """Return the text with one to three of its longer words misspelt, never those of the limit."""
     words = re.split(r"(\W+)", text)
     long = [n for n, word in enumerate(words) if len(word) > 5]

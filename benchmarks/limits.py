@@ -63,10 +63,10 @@ def main() -> None:
 
 
 def _counted(matcher: Matcher, limits: DecisionLimits, sentences: Sequence[Sentence]) -> str:
-    judge = UtteranceClassifier(matcher, load_calibration(), limits)
+    classifier = UtteranceClassifier(matcher, load_calibration(), limits)
     n_right = n_marks = 0
     for sentence in sentences:
-        outcome = judge.judge_text(sentence.text).outcome
+        outcome = classifier.judge_text(sentence.text).outcome
         right, would_be_wrong = is_right(outcome.value, sentence.accepted)
         n_right += right
         n_marks += would_be_wrong and is_mark(outcome)
@@ -76,10 +76,10 @@ def _counted(matcher: Matcher, limits: DecisionLimits, sentences: Sequence[Sente
 def _print_readings(
     matcher: Matcher, limits: DecisionLimits, sentences: Sequence[Sentence]
 ) -> None:
-    judge = UtteranceClassifier(matcher, load_calibration(), limits)
+    classifier = UtteranceClassifier(matcher, load_calibration(), limits)
     counts = {True: [0, 0], False: [0, 0]}
     for sentence in sentences:
-        verdict = judge.judge_text(sentence.text)
+        verdict = classifier.judge_text(sentence.text)
         is_read = verdict.match is not None and verdict.match.phrase.id.startswith("grammar-")
         if is_read and _NO_MARK not in sentence.accepted:
             tally = counts[is_mark(verdict.outcome)]

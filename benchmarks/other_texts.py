@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--at-most", type=int, default=6000, help="sentences judged, drawn by lot")
     options = parser.parse_args()
     book = load_phrases(Settings().phrases)
-    judge = UtteranceClassifier(Matcher(book), load_calibration())
+    classifier = UtteranceClassifier(Matcher(book), load_calibration())
     texts = sorted({t for t in _sentences(options.paths or _DEFAULT) if _resembles(t, book.words)})
     if not texts:
         sys.exit("no Russian sentences there: give files, or install Debian's fortunes-ru")
@@ -57,7 +57,7 @@ def main() -> int:
     found: Counter[tuple[str, str]] = Counter()
     n_marks = 0
     for text in texts[: options.at_most]:
-        verdict = judge.judge_text(text)
+        verdict = classifier.judge_text(text)
         name = phrase_list_of(verdict.outcome)
         found[name.value if name else "none", verdict.outcome.value] += 1
         if name is PhraseListName.INVALID_NUMBER:

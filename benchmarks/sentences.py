@@ -44,13 +44,13 @@ def main() -> int:
     parser.add_argument("files", type=Path, nargs="*", metavar="TSV")
     parser.add_argument("--show", action="store_true", help="list every sentence that is not right")
     options = parser.parse_args()
-    judge = UtteranceClassifier(Matcher(load_phrases(Settings().phrases)), load_calibration())
+    classifier = UtteranceClassifier(Matcher(load_phrases(Settings().phrases)), load_calibration())
     n_marks = 0
     for path in options.files or sorted(FOLDER.glob("*.tsv")):
         asked, right, marks = Counter[str](), Counter[str](), Counter[str]()
         started_s = time.process_time()
         for sentence in read_sentences(path):
-            verdict = judge.judge_text(sentence.text)
+            verdict = classifier.judge_text(sentence.text)
             was_right, is_wrong_mark = is_right(verdict.outcome.value, sentence.accepted)
             is_wrong_mark &= is_mark(verdict.outcome)
             asked[sentence.style] += 1

@@ -27,7 +27,7 @@ from benchmarks.recognition.channel import CODECS, through_codec, to_line
 from benchmarks.recognition.voices import prompt_names, read_prompt
 from benchmarks.spoken_dropouts import faded_cut
 
-Figures = npt.NDArray[np.float64]
+Features = npt.NDArray[np.float64]
 
 _FRAME, _HOP = RATE // 50, RATE // 200  # 20 ms every 5 ms
 _CUT_S = (0.25, 0.65)  # «не» to «временно»
@@ -53,7 +53,7 @@ def weak_places(samples: Samples) -> list[int]:
     ]
 
 
-def figures(samples: Samples, place: int) -> Figures | None:
+def features(samples: Samples, place: int) -> Features | None:
     """Return what changes across a place; None too near an end."""
     first = place - 3 * _AROUND * _HOP
     part = samples[first : place + 3 * _AROUND * _HOP + _FRAME]
@@ -95,8 +95,8 @@ def _pitch(samples: Samples) -> float:
 
 def places(
     codec: str, n_prompts: int, rng: np.random.Generator
-) -> Iterator[tuple[int, int, Figures]]:
-    """Yield the prompt's number, 1 for a seam or 0 for an untouched place, and the figures."""
+) -> Iterator[tuple[int, int, Features]]:
+    """Yield the prompt's number, 1 for a seam or 0 for an untouched place, and the features."""
     for number, name in enumerate(prompt_names()[:n_prompts]):
         prompt = np.asarray(to_line(read_prompt(name)), np.float32)
         if len(prompt) < _MIN_S * RATE:
@@ -104,14 +104,14 @@ def places(
         untouched = through_codec(prompt, codec)
         weak = weak_places(prompt)
         for place in rng.permutation(weak)[:3]:
-            found = figures(untouched, int(place))
+            found = features(untouched, int(place))
             if found is not None:
                 yield number, 0, found
         pairs = [
             (a, b) for a in weak for b in weak if _CUT_S[0] * RATE <= b - a <= _CUT_S[1] * RATE
         ]
         for a, b in rng.permutation(pairs)[:3]:
-            found = figures(through_codec(faded_cut(prompt, int(a), int(b - a)), codec), int(a))
+            found = features(through_codec(faded_cut(prompt, int(a), int(b - a)), codec), int(a))
             if found is not None:
                 yield number, 1, found
 

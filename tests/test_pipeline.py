@@ -223,7 +223,7 @@ def test_speech_that_was_heard_is_not_heard_by_parts(tmp_path: Path) -> None:
     assert report.outcome.kind is CallOutcome.DOES_NOT_EXIST
 
 
-SPOKEN = SAMPLES / "1-does-not-exist-human.wav"  # one stretch of speech
+SPOKEN = SAMPLES / "1-does-not-exist-human.wav"  # one utterance
 UNLIKE = ScriptedSpeech("возьми великий великий", confidence=0.3)
 BLOCKED = ScriptedSpeech("Нумер заблок.", confidence=0.3)
 BLOCKED_SLOWLY = ScriptedSpeech("Номер заблокирован.")
@@ -253,7 +253,7 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "n_hearings"),
+    ("first", "n_transcripts"),
     [
         (BUSY, 1),
         (UNLIKE, 1),
@@ -269,12 +269,12 @@ def test_what_was_not_understood_is_heard_again_slower() -> None:
         "taken for another language",
     ],
 )
-def test_first_hearing_stands_unless_the_second_understands_more(
-    first: ScriptedSpeech, n_hearings: int
+def test_the_first_transcript_stands_unless_the_slow_retry_understands_more(
+    first: ScriptedSpeech, n_transcripts: int
 ) -> None:
     engine = FirstAndLaterListener(first, UNLIKE)
     report = heard_by(engine)
-    assert len(engine.heard) == n_hearings
+    assert len(engine.heard) == n_transcripts
     assert report.evidence is not None
     assert report.evidence.transcript is not None
     assert report.evidence.transcript.text == first.text

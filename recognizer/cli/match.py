@@ -47,9 +47,9 @@ def match(
     from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
     book = load_phrases(settings_with(phrases).phrases)
-    judge = UtteranceClassifier(Matcher(book), load_calibration())
+    classifier = UtteranceClassifier(Matcher(book), load_calibration())
     lines: Iterable[str] = [" ".join(text)] if text else (line.strip() for line in sys.stdin)
-    verdicts = (_verdict_to_dict(line, judge.judge_text(line)) for line in lines)
+    verdicts = (_verdict_to_dict(line, classifier.judge_text(line)) for line in lines)
     _PRINTERS[output_format](verdicts)
 
 

@@ -38,8 +38,8 @@ KNOWN_WORD_RATIO = 80.0
 _FILLER_WEIGHT = 0.3
 _INSERTION_COST = 0.35  # an ordinary word where the wording has none
 _FILLER_COST = 0.05
-_LIVE_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
-_DECIDING_COST = 0.9  # of a keyword's weight, inside the wording
+_PERSON_WORD_COST = 2.0  # a word that only a person says: «номер, он не обслуживается»
+_KEYWORD_COST = 0.9  # of a keyword's weight, inside the wording
 _NEIGHBOUR_COST = 0.6  # of a reversing word's weight, right beside the wording
 REVERSING_WEIGHT = (
     4.0  # from this weight on («временно», «не», «ваш») a word reverses its neighbour
@@ -56,7 +56,7 @@ _JOINED = 0.75  # two words stand for one only if together they sound like it
 _PARENTHETICAL_RATIO = 90.0
 HEARD_RATIO = 60.0
 """Similarity (0-100) below which a word heard and a listed one are not the same word."""
-_DECIDING_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
+_KEYWORD_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
 _N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
 
@@ -269,7 +269,7 @@ class ListedWords:
         A misrecognized keyword counts as the one it sounds like.
         """
         weight = self.lists.weight(word)
-        near = similarity.nearest(sound, self._keyword_sounds, score_cutoff=_DECIDING_RATIO)
+        near = similarity.nearest(sound, self._keyword_sounds, score_cutoff=_KEYWORD_RATIO)
         return max(weight, self._deciding_weights[near[0].place]) if near else weight
 
 
@@ -323,7 +323,7 @@ class HeardWords:
         self.may_stand = [word in lists.filler or len(word) <= _SHORT for word in heard.words]
         # What a keyword heard is taken for, and is not, costs as if it had been left over:
         # «ваш» must not pass for «наш».
-        missed = [w * _DECIDING_COST if w > 1.0 else 0.0 for w in weights]
+        missed = [w * _KEYWORD_COST if w > 1.0 else 0.0 for w in weights]
         self.alike: dict[int, Gains] = {}
         self.one: dict[int, Gains] = {}
         for place, (word, sound) in enumerate(zip(heard.words, heard.sounds, strict=True)):
@@ -479,7 +479,7 @@ def _is_negated(word: str) -> bool:
 
 def _insertion_cost(word: str, weight: float, lists: WordLists) -> float:
     if weight > 1.0:
-        return weight * _DECIDING_COST
+        return weight * _KEYWORD_COST
     if word in lists.live:
-        return _LIVE_COST
+        return _PERSON_WORD_COST
     return _FILLER_COST if word in lists.filler else _INSERTION_COST

@@ -31,7 +31,7 @@ _EDGE_S = 0.1  # word times are no better
 _MIN_QUIET_S = 0.14
 _MIN_REPEATED_S = 0.06
 _EXTRA_LETTERS = 2  # «номерно», «врезаблокирован»: what is left of a word between
-_DECIDING_LETTERS = 10  # «заблокирован», «обслуживается», «используется», «существует»
+_PREDICATE_LETTERS = 10  # «заблокирован», «обслуживается», «используется», «существует»
 _TEMPORARILY = sound_alike_word(TEMPORARILY)
 _PART_LETTERS = 4  # of it, as it sounds: fewer end other words, too
 _HEAD = 2
@@ -177,7 +177,7 @@ def veto_of_another_word(match: PhraseMatch, words: Sequence[str]) -> Veto | Non
     sounds = TranscriptWords.of(words[match.first_word : match.end_word]).sounds
     listed = TranscriptWords.of(match.phrase.text.split()).sounds
     for wanted in listed:
-        if len(wanted) < _DECIDING_LETTERS or not sounds:
+        if len(wanted) < _PREDICATE_LETTERS or not sounds:
             continue
         heard = max(sounds, key=lambda sound: similarity.ratio(sound, wanted))
         heads = [wanted[:_HEAD], *(short + wanted[0] for short in listed if len(short) <= _HEAD)]
@@ -223,7 +223,7 @@ def _seam(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     words = transcript.words[match.first_word : match.end_word]
     for word, following in pairwise(words):
         said = normalize(following.text)
-        is_predicate = said == _NOT or len(said) >= _DECIDING_LETTERS
+        is_predicate = said == _NOT or len(said) >= _PREDICATE_LETTERS
         if not word.text.endswith(_BREAKS) or not is_predicate:
             continue
         if (

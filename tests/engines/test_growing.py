@@ -101,7 +101,7 @@ def test_after_a_failure_the_whole_is_heard_again(engine: CountingEngine) -> Non
     assert growing.listen(sound(3.0)).transcript == engine.listen(sound(3.0)).transcript
 
 
-def test_a_stretch_that_grew_too_long_is_refused(engine: CountingEngine) -> None:
+def test_an_utterance_that_grew_too_long_is_refused(engine: CountingEngine) -> None:
     growing = GrowingEngine(engine)
     growing.listen(sound(MAX_UTTERANCE_S - 0.5))
     with pytest.raises(EngineError, match=r"at most 28\.0 s"):

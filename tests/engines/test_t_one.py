@@ -94,7 +94,7 @@ def test_what_was_heard_so_far_is_what_a_recording_of_it_would_say(
     assert heard.score([SENTENCE]) == recording.score([SENTENCE])
 
 
-def test_a_stretch_that_was_never_begun_says_nothing(engine: TOneEngine) -> None:
+def test_an_utterance_that_was_never_begun_says_nothing(engine: TOneEngine) -> None:
     stream = engine.stream()
     assert stream.partial == "" == stream.so_far().transcript.text
     assert stream.finish().transcript.text == ""

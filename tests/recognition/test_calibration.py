@@ -12,7 +12,7 @@ from recognizer.base.errors import DataFileError
 from recognizer.recognition.calibration import Features, load_calibration
 from recognizer.recognition.limits import load_limits
 
-FIGURES = st.builds(
+FEATURES = st.builds(
     Features,
     score=st.floats(0, 100),
     letters=st.floats(0, 100),
@@ -28,7 +28,7 @@ FIGURES = st.builds(
 
 
 @pytest.mark.property
-@given(FIGURES)
+@given(FEATURES)
 def test_confidence_is_a_probability_whatever_was_measured(features: Features) -> None:
     calibration = load_calibration()
     for model in (calibration.whisper, calibration.unfitted, calibration.text):
@@ -36,7 +36,7 @@ def test_confidence_is_a_probability_whatever_was_measured(features: Features) -
 
 
 @pytest.mark.property
-@given(FIGURES, st.floats(0, 50))
+@given(FEATURES, st.floats(0, 50))
 def test_more_similarity_never_lowers_the_confidence(features: Features, more: float) -> None:
     model = load_calibration().whisper
     better = Features(

@@ -73,7 +73,7 @@ def test_each_signal_is_told_from_the_others(kind: str, samples: Samples, sample
     assert kinds(sound, sample_rate) == [kind]
 
 
-def test_a_ringing_stretch_is_measured() -> None:
+def test_a_ringing_tone_is_measured() -> None:
     (event,) = heard(RINGING)
     assert event.start_s == pytest.approx(0.5, abs=0.02)
     assert event.end_s == pytest.approx(6.5, abs=0.02)
@@ -84,7 +84,7 @@ def test_a_ringing_stretch_is_measured() -> None:
     assert event.level_dbfs == pytest.approx(-20, abs=0.5)
 
 
-def test_a_busy_stretch_is_measured() -> None:
+def test_a_busy_tone_is_measured() -> None:
     (event,) = heard(BUSY)
     assert (event.start_s, event.end_s) == pytest.approx((0.5, 3.65), abs=0.02)
     assert event.cadence is not None

@@ -341,8 +341,8 @@ def _create_engine(address: sa.URL) -> sa.Engine:
         from recognizer.crm.journal.silence import bound_waits  # noqa: PLC0415 - brings psycopg
 
         # The server may be gone without a word: neither the system nor libpq gives up by itself.
-        patient = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
-        asked = {name: value for name, value in patient.items() if name not in address.query}
+        timeouts = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+        asked = {name: value for name, value in timeouts.items() if name not in address.query}
         engine = sa.create_engine(
             address, pool_pre_ping=True, json_serializer=to_json, connect_args=asked
         )
