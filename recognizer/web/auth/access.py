@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 import time
 from collections.abc import Callable
 
@@ -56,6 +57,7 @@ class Access:
         self._sessions = Sessions(engine, clock, idle_s=idle_s, lifetime_s=lifetime_s)
         self._log = AuditLog(engine, clock)
         self._setup_token: str | None = None
+        self._setting_up = threading.Lock()
 
     # -- first run ---------------------------------------------------------------------------
 
@@ -81,16 +83,17 @@ class Access:
         AccessError
             If the token is not the one printed, is used already, or the data is not acceptable.
         """
-        expected = self._setup_token
-        if expected is None or not hmac.compare_digest(expected.encode(), token.encode()):
-            raise AccessError(
-                "Ссылка первого входа не подходит: она действует один раз и до перезапуска. "
-                "Возьмите новую из окна сервера."
-            )
-        if self.has_users():
-            raise AccessError("Администратор уже создан. Войдите под его именем.")
-        user = self.create_user(login, name, Role.ADMINISTRATOR, password)
-        self._setup_token = None
+        with self._setting_up:  # the link sent twice at once makes one administrator
+            expected = self._setup_token
+            if expected is None or not hmac.compare_digest(expected.encode(), token.encode()):
+                raise AccessError(
+                    "Ссылка первого входа не подходит: она действует один раз и до перезапуска. "
+                    "Возьмите новую из окна сервера."
+                )
+            if self.has_users():
+                raise AccessError("Администратор уже создан. Войдите под его именем.")
+            user = self.create_user(login, name, Role.ADMINISTRATOR, password)
+            self._setup_token = None
         self.record(user.login, "setup", target=user.login, address=address)
         return user
 
@@ -130,36 +133,39 @@ class Access:
             rows = connection.execute(sa.select(users).order_by(users.c.name)).all()
         return tuple(map(user_of, rows))
 
-    def change_user(self, user_id: int, *, role: Role, is_active: bool) -> User:
-        """Give a user another role, or close or reopen the account; closing ends the sessions.
+    def change_user(self, user_id: int, *, role: Role, is_active: bool, password: str = "") -> User:
+        """Give a user another role, close or reopen the account, give a new password if any.
+
+        All of it or nothing. Closing and a new password end the sessions.
 
         Raises
         ------
         AccessError
-            If there is no such user, or nobody would be left to administer.
+            If there is no such user, nobody would be left to administer, or the password is not
+            acceptable.
         """
+        values = {"role": role.value, "is_active": is_active}
+        if password:
+            values["password_hash"] = self._new_hash(user_id, password)
+        is_administrator = sa.and_(users.c.role == Role.ADMINISTRATOR.value, users.c.is_active)
         with self._writing.begin() as connection:
-            found = connection.execute(sa.select(users).where(users.c.id == user_id)).first()
-            if found is None:
-                raise AccessError("Такого пользователя нет.")
-            others = connection.execute(
-                sa.select(sa.func.count())
-                .select_from(users)
-                .where(
-                    users.c.id != user_id,
-                    users.c.role == Role.ADMINISTRATOR.value,
-                    users.c.is_active,
-                )
-            ).scalar_one()
+            # Held until the end: two administrators who close each other at once are not both
+            # the other one who is left.
+            held = connection.execute(
+                sa.select(users.c.id)
+                .where(sa.or_(users.c.id == user_id, is_administrator))
+                .order_by(users.c.id)
+                .with_for_update()
+            ).scalars()
+            others = set(held) - {user_id}
             if not others and not (is_active and role is Role.ADMINISTRATOR):
                 raise AccessError("Это последний администратор: сначала назначьте другого.")
             changed = connection.execute(
-                users.update()
-                .where(users.c.id == user_id)
-                .values(role=role.value, is_active=is_active)
-                .returning(users)
-            ).one()
-            if not is_active:
+                users.update().where(users.c.id == user_id).values(values).returning(users)
+            ).first()
+            if changed is None:
+                raise AccessError("Такого пользователя нет.")
+            if not is_active or password:
                 self._sessions.end_all(connection, user_id)
         return user_of(changed)
 
@@ -171,6 +177,30 @@ class Access:
         AccessError
             If there is no such user or the password is not acceptable.
         """
+        self._keep_password(user_id, self._new_hash(user_id, password))
+
+    def change_password(self, login: str, old: str, new: str, address: str = "") -> None:
+        """Give oneself a new password and end all one's sessions.
+
+        Raises
+        ------
+        SignInRefused
+            If the old one does not fit, or came too often.
+        AccessError
+            If the new one is not acceptable, or another was set meanwhile.
+        """
+        token = self.sign_in(login, old, address)
+        try:
+            session = self._sessions.find(token)
+            if session is None:
+                raise SignInRefused("Имя или пароль не подходят.")
+            self._keep_password(
+                session.user.id, self._new_hash(session.user.id, new), while_open=token
+            )
+        finally:
+            self.sign_out(token)
+
+    def _new_hash(self, user_id: int, password: str) -> str:
         with self._engine.connect() as connection:
             login = connection.execute(
                 sa.select(users.c.login).where(users.c.id == user_id)
@@ -178,16 +208,16 @@ class Access:
         if login is None:
             raise AccessError("Такого пользователя нет.")
         check_password(password, login)
-        self._keep_password(user_id, password, ends_sessions=True)
+        return self._passwords.hash(password)
 
-    def _keep_password(self, user_id: int, password: str, *, ends_sessions: bool = False) -> None:
-        hashed = self._passwords.hash(password)
+    def _keep_password(self, user_id: int, hashed: str, while_open: str = "") -> None:
         with self._writing.begin() as connection:
             connection.execute(
                 users.update().where(users.c.id == user_id).values(password_hash=hashed)
             )
-            if ends_sessions:
-                self._sessions.end_all(connection, user_id)
+            if while_open and not self._sessions.is_open(connection, while_open):
+                raise SignInRefused("Имя или пароль не подходят.")
+            self._sessions.end_all(connection, user_id)
 
     # -- sessions ----------------------------------------------------------------------------
 
@@ -201,17 +231,34 @@ class Access:
         """
         login = login.strip().casefold()[:64]
         refuse_if_too_many(self._engine, self._clock(), login, address)
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(users).where(users.c.login == login)).first()
-        # A name nobody has costs as much time as a wrong password: it tells nothing.
-        fits = self._passwords.fits(None if row is None else row.password_hash, password)
-        if row is None or not row.is_active or not fits:
-            self.record(login, "sign_in_failed", address=address)
-            raise SignInRefused("Имя или пароль не подходят.")
-        if self._passwords.is_outdated(row.password_hash):
-            self._keep_password(row.id, password)
+        token = None
+        while token is None:
+            with self._engine.connect() as connection:
+                row = connection.execute(sa.select(users).where(users.c.login == login)).first()
+            # A name nobody has costs as much time as a wrong password: it tells nothing.
+            fits = self._passwords.fits(None if row is None else row.password_hash, password)
+            if row is None or not row.is_active or not fits:
+                self.record(login, "sign_in_failed", address=address)
+                raise SignInRefused("Имя или пароль не подходят.")
+            token = self._start(row.id, row.password_hash, password)
         self.record(login, "sign_in", address=address)
-        return self._sessions.start(row.id)
+        return token
+
+    def _start(self, user_id: int, hashed: str, password: str) -> str | None:
+        """Return the token of a new session; None if what was checked is no longer what is kept.
+
+        Checking takes a while: a password that was set meanwhile is not overwritten, and neither
+        the old one nor a closed account opens a session.
+        """
+        outdated = self._passwords.is_outdated(hashed)
+        kept = self._passwords.hash(password) if outdated else hashed
+        with self._writing.begin() as connection:
+            found = connection.execute(
+                users.update()
+                .where(users.c.id == user_id, users.c.password_hash == hashed, users.c.is_active)
+                .values(password_hash=kept)
+            )
+            return self._sessions.start(connection, user_id) if found.rowcount else None
 
     def session(self, token: str | None, *, prolongs: bool = True) -> Session | None:
         """Return the session behind a browser's token; None if it is unknown or over.

@@ -62,24 +62,26 @@ class Sessions:
         self._idle_s = idle_s
         self._lifetime_s = lifetime_s
 
-    def start(self, user_id: int) -> str:
-        """Return the token of a new session; sessions that are over for good are forgotten."""
+    def start(self, connection: sa.Connection, user_id: int) -> str:
+        """Return the token of a new session, made in a transaction of the caller's.
+
+        Sessions that are over for good are forgotten.
+        """
         token = secrets.token_urlsafe(32)
         now = self._clock()
-        with self._writing.begin() as connection:
-            connection.execute(
-                sessions.delete().where(sessions.c.started_at_s < now - self._lifetime_s)
-            )
-            connection.execute(
-                sessions.insert(),
-                {
-                    "token_sha256": _digest(token),
-                    "user_id": user_id,
-                    "csrf_token": f"{user_id}.{secrets.token_urlsafe(32)}",
-                    "started_at_s": now,
-                    "seen_at_s": now,
-                },
-            )
+        connection.execute(
+            sessions.delete().where(sessions.c.started_at_s < now - self._lifetime_s)
+        )
+        connection.execute(
+            sessions.insert(),
+            {
+                "token_sha256": _digest(token),
+                "user_id": user_id,
+                "csrf_token": f"{user_id}.{secrets.token_urlsafe(32)}",
+                "started_at_s": now,
+                "seen_at_s": now,
+            },
+        )
         return token
 
     def find(self, token: str | None, *, prolongs: bool = True) -> Session | None:
@@ -116,6 +118,12 @@ class Sessions:
                 connection.execute(
                     sessions.delete().where(sessions.c.token_sha256 == _digest(token))
                 )
+
+    @staticmethod
+    def is_open(connection: sa.Connection, token: str) -> bool:
+        """Return whether a session was not ended, in a transaction of the caller's."""
+        this = sa.select(sessions.c.user_id).where(sessions.c.token_sha256 == _digest(token))
+        return connection.execute(this).first() is not None
 
     @staticmethod
     def end_all(connection: sa.Connection, user_id: int) -> None:

@@ -164,8 +164,7 @@ def change_password(
     """Change one's own password; every session ends."""
     user, address = session.user, address_of(request)
     try:
-        page.access.sign_out(page.access.sign_in(user.login, old, address))
-        page.access.set_password(user.id, new)
+        page.access.change_password(user.login, old, new, address)
     except AccessError as problem:
         text = "Нынешний пароль не подходит." if _is_wrong(problem) else str(problem)
         return render(request, "account.html", status=400, problem=text, user=user)
@@ -229,9 +228,7 @@ def change_user(
 ) -> Response:
     """Change a user's role, close or reopen the account, give a new password."""
     try:
-        user = page.access.change_user(user_id, role=role, is_active=is_active)
-        if password:
-            page.access.set_password(user_id, password)
+        user = page.access.change_user(user_id, role=role, is_active=is_active, password=password)
     except AccessError as problem:
         return _users(request, page, str(problem))
     note(
