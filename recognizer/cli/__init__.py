@@ -11,6 +11,8 @@ import signal
 import sys
 from typing import Any
 
+import typer
+
 from recognizer.base.errors import RecognizerError
 from recognizer.cli.groups import Commands, OnDemand, new_group
 
@@ -37,12 +39,24 @@ _COMMANDS = {
 }
 
 
+_INTERRUPTED = "recognizer: interrupted"
+_SIGINT_STATUS = 128 + signal.SIGINT
+
+
 class _All(Commands):
     """Every command of the program."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = OnDemand(_COMMANDS)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C, which typer would end without a word, is told."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(_INTERRUPTED, file=sys.stderr)
+            raise typer.Exit(_SIGINT_STATUS) from None
 
 
 app = new_group(
@@ -69,9 +83,9 @@ def main() -> None:
     except RecognizerError as problem:
         print(f"recognizer: {problem}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("recognizer: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt:  # before a command has begun, or after it
+        print(_INTERRUPTED, file=sys.stderr)
+        sys.exit(_SIGINT_STATUS)
     except BrokenPipeError:
         _drop_output()
         sys.exit(0)

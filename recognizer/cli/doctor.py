@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recognizer.base.settings import Settings
+    from recognizer.engines.models.registry import Manifest
 
 __all__ = ["doctor"]
 
@@ -65,8 +64,9 @@ def _findings() -> Iterator[_Finding]:
     else:
         yield _settings_file()
     yield from _libraries()
-    yield from _models(settings)
-    yield from _engine(settings)
+    taken = _taken(settings)
+    yield from _models(settings, taken)
+    yield from _engine(settings, taken)
     yield from _data(settings)
     yield from _extras()
     yield _journal(settings)
@@ -98,21 +98,62 @@ def _libraries() -> Iterator[_Finding]:
             yield _Finding(f"library {name}", True, str(getattr(module, "__version__", "")))
 
 
-def _models(settings: Settings) -> Iterator[_Finding]:
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The model that an engine would take: where it lies, and what the engine has against it."""
+
+    place: str
+    problem: str
+
+
+def _taken(settings: Settings) -> dict[str, _Taken]:
+    """Return by engine the model it would take, where one is there or named; each is loaded.
+
+    One that changed since its check is not: that is said, and the embedded one is mended on use.
+    """
+    from recognizer.engines import why_refused
+    from recognizer.engines.models.finding import ENGINE_MODELS
+    from recognizer.engines.models.model_folders import find_installed
+    from recognizer.engines.models.registry import get_manifest
+
+    taken = {}
+    for engine, model in ENGINE_MODELS.items():
+        if model.named:
+            place = f"{model.named}, named in {model.variable}"
+        elif folder := find_installed(model.name, settings.recognition.models_folder):
+            if doubt := _doubt(get_manifest(model.name), folder):
+                taken[engine] = _Taken(f"{folder}{doubt}", "")
+                continue
+            place = str(folder)
+        else:
+            continue
+        taken[engine] = _Taken(place, why_refused(engine, settings))
+    return taken
+
+
+def _doubt(manifest: Manifest, folder: Path) -> str:
+    from recognizer.engines.models.model_folders import is_verified
+
+    if not manifest.is_pinned or is_verified(manifest, folder):
+        return ""
+    return f"; changed since its check; type: recognizer models verify {manifest.name}"
+
+
+def _models(settings: Settings, taken: dict[str, _Taken]) -> Iterator[_Finding]:
+    from recognizer.engines.models.finding import ENGINE_MODELS
     from recognizer.engines.models.install import has_local_source
-    from recognizer.engines.models.model_folders import find_installed, is_verified
+    from recognizer.engines.models.model_folders import find_installed
     from recognizer.engines.models.registry import load_manifests
 
-    named = _named_folders(settings)
+    by_model = {ENGINE_MODELS[engine].name: one for engine, one in taken.items()}
     models_folder = settings.recognition.models_folder
     for manifest in load_manifests().values():
         folder = find_installed(manifest.name, models_folder)
-        if manifest.name in named:
-            finding = _Finding(f"model {manifest.name}", True, named[manifest.name])
+        if one := by_model.get(manifest.name):
+            detail = one.problem or one.place
+            finding = _Finding(f"model {manifest.name}", not one.problem, detail)
         elif folder is not None:
-            is_doubtful = manifest.is_pinned and not is_verified(manifest, folder)
-            doubt = f"changed since its check; type: recognizer models verify {manifest.name}"
-            detail = f"{folder}; {doubt}" if is_doubtful else str(folder)
+            detail = f"{folder}{_doubt(manifest, folder)}"
             finding = _Finding(f"model {manifest.name}", True, detail)
         elif has_local_source(manifest):
             detail = f"comes with the program, put together in {models_folder} on first use"
@@ -123,22 +164,8 @@ def _models(settings: Settings) -> Iterator[_Finding]:
         yield finding
 
 
-def _named_folders(settings: Settings) -> dict[str, str]:
-    """Return which models the environment names a folder for, and where it is."""
-    from recognizer.base.errors import ModelError
-    from recognizer.engines.models.finding import ENGINE_MODELS, find_model
-
-    named = {}
-    for engine, model in ENGINE_MODELS.items():
-        if os.environ.get(model.variable):
-            with suppress(ModelError):  # the line of the engine says what is wrong
-                folder = find_model(engine, settings.recognition.models_folder)
-                named[model.name] = f"{folder}, named in {model.variable}"
-    return named
-
-
-def _engine(settings: Settings) -> Iterator[_Finding]:
-    """Say which engine would answer, and what a better one would bring; nothing is loaded."""
+def _engine(settings: Settings, taken: dict[str, _Taken]) -> Iterator[_Finding]:
+    """Say which engine would answer, and what a better one would bring."""
     from recognizer.base.errors import RecognizerError
     from recognizer.engines import choose_engine
     from recognizer.engines.models.finding import ENGINE_MODELS
@@ -152,7 +179,9 @@ def _engine(settings: Settings) -> Iterator[_Finding]:
         yield _Finding("engine", False, str(problem), is_vital=True)
         return
     model = ENGINE_MODELS[engine].name
-    if folder is not None:
+    if engine in taken and taken[engine].problem:
+        yield _Finding("engine", False, f"{wanted}: {taken[engine].problem}", is_vital=True)
+    elif folder is not None:
         yield _Finding("engine", True, f"{wanted}: {engine} with {folder}")
     elif has_local_source(get_manifest(model)):
         yield _Finding("engine", True, f"{wanted}: {engine} with {model}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
+    from recognizer.base.settings import Settings
     from recognizer.engines.models.download import Progress
     from recognizer.engines.models.registry import Manifest
 
@@ -36,10 +36,12 @@ def list_models() -> None:
     Example: recognizer models list
     """
     from recognizer.base.settings import load_settings
+    from recognizer.engines import why_refused
     from recognizer.engines.models.finding import ENGINE_MODELS
     from recognizer.engines.models.registry import load_manifests
 
-    folder = load_settings().recognition.models_folder
+    settings = load_settings()
+    folder = settings.recognition.models_folder
     rows = [("MODEL", "ENGINE", "LANGUAGES", "SIZE", "LICENCE", "STATE")]
     rows += [_row(manifest, folder) for manifest in load_manifests().values()]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
@@ -47,8 +49,10 @@ def list_models() -> None:
         cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
         print("  ".join(cells))
     for engine, model in ENGINE_MODELS.items():
-        if named := os.environ.get(model.variable):
-            print(f"\n{model.variable} is set: {engine} takes its model from {named}")
+        if named := model.named:
+            problem = why_refused(engine, settings)
+            told = f"cannot use it: {problem}" if problem else f"takes its model from {named}"
+            print(f"\n{model.variable} is set: {engine} {told}")
 
 
 def _row(manifest: Manifest, models_folder: Path) -> tuple[str, str, str, str, str, str]:
@@ -100,19 +104,26 @@ def install(
     Offline: recognizer models install vosk-model-small-ru-0.22 --from model.zip
     """
     from recognizer.base.settings import load_settings
-    from recognizer.engines.models.install import install_model
+    from recognizer.engines.models.install import install_model, kept_bytes
     from recognizer.engines.models.registry import get_manifest
 
     manifest = get_manifest(name)
-    with _progress() as progress:
-        folder = install_model(
-            manifest,
-            load_settings().recognition.models_folder,
-            given=source,
-            force=force,
-            progress=progress,
-        )
+    models_folder = load_settings().recognition.models_folder
+    try:
+        with _progress() as progress:
+            folder = install_model(
+                manifest, models_folder, given=source, force=force, progress=progress
+            )
+    except (KeyboardInterrupt, SystemExit) as stop:  # Ctrl-C, SIGTERM
+        print(f"recognizer: {_interrupted(kept_bytes(name, models_folder))}", file=sys.stderr)
+        raise typer.Exit(130 if isinstance(stop, KeyboardInterrupt) else 143) from None
     print(f"{name} is installed in {folder}")
+
+
+def _interrupted(kept: int) -> str:
+    if not kept:
+        return "interrupted, nothing of it is kept; the same command begins again"
+    return f"interrupted, {kept / 1e6:.1f} MB are kept; the same command goes on from there"
 
 
 @contextlib.contextmanager
@@ -163,26 +174,45 @@ def verify(
 
     "ok" has the pinned SHA-256. "matches" and "differs" speak of a digest that
     is merely known, where the vendor publishes none: a difference is no error.
-    Exit status 1 if a file is missing or wrong.
+    Of a folder that a variable such as T_ONE_MODEL_PATH names, it says whether
+    the engine can load the model. Exit status 1 if a file is missing or wrong,
+    or a model cannot be loaded.
 
     Example: recognizer models verify whisper-base
     """
     from recognizer.base.settings import load_settings
+    from recognizer.engines.models.finding import ENGINE_MODELS
     from recognizer.engines.models.model_folders import find_folder
     from recognizer.engines.models.registry import get_manifest, load_manifests
 
-    models_folder = load_settings().recognition.models_folder
+    settings = load_settings()
+    models_folder = settings.recognition.models_folder
+    named = {model.name: engine for engine, model in ENGINE_MODELS.items() if model.named}
     is_right = True
     for name in names or load_manifests():
         manifest = get_manifest(name)
         folder = find_folder(manifest, models_folder)
-        if folder is None:
+        if name in named:
+            is_right &= _verify_named(named[name], settings)
+        elif folder is None:
             print(f"{name}: {_state(manifest, models_folder)}")
             is_right &= not names
-        else:
+        if folder is not None:
             is_right &= _verify(manifest, folder)
     if not is_right:
         raise typer.Exit(1)
+
+
+def _verify_named(engine: str, settings: Settings) -> bool:
+    """Say whether an engine can load the model of the folder that its variable names."""
+    from recognizer.engines import why_refused
+    from recognizer.engines.models.finding import ENGINE_MODELS
+
+    model = ENGINE_MODELS[engine]
+    print(f"{model.name} in {model.named}, named in {model.variable}")
+    problem = why_refused(engine, settings)
+    print(f"  {'refused' if problem else 'loads':<12}  {problem}".rstrip())
+    return not problem
 
 
 def _verify(manifest: Manifest, folder: Path) -> bool:

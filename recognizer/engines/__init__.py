@@ -7,16 +7,15 @@ Not here: phrase lists and what a transcript means.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from recognizer.base.errors import EngineError, ModelError, ModelFileError
+from recognizer.base.errors import EngineError, ModelError, ModelFileError, RecognizerError
 from recognizer.base.settings import Settings, load_settings
 from recognizer.engines.base import Engine
 from recognizer.engines.models.finding import ENGINE_MODELS, find_model
 
-__all__ = ["ENGINE_NAMES", "choose_engine", "load_engine"]
+__all__ = ["ENGINE_NAMES", "choose_engine", "load_engine", "why_refused"]
 
 ENGINE_NAMES = ("auto", *ENGINE_MODELS)
 """What may be asked for; after `auto`, the better for Russian telephones the earlier."""
@@ -73,6 +72,27 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
             f"recognizer models install {model.name}, or name its folder in the environment "
             f"variable {model.variable}"
         )
+    if engine == _EMBEDDED:
+        folder = _intact_whisper(folder, settings)
+    assert folder is not None
+    return _open(engine, folder, settings)
+
+
+def why_refused(engine: str, settings: Settings) -> str:
+    """Return what an engine has against the model it would take, empty if nothing or none is there.
+
+    The model is loaded and let go again; nothing on the disk is changed.
+    """
+    try:
+        folder = find_model(engine, settings.recognition.models_folder)
+        if folder is not None:
+            _open(engine, folder, settings)
+    except RecognizerError as problem:
+        return str(problem)
+    return ""
+
+
+def _open(engine: str, folder: Path, settings: Settings) -> Engine:
     try:
         return _LOADERS[engine](folder, settings)
     except ModelFileError as problem:
@@ -82,48 +102,50 @@ def load_engine(name: str = "auto", settings: Settings | None = None) -> Engine:
 def _remedy(engine: str) -> str:
     """Return what to do about a model that is not what its engine was written for."""
     model = ENGINE_MODELS[engine]
-    if os.environ.get(model.variable):
+    if model.named:
         return f"correct the environment variable {model.variable} or unset it"
     return f"type: recognizer models install {model.name} --force"
 
 
-def _load_t_one(folder: Path | None, settings: Settings) -> Engine:
+def _intact_whisper(folder: Path | None, settings: Settings) -> Path:
+    """Return the folder given; in place of the installed one, or of none, one that is whole."""
+    from recognizer.engines.models.install import ensure_model  # noqa: PLC0415  matching needs none
+
+    model = ENGINE_MODELS[_EMBEDDED].name
+    if folder is None or folder == settings.recognition.models_folder / model:
+        return ensure_model(model, settings)
+    return folder
+
+
+def _load_t_one(folder: Path, settings: Settings) -> Engine:
     try:
         from recognizer.engines.t_one import TOneEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("onnxruntime", problem) from problem
-    assert folder is not None
     return TOneEngine(folder, threads=settings.recognition.threads)
 
 
-def _load_gigaam(folder: Path | None, settings: Settings) -> Engine:
+def _load_gigaam(folder: Path, settings: Settings) -> Engine:
     try:
         from recognizer.engines.gigaam import GigaAmEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("onnxruntime", problem) from problem
-    assert folder is not None
     return GigaAmEngine(folder, threads=settings.recognition.threads)
 
 
-def _load_whisper(folder: Path | None, settings: Settings) -> Engine:
+def _load_whisper(folder: Path, settings: Settings) -> Engine:
     try:
         from recognizer.engines.faster_whisper import WhisperEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:
         raise _library_missing("faster-whisper", problem) from problem
-    from recognizer.engines.models.install import ensure_model  # noqa: PLC0415  matching needs none
-
-    model = ENGINE_MODELS["whisper"].name
-    if folder is None or folder == settings.recognition.models_folder / model:
-        folder = ensure_model(model, settings)
     return WhisperEngine(folder, threads=settings.recognition.threads)
 
 
-def _load_vosk(folder: Path | None, _settings: Settings) -> Engine:
+def _load_vosk(folder: Path, _settings: Settings) -> Engine:
     try:
         from recognizer.engines.vosk import VoskEngine  # noqa: PLC0415
     except (ImportError, OSError) as problem:  # OSError: its shared library does not load
         raise _library_missing("vosk", problem) from problem
-    assert folder is not None
     engine = VoskEngine(folder)
     if engine.missing_words(_RUSSIAN_WORD):
         raise ModelError(
@@ -133,7 +155,7 @@ def _load_vosk(folder: Path | None, _settings: Settings) -> Engine:
     return engine
 
 
-_LOADERS: dict[str, Callable[[Path | None, Settings], Engine]] = {
+_LOADERS: dict[str, Callable[[Path, Settings], Engine]] = {
     "t-one": _load_t_one,
     "gigaam-v3": _load_gigaam,
     "vosk": _load_vosk,

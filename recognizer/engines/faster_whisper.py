@@ -11,6 +11,7 @@ forced text token, normalised over text tokens only, without the end of text.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -24,7 +25,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 from tokenizers import Tokenizer as TokenizerFile
 
-from recognizer.base.errors import EngineError
+from recognizer.base.errors import EngineError, ModelFileError
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.engines.whisper_vocabulary import Vocabulary, without_other_writings
 from recognizer.model import AcousticScore, Audio, Transcript, Word
@@ -36,6 +37,7 @@ _MARGIN_S = 1.0  # silence after the speech: without it the last word is often c
 _MIN_WINDOW_S = 4.0  # shorter encoder windows were reported to harm
 _MAX_TOKENS_PER_S = 12  # fast Russian speech is about 9 tokens a second
 _MAX_REST_TOKENS = 24  # enough to tell that more is said
+_FORCED_PROCESSOR = "CT2_FORCE_CPU_ISA"
 _DECODE_BATCH = 8  # more gains little and delays the first result
 # A syllable five times running, or a sentence three times: the decoder is caught in a loop. Twice
 # is how carriers repeat an announcement.
@@ -82,10 +84,7 @@ class WhisperEngine:
                 tokenizer, multilingual=True, task="transcribe", language=language
             )
         except Exception as problem:  # CTranslate2 and tokenizers raise bare Exceptions
-            raise EngineError(
-                f"{model_folder}: expected a Whisper model for CTranslate2: {problem}; "
-                f"`recognizer models verify {self.model}` says which file is wrong"
-            ) from problem
+            raise _load_error(model_folder, problem) from problem
         self._decoder = _Decoder(self._model, self._tokenizer, vocabulary)
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
 
@@ -132,6 +131,16 @@ class WhisperEngine:
             raise EngineError(f"Whisper could not decode: {problem}") from problem
         for utterance, generated in zip(utterances, found, strict=True):
             utterance.take_decoded(generated)
+
+
+def _load_error(model_folder: Path, problem: Exception) -> EngineError:
+    """Return what to say: the library refuses a forced processor only when a model is loaded."""
+    forced = os.environ.get(_FORCED_PROCESSOR)
+    if forced and "CPU" in str(problem) and forced in str(problem):
+        return EngineError(
+            f"environment variable {_FORCED_PROCESSOR}={forced}: {problem}; correct it or unset it"
+        )
+    return ModelFileError(f"{model_folder}: expected a Whisper model for CTranslate2: {problem}")
 
 
 class _Generated(NamedTuple):

@@ -39,7 +39,7 @@ import numpy.typing as npt
 import vosk
 from rapidfuzz.distance import Levenshtein
 
-from recognizer.base.errors import EngineError
+from recognizer.base.errors import EngineError, ModelFileError
 from recognizer.engines.base import (
     ENGINE_SAMPLE_RATE,
     MAX_UTTERANCE_S,
@@ -93,10 +93,7 @@ class VoskEngine:
                 self._model = vosk.Model(str(copy))
             vosk.KaldiRecognizer(self._model, ENGINE_SAMPLE_RATE)  # a broken graph shows here
         except Exception as problem:  # the library raises bare Exceptions
-            raise EngineError(
-                f"{model_folder}: expected a Vosk model: {problem}; "
-                f"`recognizer models verify {self.model}` says which file is wrong"
-            ) from problem
+            raise ModelFileError(f"{model_folder}: expected a Vosk model: {problem}") from problem
         self._unknown = next((word for word in _UNKNOWN_WORDS if self._knows(word)), None)
 
     def listen(self, audio: Audio) -> VoskUtterance:

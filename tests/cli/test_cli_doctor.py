@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from onnx_stand_ins import write_gigaam, write_t_one
 from typer.testing import CliRunner, Result
 
 from recognizer.base.settings import load_settings
@@ -48,7 +49,7 @@ def test_a_better_engine_comes_in_one_line_with_what_it_brings(
     line = _line(_doctor().stdout, "better engine")
     assert "recognizer models install t-one" in line
     assert "8.6 %" in line
-    (home / "model.onnx").touch()
+    write_t_one(home, "номер занят")
     monkeypatch.setenv("T_ONE_MODEL_PATH", str(home))
     output = _doctor().stdout
     assert f"auto: t-one with {home}" in _line(output, "engine")
@@ -84,6 +85,54 @@ def test_a_wrong_vosk_model_path_means_exit_1(home: Path, monkeypatch: pytest.Mo
     result = _doctor()
     assert result.exit_code == 1
     assert "VOSK_MODEL_PATH" in _line(result.stdout, "engine")
+
+
+@pytest.mark.parametrize(
+    ("engine", "files"),
+    [
+        ("t-one", ("model.onnx",)),
+        ("gigaam-v3", ("v3_ctc.onnx", "v3_vocab.txt")),
+        ("vosk", ("am/final.mdl", "conf/mfcc.conf", "graph/HCLr.fst")),
+        ("whisper", ("model.bin", "tokenizer.json")),
+    ],
+)
+def test_a_named_model_that_cannot_be_loaded_is_told_and_means_exit_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch, engine: str, files: tuple[str, ...]
+) -> None:
+    for file in files:
+        (home / "own" / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / "own" / file).write_bytes(b"no such thing")
+    model = ENGINE_MODELS[engine]
+    monkeypatch.setenv(model.variable, str(home / "own"))
+    result = _doctor()
+    assert result.exit_code == 1
+    for what in (f"model {model.name}", "engine"):
+        line = _line(result.stdout, what)
+        assert line.startswith("missing")
+        assert f"correct the environment variable {model.variable} or unset it" in line
+        assert str(home / "own") in line
+
+
+def test_a_named_model_of_another_contract_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_t_one(home / "own", "номер занят", state_size=100)
+    monkeypatch.setenv("T_ONE_MODEL_PATH", str(home / "own"))
+    line = _line(_doctor().stdout, "model t-one")
+    assert line.startswith("missing")
+    assert "219729" in line
+
+
+def test_a_broken_model_of_an_engine_that_is_not_asked_for_is_told_and_others_classify(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_gigaam(home / "own", "номер занят").write_bytes(b"no graph")
+    monkeypatch.setenv("GIGAAM_MODEL_PATH", str(home / "own"))
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_ENGINE", "whisper")
+    result = _doctor()
+    assert result.exit_code == 0
+    assert _line(result.stdout, "model gigaam-v3-ctc").startswith("missing")
+    assert _line(result.stdout, "engine").startswith("ok")
 
 
 def test_a_library_that_does_not_load_means_exit_1(

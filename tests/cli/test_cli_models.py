@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from onnx_stand_ins import write_t_one
 from typer.testing import CliRunner
 
 from recognizer.base.errors import ModelError
@@ -50,7 +51,62 @@ def test_list_shows_the_vosk_model_of_the_environment(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOSK_MODEL_PATH", "/opt/own-model")
-    assert "vosk takes its model from /opt/own-model" in _run("list")
+    assert "VOSK_MODEL_PATH is set: vosk cannot use it: environment variable" in _run("list")
+
+
+@pytest.mark.parametrize("names", [(), ("t-one",)])
+def test_list_and_verify_load_the_model_that_is_named(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    graph = write_t_one(tmp_path / "own", "номер занят")
+    monkeypatch.setenv("T_ONE_MODEL_PATH", str(graph.parent))
+    assert f"T_ONE_MODEL_PATH is set: t-one takes its model from {graph.parent}" in _run("list")
+    verified = _run("verify", *names)
+    assert f"t-one in {graph.parent}, named in T_ONE_MODEL_PATH\n  loads" in verified
+    assert "t-one: missing" not in verified
+    graph.write_bytes(b"no graph")
+    told = f"{graph}: expected an ONNX graph"
+    assert f"T_ONE_MODEL_PATH is set: t-one cannot use it: {told}" in _run("list")
+    result = CliRunner().invoke(app, ["models", "verify", *names])
+    assert result.exit_code == 1
+    assert f"  refused       {told}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)], ids=str
+)
+@pytest.mark.parametrize("kept", [0, 2_500_000])
+def test_an_interrupted_installation_says_what_is_kept_and_what_goes_on(
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: BaseException,
+    status: int,
+    kept: int,
+) -> None:
+    def fetch(_url: str, part: Path, **_more: object) -> None:
+        part.write_bytes(bytes(kept))
+        raise stop
+
+    monkeypatch.setattr("recognizer.engines.models.sources.download", fetch)
+    result = CliRunner().invoke(app, ["models", "install", "t-one"])
+    assert result.exit_code == status
+    told = {
+        0: "interrupted, nothing of it is kept; the same command begins again",
+        2_500_000: "interrupted, 2.5 MB are kept; the same command goes on from there",
+    }
+    assert result.stderr.splitlines() == [f"recognizer: {told[kept]}"]
+
+
+def test_an_interrupted_copy_leaves_nothing(
+    models: Path, vosk_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recognizer.engines.models.install._require_intact", stop)
+    result = CliRunner().invoke(app, ["models", "install", VOSK, "--from", str(vosk_folder)])
+    assert result.exit_code == 130
+    assert [path.name for path in models.iterdir()] == [f".{VOSK}.lock"]
 
 
 def test_install_verify_path_and_list_agree(models: Path, vosk_folder: Path) -> None:

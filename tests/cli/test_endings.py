@@ -37,7 +37,8 @@ def test_a_full_disk_on_standard_output_is_a_sentence(arguments: tuple[str, ...]
     )
 
 
-def test_sigterm_ends_a_command_with_143_and_without_a_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_ends_a_command_with_a_line_and_sigterm_without_a_trace(signal_name: str) -> None:
     reading, writing = os.pipe()
     with subprocess.Popen(
         [*COMMAND, "match"], stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -45,11 +46,12 @@ def test_sigterm_ends_a_command_with_143_and_without_a_trace(tmp_path: Path) -> 
         os.close(reading)
         os.write(writing, "номер не существует\n".encode())
         assert process.stdout is not None
-        assert process.stdout.readline()  # it is at work, and waits for the next line
-        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline()
+        process.send_signal(getattr(signal, signal_name))
         _, errors = process.communicate(timeout=60)
         os.close(writing)
-    assert (process.returncode, errors) == (143, b"")
+    expected = {"SIGINT": (130, b"recognizer: interrupted\n"), "SIGTERM": (143, b"")}
+    assert (process.returncode, errors) == expected[signal_name]
 
 
 @pytest.mark.slow

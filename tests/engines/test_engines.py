@@ -6,6 +6,7 @@ import concurrent.futures
 import functools
 import importlib.resources
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -531,6 +532,32 @@ def test_an_installed_model_that_cannot_be_loaded_is_to_be_installed_again(
     monkeypatch.setattr("recognizer.engines.find_model", lambda *_: no_vosk_model)
     with pytest.raises(ModelFileError, match="type: recognizer models install gigaam-v3-ctc --for"):
         load_engine("gigaam-v3", _settings(no_vosk_model))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("processor", ["ALPHA", "Z80"])
+def test_a_processor_that_is_forced_and_not_there_is_named_and_no_model(
+    processor: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The library reads the variable once a process."""
+    program = (
+        "from recognizer.engines import load_engine\n"
+        "from recognizer.base.errors import EngineError, ModelFileError\n"
+        "try: load_engine('whisper')\n"
+        "except EngineError as problem:\n"
+        "    print(isinstance(problem, ModelFileError), problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"CT2_FORCE_CPU_ISA": processor, "WHISPER_MODEL_PATH": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        f"False environment variable CT2_FORCE_CPU_ISA={processor}: Invalid CPU ISA: {processor}; "
+        "correct it or unset it\n"
+    )
 
 
 def test_a_missing_onnxruntime_is_named(

@@ -51,6 +51,7 @@ class Behaviour:
     last_modified: str | None = None
     takes_ranges: bool = True
     status: int | None = None
+    n_refusals: int = 1_000  # answers with that status, then the file
     dies_after: int | None = None  # bytes of one answer, then the connection is cut
     n_deaths: int = 1_000
     range_shift: int = 0
@@ -68,7 +69,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         does = self.behaviour
         wanted = self.headers.get("Range")
         does.requests.append(wanted)
-        if does.status is not None:
+        if does.status is not None and does.n_refusals:
+            does.n_refusals -= 1
+            if does.status in {301, 302, 307, 308}:
+                self.send_response(does.status)
+                self.send_header("Location", self.path)
+                self.end_headers()
+                return
             self.send_error(does.status)
             return
         start = self._start(wanted)
@@ -373,6 +380,49 @@ def test_a_refusal_names_the_address_and_the_status(
         ModelError,
         match=rf"{address}model\.bin: the server answers {status}.*install toy --from FOLDER",
     ):
+        install_model(_manifest(FilesSource(address)), models)
+    assert _left_over(models) == set()
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(
+    address: str, behaviour: Behaviour, models: Path, status: int
+) -> None:
+    behaviour.status, behaviour.n_refusals = status, 2
+    install_model(_manifest(FilesSource(address)), models)
+    assert len(behaviour.requests) == 3
+    assert _left_over(models) == INSTALLED
+
+
+def test_a_refusal_that_stays_is_not_asked_again(
+    address: str, behaviour: Behaviour, models: Path
+) -> None:
+    behaviour.status = 404
+    with pytest.raises(ModelError):
+        install_model(_manifest(FilesSource(address)), models)
+    assert len(behaviour.requests) == 1
+
+
+def test_a_server_that_dies_and_is_busy_then_is_asked_for_the_rest(
+    address: str, behaviour: Behaviour, models: Path
+) -> None:
+    def grow_busy(_what: str, done: int, _total: int) -> None:
+        if done < len(CONTENT) and behaviour.n_deaths == 0:
+            behaviour.status = 503
+
+    behaviour.dies_after, behaviour.n_deaths, behaviour.n_refusals = 300_000, 1, 2
+    install_model(_manifest(FilesSource(address)), models, progress=grow_busy)
+    assert behaviour.requests[0] is None
+    assert all(wanted and wanted != "bytes=0-" for wanted in behaviour.requests[1:])
+    assert _left_over(models) == INSTALLED
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_an_address_that_leads_in_a_circle_is_told(
+    address: str, behaviour: Behaviour, models: Path, status: int
+) -> None:
+    behaviour.status = status
+    with pytest.raises(ModelError, match=r"cannot be downloaded: Exceeded 30 redirects.*--from"):
         install_model(_manifest(FilesSource(address)), models)
     assert _left_over(models) == set()
 

@@ -35,6 +35,8 @@ _MAX_STALLS = 3
 _CHUNK_BYTES = 1 << 16
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
+_PASSING = {429, 500, 502, 503, 504}
+"""Answers of a server that may be another one a moment later."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -117,9 +119,15 @@ class _BrokenOffError(Exception):
     """The connection ended before the whole file was there."""
 
 
+class _BusyError(_BrokenOffError):
+    """The server cannot answer now."""
+
+
 def _no_connection(transfer: _Transfer, problem: Exception) -> str:
     kept = transfer.done_bytes
     rest = f" ({kept} bytes are kept, the next attempt goes on from there)" if kept else ""
+    if isinstance(problem, _BusyError):
+        return f"{transfer.url}: {problem}, {_MAX_STALLS} times running{rest}"
     return (
         f"{transfer.url}: cannot be downloaded: {_cause(problem)}{rest}; check the network or "
         "the proxy"
@@ -143,6 +151,8 @@ def _attempt(session: requests.Session, transfer: _Transfer) -> None:
         if response.status_code == _RANGE_NOT_SATISFIABLE and validator is not None:
             transfer.forget()
             raise _BrokenOffError("the server cannot continue it")
+        if response.status_code in _PASSING:
+            raise _BusyError(f"the server answers {response.status_code} {response.reason}")
         if response.status_code >= 400:
             raise _http_error(response)
         if not _continues(response, transfer):

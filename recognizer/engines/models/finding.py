@@ -41,6 +41,11 @@ class EngineModel:
         """Return whether a folder looks like such a model."""
         return all(any((folder / name).exists() for name in names) for names in self.needs)
 
+    @property
+    def named(self) -> str:
+        """What the variable says now, empty if it is not set."""
+        return os.environ.get(self.variable, "")
+
     def __str__(self) -> str:
         return ", ".join(" or ".join(names) for names in self.needs)
 

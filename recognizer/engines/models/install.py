@@ -44,7 +44,7 @@ from recognizer.engines.models.registry import (
 )
 from recognizer.engines.models.sources import copy_folder, from_files, from_packages, from_zip
 
-__all__ = ["ensure_model", "has_local_source", "install_model"]
+__all__ = ["ensure_model", "has_local_source", "install_model", "kept_bytes"]
 
 _ANOTHER_FOLDER = (
     "name another folder in the environment variable RECOGNIZER_RECOGNITION_MODELS_DIR"
@@ -150,7 +150,7 @@ def install_model(
     """
     report = progress or (lambda _what, _done, _total: None)
     target = models_folder / manifest.name
-    staging = models_folder / f".{manifest.name}.partial"
+    staging = _staging(models_folder, manifest.name)
     with _locked(models_folder, manifest.name):
         if not force and is_complete(manifest, target) and _verify(manifest, target):
             return target
@@ -165,7 +165,19 @@ def install_model(
             shutil.rmtree(staging, ignore_errors=True)
         except OSError as problem:
             raise _storage_error(problem, manifest, models_folder, staging) from problem
+        except (KeyboardInterrupt, SystemExit):
+            _clean(staging)
+            raise
     return target
+
+
+def kept_bytes(name: str, models_folder: Path) -> int:
+    """Return how much of a model lies there that the next installation goes on from."""
+    return sum(part.stat().st_size for part in _staging(models_folder, name).glob("*.part"))
+
+
+def _staging(models_folder: Path, name: str) -> Path:
+    return models_folder / f".{name}.partial"
 
 
 @contextlib.contextmanager
