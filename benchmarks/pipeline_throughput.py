@@ -81,8 +81,9 @@ def work(n_rounds: int) -> int:
     return value
 
 
-def load(n_rounds: int) -> BusyRecognizer:
-    """Return the recogniser of a worker."""
+def load(n_rounds: int, loaded: Path) -> BusyRecognizer:
+    """Return the recogniser of a worker, after a file in `loaded` that says it has one."""
+    (loaded / str(os.getpid())).touch()
     return BusyRecognizer(n_rounds)
 
 
@@ -108,15 +109,16 @@ def run(
 ) -> tuple[float, Summary, Path]:
     """Classify everything in a folder; return seconds (workers loaded), summary, result log."""
     results = Path(tempfile.mkdtemp(dir=folder.parent)) / "results.jsonl"
+    loaded = Path(tempfile.mkdtemp(dir=folder.parent))
     summary = Summary()
     limits = TimeLimits(base_s=120.0)
     with (
         ResultLog(results) as log,
-        WorkerPool(partial(load, n_rounds), n_workers, limits=limits) as pool,
+        WorkerPool(partial(load, n_rounds, loaded), n_workers, limits=limits) as pool,
     ):
         todo = pending(recordings_in([folder], FactFinder()), log, summary)
         pool.start_in_background()
-        while not pool.are_all_loaded:
+        while len(list(loaded.iterdir())) < n_workers:
             time.sleep(0.05)
         began = time.perf_counter()
         run_batch(todo, pool, log, summary, on_result=lambda _: on_result(pool, summary.n_done))

@@ -58,11 +58,6 @@ class WorkerPool:
         """True while a worker has its models loaded."""
         return any(worker.is_loaded for worker in self._workers)
 
-    @property
-    def are_all_loaded(self) -> bool:
-        """True while every worker has its models loaded."""
-        return all(worker.is_loaded for worker in self._workers)
-
     def submit(self, job: Job, on_start: Callable[[], object] = lambda: None) -> Future[Finished]:
         """Queue a job; the future raises only what `Worker.run` raises.
 

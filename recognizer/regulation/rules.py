@@ -98,7 +98,6 @@ class Regulation:
         self.mark = content.regulation.mark
         self.conditions = content.conditions
         self.rules = content.rule
-        self.analogies = content.analogy
         self.undecided = content.undecided
         self.stated = content.stated
         self._heading = content.regulation

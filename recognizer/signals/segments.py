@@ -99,8 +99,6 @@ class Scan:
     segments : tuple of Segment
         Cover the recording; empty where it is empty.
     duration_s : float
-    peak_dbfs : float
-        Of the loudest sample; minus infinity for digital silence.
     unknown : UnknownSound
         What is heard besides.
     """
@@ -108,7 +106,6 @@ class Scan:
     tones: tuple[ToneEvent, ...]
     segments: tuple[Segment, ...]
     duration_s: float
-    peak_dbfs: float
     unknown: UnknownSound = UnknownSound()
 
     @property
@@ -178,7 +175,6 @@ class Scanner:
             tones=tones,
             segments=segments,
             duration_s=self._features.duration_s,
-            peak_dbfs=dbfs(self._features.peak**2),
             unknown=unknown,
         )
 
@@ -199,7 +195,6 @@ class _Features:
         self._probabilities: list[Floats] = []
         self._n_samples = 0
         self.start_s = 0.0
-        self.peak = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -214,9 +209,7 @@ class _Features:
         """Take the next block of sound; yield its frames for others to use."""
         if self._n_samples == 0:
             self.start_s = audio.start_s
-        if len(audio.samples):
-            self._n_samples += len(audio.samples)
-            self.peak = max(self.peak, float(np.abs(audio.samples).max()))
+        self._n_samples += len(audio.samples)
         self._probabilities.append(self._speech.push(audio.samples))
         yield from map(self._noted, self._stream.push(audio.samples))
 

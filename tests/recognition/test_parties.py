@@ -53,7 +53,7 @@ def channel(
     segments = [Segment(SegmentKind.SPEECH, s, s + 2.0, -20.0) for s in spans]
     if noise_dbfs is not None:
         segments = [Segment(SegmentKind.NOISE, 0.0, 10.0, noise_dbfs)]
-    return ChannelHeard(number, Scan(tones, tuple(segments), 10.0, -3.0), verdicts, script)
+    return ChannelHeard(number, Scan(tones, tuple(segments), 10.0), verdicts, script)
 
 
 def ringback(level_dbfs: float = -20.0) -> ToneEvent:

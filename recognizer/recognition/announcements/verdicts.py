@@ -112,8 +112,7 @@ def _scan_of(audio: Audio, heard: Sequence[AnnouncementHeard]) -> Scan:
             at_s = last_s
     if end_s > at_s:
         segments.append(_segment(SegmentKind.SILENCE, audio, at_s, end_s))
-    peak = float(np.abs(audio.samples).max(initial=0.0))
-    return Scan((), tuple(segments), audio.duration_s, dbfs(peak**2))
+    return Scan((), tuple(segments), audio.duration_s)
 
 
 def _segment(kind: SegmentKind, audio: Audio, start_s: float, end_s: float) -> Segment:
