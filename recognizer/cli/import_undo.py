@@ -28,7 +28,7 @@ def list_imports(
             ""
             if record.undone_at is None
             else f", taken back {record.undone_at.astimezone(zone):%Y-%m-%d %H:%M} "
-            f"by {record.undone_by}"
+            f"by {record.undone_by}" + (f", left {record.n_left}" if record.n_left else "")
         )
         print(
             f"{record.id}: {record.made_at.astimezone(zone):%Y-%m-%d %H:%M} {record.source} by "
@@ -52,7 +52,8 @@ def undo_import(
 
     Decisions on those cards follow, marks too. Calls are never touched: a card that was called, or
     of which a person said something, since the import stays as it is and is named with the reason;
-    the exit status is then 1. Importing a closed card again opens it.
+    the exit status is then 1. Once nothing holds it any longer, such as a later import that was
+    taken back, the same command takes it. Importing a closed card again opens it.
 
     Examples:
 

@@ -56,13 +56,13 @@ class CardKeeper(JournalReader):
 
         Cards it added are closed: as if they were not there, until they are imported again.
         Cards it changed get back what they had, and what was decided on them follows. Cards with
-        calls, or a person's words, since then stay as they are, and why is said. A dry run only
-        says what would be done.
+        calls, or a person's words, since then stay as they are, and why is said; asked once more,
+        those are taken that nothing holds any longer. A dry run only says what would be done.
 
         Raises
         ------
         JournalError
-            If there is no such import, or it was taken back already.
+            If there is no such import, or it was taken back and nothing more of it can be.
         """
         with contextlib.suppress(_DryRunEnds), self.database.writing() as session:
             self.database.lock(session, "recognizer cards")

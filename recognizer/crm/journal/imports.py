@@ -55,7 +55,9 @@ class ImportRecord:
     n_added, n_changed : int
         Cards it added and changed, whether taken back or not.
     undone_at, undone_by : datetime, str or None
-        When it was taken back, and who did.
+        When it was taken back first, and who did.
+    n_left : int
+        Cards that stayed as it made them when it was taken back.
     """
 
     id: int
@@ -66,6 +68,7 @@ class ImportRecord:
     n_changed: int
     undone_at: dt.datetime | None
     undone_by: str | None
+    n_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def read_imports(session: Session, *, limit: int) -> tuple[ImportRecord, ...]:
             n_changed=changed.get(row.id, 0),
             undone_at=row.undone_at,
             undone_by=row.undone_by,
+            n_left=0 if row.undone_at is None else _n_left(session, row),
         )
         for row in rows
     )
@@ -122,6 +126,51 @@ def _counts(
     n_cards = sa.func.count(sa.distinct(card))
     statement = sa.select(import_id, n_cards).where(import_id.in_(ids)).group_by(import_id)
     return {number: n for number, n in session.execute(statement) if number is not None}
+
+
+def _added(run: ImportRow) -> sa.Select[int]:
+    """Select the cards an import added that are not closed."""
+    return sa.select(ContactRow.id).where(
+        ContactRow.import_id == run.id, ContactRow.taken_back_at.is_(None)
+    )
+
+
+def _changed(run: ImportRow) -> sa.Select[int]:
+    """Select the cards that were there before and are not restored.
+
+    Once it was taken back, a card that was closed and opened again since, or cleared by the CRM, is
+    another one: what the import changed then is not in it.
+    """
+    restored = sa.select(ContactChangeRow.contact_id).where(
+        ContactChangeRow.import_id == run.id,
+        ContactChangeRow.source.startswith(_taken_back(run), autoescape=True),
+    )
+    statement = (
+        sa.select(ContactRow.id)
+        .join(ContactChangeRow, ContactChangeRow.contact_id == ContactRow.id)
+        .where(
+            ContactChangeRow.import_id == run.id,
+            ContactRow.taken_back_at.is_(None),
+            sa.or_(ContactRow.import_id.is_(None), ContactRow.import_id < run.id),
+            ContactRow.id.not_in(restored),
+        )
+    )
+    if run.undone_at is not None:
+        statement = statement.where(
+            sa.or_(ContactRow.cleared_at.is_(None), ContactRow.cleared_at < run.undone_at)
+        )
+    return statement.distinct()
+
+
+def _taken_back(run: ImportRow) -> str:
+    return f"import {run.id} taken back by "
+
+
+def _n_left(session: Session, run: ImportRow) -> int:
+    return sum(
+        session.scalar(sa.select(sa.func.count()).select_from(chosen(run).subquery())) or 0
+        for chosen in (_added, _changed)
+    )
 
 
 class ImportTaker:
@@ -151,19 +200,23 @@ class ImportTaker:
         self._day = day
 
     def take_back(self, import_id: int) -> ImportTakenBack:
-        """Close what an import added, restore what it changed; say what was left and why."""
+        """Close what an import added, restore what it changed; say what was left and why.
+
+        Once more, it takes what had to be left and no longer has to.
+        """
         run = self._session.get(ImportRow, import_id, with_for_update=True)
         if run is None:
             raise JournalError(f"import {import_id}: there is no such import; see contacts imports")
-        if run.undone_at is not None:
+        left: list[LeftCard] = []
+        closed = list(self._each(self._ids(_added(run)), run, self._close, left))
+        restored = list(self._each(self._ids(_changed(run)), run, self._restore, left))
+        if run.undone_at is None:
+            run.undone_at, run.undone_by = self._now, self._made_by
+        elif not closed and not restored:
             raise JournalError(
                 f"import {import_id}: was taken back already ({run.undone_at:%Y-%m-%d %H:%M} UTC, "
-                f"{run.undone_by})"
+                f"{run.undone_by}), and nothing of it can be taken back now"
             )
-        left: list[LeftCard] = []
-        closed = list(self._each(self._added(run), run, self._close, left))
-        restored = list(self._each(self._changed(run), run, self._restore, left))
-        run.undone_at, run.undone_by = self._now, self._made_by
         self._session.flush()
         return ImportTakenBack(
             import_id, closed=tuple(closed), restored=tuple(restored), left=tuple(left)
@@ -171,12 +224,13 @@ class ImportTaker:
 
     def _each(
         self,
-        ids: Sequence[int],
+        chosen: Iterable[int],
         run: ImportRow,
         take: Callable[[ContactRow, ImportRow], str],
         left: list[LeftCard],
     ) -> Iterator[str]:
         """Yield the cards that were taken back, a batch held at a time."""
+        ids = sorted(chosen)
         for start in range(0, len(ids), _BATCH):
             statement = sa.select(ContactRow).where(ContactRow.id.in_(ids[start : start + _BATCH]))
             rows = self._session.scalars(statement.order_by(ContactRow.id).with_for_update()).all()
@@ -188,26 +242,6 @@ class ImportTaker:
                 else:
                     yield row.ref
             self._session.flush()
-
-    def _added(self, run: ImportRow) -> list[int]:
-        statement = sa.select(ContactRow.id).where(
-            ContactRow.import_id == run.id, ContactRow.taken_back_at.is_(None)
-        )
-        return list(self._session.scalars(statement.order_by(ContactRow.id)))
-
-    def _changed(self, run: ImportRow) -> list[int]:
-        """Return the cards that were there before."""
-        statement = (
-            sa.select(ContactRow.id)
-            .join(ContactChangeRow, ContactChangeRow.contact_id == ContactRow.id)
-            .where(
-                ContactChangeRow.import_id == run.id,
-                ContactRow.taken_back_at.is_(None),
-                sa.or_(ContactRow.import_id.is_(None), ContactRow.import_id != run.id),
-            )
-            .distinct()
-        )
-        return sorted(self._session.scalars(statement))
 
     def _touched_since(self, rows: Sequence[ContactRow], run: ImportRow) -> dict[int, str]:
         """Return why cards may not be touched: calls, or a person's words, since the import."""
@@ -269,7 +303,7 @@ class ImportTaker:
             ContactChangeRow(
                 contact_id=row.id,
                 made_at=self._now,
-                source=f"import {run.id} taken back by {self._made_by}",
+                source=f"{_taken_back(run)}{self._made_by}",
                 changes=taken,
                 deciding_id=row.deciding_id,
                 import_id=run.id,

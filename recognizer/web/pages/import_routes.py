@@ -386,5 +386,8 @@ def _take_back(page: Page, import_id: int, made_by: str, *, dry_run: bool) -> Im
         if "taken back already" not in str(problem) and "no such import" not in str(problem):
             raise
         raise PageProblemError(
-            409, "Отменять нечего", "Эту загрузку уже отменили, или такой не было."
+            409,
+            "Отменять нечего",
+            "Эту загрузку уже отменили, или такой не было. Карточки, которые остались, ещё держит "
+            "то, что было после неё: звонки, слова людей, другая загрузка.",
         ) from problem

@@ -303,3 +303,58 @@ def test_an_added_card_stays_where_a_person_changed_it_between_imports(journal: 
     journal.upsert_contact(GOOD, source="page:operator7")
     undo(journal, take_in(journal, dataclasses.replace(GOOD, owner="Второй")))
     assert undo(journal, first)[2] == {"1": "changed since (page:operator7)"}
+
+
+def test_what_a_later_import_held_is_taken_once_that_was_taken_back(journal: Journal) -> None:
+    journal.upsert_contact(GOOD)
+    free = dataclasses.replace(SECOND, ref="3", mobile_phone="8 926 123-45-69")
+    first = take_in(journal, dataclasses.replace(GOOD, owner="Второй"), SECOND, free)
+    later = take_in(
+        journal,
+        dataclasses.replace(GOOD, owner="Третий"),
+        dataclasses.replace(SECOND, owner="Третий"),
+    )
+    closed, restored, left = undo(journal, first)
+    assert (closed, restored, set(left)) == (("3",), (), {"1", "2"})
+    assert {one.id: one.n_left for one in journal.imports()} == {first: 2, later: 0}
+    with pytest.raises(JournalError, match="nothing of it can be taken back now"):
+        undo(journal, first)
+    undo(journal, later)
+    assert undo(journal, first) == (("2",), ("1",), {})
+    assert journal.contact("1").card == GOOD
+    assert journal.imports()[1].n_left == 0
+    with pytest.raises(JournalError, match="was taken back already"):
+        undo(journal, first)
+
+
+def test_undoing_again_leaves_what_a_person_changed_or_called(journal: Journal) -> None:
+    third = dataclasses.replace(SECOND, ref="3", mobile_phone="8 926 123-45-69")
+    first = take_in(journal, GOOD, SECOND, third)
+    later = take_in(
+        journal, *(dataclasses.replace(card, owner="Третий") for card in (GOOD, SECOND, third))
+    )
+    undo(journal, first)
+    undo(journal, later)
+    journal.upsert_contact(dataclasses.replace(GOOD, make="Марка"), source="page:operator7")
+    journal.record_attempt(heard(O.BUSY_TONE), contact="2", digest="a" * 64, called_at=day(0))
+    assert undo(journal, first) == (
+        ("3",), (), {"1": "changed since (page:operator7)", "2": "called since"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("again", ["import", "api"])
+def test_undoing_again_leaves_a_card_that_was_closed_and_came_anew(
+    journal: Journal, again: str
+) -> None:
+    """It stood twice in the first file: what it was between the two is nothing to go back to."""
+    last = dataclasses.replace(GOOD, owner="Второй")
+    first = take_in(journal, GOOD, last, SECOND)
+    later = take_in(journal, dataclasses.replace(SECOND, owner="Третий"))
+    assert undo(journal, first)[0] == ("1",)
+    if again == "import":
+        take_in(journal, last)
+    else:
+        journal.upsert_contact(last)
+    undo(journal, later)
+    assert undo(journal, first) == (("2",), (), {})
+    assert journal.contact("1").card.owner == "Второй"

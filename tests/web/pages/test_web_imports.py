@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import io
 import os
@@ -174,6 +175,24 @@ def test_an_import_is_taken_back_after_a_look_at_what_that_does(
     assert refs(app) == {"1"}
     assert app.state.journal.contact("1").card.trusted_phone == "+79265550299"
     assert client.post(link[1], data={"csrf": csrf}).status_code == 409
+
+
+def test_what_an_undone_import_left_is_taken_from_the_list_once_it_can_be(
+    app: FastAPI, client: TestClient
+) -> None:
+    journal = app.state.journal
+    card = ContactCard(ref="1", trusted_phone="+79265550299", owner="Первый")
+    first, later = (journal.begin_import(name, made_by="Борис") for name in ("one", "two"))
+    for number, owner in ((first, "Первый"), (later, "Второй")):
+        one = dataclasses.replace(card, owner=owner)
+        list(journal.import_contacts([one], source="file", import_id=number))
+    csrf = sign_in(client, "supervisor")
+    for number in (first, later):
+        assert client.post(f"/imports/{number}/undo", data={"csrf": csrf}).status_code == 200
+    assert "Остаток: 1" in text_of(client.get("/imports"))
+    assert client.post(f"/imports/{first}/undo", data={"csrf": csrf}).status_code == 200
+    assert refs(app) == set()
+    assert "Остаток" not in text_of(client.get("/imports"))
 
 
 def test_only_who_leads_a_shift_sees_or_saves_files(app: FastAPI, client: TestClient) -> None:
