@@ -82,6 +82,10 @@ class HeldFile:
     def _take_in(self) -> BinaryIO:
         if self.state.size_bytes > _IN_MEMORY_BYTES:
             return self._file
+        if self.state.size_bytes == 0:
+            # Not even read: files of /proc have no size, and some answer when the kernel speaks.
+            self._file.close()
+            return io.BytesIO()
         try:
             # One byte more: that it has grown must show.
             content = self._file.read(_IN_MEMORY_BYTES + 1)
@@ -114,7 +118,9 @@ class HeldFile:
         with file:
             now = FileState.of(os.fstat(file.fileno()))
             # Only bytes tell: a clock has ticks, and some network shares number a file anew.
-            if now.size_bytes == self.state.size_bytes and _sha256(file) == self.digest():
+            if now.size_bytes == self.state.size_bytes and (
+                now.size_bytes == 0 or _sha256(file) == self.digest()
+            ):
                 return None
             is_same = (now.device, now.inode) == (self.state.device, self.state.inode)
             return "written to" if is_same else "replaced"

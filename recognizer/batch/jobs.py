@@ -111,22 +111,24 @@ def run_jobs(
     recognizer: RecognizerLike,
     jobs: Sequence[Job],
     table: SignallingTable,
-    say_duration: Callable[[float], object] = lambda _: None,
+    say_opened: Callable[[float | None], object] = lambda _: None,
     *,
     max_duration_s: float | None = None,
 ) -> Iterator[Finished]:
     """Recognise recordings in this process; yield the result of each, in their order.
 
-    `say_duration` is told the length of each in seconds, if it says one that its size allows,
-    before the first is heard. Longer ones than `max_duration_s` are refused, where the job itself
-    does not say how long it may be.
+    `say_opened` is told of each once it is open, before the first is heard: its length in seconds,
+    None if it says none that its size allows. Longer ones than `max_duration_s` are refused, where
+    the job itself does not say how long it may be.
     """
     with contextlib.ExitStack() as closing:
-        held = [_hold(job, closing) for job in jobs]
-        refusals = [
-            _refusal(job, file, say_duration, max_duration_s)
-            for job, file in zip(jobs, held, strict=True)
-        ]
+        held: list[HeldFile | AudioError] = []
+        refusals: list[CallReport | None] = []
+        for job in jobs:
+            held.append(_hold(job, closing))
+            refusal, duration_s = _refusal(job, held[-1], max_duration_s)
+            refusals.append(refusal)
+            say_opened(duration_s)
         sources = [_source(file, job) for job, file in zip(jobs, held, strict=True)]
         reports = recognizer.recognize_together(
             [
@@ -183,16 +185,13 @@ def _finished(job: Job, file: HeldFile | AudioError, report: CallReport) -> Fini
 
 
 def _refusal(
-    job: Job,
-    file: HeldFile | AudioError,
-    say_duration: Callable[[float], object],
-    max_duration_s: float | None,
-) -> CallReport | None:
-    """Return the report on a recording that is longer than accepted; None if it is not."""
+    job: Job, file: HeldFile | AudioError, max_duration_s: float | None
+) -> tuple[CallReport | None, float | None]:
+    """Return the report on a recording that is longer than accepted, or what it lasts."""
     from recognizer.audio import probe_audio  # noqa: PLC0415
 
     if not isinstance(file, HeldFile):
-        return None  # the recogniser says what is wrong with it
+        return None, None  # the recogniser says what is wrong with it
     limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
     try:
         # `mix`: the length is all that is asked for, and choosing a channel takes listening.
@@ -201,7 +200,7 @@ def _refusal(
         refusal = _refused_by_size(job, file, limit_s, _TELEPHONE_BYTES_A_SECOND)
         if refusal is None:
             file.digest()
-        return refusal
+        return refusal, None
     longest_s = file.state.size_bytes / _MIN_BYTES_A_SECOND
     if duration_s is not None and job.max_duration_s is None and duration_s > longest_s:
         # An own recording whose header lies is heard as one that does not say how long it is.
@@ -209,17 +208,15 @@ def _refusal(
     if duration_s is None:
         refusal = _refused_by_size(job, file, limit_s, _MOST_BYTES_A_SECOND)
         if refusal is not None:
-            return refusal
+            return refusal, None
     if duration_s is not None and limit_s is not None and duration_s > limit_s:
         message = (
             f"{display_name(job.name)}: lasts {duration_s:.0f} s by its header, at most "
             f"{limit_s:.0f} s are accepted; send the part that holds the announcement"
         )
-        return failed_report(job.name, "too_long", message)
+        return failed_report(job.name, "too_long", message), None
     file.digest()  # before it is heard: of these bytes, whatever becomes of the file
-    if duration_s is not None:
-        say_duration(duration_s)
-    return None
+    return None, duration_s
 
 
 def _refused_by_size(

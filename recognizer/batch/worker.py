@@ -49,6 +49,14 @@ class _LostError(Exception):
         self.kind = kind
 
 
+class _UnopenedError(_LostError):
+    """The process hung while it opened a recording, the one at `place` of those it was given."""
+
+    def __init__(self, place: int, lost: _LostError) -> None:
+        super().__init__("time_limit", str(lost))
+        self.place = place
+
+
 class WorkerClosedError(RecognizerError):
     """The worker was closed while it recognised something."""
 
@@ -160,6 +168,7 @@ class Worker:
             If `close` was called meanwhile.
         """
         n_done = 0
+        unopened: _UnopenedError | None = None
         with self._running:
             if len(jobs) > 1:
                 self.start()
@@ -170,10 +179,14 @@ class Worker:
                             yield finished
                 except RecognizerError:
                     raise
-                except Exception:  # noqa: BLE001  lost, or an answer nobody can read: ask singly
+                except Exception as problem:  # noqa: BLE001  lost, or no answer to read: ask singly
+                    unopened = problem if isinstance(problem, _UnopenedError) else None
                     self._discard()
-            for job in jobs[n_done:]:
-                yield self.run(job)
+            for place, job in enumerate(jobs[n_done:], n_done):
+                if unopened is not None and place == unopened.place:
+                    yield self._give_up(job, unopened, self._limits.of(0.0))
+                else:
+                    yield self.run(job)
 
     def close(self) -> None:
         """Kill the process, whatever it does; safe to call from another thread."""
@@ -213,6 +226,7 @@ class Worker:
     def _ask(self, jobs: Sequence[Job]) -> Generator[Finished, None, None]:
         assert self._pipe is not None
         duration_s, n_declared, n_left = 0.0, 0, len(jobs)
+        n_opened = 0
         try:
             self._pipe.send(tuple(jobs))
         except OSError:
@@ -220,17 +234,27 @@ class Worker:
         last_heard = time.monotonic()
         try:
             while n_left:
-                # Of recordings given together the first is done when all were listened to.
-                limit_s = self._limits.of(duration_s, n_undeclared=len(jobs) - n_declared)
-                kind, value = self._receive(last_heard + limit_s)
+                limit_s = self._limits.of(0.0)
+                if n_opened >= len(jobs):
+                    # Of those given together the first is done when all were listened to.
+                    limit_s = self._limits.of(duration_s, n_undeclared=len(jobs) - n_declared)
+                try:
+                    kind, value = self._receive(last_heard + limit_s)
+                except _LostError as lost:
+                    if lost.kind == "time_limit" and n_opened < len(jobs):
+                        raise _UnopenedError(n_opened, lost) from None
+                    raise
                 if kind == "done":
                     n_left -= 1
                     last_heard = time.monotonic()
                     finished: Finished = value
                     yield finished
                 else:
-                    duration_s += value if math.isfinite(value) else 0.0
-                    n_declared += 1
+                    n_opened += 1
+                    last_heard = time.monotonic()
+                    if value is not None:
+                        duration_s += value if math.isfinite(value) else 0.0
+                        n_declared += 1
         finally:
             if n_left:  # answers that nobody waits for would be taken for those of the next job
                 self._drop()

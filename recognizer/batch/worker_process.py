@@ -50,12 +50,12 @@ def _answers(
     connection: Connection,
     max_duration_s: float,
 ) -> Iterator[Finished]:
-    def say_duration(duration_s: float) -> None:
-        connection.send(("duration", duration_s))
+    def say_opened(duration_s: float | None) -> None:
+        connection.send(("opened", duration_s))
 
     n_done = 0
     try:
-        running = run_jobs(recognizer, jobs, table, say_duration, max_duration_s=max_duration_s)
+        running = run_jobs(recognizer, jobs, table, say_opened, max_duration_s=max_duration_s)
         for finished in running:
             n_done += 1
             yield finished

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.batch.time_limits import BASE_LIMIT_S
 from recognizer.cli import options
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def classify(
             help="The number called, for a call without a card; recorded too.", show_default=False
         ),
     ] = None,
+    time_limit: options.TimeLimit = BASE_LIMIT_S,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the evidence under each result (table only).")
     ] = False,
@@ -97,14 +99,17 @@ def classify(
 
       recognizer classify --contact 12345 call.wav
     """
+    from functools import partial
+
     from recognizer.base.progress import counted
-    from recognizer.batch.jobs import Job, run_jobs
+    from recognizer.batch.jobs import Job
     from recognizer.batch.recording_files import find_recordings
     from recognizer.batch.recordings import written_path
+    from recognizer.batch.time_limits import TimeLimits
+    from recognizer.batch.worker import Worker, load_recognizer
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
     from recognizer.model import CallRequest
-    from recognizer.pipeline import Recognizer
-    from recognizer.regulation.signalling import codes_of, load_signalling
+    from recognizer.regulation.signalling import codes_of
 
     if channel is not None and channel not in {"auto", "mix"} and not channel.isdigit():
         raise typer.BadParameter(
@@ -117,17 +122,18 @@ def classify(
         print(f"recognizer: {problem}", file=sys.stderr)
     if not recordings:
         raise typer.BadParameter(f"no recordings in {', '.join(map(str, paths))}")
-    recognizer = Recognizer.load(settings_with(phrases), engine=engine)
+    settings = settings_with(phrases)
+    limits = TimeLimits(base_s=time_limit, max_duration_s=settings.recognition.max_duration_s)
     printer = {
         OutputFormat.TABLE: TablePrinter(explain=explain).print_all,
         OutputFormat.JSONL: JsonlPrinter().print_all,
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
-    table, codes = load_signalling(), codes_of(sip_code, q850)
+    codes = codes_of(sip_code, q850)
     keep = _keeper(contact, number)
     failed = bool(unsearched)
 
-    def reports() -> Iterator[CallReport]:
+    def reports(worker: Worker) -> Iterator[CallReport]:
         nonlocal failed
         for path in counted(recordings):
             job = Job(
@@ -136,11 +142,13 @@ def classify(
                     name=written_path(path), attempt=attempt or 1, channel=channel, codes=codes
                 ),
             )
-            (finished,) = run_jobs(recognizer, [job], table)
+            finished = worker.run(job)
             failed = failed or finished.report.error is not None
             yield keep(finished)
 
-    printer(reports())
+    with Worker(partial(load_recognizer, settings, engine), limits=limits) as worker:
+        worker.start()
+        printer(reports(worker))
     if failed:
         raise typer.Exit(1)
 

@@ -142,6 +142,8 @@ def test_no_file_that_is_none_holds_up_another(tmp_path: Path) -> None:
     (folder / "good.wav").write_text("silence")
     os.mkfifo(folder / "pipe.wav")
     (folder / "zero.wav").symlink_to("/dev/zero")
+    (folder / "kernel.wav").symlink_to("/proc/kmsg")  # no size, and a read waits
+    (folder / "made.wav").symlink_to("/proc/self/status")  # no size, and bytes in it
     (folder / "tty.wav").symlink_to("/dev/tty")
     (folder / "link-to-pipe.wav").symlink_to(folder / "pipe.wav")
     (folder / "loop.wav").symlink_to(folder / "loop.wav")
@@ -158,6 +160,8 @@ def test_no_file_that_is_none_holds_up_another(tmp_path: Path) -> None:
         "good.wav": None,
         "pipe.wav": "not_a_file",
         "zero.wav": "not_a_file",
+        "kernel.wav": "empty_file" if os.geteuid() == 0 else "permission",
+        "made.wav": "empty_file",
         "tty.wav": "not_a_file",
         "link-to-pipe.wav": "not_a_file",
         "loop.wav": "unreadable_file",

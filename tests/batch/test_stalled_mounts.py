@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -68,6 +69,20 @@ def test_batch(calls: Path, tmp_path: Path) -> None:
     assert "m-stalled: cannot be searched: its disk or network folder does not answer" in (
         " ".join((tmp_path / "said").read_text().split())
     )
+
+
+@pytest.mark.slow
+def test_classify(calls: Path, tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w") as out, (tmp_path / "lines").open("w") as lines:
+        done = subprocess.run(
+            command("classify", calls, "--format", "jsonl", "--time-limit", 3),
+            check=False, stdout=lines, stderr=out, timeout=180,
+        )  # fmt: skip
+    assert done.returncode == 1
+    found = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
+    assert {
+        Path(line["recording"]).name: line["outcome"] or line["error"]["kind"] for line in found
+    } == {"a.wav": "silence", "z.wav": "silence", "link.wav": "time_limit"}
 
 
 @pytest.mark.slow

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_recognizer import load_nothing, loader
+from fake_recognizer import FakeRecognizer, load_nothing, loader
 
 from recognizer.base.errors import EngineError
+from recognizer.batch import jobs
+from recognizer.batch.held_files import HeldFile
 from recognizer.batch.jobs import Job
 from recognizer.batch.time_limits import TimeLimits
 from recognizer.batch.worker import Worker, WorkerClosedError
@@ -67,14 +69,46 @@ def test_a_file_that_kills_or_hangs_its_worker_costs_that_file_only(
     assert worker.run(job(tmp_path, "silence")).report.error is None
 
 
+def load_with_a_file_that_does_not_open() -> FakeRecognizer:
+    class Held(HeldFile):
+        def __init__(self, path: str, name: str) -> None:
+            if name == "stalled.wav":
+                time.sleep(3600)
+            super().__init__(path, name)
+
+    jobs.HeldFile = Held  # type: ignore[attr-defined]
+    return FakeRecognizer()
+
+
+@pytest.mark.slow
+def test_a_file_that_does_not_open_costs_its_group_one_limit_not_one_for_each(
+    tmp_path: Path,
+) -> None:
+    names = [f"{number:02}.wav" for number in range(16)]
+    names[4] = "stalled.wav"
+    given = [job(tmp_path, "silence", name) for name in names]
+    limits = TimeLimits(base_s=3.0)
+    with Worker(load_with_a_file_that_does_not_open, limits=limits) as worker:
+        worker.start()
+        began = time.monotonic()
+        finished = list(worker.run_together(given))
+        assert time.monotonic() - began < 3.0 + 20.0  # and a new process; it was 16 x 3
+    kinds = [each.report.error and each.report.error.kind for each in finished]
+    assert kinds == [None] * 4 + ["time_limit"] + [None] * 11
+    error = finished[4].report.error
+    assert error is not None
+    assert "stalled.wav" in error.message
+    assert "did not answer within its time limit" in error.message
+
+
 @pytest.mark.slow
 def test_recordings_given_together_are_each_answered_once_whatever_one_of_them_does(
     worker: Worker, tmp_path: Path
 ) -> None:
     contents = ["busy_tone", "segfault", "bug", "silence", "damaged", "hang"]
-    jobs = [job(tmp_path, content, f"{content}.wav") for content in contents]
-    reports = [finished.report for finished in worker.run_together(jobs)]
-    assert [report.recording for report in reports] == [each.name for each in jobs]
+    given = [job(tmp_path, content, f"{content}.wav") for content in contents]
+    reports = [finished.report for finished in worker.run_together(given)]
+    assert [report.recording for report in reports] == [each.name for each in given]
     kinds = [report.error.kind if report.error else "recognised" for report in reports]
     assert dict(zip(contents, kinds, strict=True)) == {
         "busy_tone": "recognised",

@@ -107,6 +107,10 @@ def load_fake(log: Path | None = None) -> FakeRecognizer:
     return FakeRecognizer(log)
 
 
+def load_fake_for(_settings: Any, _engine: str | None = None) -> FakeRecognizer:
+    return FakeRecognizer()
+
+
 def load_nothing() -> FakeRecognizer:
     raise ModelError("model whisper-base is not installed: recognizer models install whisper-base")
 
