@@ -1,6 +1,6 @@
 """How the journal's times grow with its size, and how fast cards come in.
 
-    python benchmarks/journal.py --attempts 10000 100000 1000000 --cards 100000
+    python -m benchmarks.journal --attempts 10000 100000 1000000 --cards 100000
 
 For each size a journal of that many attempts is laid out (five a card, written straight into the
 tables), then real calls are made on it and timed, in milliseconds: the median and the 99th

@@ -59,7 +59,7 @@ class BusyRecognizer(RecognizerLike):
     ) -> CallReport:
         """Return a report after the work."""
         shown = name or str(source)
-        if Path(source).read_bytes()[: len(_DAMAGED)] == _DAMAGED:
+        if source.read(len(_DAMAGED)) == _DAMAGED:
             error = CallError("unreadable_audio", f"{shown}: not sound")
             return CallReport(shown, None, None, None, 0.0, error)
         work(self._n_rounds)

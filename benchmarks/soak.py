@@ -1,6 +1,6 @@
 """Let everything go wrong at random, and see whether every record is right, there, and there once.
 
-    python benchmarks/soak.py --recordings 5000 --seed 1 [--postgres] [--uploads 200]
+    python -m benchmarks.soak --recordings 5000 --seed 1 [--postgres] [--uploads 200]
 
 A folder of recordings is classified by `batch` with a journal, over and over, while files appear,
 are replaced, cut, written on, renamed and removed, half of them just where the run is, and workers,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 __all__ = [
+    "N_WORDS_REMEMBERED",
     "Near",
     "best_part",
     "best_partial_ratio",
@@ -20,6 +21,9 @@ __all__ = [
     "partial_ratio",
     "ratio",
 ]
+
+N_WORDS_REMEMBERED = 4096
+"""How many words' answers are kept by who compares words: announcements repeat theirs."""
 
 
 class Near(NamedTuple):

@@ -31,7 +31,7 @@ _EMBEDDINGS = "decoder/embeddings/weight"
 _PROJECTION = "decoder/projection/weight"
 _BINARY_VERSION = 6
 _FLOAT16 = 4
-_MIN_SHARE = 0.25  # of the file's bytes: Whisper tiny 0.5, base 0.37, small 0.17
+_LEAST_SHARE = 0.25  # of the file's bytes: Whisper tiny 0.5, base 0.37, small 0.17
 _CYRILLIC = ("\u0400", "\u04ff")
 _COMMON_LATIN = 6_000  # tokens are numbered by how common they are
 # What announcements say in English, with a token to each where the model has one.
@@ -181,7 +181,7 @@ def _with_rows(path: Path, kept: Sequence[int], n_tokens: int) -> bytes | None:
             found = _find_embeddings(data)
         except struct.error as problem:
             raise ValueError(f"{path}: the file ends before its end") from problem
-        if found is None or found.n_rows != n_tokens or found.n_bytes < _MIN_SHARE * len(data):
+        if found is None or found.n_rows != n_tokens or found.n_bytes < _LEAST_SHARE * len(data):
             return None
         end = found.data_at + found.n_bytes
         rows = np.frombuffer(data, np.float16, found.n_rows * found.n_columns, found.data_at)

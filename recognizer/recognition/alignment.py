@@ -58,7 +58,6 @@ HEARD_RATIO = 60.0
 """Similarity (0-100) below which a word heard and a listed one are not the same word."""
 _KEYWORD_RATIO = 78.0  # «дременно» sounds enough like «временно» to count as it
 _ROUNDING = 1e-6  # of sums in another order
-_N_REMEMBERED = 4096  # words heard whose likes are kept: announcements repeat their words
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +279,7 @@ class _Sounds:
         self._sounds = sounds
         self._negated = [_is_negated(word) for word in words]
         self._least = least
-        self.similar = lru_cache(maxsize=_N_REMEMBERED)(self._similar)
+        self.similar = lru_cache(maxsize=similarity.N_WORDS_REMEMBERED)(self._similar)
 
     def _similar(self, word: str, sound: str) -> tuple[tuple[int, float], ...]:
         """Return the indices of the words that sound like one heard, with similarity, least..1."""

@@ -143,7 +143,6 @@ class Reading:
 
 
 _HEAD, _LONG, _VERY_LONG = 2, 6, 9  # letters
-_N_REMEMBERED = 4096  # words: announcements repeat theirs
 
 
 class GrammarReader:
@@ -197,7 +196,7 @@ class GrammarReader:
             for pattern in each.patterns
             if len(pattern) > 1 and pattern[0].text == "не"
         )
-        self._understood = lru_cache(maxsize=_N_REMEMBERED)(self._nearest)
+        self._understood = lru_cache(maxsize=similarity.N_WORDS_REMEMBERED)(self._nearest)
 
     def read(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from recognizer.base.similarity import N_WORDS_REMEMBERED
 from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
 
 __all__ = ["DENIALS", "Part", "Patterns", "places_of"]
@@ -13,7 +14,6 @@ __all__ = ["DENIALS", "Part", "Patterns", "places_of"]
 DENIALS = frozenset({"не", "ни", "нет"})
 _ENCLITIC = "ли"
 _MAX_GAP = 2  # words between neighbours of a pattern
-_N_REMEMBERED = 4096  # words: announcements repeat theirs
 
 Part: TypeAlias = (
     SubjectKind | Literal["condition", "now", "plain", "place", "before place"] | Predicate
@@ -33,7 +33,7 @@ class Patterns:
             for pattern in patterns:
                 index = self._stems if pattern[0].is_stem else self._exact
                 index.setdefault(pattern[0].text, []).append((number, pattern))
-        self.begun_by = lru_cache(maxsize=_N_REMEMBERED)(self._begun_by)
+        self.begun_by = lru_cache(maxsize=N_WORDS_REMEMBERED)(self._begun_by)
 
     def _begun_by(self, word: str) -> tuple[tuple[int, Pattern], ...]:
         stems = (self._stems.get(word[:n], ()) for n in range(1, len(word) + 1))

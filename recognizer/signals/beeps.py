@@ -33,7 +33,8 @@ _MIN_PURITY = 0.7
 _MAX_JUMP_HZ = 16.0  # from frame to frame
 _MIN_FRAMES = 4
 _MAX_RUN_FRAMES = 1000
-_MARGIN_FRAMES = 12
+MARGIN_FRAMES = 12
+"""Frames kept before a run and waited for after it, for its edges and what is around it."""
 _JOIN_S = 0.08  # no signal pauses shorter; a lost packet, a click or a phase reversal does
 _JOIN_HZ = 12.0
 # Of the middle half of a beep's frames. A real tone keeps to 5 Hz through bad codecs with 10 dB of
@@ -137,7 +138,7 @@ class BeepFinder:
         """No beep found from now on starts before this moment."""
         if self._last is not None:
             return self._last.start_s
-        return max(0.0, (self._resume - _MARGIN_FRAMES) * HOP_S)
+        return max(0.0, (self._resume - MARGIN_FRAMES) * HOP_S)
 
     def push(self, frames: Frames) -> list[Beep]:
         """Take the next frames; return the beeps that are over."""
@@ -156,7 +157,7 @@ class BeepFinder:
 
     def _find(self, frames: Frames, *, is_last: bool) -> list[Beep]:
         """Measure the runs that are over, and drop the frames that are done with."""
-        limit = len(frames) - (0 if is_last else _MARGIN_FRAMES)
+        limit = len(frames) - (0 if is_last else MARGIN_FRAMES)
         resume = limit
         beeps: list[Beep] = []
         for first, end in self._runs(frames):
@@ -167,7 +168,7 @@ class BeepFinder:
             beep = self._measure(frames, first, min(end, limit), is_last=is_last)
             if beep is not None:
                 beeps.append(beep)
-        keep_from = max(0, resume - _MARGIN_FRAMES)
+        keep_from = max(0, resume - MARGIN_FRAMES)
         self._resume = self._first_frame + max(resume, 0)
         self._first_frame += keep_from
         self._frames = frames.take(keep_from)
@@ -260,7 +261,7 @@ class BeepFinder:
                 done.append(last)
             self._last = beep
         is_over = self._last is not None and (
-            self._last.end_s + _JOIN_S < (self._resume - _MARGIN_FRAMES) * HOP_S
+            self._last.end_s + _JOIN_S < (self._resume - MARGIN_FRAMES) * HOP_S
         )
         if is_over and self._last is not None:
             done.append(self._last)
@@ -300,11 +301,11 @@ def _crossing(amplitude: Floats, outermost: int, *, step: int) -> float:
     deep = [outermost - step * i for i in range(2, 8) if 0 <= outermost - step * i < n]
     half = 0.5 * float(np.median(amplitude[deep])) if deep else 0.0
     at = outermost
-    for _ in range(_MARGIN_FRAMES):
+    for _ in range(MARGIN_FRAMES):
         if amplitude[at] >= half or not 0 <= at - step < n:
             break
         at -= step
-    for _ in range(_MARGIN_FRAMES):
+    for _ in range(MARGIN_FRAMES):
         beyond = at + step
         if not 0 <= beyond < n:
             return float(at)

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recognizer.signals.beeps import Beep, droop_db, edge_kind, is_quiet, power_around
+from recognizer.signals.beeps import (
+    MARGIN_FRAMES,
+    Beep,
+    droop_db,
+    edge_kind,
+    is_quiet,
+    power_around,
+)
 from recognizer.signals.gaps import runs
 from recognizer.signals.spectrum import HOP_S, Floats, Frames, NearBand, near_response
 
@@ -26,7 +33,6 @@ _MIN_SHARE = 0.75  # of a frame's power near the tones: 5 dB over all other soun
 _MIN_FRAMES = 22  # 0.2 s and the reach of a window: bursts of 0.4 s are the shortest there are
 _MAX_FRAMES = 450  # the longest ring lasts 2 s
 _MAX_DIP_FRAMES = 5  # a modulated tone is nearly silent for some 20 ms of each period
-_MARGIN_FRAMES = 12
 _EDGE_FRAMES = 3  # the outermost frames are half outside
 _HALF_AMPLITUDE = 0.25  # as a power
 _N_TRANSFORM = 1024  # 0.1 Hz between its bins
@@ -98,7 +104,7 @@ class CloseToneFinder:
         return [] if self._kept is None else self._find(self._kept, is_last=True)
 
     def _find(self, kept: _Kept, *, is_last: bool) -> list[Beep]:
-        limit = len(kept.total) - (0 if is_last else _MARGIN_FRAMES)
+        limit = len(kept.total) - (0 if is_last else MARGIN_FRAMES)
         resume = limit
         beeps = []
         for first, end in self._runs(kept):
@@ -111,7 +117,7 @@ class CloseToneFinder:
             beep = self._measure(kept, first, end, is_last=is_last)
             if beep is not None:
                 beeps.append(beep)
-        keep_from = max(0, resume - _MARGIN_FRAMES)
+        keep_from = max(0, resume - MARGIN_FRAMES)
         self._resume = self._first_frame + max(resume, 0)
         self._first_frame += keep_from
         self._kept = kept.take(keep_from)

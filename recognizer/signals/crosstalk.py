@@ -15,7 +15,7 @@ _LOUDER_DB = 6.0  # a leak is weaker than what it leaks from
 _MAX_DELAY_S = 0.6  # of an echo in a telephone network (ITU-T G.131: 0.4 s are a bad one)
 # Two voices that have nothing in common reach 0.15 at the best delay over a second; a leak through
 # a telephone channel 0.5 and more.
-_SAME = 0.35
+_MIN_LEAK_CORRELATION = 0.35
 
 
 def is_leak_of(heard: Audio, louder: Audio) -> bool:
@@ -37,4 +37,4 @@ def is_leak_of(heard: Audio, louder: Audio) -> bool:
     size = 2 ** int(np.ceil(np.log2(2 * n)))
     spectrum = np.fft.rfft(here, size) * np.conj(np.fft.rfft(there, size))
     delays = np.fft.irfft(spectrum, size)[: round(_MAX_DELAY_S * heard.sample_rate)]
-    return bool(np.max(np.abs(delays)) >= _SAME * np.sqrt(power_here * power_there))
+    return bool(np.max(np.abs(delays)) >= _MIN_LEAK_CORRELATION * np.sqrt(power_here * power_there))

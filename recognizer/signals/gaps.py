@@ -37,7 +37,7 @@ _MIN_REPEATS = 1.5  # frames: a vowel held as evenly for longer is no voice
 _SPEECH_DBFS = -50.0  # a recording whose speech is quieter holds nothing to judge
 _ZERO = 10 ** (-80 / 20)
 _REPEATED_S = (0.01, 0.02, 0.03, 0.04)  # frame lengths of telephone codecs
-_SAME = 0.9995  # correlation of a frame with the next: voiced speech reaches 0.995
+_SAME_FRAME = 0.9995  # correlation of a frame with the next: voiced speech reaches 0.995
 
 
 def find_gaps(audio: Audio) -> tuple[SoundGap, ...]:
@@ -113,7 +113,7 @@ def _repeats(samples: _Floats, rate: int) -> Iterator[_Found]:
         power = _windowed_sum(samples**2, n)
         first, second = power[: len(dot)], power[n : n + len(dot)]
         floor = n * 10 ** (_SPEECH_DBFS / 10)
-        alike = (dot > _SAME * np.sqrt(first * second + 1e-12)) & (first > floor)
+        alike = (dot > _SAME_FRAME * np.sqrt(first * second + 1e-12)) & (first > floor)
         for start, end in runs(alike):
             if end - start >= _MIN_REPEATS * n and not _is_tone(samples[start : start + 2 * n]):
                 yield GapKind.REPEATED, start / rate, (end + 2 * n) / rate

@@ -26,7 +26,7 @@ __all__ = ["ToneDetector", "detect_tones"]
 
 _LOWEST_RATE = 8000
 _MAX_DRIFT_HZ = 16.0  # between beeps of one signal
-_LONGEST_PAUSE_S = 7.0  # longer than any period: what comes after is another signal
+_MAX_GAP_S = 7.0  # longer than any period: what comes after is another signal
 _MIN_PART_OF_CUT = 0.5  # of its shortest length, for a lone beep that the recording cuts
 _MIN_PURITY_OF_LONE_BEEP = 0.85
 # Beeps of one signal are alike; noise may spoil one in three.
@@ -129,7 +129,7 @@ class ToneDetector:
         ready: list[Beep] = []
         following_s = min(self._finder.settled_s, self._close_finder.settled_s)
         for index in range(len(self._open) - 1, -1, -1):
-            if following_s - self._open[index].end_s > _LONGEST_PAUSE_S:
+            if following_s - self._open[index].end_s > _MAX_GAP_S:
                 ready, self._open = self._open[: index + 1], self._open[index + 1 :]
                 break
             following_s = self._open[index].start_s
@@ -524,7 +524,7 @@ def _reach_s(spec: ToneSpec) -> float:
         return _KEYPAD_PAUSE_S
     if spec.period_ms is None:
         return _DROPOUT_S
-    return min(_LONGEST_PAUSE_S, _MAX_SKIPPED_PERIODS * spec.period_ms[1] / 1000)
+    return min(_MAX_GAP_S, _MAX_SKIPPED_PERIODS * spec.period_ms[1] / 1000)
 
 
 def _merged(signals: list[_Signal]) -> list[_Signal]:

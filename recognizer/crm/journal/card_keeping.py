@@ -23,7 +23,7 @@ from recognizer.regulation.rules import Ruling
 
 __all__ = ["CardKeeper", "CardWords"]
 
-_BATCH = 1000
+_CARDS_A_TRANSACTION = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class CardKeeper(JournalReader):
         A dry run stores nothing. Unchanged cards are yielded with empty `changes`. With an
         `import_id` of `begin_import` all of it can be taken back.
         """
-        for batch in in_batches(cards, _BATCH):
+        for batch in in_batches(cards, _CARDS_A_TRANSACTION):
             with self.database.writing() as session:
                 self.database.lock(session, "recognizer cards")
                 changes = store_cards(

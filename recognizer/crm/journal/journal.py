@@ -35,7 +35,7 @@ from recognizer.model import CallOutcome, CallReport
 
 __all__ = ["REHEARING", "Journal", "recording_digest"]
 
-_BATCH = 1000
+_CALLS_A_TRANSACTION = 1000
 
 
 class Journal(CardKeeper):
@@ -312,11 +312,11 @@ class Journal(CardKeeper):
         counts = PurgeCounts(0, 0)
         while True:
             with self.database.writing() as session:
-                purged = purge_batch(session, older_than, _now(), _BATCH)
+                purged = purge_batch(session, older_than, _now(), _CALLS_A_TRANSACTION)
             counts = PurgeCounts(
                 counts.attempts + purged.attempts, counts.corrections + purged.corrections
             )
-            if purged.attempts < _BATCH:
+            if purged.attempts < _CALLS_A_TRANSACTION:
                 self.database.compact()
                 return counts
 

@@ -54,7 +54,7 @@ from recognizer.regulation.rules import Regulation
 
 __all__ = ["JournalReader"]
 
-_BATCH = 1000
+_CARDS_A_READ = 1000
 
 
 class JournalReader:
@@ -210,11 +210,11 @@ class JournalReader:
                     sa.select(ContactRow)
                     .where(ContactRow.ref > after, ContactRow.taken_back_at.is_(None))
                     .order_by(ContactRow.ref)
-                    .limit(_BATCH)
+                    .limit(_CARDS_A_READ)
                 )
                 records = contact_records(session, session.scalars(statement).all())
             yield from records
-            if len(records) < _BATCH:
+            if len(records) < _CARDS_A_READ:
                 return
             after = records[-1].card.ref
 
