@@ -119,7 +119,8 @@ def read_toml(path: Path, error: type[DataFileError] = DataFileError) -> TomlFil
         ) from problem
     try:
         values = tomli.loads(text)
-    except tomli.TOMLDecodeError as problem:
+    # A number of thousands of digits, arrays nested too deep: told by neither as bad TOML.
+    except (ValueError, RecursionError) as problem:
         raise error(f"{path}: not valid TOML: {problem}") from problem
     return TomlFile(path, values, tuple(text.splitlines()))
 

@@ -7,9 +7,12 @@ plays it and how it sounds; not who confirmed it, and nothing of any call.
 from __future__ import annotations
 
 import datetime as dt
+import lzma
 import os
 import tempfile
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +28,10 @@ from recognizer.recognition.announcements.store import from_files, to_files
 
 __all__ = ["Pack", "read_pack", "write_pack"]
 
+# What a damaged archive, one with a password or one packed in a strange way is told by.
+_NO_PACK = (
+    OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 _MAX_FILE = 3_000_000
 _MAX_ANNOUNCEMENTS = 10_000
 _MAX_TOTAL = 300_000_000
@@ -113,11 +120,25 @@ def _read(path: Path) -> list[Announcement]:
                 or max(sizes, default=0) > _MAX_FILE
             ):
                 raise AnnouncementError(f"{path}: too large for a pack of announcements")
+            _check_names(path, archive.namelist())
             return [_announcement(archive, path, name) for name in sorted(names)]
-    except (OSError, zipfile.BadZipFile, KeyError) as problem:
+    except _NO_PACK as problem:
         raise AnnouncementError(
             f"{path}: expected a pack written by `recognizer announcements export`: {problem}"
         ) from problem
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse features without their TOML, and two announcements with one id."""
+    alone = {
+        n for n in names if n.endswith(".npy") and f"{n.removesuffix('.npy')}.toml" not in names
+    }
+    if alone:
+        raise AnnouncementError(f"{path}: expected a .toml beside {', '.join(sorted(alone))}")
+    ids = Counter(Path(name).stem for name in names if name.endswith(".toml"))
+    twice = sorted(one for one, n in ids.items() if n > 1)
+    if twice:
+        raise AnnouncementError(f"{path}: expected each announcement once, found two: {twice}")
 
 
 def _announcement(archive: zipfile.ZipFile, path: Path, name: str) -> Announcement:
@@ -125,7 +146,7 @@ def _announcement(archive: zipfile.ZipFile, path: Path, name: str) -> Announceme
     try:
         text = archive.read(name).decode()
         values = tomli.loads(text)
-    except (UnicodeDecodeError, tomli.TOMLDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # the latter: nested too deep
         raise AnnouncementError(f"{place}: not valid TOML: {problem}") from problem
     features = archive.read(f"{name.removesuffix('.toml')}.npy")
     return from_files(place.stem, TomlFile(place, values, tuple(text.splitlines())), features)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import os
 import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tomli
 from announced import learned
 
+from recognizer.base.data_files import TomlFile
 from recognizer.base.errors import AnnouncementError
 from recognizer.model import CallOutcome
+from recognizer.recognition.announcements import store as store_module
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.following import FollowedLibrary
 from recognizer.recognition.announcements.packs import read_pack, write_pack
-from recognizer.recognition.announcements.store import AnnouncementStore
+from recognizer.recognition.announcements.store import AnnouncementStore, from_files, to_files
 
 NAME = "temporarily-blocked-number.wav"
 OTHER = "does-not-exist.wav"
@@ -275,3 +282,231 @@ def test_what_was_forgotten_comes_not_back_beside_what_contradicts_it(tmp_path: 
     with pytest.raises(AnnouncementError, match="find out which is right"):
         store.undo(by="Anna")
     assert [one.id for one in store.load()] == ["twin-2"]
+
+
+# -- programs killed, disks full, files of others -------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", ["\x7f", "\x00", "\x85", "\udcff", "\x1b[31m"])
+@pytest.mark.parametrize("field", ["text", "carrier", "confirmed_by"])
+def test_what_no_toml_file_can_hold_is_refused_and_the_rest_stays_readable(
+    store: AnnouncementStore, field: str, sign: str
+) -> None:
+    store.add([learned(OTHER)], by="Anna")
+    with pytest.raises(AnnouncementError, match="control character"):
+        store.add([replace(learned(NAME), **{field: f"Номер{sign}"})], by="Anna")  # type: ignore[arg-type]
+    with pytest.raises(AnnouncementError, match="control character"):
+        store.forget("does-not-exist", by=f"Anna{sign}")
+    assert (ids(store), store.version()) == (["does-not-exist"], "1")
+
+
+@pytest.mark.parametrize("n_lost", [1, 9, 60])
+def test_a_line_of_the_history_that_was_broken_off_is_left_out(
+    store: AnnouncementStore, n_lost: int
+) -> None:
+    store.add([learned(OTHER)], by="Anna")
+    store.forget("does-not-exist", by="Anna")
+    history = store.folder / "changes.jsonl"
+    history.write_bytes(history.read_bytes()[:-n_lost])
+    n_whole = 2 if n_lost == 1 else 1  # without its newline a line is whole
+    assert store.version() == str(n_whole)
+    store.add([learned(NAME)], by="Boris")
+    assert [c.number for c in store.changes()] == list(range(1, n_whole + 2))
+    store.undo(by="Boris")
+    assert ids(store) == []
+
+
+def test_a_damaged_line_in_the_midst_of_the_history_is_named(store: AnnouncementStore) -> None:
+    store.add([learned(NAME)], by="Anna")
+    store.forget("temporarily-blocked-number", by="Anna")
+    history = store.folder / "changes.jsonl"
+    history.write_bytes(b"x" + history.read_bytes())
+    with pytest.raises(AnnouncementError, match=r"changes\.jsonl, line 1"):
+        store.changes()
+
+
+def test_of_two_recordings_under_one_id_each_comes_back_as_itself(store: AnnouncementStore) -> None:
+    first, second = learned(NAME), replace(learned(OTHER), id=learned(NAME).id)
+    for one in (first, second):
+        store.add([one], by="Anna")
+        store.forget(one.id, by="Anna")
+    for expected in (second, None, first, None):
+        store.undo(by="Anna")
+        assert [one.outcome for one in store.load()] == ([expected.outcome] if expected else [])
+
+
+@pytest.mark.parametrize("n_written", range(6))
+def test_where_the_disk_is_full_nothing_is_learned_and_nothing_lost(
+    store: AnnouncementStore, monkeypatch: pytest.MonkeyPatch, n_written: int
+) -> None:
+    store.add([replace(learned(NAME), id="a")], by="Anna")
+    put, left = store_module._put, [n_written]
+
+    def put_while_there_is_room(path: Path, content: bytes) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        put(path, content)
+
+    monkeypatch.setattr(store_module, "_put", put_while_there_is_room)
+    two = [learned(OTHER), replace(learned("voicemail.ulaw"), id="c")]
+    with contextlib.suppress(AnnouncementError):
+        store.add(two, by="Anna", action="import")
+    learned_all = n_written >= 4
+    n_known = 3 if learned_all else 1
+    assert (len(store.load()), store.version()) == (n_known, "2" if learned_all else "1")
+    with contextlib.suppress(AnnouncementError):
+        store.forget("a", by="Anna")
+    monkeypatch.undo()
+    while len({c.undoes for c in store.changes()} - {None}) * 2 < len(store.changes()):
+        store.undo(by="Anna")
+    assert ids(store) == []
+
+
+class KilledError(BaseException):
+    """Nothing is cleaned up after it."""
+
+
+def _act(store: AnnouncementStore, action: str) -> None:
+    if action == "import":
+        store.add([learned(NAME), learned(OTHER)], by="Anna", action="import")
+    elif action == "forget":
+        store.forget("does-not-exist", by="Anna")
+    else:
+        store.undo(by="Anna")
+
+
+def _killed(store: AnnouncementStore, action: str, patch: pytest.MonkeyPatch, n_steps: int) -> bool:
+    """Return whether the program was killed before its write number `n_steps`."""
+    left = [n_steps]
+    for owner, name in ((store_module, "_put"), (Path, "unlink"), (os, "truncate")):
+        original = getattr(owner, name)
+
+        def step(*args: Any, original: Any = original, **named: Any) -> Any:
+            if left[0] <= 0:
+                raise KilledError
+            left[0] -= 1
+            return original(*args, **named)
+
+        patch.setattr(owner, name, step)
+    try:
+        _act(store, action)
+    except KilledError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("before", "action"),
+    [
+        ([], "import"),
+        (["import"], "forget"),
+        (["import"], "undo"),
+        (["import", "forget"], "undo"),
+    ],
+)
+def test_a_program_killed_at_any_write_leaves_what_can_be_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: list[str], action: str
+) -> None:
+    n_steps, was_killed = 0, True
+    while was_killed:
+        store = AnnouncementStore(tmp_path / str(n_steps))
+        for one in before:
+            _act(store, one)
+        with monkeypatch.context() as patch:
+            was_killed = _killed(store, action, patch, n_steps)
+        assert len(store.load()) <= 2
+        if store.changes() and store.changes()[-1].action == "forget":
+            store.undo(by="Boris")
+            assert ids(store) == ["does-not-exist", "temporarily-blocked-number"]
+        while {c.number for c in store.changes() if c.action != "undo"} - {
+            c.undoes for c in store.changes()
+        }:
+            store.undo(by="Boris")
+        assert ids(store) == []
+        n_steps += 1
+    assert n_steps >= 3
+
+
+def test_a_pack_with_two_announcements_of_one_id_or_features_alone_is_refused(
+    tmp_path: Path,
+) -> None:
+    write_pack(tmp_path / "a.zip", [learned(NAME), learned(OTHER)])
+    for name, (old, new), words in (
+        ("two.zip", ("", ""), "expected each announcement once"),
+        ("alone.zip", ("exist.toml", "exist.tomm"), "expected a .toml beside"),
+    ):
+
+        def change(
+            path: str, content: bytes, name: str = name, old: str = old, new: str = new
+        ) -> tuple[str, bytes]:
+            if name == "two.zip":
+                return f"{Path(path).stem}/x{Path(path).suffix}", content
+            return path.replace(old, new), content
+
+        lying = rewritten(tmp_path / "a.zip", tmp_path / name, change)
+        with pytest.raises(AnnouncementError, match=words):
+            read_pack(lying, known=[], confirmed_by="Boris")
+
+
+def _head(shape: str) -> bytes:
+    head = f"{{'descr':'<f2','fortran_order':False,'shape':{shape}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + bytes(4800)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        _head("(-100,24)}"), _head("(1000000000000,24)}"), _head("(99999999999999999999999,24)}"),
+        _head("(True,24)}"), _head("(100,24"), _head("((((((("), b"PK\x05\x06" + bytes(18), b"",
+    ],
+)  # fmt: skip
+def test_features_that_are_none_are_refused(features: bytes) -> None:
+    said, whole = to_files(learned(NAME))
+    said = said.replace(hashlib.sha256(whole).hexdigest(), hashlib.sha256(features).hexdigest())
+    file = TomlFile(Path("x.toml"), tomli.loads(said), ())
+    with pytest.raises(AnnouncementError, match="its features cannot be read"):
+        from_files("x", file, features)
+
+
+@pytest.mark.parametrize("level_db", [65504.0, -65504.0, 300.0, -101.0])
+def test_features_that_are_no_levels_of_sound_are_refused(tmp_path: Path, level_db: float) -> None:
+    bands = learned(NAME).bands.copy()
+    bands[7, 3] = level_db
+    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), bands=bands)])
+    with pytest.raises(AnnouncementError, match="no levels of sound"):
+        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
+
+
+@pytest.mark.parametrize("said", ["a = " + "[" * 5000, "a = 1" + "0" * 5000])
+def test_toml_that_nothing_can_read_is_refused_in_a_pack_and_in_the_folder(
+    store: AnnouncementStore, tmp_path: Path, said: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
+        archive.writestr("a.toml", said)
+    with pytest.raises(AnnouncementError, match="not valid TOML"):
+        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
+    store.folder.mkdir()
+    (store.folder / "a.toml").write_text(said)
+    with pytest.raises(AnnouncementError, match="not valid TOML"):
+        store.load()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_pack_damaged_anywhere_is_refused_or_read_as_it_was(tmp_path: Path, method: int) -> None:
+    said, features = to_files(learned(NAME))
+    path = tmp_path / "pack.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.toml", said)
+        archive.writestr("a.npy", features)
+    whole = path.read_bytes()
+    for place in np.random.default_rng(1).integers(len(whole), size=60).tolist():
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        path.write_bytes(damaged)
+        try:
+            taken = read_pack(path, known=[], confirmed_by="Boris").new
+        except AnnouncementError:
+            continue
+        assert [one.outcome for one in taken] == [learned(NAME).outcome]
+        assert np.array_equal(taken[0].bands, learned(NAME).bands)
