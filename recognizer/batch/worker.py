@@ -31,7 +31,7 @@ from recognizer.batch.worker_process import serve_jobs
 __all__ = ["Worker", "WorkerClosedError", "load_recognizer"]
 
 
-_LONGEST_WAIT_S = 3600.0  # the system takes no wait of more than 24 days at once
+_LONGEST_WAIT_S = 1.0  # then it is seen whether the worker was closed
 
 
 def load_recognizer(settings: Settings, engine: str | None = None) -> RecognizerLike:
@@ -274,6 +274,8 @@ class Worker:
                 return message
             if ready:
                 raise self._death()
+            if self._closed:  # killed, but it waits for a disk and cannot die
+                raise _LostError("worker_crashed", "was closed")
             if time.monotonic() >= deadline:
                 raise _LostError("time_limit", "did not answer within its time limit")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -14,13 +15,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fake_recognizer import loader
 from stalled_mount import stalled_mount
 
 from recognizer.batch import file_stability
 from recognizer.batch.file_stability import files_being_written
+from recognizer.batch.jobs import Job
 from recognizer.batch.recording_files import files_below
 from recognizer.batch.results import read_results
 from recognizer.batch.stalled_mounts import Looks, _Looker
+from recognizer.batch.time_limits import TimeLimits
+from recognizer.batch.worker import Worker, WorkerClosedError
 
 PROGRAM = Path(__file__).parents[1].joinpath("support", "command_program.py")
 
@@ -69,6 +74,25 @@ def test_batch(calls: Path, tmp_path: Path) -> None:
     assert "m-stalled: cannot be searched: its disk or network folder does not answer" in (
         " ".join((tmp_path / "said").read_text().split())
     )
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_die_is_closed_within_seconds(calls: Path) -> None:
+    with Worker(loader(), limits=TimeLimits(base_s=120.0)) as worker:
+        worker.start()
+        asked = threading.Thread(target=ask, args=(worker, calls / "link.wav"))
+        asked.start()
+        time.sleep(2)
+        began = time.monotonic()
+        worker.close()
+        assert time.monotonic() - began < 30
+        asked.join(10)
+        assert not asked.is_alive()
+
+
+def ask(worker: Worker, path: Path) -> None:
+    with contextlib.suppress(WorkerClosedError):
+        worker.run(Job(path=str(path)))
 
 
 @pytest.mark.slow
