@@ -261,14 +261,14 @@ def _joined(chunks: Sequence[Audio]) -> Audio:
 @contextlib.contextmanager
 def _undithered(model_folder: Path) -> Iterator[Path]:
     """Lend the model, linked into a temporary folder, with dithering switched off."""
+    features = (model_folder / "conf/mfcc.conf").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="recognizer-vosk-") as temporary:
         copy = Path(temporary)
         for entry in model_folder.iterdir():
             if entry.name != "conf":
                 (copy / entry.name).symlink_to(entry.absolute())
         shutil.copytree(model_folder / "conf", copy / "conf", copy_function=shutil.copyfile)
-        features = copy / "conf/mfcc.conf"
-        features.write_text(features.read_text(encoding="utf-8") + "\n--dither=0\n")
+        (copy / "conf/mfcc.conf").write_text(features + "\n--dither=0\n", encoding="utf-8")
         yield copy
 
 

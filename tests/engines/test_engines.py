@@ -429,6 +429,19 @@ def test_a_vosk_model_that_takes_no_grammar_is_refused(tmp_path: Path) -> None:
         VoskEngine(tmp_path)
 
 
+def test_a_vosk_model_that_lacks_a_file_is_told_by_its_own_place(tmp_path: Path) -> None:
+    pytest.importorskip("vosk")
+    from recognizer.engines.vosk import VoskEngine
+
+    (tmp_path / "graph").mkdir()
+    (tmp_path / "graph/HCLr.fst").touch()
+    (tmp_path / "conf").mkdir()
+    with pytest.raises(ModelFileError) as caught:
+        VoskEngine(tmp_path)
+    assert str(tmp_path / "conf/mfcc.conf") in str(caught.value)
+    assert "recognizer-vosk-" not in str(caught.value)
+
+
 # --- load_engine --------------------------------------------------------------------------------
 
 
