@@ -139,7 +139,7 @@ class AnnouncementStore:
             try:
                 if line.strip():
                     yield msgspec.json.decode(line, type=Change), end
-            except msgspec.DecodeError as problem:
+            except (msgspec.DecodeError, UnicodeDecodeError) as problem:
                 if not line.endswith(b"\n"):  # the disk was full, or the program killed
                     return
                 raise AnnouncementError(f"{path}, line {number}: {problem}") from problem

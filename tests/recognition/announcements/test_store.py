@@ -316,11 +316,14 @@ def test_a_line_of_the_history_that_was_broken_off_is_left_out(
     assert ids(store) == []
 
 
-def test_a_damaged_line_in_the_midst_of_the_history_is_named(store: AnnouncementStore) -> None:
+@pytest.mark.parametrize(("old", "new"), [(b"{", b"x{"), (b"blocked", b"bl\xffcked")])
+def test_a_damaged_line_in_the_midst_of_the_history_is_named(
+    store: AnnouncementStore, old: bytes, new: bytes
+) -> None:
     store.add([learned(NAME)], by="Anna")
     store.forget("temporarily-blocked-number", by="Anna")
     history = store.folder / "changes.jsonl"
-    history.write_bytes(b"x" + history.read_bytes())
+    history.write_bytes(history.read_bytes().replace(old, new, 1))
     with pytest.raises(AnnouncementError, match=r"changes\.jsonl, line 1"):
         store.changes()
 
