@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
@@ -48,6 +48,7 @@ _FIELDS: Mapping[str, str] = {
     "attempt": r"\d{1,3}",
     "any": r".*?",
 }
+_SHORT_ID = r"[0-9A-Za-z]{1,2}"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -60,7 +61,22 @@ class NamePattern:
 
     def read(self, stem: str) -> CallFacts | None:
         """Return what a name (without folder and extension) says, None if it does not fit."""
-        found = self.expression.fullmatch(stem)
+        return self._read(self.expression, stem)
+
+    def read_but_id(self, stem: str) -> CallFacts | None:
+        """Return the same of a name whose call id is too short to be one: no id, all the rest.
+
+        One or two characters may as well be the attempt, and would be those of many calls.
+        """
+        if "{call_id}" not in self.text:
+            return None
+        id_pattern = f"(?P<call_id>{_FIELDS['call_id']})"
+        short = self.expression.pattern.replace(id_pattern, _SHORT_ID)
+        return self._read(re.compile(short), stem)
+
+    @staticmethod
+    def _read(expression: re.Pattern[str], stem: str) -> CallFacts | None:
+        found = expression.fullmatch(stem)
         if found is None:
             return None
         groups = found.groupdict()
@@ -151,12 +167,25 @@ def load_name_patterns(path: Path | None = None) -> tuple[NamePattern, ...]:
     return tuple(patterns)
 
 
-def facts_from_name(path: str, patterns: Sequence[NamePattern]) -> CallFacts:
-    """Return what a recording's file name says; empty facts if no pattern fits."""
+def facts_from_name(
+    path: str, patterns: Sequence[NamePattern], on_note: Callable[[str], object] = lambda _: None
+) -> CallFacts:
+    """Return what a recording's file name says; empty facts if no pattern fits.
+
+    `on_note` is told in a sentence of a call id that is too short to be taken for one.
+    """
     name = PurePath(path).name
     stem = PurePath(name).stem if re.search(r"\.[A-Za-z]\w{0,4}$", name) else name
     for pattern in patterns:
         facts = pattern.read(stem)
         if facts is not None:
+            return facts
+    for pattern in patterns:
+        facts = pattern.read_but_id(stem)
+        if facts is not None:
+            on_note(
+                f"{name}: expected a call id of three characters or more, found fewer: the rest of "
+                "the name is taken, the id is not"
+            )
             return facts
     return CallFacts()

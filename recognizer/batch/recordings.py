@@ -147,7 +147,7 @@ class FactFinder:
 
     def facts(self, path: Path, known: CallFacts = _NOTHING) -> CallFacts:
         """Return what is known of the call: `known` first, then the name, then the records."""
-        facts = known.over(facts_from_name(written_path(path), self.patterns))
+        facts = known.over(facts_from_name(written_path(path), self.patterns, self.on_note))
         return facts if self.records is None else self.records.facts(written_path(path), facts)
 
     def recording(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from recognizer.base.settings import Settings
     from recognizer.batch.jobs import Finished
+    from recognizer.batch.recordings import FactFinder, Recording
     from recognizer.model import CallReport
 
 __all__ = ["OutputFormat", "classify", "settings_with"]
@@ -87,6 +88,9 @@ def classify(
     Every recording gives one result; one that cannot be read gives an error, a folder that cannot
     be searched is named, the others go on, and the exit status is 1.
 
+    A name that says the moment of its call (as `recognizer batch` reads names) gives it to the
+    journal, and its day to the comment line; else the call is taken to be of now.
+
     Examples:
 
       recognizer classify tests/data/calls/samples
@@ -97,18 +101,18 @@ def classify(
 
       recognizer classify --sip-code 486 call.wav
 
-      recognizer classify --contact 12345 call.wav
+      recognizer classify --contact 12345 20261122-093015_79990000000-all.wav
     """
     from functools import partial
 
     from recognizer.base.progress import counted
-    from recognizer.batch.jobs import Job
+    from recognizer.batch.call_facts import CallFacts
     from recognizer.batch.recording_files import find_recordings
     from recognizer.batch.recordings import written_path
+    from recognizer.batch.runner import job_of
     from recognizer.batch.time_limits import TimeLimits
     from recognizer.batch.worker import Worker, load_recognizer
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
-    from recognizer.model import CallRequest
     from recognizer.regulation.signalling import codes_of
 
     if channel is not None and channel not in {"auto", "mix"} and not channel.isdigit():
@@ -130,21 +134,17 @@ def classify(
         OutputFormat.CSV: CsvPrinter().print_all,
     }[output_format]
     codes = codes_of(sip_code, q850)
-    keep = _keeper(contact, number)
+    keep, finder = _keeper(contact, number), _finder()
     failed = bool(unsearched)
 
     def reports(worker: Worker) -> Iterator[CallReport]:
         nonlocal failed
         for path in counted(recordings):
-            job = Job(
-                path=str(path),
-                request=CallRequest(
-                    name=written_path(path), attempt=attempt or 1, channel=channel, codes=codes
-                ),
-            )
-            finished = worker.run(job)
+            known = CallFacts(attempt=attempt, codes=codes)
+            recording = finder.recording(path, written_path(path), known, channel=channel)
+            finished = worker.run(job_of(recording))
             failed = failed or finished.report.error is not None
-            yield keep(finished)
+            yield keep(finished, recording)
 
     with Worker(partial(load_recognizer, settings, engine), limits=limits) as worker:
         worker.start()
@@ -168,20 +168,39 @@ def _check_call(contact: str | None, number: str | None, attempt: int | None) ->
     check_number(number)
 
 
-def _keeper(contact: str | None, number: str | None) -> Callable[[Finished], CallReport]:
+def _finder() -> FactFinder:
+    """Return what reads names of recordings, as a batch does."""
+    from recognizer.base.office_zone import office_timezone
+    from recognizer.base.settings import load_settings
+    from recognizer.batch.file_names import load_name_patterns
+    from recognizer.batch.recordings import FactFinder
+
+    def say(note: str) -> None:
+        print(f"recognizer: {note}", file=sys.stderr)
+
+    zone = office_timezone(load_settings().journal.office_file)
+    return FactFinder(load_name_patterns(), zone=zone, on_note=say)
+
+
+def _keeper(contact: str | None, number: str | None) -> Callable[[Finished, Recording], CallReport]:
     """Return what gives a report the journal's decision; without a contact, nothing does."""
     if contact is None and number is None:
-        return lambda finished: finished.report
+        return lambda finished, _: finished.report
     from recognizer.cli.journal import open_journal
 
     journal = open_journal()
 
-    def keep(finished: Finished) -> CallReport:
+    def keep(finished: Finished, recording: Recording) -> CallReport:
         report = finished.report
         if report.error is not None:
             return report  # an unreadable recording is no attempt; a better copy may come
         attempt = journal.record_attempt(
-            report, contact=contact, number=number, digest=finished.sha256
+            report,
+            contact=contact,
+            number=number,
+            digest=finished.sha256,
+            called_at=recording.called_at,
+            call_id=recording.facts.call_id,
         )
         decision = None if attempt.decision is None else attempt.decision.decision
         return replace(report, decision=decision)

@@ -29,6 +29,7 @@ __all__ = [
     "TimeLimit",
     "Workers",
     "countable",
+    "known_engine",
 ]
 
 
@@ -43,11 +44,17 @@ def countable(moment: dt.datetime | None) -> dt.datetime | None:
 # -- listening ---------------------------------------------------------------------------------
 
 
-def _known_engine(name: str | None) -> str | None:
+def known_engine(name: str | None) -> str | None:
+    """Return the name of an engine; BadParameter if it, or without one the settings', is none."""
+    from recognizer.base.settings import load_settings
     from recognizer.engines import ENGINE_NAMES
 
-    if name is not None and name not in ENGINE_NAMES:
-        raise typer.BadParameter(f"expected one of {', '.join(ENGINE_NAMES)}, found {name!r}")
+    asked = load_settings().recognition.engine if name is None else name
+    if asked not in ENGINE_NAMES:
+        where = "" if name is not None else "the settings ([recognition] engine): "
+        raise typer.BadParameter(
+            f"{where}expected one of {', '.join(ENGINE_NAMES)}, found {asked!r}"
+        )
     return name
 
 
@@ -57,7 +64,7 @@ Engine = Annotated[
         "--engine",
         help="Speech engine: auto (the best that is installed), t-one, gigaam-v3, vosk or whisper.",
         show_default="auto",
-        callback=_known_engine,
+        callback=known_engine,
     ),
 ]
 Channel = Annotated[

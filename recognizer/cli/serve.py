@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recognizer.cli import options
 from recognizer.cli.groups import new_group
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def serve(
         ) from problem
     from recognizer.web.connections import limited_protocol
 
+    options.known_engine(None)
     settings = load_settings()
     given = {"host": host, "port": port, "workers": workers}
     changes = {name: value for name, value in given.items() if value is not None}

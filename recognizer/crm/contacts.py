@@ -11,6 +11,7 @@ import datetime as dt
 import enum
 from dataclasses import dataclass
 
+from recognizer.crm.number_hints import may_complete, points_elsewhere
 from recognizer.crm.numbers import (
     NumberProblem,
     NumberState,
@@ -110,14 +111,25 @@ class ContactCard:
         state = number_state(self.numbers())
         if self.number_unknown and state is not NumberState.VALID:
             return NumberState.UNKNOWN
-        is_doubtful = state in {NumberState.ABSENT, NumberState.WRONG} and self.has_number_beside()
+        if state not in {NumberState.ABSENT, NumberState.WRONG}:
+            return state
+        is_doubtful = self.has_number_beside() or self._may_be_completed()
         return NumberState.DOUBTFUL if is_doubtful else state
 
     def has_number_beside(self, known: frozenset[str] = frozenset()) -> bool:
-        """Tell whether another field may hold a number, other than `known` (E.164)."""
+        """Tell whether another field may hold a number not `known` (E.164), or points to one."""
         return any(
             may_hold_number(getattr(self, name), is_code=name in CODE_FIELDS, known=known)
             for name in (*_WORDS_FIELDS, *CODE_FIELDS)
+        ) or any(points_elsewhere(getattr(self, name)) for name in _WORDS_FIELDS)
+
+    def _may_be_completed(self) -> bool:
+        """Tell whether what a short number lacks may stand in a field of words."""
+        return any(
+            may_complete(getattr(self, phone), getattr(self, name))
+            for phone in PHONE_FIELDS
+            for name in _WORDS_FIELDS
+            if name != "make"  # «Peugeot 308» is no area's code
         )
 
     def numbers(self) -> tuple[PhoneNumber, ...]:

@@ -16,7 +16,7 @@ from recognizer.crm.numbering_plan import NumberState
 from recognizer.crm.numbers import number_state, read_numbers
 from recognizer.crm.plain_cells import load_spellings, plain_signs
 
-__all__ = ["is_nothing_but", "may_hold_number"]
+__all__ = ["is_nothing_but", "may_hold_number", "without_others"]
 
 _DATE = re.compile(
     r"(?<![\d./-])(?<!\d )(?:[0-3]?\d[./][01]?\d(?:[./](?:\d{4}|\d\d))?"
@@ -61,7 +61,7 @@ def may_hold_number(
         return True
     if sum(char.isdigit() for char in text) < 4:
         return False
-    plain = _without_others(text)
+    plain = without_others(text)
     if any(
         _is_number(found[0], is_code=is_code, known=known) for found in _CLUSTER.finditer(plain)
     ):
@@ -87,7 +87,7 @@ def is_nothing_but(text: str, numbers: Collection[str]) -> bool:
     return len(digits) <= len(read) and not has_words and not re.search(r"[?*×●•…�]", text)
 
 
-def _without_others(text: str) -> str:
+def without_others(text: str) -> str:
     """Return a text with plain spaces and dashes, without days, VINs and the like."""
     folded = unicodedata.normalize("NFKC", _as_shown(text).replace("…", "***"))
     plain = plain_signs(folded)

@@ -23,6 +23,7 @@ from recognizer.crm.numbering_plan import (
 __all__ = [
     "Spellings",
     "load_spellings",
+    "names_card",
     "plain_signs",
     "problem_of",
     "says_absent",
@@ -38,6 +39,10 @@ class Spellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extension: tuple[str, ...]
     spreadsheet_errors: tuple[str, ...]
     identifiers: tuple[str, ...]
+    no_ref: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    not_elsewhere: tuple[str, ...]
+    area_code: tuple[str, ...]
     states: dict[str, tuple[str, ...]]
 
 
@@ -71,6 +76,23 @@ def says_nothing(text: str) -> bool:
     if not any(char.isalnum() for char in text):
         return True
     return _bare_words(plain_signs(text).strip()) in _absent() | _as_above()
+
+
+def names_card(ref: str) -> bool:
+    """Tell whether a card's number tells one card from another: «0», «новая», «б/н» do not."""
+    plain = plain_signs(ref).strip()
+    if says_nothing(ref) or _bare_words(plain) in _no_ref():
+        return False
+    if any(unicodedata.digit(char, 0) > 0 for char in ref):
+        return True
+    bare = re.sub(r"^(?:№|no)\.?\s*", "", plain, flags=re.IGNORECASE)
+    has_letter = any(char.isalpha() for char in bare)
+    return has_letter and re.search(r"[^\W\d_]{3}", bare) is None  # «I-0», «А», not «новая»
+
+
+@cache
+def _no_ref() -> frozenset[str]:
+    return frozenset(map(_fold, load_spellings().no_ref))
 
 
 def _bare_words(plain: str) -> str:

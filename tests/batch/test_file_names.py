@@ -68,6 +68,26 @@ def test_an_offices_own_pattern_is_read() -> None:
     assert facts == CallFacts(number="89990000000", called_at=HALF_PAST_NINE, attempt=3)
 
 
+@pytest.mark.parametrize("call_id", ["7", "a", "42"])
+def test_a_call_id_too_short_to_be_one_is_none_and_costs_nothing_else_of_a_name(
+    call_id: str,
+) -> None:
+    notes: list[str] = []
+    name = f"20261122-093015_79990000000_{call_id}.wav"
+    facts = facts_from_name(name, load_name_patterns(), notes.append)
+    assert facts == CallFacts(number="79990000000", called_at=HALF_PAST_NINE)
+    assert len(notes) == 1
+    assert name.removesuffix(".wav") in notes[0]
+    assert "three characters" in notes[0]
+
+
+def test_an_id_of_three_characters_is_read_without_a_note() -> None:
+    notes: list[str] = []
+    name = "20261122-093015_79990000000_7.1.wav"
+    facts = facts_from_name(name, load_name_patterns(), notes.append)
+    assert (facts.call_id, notes) == ("7.1", [])
+
+
 def test_epoch_seconds_are_utc() -> None:
     facts = facts_from_name("1763793015.42.wav", [compile_pattern("{unix}")])
     assert facts.called_at == dt.datetime(2025, 11, 22, 6, 30, 15, 420000, dt.UTC)

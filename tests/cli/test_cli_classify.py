@@ -95,6 +95,19 @@ def test_folder_without_recordings_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", [("classify", str(SAMPLES / "7-busy.ulaw")), ("serve",)])
+def test_an_unknown_engine_in_the_settings_is_wrong_usage_too(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_ENGINE", "nonsense")
+    done = run(*command)
+    assert done.returncode == 2
+    assert "[recognition] engine" in done.stderr
+    assert "nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_unknown_engine_is_one_clear_sentence() -> None:
     done = run("classify", "--engine", "nonsense", str(SAMPLES / "7-busy.ulaw"))
     assert done.returncode == 2

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from recognizer.cli import app
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.numbers import NumberState
 
 Run = Callable[..., Result]
 HEADING = "Номер контакта;Телефон;Владелец\r\n"
@@ -130,12 +131,25 @@ def test_only_what_the_import_changes_counts(run: Run) -> None:
 def test_numbers_that_a_second_file_empties_are_asked_about(run: Run) -> None:
     write(rows(10))
     run("contacts", "import", "crm.csv")
-    write("Номер контакта;Телефон\r\n" + "".join(f"{n};\r\n" for n in range(1, 11)))
+    write(HEADING + "".join(f"{n};;Клиент\r\n" for n in range(1, 11)))
     assert "10 of 10" in run("contacts", "import", "crm.csv", status=1).stdout
     with Journal.open(os.environ["RECOGNIZER_JOURNAL_URL"]) as journal:
         assert all(record.card.trusted_phone for record in journal.all_contacts()) or all(
             record.card.mobile_phone for record in journal.all_contacts()
         )
+
+
+def test_rows_of_nothing_but_a_card_s_number_take_no_number_from_a_card(run: Run) -> None:
+    write(rows(10))
+    run("contacts", "import", "crm.csv")
+    write("Номер контакта;Телефон\r\n" + "".join(f"{n};\r\n" for n in range(1, 11)))
+    assert (
+        "marked «Некорректный контакт» without a call: 0 of"
+        in run("contacts", "import", "crm.csv").stdout
+    )
+    with Journal.open(os.environ["RECOGNIZER_JOURNAL_URL"]) as journal:
+        states = {record.card.number_state for record in journal.all_contacts()}
+    assert states == {NumberState.VALID}
 
 
 def test_a_column_the_second_file_lacks_stays_and_is_no_mark(run: Run) -> None:
@@ -215,14 +229,14 @@ def test_a_check_says_what_was_understood_of_each_column(run: Run) -> None:
     assert [line.rpartition(": ")[2] for line in lines[phone + 1 : phone + 4]] == [
         "valid",
         "wrong",
-        "absent",
+        "absent",  # the field; of the card's number nothing is said in a row of nothing else
     ]
     assert "8926*****67" in lines[phone + 1]
     assert "123-45-67" not in output
     date = lines.index("«Дата»: contact_date")
     assert lines[date + 1 : date + 4] == ["    2013-02-05", "    None", "    None"]
     assert "«Любимый цвет»: not imported" in lines
-    assert "numbers: absent 2, valid 1, wrong 1" in lines
+    assert "numbers: valid 1, wrong 1, unknown 1, absent 1" in lines
     assert "8 926 123-45-67" in run("contacts", "check", "crm.csv", "--full-numbers").stdout
     assert n_stored() == 0
 

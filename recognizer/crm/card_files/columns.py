@@ -17,7 +17,7 @@ from recognizer.base.errors import ContactError, DataFileError
 from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, lost_digits
-from recognizer.crm.plain_cells import load_spellings, says_nothing
+from recognizer.crm.plain_cells import load_spellings, names_card
 
 __all__ = ["CardColumns", "fold_ref", "fold_text", "load_card_columns"]
 
@@ -186,9 +186,10 @@ class CardColumns:
         fields["ref"] = fold_ref(fields.get("ref", ""))
         if not fields["ref"]:
             raise ContactError(f"«{self.headings['ref']}»: не заполнено")
-        if says_nothing(fields["ref"]):  # cards of different clients would be one
+        if not names_card(fields["ref"]):  # cards of different clients would be one
             raise ContactError(
-                f"«{self.headings['ref']}»: «{fields['ref'][:60]}» не номер карточки"
+                f"«{self.headings['ref']}»: «{fields['ref'][:60]}» не номер карточки, а подпись "
+                "или заглушка; под ней разные клиенты стали бы одной карточкой"
             )
         if len(fields["ref"]) > 100:
             raise ContactError(f"«{self.headings['ref']}»: длиннее 100 знаков")

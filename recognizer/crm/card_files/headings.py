@@ -11,7 +11,7 @@ from recognizer.crm.card_files.files import DAMAGED_BYTES, CardFileError
 from recognizer.crm.contacts import PHONE_FIELDS
 from recognizer.crm.numbers import NumberState, number_state, read_numbers
 
-__all__ = ["check_heading", "is_phone_heading"]
+__all__ = ["check_heading", "is_contact_heading", "is_phone_heading"]
 
 
 def check_heading(
@@ -82,13 +82,24 @@ def check_heading(
 
 # What a heading of numbers is called, and what a cell that is nothing but one looks like.
 _PHONE_HEADING = re.compile(
-    r"тел(?![а-яё]*(?:ематик|евиз))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
+    r"тел(?![а-яё]*(?:ематик|евиз|еграм))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
 )
 
 
 def is_phone_heading(text: str) -> bool:
     """Tell whether a column is called as one of telephone numbers is."""
     return _PHONE_HEADING.search(fold_text(text)) is not None
+
+
+_CONTACT_HEADING = re.compile(
+    r"(?:[^\W\d_]+\W+)?контакты?(?:\W+(?:клиент|владел|заказч|покупат|водит|собственн|для)\w*.*)?[\W\d]*"
+    r"|.*(?:контактн\w+ (?:данн|инф)|связ[иь]|мессендж|telegram|телеграм).*"
+)
+
+
+def is_contact_heading(text: str) -> bool:
+    """Tell whether a column may say how a client is reached: by a number, or why there is none."""
+    return is_phone_heading(text) or _CONTACT_HEADING.fullmatch(fold_text(text)) is not None
 
 
 def _check_phone_columns(

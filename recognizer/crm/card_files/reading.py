@@ -20,13 +20,14 @@ from recognizer.crm.card_files.files import (
     explain_problems,
     is_workbook,
 )
-from recognizer.crm.card_files.headings import check_heading, is_phone_heading
+from recognizer.crm.card_files.headings import check_heading, is_contact_heading
 from recognizer.crm.card_files.not_cards import why_no_card
 from recognizer.crm.card_files.rows_together import RowsOfCard
 from recognizer.crm.card_files.table_rows import TableRow, TableRows, without_beside
 from recognizer.crm.card_files.xlsx_tables import Sheets, open_sheet
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
-from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
+from recognizer.crm.number_hints import may_complete, points_elsewhere
+from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state
 from recognizer.crm.numbers_beside import may_hold_number
 from recognizer.crm.plain_cells import says_absent, says_nothing
 
@@ -109,7 +110,7 @@ class CardReader:
                     read = RejectedRow(row.line, _DIVIDED, tuple(row.cells))
                 above = row
                 if is_narrow:
-                    if isinstance(read, ContactCard) and self._leads_to_mark(read):
+                    if isinstance(read, ContactCard) and self._lacks_number(read):
                         read = self._check_half(read, row, shapes)
                     shapes.add(_shape(row.ref))
                 is_after_short = self._is_short(row.cells)
@@ -202,7 +203,24 @@ class CardReader:
         except ContactError as problem:
             shown = (DAMAGED_BYTES.sub("\ufffd", cell) for cell in cells)
             return RejectedRow(row.line, str(problem), tuple(shown))
-        return card if self.has_phone else dataclasses.replace(card, number_unknown=True)
+        if self.has_phone and not self._says_only_ref(card, cells):
+            return card
+        return dataclasses.replace(card, number_unknown=True)
+
+    def _says_only_ref(self, card: ContactCard, cells: Sequence[str]) -> bool:
+        """Tell whether a row names a card and says nothing of it, nor that it has no number.
+
+        Sums and counts in columns of nobody say nothing of a client, nor does «нет» in one of ours.
+        """
+        if any(getattr(card, field).strip() for field in PHONE_FIELDS):
+            return False
+        return all(
+            field == "ref"
+            or not cell.strip()
+            or (field != "number_unknown" and says_nothing(cell) and " " not in cell.strip())
+            or (field is None and re.search(r"[^\W\d_]", cell) is None and not _DAY.search(cell))
+            for field, cell in zip(self.fields, cells, strict=False)
+        )
 
     def _check_bytes(self, cells: Sequence[str]) -> None:
         if self.csv_form is not None and any(map(DAMAGED_BYTES.search, cells)):
@@ -272,7 +290,8 @@ class CardReader:
         for at, text in row.beside.items():
             field = self.fields[at] if at < len(self.fields) else None
             is_here = is_spreadsheet_error(text) and (field is None or field in PHONE_FIELDS)
-            if is_here or may_hold_number(text, known=self._own_numbers):
+            is_there = may_hold_number(text, known=self._own_numbers) or points_elsewhere(text)
+            if is_here or is_there:
                 heading = " ".join(self.heading[at].split()) if at < len(self.heading) else ""
                 raise ContactError(
                     f"номера в карточке нет, но он может стоять в примечании, ссылке или формуле "
@@ -282,6 +301,10 @@ class CardReader:
     def _leads_to_mark(self, card: ContactCard) -> bool:
         """Tell whether a card would be marked for its number alone."""
         return self.has_phone and card.number_state in {NumberState.ABSENT, NumberState.WRONG}
+
+    def _lacks_number(self, card: ContactCard) -> bool:
+        """Tell whether a card has none, or its row says nothing of it."""
+        return self._leads_to_mark(card) or card.number_unknown
 
     def _goes_on(self, row: TableRow, following: TableRow | None) -> bool:
         """Tell whether a row's comments, its last cell, go on in a line that is nothing else.
@@ -317,18 +340,25 @@ class CardReader:
                 raise ContactError(
                     f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
                 )
-        if not self._leads_to_mark(card):
+        if not self._may_be_marked(card):
             return
-        reason = why_no_card(card.ref, cells, self.fields)
+        is_without = self._leads_to_mark(card)
+        reason = why_no_card(card.ref, cells, self.fields) if is_without else None
         if reason is not None:
             raise ContactError(reason)
-        self._check_third(cells)
-        self._check_codes(card, cells)
+        self._check_third(cells, is_without=is_without)
+        if is_without:
+            self._check_codes(card, cells)
 
-    def _check_third(self, cells: Sequence[str]) -> None:
-        """Refuse a number of which a column beside the card's own two says anything but «none»."""
+    def _check_third(self, cells: Sequence[str], *, is_without: bool) -> None:
+        """Refuse a number of which a column beside the card's own two says anything but «none».
+
+        Beside the company's own (not `is_without`) that column may repeat it.
+        """
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-            if field is None and is_phone_heading(heading) and not says_absent(cell):
+            if field is not None or says_absent(cell):
+                continue
+            if (is_without and is_contact_heading(heading)) or points_elsewhere(cell):
                 raise ContactError(
                     f"номера в карточке нет, но о нём говорит столбец «{heading}»: "
                     f"«{cell.strip()[:60]}»; перенесите номер в столбец телефона"
@@ -336,27 +366,23 @@ class CardReader:
 
     def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
         """Refuse a number of which a part, its area code, may stand in a column of its own."""
-        for phone in (card.trusted_phone, card.mobile_phone):
-            local = re.sub(r"\D", "", phone)
-            if not local:
-                continue
-            for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-                if field is not None:
-                    continue
-                part = re.sub(r"[\s()+-]", "", cell)
-                code = part.removeprefix("8")
-                wholes = [f"8{code}{local}"] if re.fullmatch(r"\d{3,5}", code) else []
-                wholes += [f"{local}{part}"] if re.fullmatch(r"\d{2,7}", part) else []
-                if any(number.e164 for whole in wholes for number in read_numbers(whole)):
-                    raise ContactError(
-                        f"похоже, часть номера, код города или оператора, стоит в столбце "
-                        f"«{heading}»; соедините их"
-                    )
+        for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
+            is_part = field is None and any(
+                may_complete(phone, cell) for phone in (card.trusted_phone, card.mobile_phone)
+            )
+            if is_part:
+                raise ContactError(
+                    f"похоже, часть номера, код города или оператора, стоит в столбце "
+                    f"«{heading}»; соедините их"
+                )
 
 
 def _end(rows: RowsOfCard[TableRow]) -> Iterator[ContactCard | RejectedRow]:
     """Yield what the rows of one card amount to."""
-    contradicted, card = rows.end()
+    of_several = rows.of_several()
+    for row in of_several:
+        yield RejectedRow(row.line, _SEVERAL_CLIENTS, tuple(row.cells))
+    contradicted, card = ([], None) if of_several else rows.end()
     for row in contradicted:
         yield RejectedRow(row.line, _CONTRADICTED, tuple(row.cells))
     if card is not None:
@@ -378,11 +404,15 @@ _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 _CONTRADICTED = (
     "эта карточка есть и в другой строке файла: номер там другой, или ту строку не удалось понять"
 )
+_SEVERAL_CLIENTS = (
+    "под этим номером карточки в файле разные владельцы или машины: чья она, не понять"
+)
 _BENT = "строка ниже короче: похоже, перенос строки разорвал комментарий"
 _DIVIDED = "в соседней строке нет номера карточки: её номер телефона может стоять там"
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _FEW_COLUMNS = 3
+_DAY = re.compile(r"\d[./-]\d\d?[./-]\d|\d{4}-\d\d-\d\d")
 _DIGITS = re.compile(r"[\d\s()+.-]+$")
 
 

@@ -1,12 +1,19 @@
-"""What several rows of one file say of the same card: CRMs write a row for each number."""
+"""What several rows of one file say of the same card: CRMs write a row for each number.
+
+Rows of different clients under one number are none of one card: whose each is, nobody knows.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, Generic, TypeVar
 
 from recognizer.crm.comments import merge_comments
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard, read_numbers
+from recognizer.crm.office import fold_name
+from recognizer.crm.plain_cells import says_nothing
+from recognizer.phrases.normalization import LOOK_ALIKE
 
 __all__ = ["RowsOfCard", "combined"]
 
@@ -22,7 +29,8 @@ class RowsOfCard(Generic[Row]):
 
     def __init__(self) -> None:
         self._may_be_marked: list[tuple[Row, ContactCard]] = []
-        self._others: list[ContactCard] = []
+        self._others: list[tuple[Row, ContactCard]] = []
+        self._bare: ContactCard | None = None  # of a row that says nothing but its number
         self._is_any_rejected = False
 
     def add_rejected(self) -> None:
@@ -31,17 +39,51 @@ class RowsOfCard(Generic[Row]):
 
     def add(self, row: Row, card: ContactCard, *, may_be_marked: bool) -> None:
         """Add the card of a row."""
-        if may_be_marked:
-            self._may_be_marked.append((row, card))
+        if card == ContactCard(ref=card.ref, number_unknown=True):
+            self._bare = card
         else:
-            self._others.append(card)
+            (self._may_be_marked if may_be_marked else self._others).append((row, card))
+
+    def of_several(self) -> list[Row]:
+        """Return all rows if they are of different clients or cars, else none."""
+        rows = [*self._may_be_marked, *self._others]
+        for name, agree in _IDENTITY.items():
+            values = {getattr(card, name) for _, card in rows} - {""}
+            said = [value for value in sorted(values) if not says_nothing(value)]
+            if not all(agree(one, other) for one, other in itertools.combinations(said, 2)):
+                return [row for row, _ in rows]
+        return []
 
     def end(self) -> tuple[list[Row], ContactCard | None]:
         """Return the rows that others contradict, and the card of all the rest, if there is any."""
-        if self._others or self._is_any_rejected:
+        others = [card for _, card in self._others]
+        if others or self._is_any_rejected:
             contradicted = [row for row, _ in self._may_be_marked]
-            return contradicted, combined(self._others) if self._others else None
-        return [], combined([card for _, card in self._may_be_marked])
+            return contradicted, combined(others) if others else self._bare
+        marked = [card for _, card in self._may_be_marked]
+        return [], combined(marked) if marked else self._bare
+
+
+def _is_one_name(one: str, other: str) -> bool:
+    """Tell whether two names may be one's: «Иванов И. И.» and «Иванов Иван», in any order."""
+    shorter, longer = sorted((fold_name(one).split(), fold_name(other).split()), key=len)
+    return all(any(_is_one_word(word, there) for there in longer) for word in shorter)
+
+
+def _is_one_word(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return longer.startswith(shorter) if len(shorter) == 1 else one == other
+
+
+def _is_one_code(one: str, other: str) -> bool:
+    """Tell whether two VINs or plates may be one's, one of them written in part."""
+    codes = ("".join(filter(str.isalnum, text.casefold())) for text in (one, other))
+    shorter, longer = sorted((code.translate(LOOK_ALIKE) for code in codes), key=len)
+    return longer.startswith(shorter) or longer.endswith(shorter)
+
+
+_IDENTITY = {"owner": _is_one_name, "vin": _is_one_code, "plate": _is_one_code}
+"""Fields that tell one client or car from another, and whether two values may be the same."""
 
 
 def combined(cards: list[ContactCard]) -> ContactCard:

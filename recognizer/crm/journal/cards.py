@@ -102,7 +102,9 @@ def store_cards(
             for name, values in _difference(
                 row, card, [decided.get(row.id), echoes.get(row.id)], fields
             ).items()
-            if name in fields and not (name == "number_unknown" and _is_still_unknown(card, fields))
+            if name in fields
+            and not (name == "number_unknown" and _is_still_unknown(card, fields))
+            and not (name in PHONE_FIELDS and _says_no_number(card))
         }
         changes.append(_changed(row, change))
         if change and not dry_run:
@@ -111,6 +113,11 @@ def store_cards(
         _open_again(session, [card for card in new if card.ref in closed], closed, now, import_id)
         _add(session, [card for card in new if card.ref not in closed], now, import_id)
     return changes
+
+
+def _says_no_number(card: ContactCard) -> bool:
+    """Tell whether a source neither names a number nor says there is none: the old stays."""
+    return card.number_unknown and not any(getattr(card, name).strip() for name in PHONE_FIELDS)
 
 
 def _is_still_unknown(card: ContactCard, fields: Collection[str]) -> bool:

@@ -77,7 +77,7 @@ def test_a_csv_file_of_any_crm_is_read(tmp_path: Path, encoding: str, delimiter:
             kind=ContactKind.AFTER_SERVICE,
         ),
         ContactCard(ref="2", contact_date=day, owner='ООО "Ёлка"', kind=ContactKind.AFTER_SALE),
-        ContactCard(ref="3"),
+        ContactCard(ref="3", number_unknown=True),  # nothing is said of it, its number neither
     ]
 
 
@@ -102,7 +102,7 @@ def test_comments_survive_both_formats_byte_for_byte(
     path = tmp_path_factory.mktemp("cards") / name
     cards = [
         ContactCard(ref=str(n), mobile_phone="8 926 123-45-67", comments=text)
-        for n, text in enumerate(comments)
+        for n, text in enumerate(comments, start=1)
     ]
     write_cards(path, cards, COLUMNS)
     assert read(path) == cards
@@ -152,12 +152,12 @@ def test_a_bad_row_is_rejected_with_its_line_and_reason_and_the_others_go_on(
     path = written(
         tmp_path,
         "Номер контакта;Дата;Некорректный контакт;Тип контакта;Комментарий\r\n"
-        '0;;;;"две\r\nстроки"\r\n'
+        '3;;;;"две\r\nстроки"\r\n'
         f"{row}\r\n\r\n"
         "2;;нет;;\r\n",
     )
     before, bad, after = read(path)
-    assert before == ContactCard(ref="0", comments="две\r\nстроки", number_unknown=True)
+    assert before == ContactCard(ref="3", comments="две\r\nстроки", number_unknown=True)
     assert after == ContactCard(ref="2", number_unknown=True)
     assert isinstance(bad, RejectedRow)
     assert bad.line == 4

@@ -117,12 +117,12 @@ def test_zeros_that_a_format_shows_are_part_of_a_telephone_s(tmp_path: Path) -> 
 def test_a_formula_that_found_nothing_is_an_empty_text_but_no_missing_number(
     tmp_path: Path, value: Any
 ) -> None:
-    heading = ("Номер контакта", "Телефон", "Комментарии", "Марка")
+    heading = ("Номер контакта", "Телефон", "Комментарии", "Марка", "Владелец")
     rows = [
         heading,
-        ("1", PHONE, Formula("A9", ""), Formula("A9", value)),
-        ("2", Formula("A9", value), None, None),
-        ("3", None, Formula("A9", ""), None),
+        ("1", PHONE, Formula("A9", ""), Formula("A9", value), "Один"),
+        ("2", Formula("A9", value), None, None, "Два"),
+        ("3", None, Formula("A9", ""), None, "Три"),
     ]
     with_number, of_formula, without = read(write_book(tmp_path / "a.xlsx", rows, DIALECTS[0]))
     assert isinstance(with_number, ContactCard)
@@ -158,9 +158,9 @@ def test_an_owner_s_name_cut_at_the_end_of_a_file_makes_no_client(
 
 
 LAST = [
-    ("Номер контакта;Телефон;Комментарии", "2;;", True),
+    ("Номер контакта;Телефон;Комментарии", "2;нет;", True),
     ("Номер контакта;Телефон;Комментарии", "2;;новый но", True),
-    ("Номер контакта;Телефон;Примечание", "2;;", True),
+    ("Номер контакта;Телефон;Примечание", "2;нет;", True),
     ("Номер контакта;Владелец;Телефон", "2;Пётр;", True),
     ("Номер контакта;Владелец;Телефон", "2;Пётр;8 926 555", True),
     ("Номер контакта;Владелец;Телефон", "2;Пётр;+7 (___) ___-__-__", False),

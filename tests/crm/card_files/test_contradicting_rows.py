@@ -51,12 +51,12 @@ def test_a_number_said_to_be_unknown_is_unknown(tmp_path: Path, stated: str) -> 
 def test_a_row_without_a_number_after_a_refused_one_of_the_same_card_is_refused(
     tmp_path: Path,
 ) -> None:
-    rows = read(tmp_path, "Номер контакта;Телефон\n4 4;#N/A\n44;\n")
+    rows = read(tmp_path, "Номер контакта;Телефон\n4 4;#N/A\n44;нет\n")
     assert [type(row) for row in rows] == [RejectedRow, RejectedRow]
 
 
 def test_the_rest_of_a_torn_line_in_a_file_of_two_columns_is_no_card(tmp_path: Path) -> None:
-    rows = read(tmp_path, "Номер контакта;Телефон\n159;8 926\n555-01-02;\n160;\n")
+    rows = read(tmp_path, "Номер контакта;Телефон\n159;8 926\n555-01-02;\n160;нет\n")
     assert isinstance(rows[1], RejectedRow)
     assert isinstance(rows[2], ContactCard)
     assert rows[2].number_state is NumberState.ABSENT
@@ -95,7 +95,7 @@ def test_digits_that_a_format_shows_and_cannot_be_applied_make_a_number_doubtful
 _OTHER_ROWS = ["44;#N/A\n", "4 4;7,90577E+10\n", "44;8 926 555-01-02\n", "44;спросить у жены\n"]
 
 
-@pytest.mark.parametrize("empty", ["44;\n", "44;+7 (___) ___-__-__\n", "44;8 926 555\n"])
+@pytest.mark.parametrize("empty", ["44;нет\n", "44;+7 (___) ___-__-__\n", "44;8 926 555\n"])
 @pytest.mark.parametrize("other", _OTHER_ROWS)
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_row_without_a_number_is_refused_where_another_of_its_card_may_have_one(
@@ -115,7 +115,7 @@ _MARKED = {NumberState.ABSENT, NumberState.WRONG}
 
 
 def test_rows_without_a_number_that_nothing_contradicts_stay(tmp_path: Path) -> None:
-    rows = read(tmp_path, "Номер контакта;Телефон\n44;\n45;8 926 555-01-03\n44;нет\n")
+    rows = read(tmp_path, "Номер контакта;Телефон\n44;\n45;8 926 555-01-03\n44;нет\n44;-\n")
     states = [(row.ref, row.number_state) for row in rows if isinstance(row, ContactCard)]
     assert sorted(states) == [
         ("44", NumberState.ABSENT),

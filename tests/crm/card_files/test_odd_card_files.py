@@ -132,7 +132,9 @@ def test_a_second_column_of_numbers_that_is_not_ours_stops_an_import(tmp_path: P
 
 
 def test_a_number_in_a_column_that_is_not_ours_is_no_missing_number(tmp_path: Path) -> None:
-    path = csv_file(tmp_path, f"Номер контакта;Мобильный телефон;Связь\r\n1;;{PHONE}\r\n2;;-\r\n")
+    path = csv_file(
+        tmp_path, f"Номер контакта;Мобильный телефон;Связь\r\n1;;{PHONE}\r\n2;нет;-\r\n"
+    )
     bad, missing = read(path)
     assert isinstance(bad, RejectedRow)
     assert "Связь" in bad.reason
@@ -365,7 +367,7 @@ def test_a_number_amid_a_column_that_is_not_ours_is_no_missing_number(
 
 
 def test_a_workbook_is_no_row_shorter_or_longer(tmp_path: Path) -> None:
-    path = workbook(tmp_path, ("1", "", "Один", "", ""), ("2", None), ("3",))
+    path = workbook(tmp_path, ("1", "", "Один", "", ""), ("2", None, "Два"), ("3", "-"))
     assert [marks(row) for row in read(path)] == [True] * 3
 
 
@@ -427,7 +429,7 @@ def test_a_card_that_stands_twice_is_not_marked_for_the_row_without_a_number(
     for row in rows[1:3]:
         assert isinstance(row, RejectedRow)
         assert "эта карточка есть и в другой строке файла" in row.reason
-    again = read(csv_file(tmp_path, "Номер контакта;Телефон\n1;\n1;89265550101\n"))
+    again = read(csv_file(tmp_path, "Номер контакта;Телефон\n1;нет\n1;89265550101\n"))
     assert [isinstance(row, RejectedRow) for row in again] == [True, False]
 
 
@@ -443,11 +445,19 @@ def test_a_caption_among_the_cards_is_no_card(tmp_path: Path, caption: str) -> N
 
 
 @pytest.mark.parametrize("ref", ["159273", "А-17", "К159273", "15/92"])
-def test_a_card_of_which_only_its_number_is_known_has_no_telephone(
-    tmp_path: Path, ref: str
+@pytest.mark.parametrize("others", ["", "-", "нет", "0", "12 500,00"])
+def test_a_row_of_nothing_but_a_card_s_number_does_not_say_that_it_has_no_telephone(
+    tmp_path: Path, ref: str, others: str
 ) -> None:
-    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Владелец\n{ref};;\n"))
-    assert marks(row)
+    heading = "Номер контакта;Телефон;Владелец;Сумма\n"
+    is_sum = others[:1].isdigit()
+    bare = f"{ref};;;{others}\n" if is_sum else f"{ref};;{others};\n"
+    (row,) = read(csv_file(tmp_path, heading + bare))
+    assert isinstance(row, ContactCard)
+    assert row.number_state is NumberState.UNKNOWN
+    for said in (f"{ref};;Иванов;\n", f"{ref};нет;{bare.split(';')[2]};\n", f"{ref};+7 ( );;\n"):
+        (row,) = read(csv_file(tmp_path, heading + said))
+        assert marks(row)
 
 
 def test_headings_that_are_repeated_are_no_card(tmp_path: Path) -> None:

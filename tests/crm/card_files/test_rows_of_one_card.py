@@ -62,9 +62,10 @@ def test_no_comment_of_a_row_is_lost_or_doubled(
 
 
 def test_the_last_row_that_says_something_of_a_field_is_believed(tmp_path: Path) -> None:
+    heading = HEADING.replace("Владелец", "Доверенное лицо")
     lines = ["44;89265550102;;Первый;;\n", "44;89265550102;;Второй;;\n", "44;89265550102;;;;\n"]
-    (card,) = cards(tmp_path, HEADING + "".join(lines))
-    assert (card.owner, card.trusted_phone) == ("Второй", "89265550102")
+    (card,) = cards(tmp_path, heading + "".join(lines))
+    assert (card.trusted_person, card.trusted_phone) == ("Второй", "89265550102")
 
 
 @pytest.mark.journal
