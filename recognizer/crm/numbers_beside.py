@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection
 from functools import cache, lru_cache
 
-from recognizer.crm.numbering_plan import NumberState
+from recognizer.crm.numbering_plan import NumberState, home_number
 from recognizer.crm.numbers import number_state, read_numbers
 from recognizer.crm.plain_cells import load_spellings, plain_signs
 
@@ -25,12 +25,18 @@ _DATE = re.compile(
 )
 _VIN = re.compile(r"(?<![^\W_])(?=[^\W_]*[^\W\d_])[^\W_]{17}(?![^\W_])")
 _PLATE = re.compile(r"(?<![^\W_])[^\W\d_] ?\d{3} ?[^\W\d_]{2} ?\d{2,3}(?!\d)")
-_CLUSTER = re.compile(r"\+? ?\(?\d(?:[\s().\-/_+,=*]{0,4}\d)*")
+# Whatever parts digits: a spreadsheet's groups are «89'057'708'945».
+_CLUSTER = re.compile(r"""\+? ?\(?\d(?:[\s().\-/_+,=*'"`´‘’~|^:\\]{0,4}\d)*""")
 # «730-44-99», «730-4499»
 _LOCAL = re.compile(r"(?<!\d)\d{3}[ .-](?:\d\d[ .-]\d\d|\d{4})(?!\d)")
 # Letters that look like digits, and signs that hide them, amid the digits of a number.
-_ALIKE = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\dOoОоЗзIlІіБбВBSТT|])*")
+_ALIKE = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\dOoОоЗзIlІіБбВBSТTЧчZzQDgq|!])*")
 _HIDING = re.compile(r"[+(]?\d(?:[\s().-]{0,3}[\d*?×●■□░▒█∗·∙•~%#\ufffdXxХх…_])*")
+
+# «******45», «+7 9** *** ** **»: little of it is shown.
+_MOSTLY_HIDDEN = re.compile(
+    r"[*●•∗×■█]{4,}[\s()-]*\d{2,4}(?!\d)|(?<!\d)\+?[78][\s(-]*9?\d{0,2}[*●•∗×■█]{2,}[\s()-]*[*●•∗×■█]{2}"
+)
 
 # «Восемь девятьсот пять семьсот …»: five numerals in a row; «тысяч» and «рублей» part them.
 _NUMERAL = (
@@ -58,6 +64,8 @@ def may_hold_number(
         Numbers (E.164) that do not count.
     """
     if not is_code and _IN_WORDS.search(text):
+        return True
+    if not is_code and _MOSTLY_HIDDEN.search(text):
         return True
     if sum(char.isdigit() for char in text) < 4:
         return False
@@ -91,9 +99,17 @@ def without_others(text: str) -> str:
     """Return a text with plain spaces and dashes, without days, VINs and the like."""
     folded = unicodedata.normalize("NFKC", _as_shown(text).replace("…", "***"))
     plain = plain_signs(folded)
-    for other in (_identifiers(), _VIN, _PLATE, _DATE):
+    plain = _identifiers().sub(_unless_number, plain)
+    for other in (_VIN, _PLATE, _DATE):
         plain = other.sub(" ; ", plain)
     return plain
+
+
+def _unless_number(found: re.Match[str]) -> str:
+    """Return what stands for an identifier; «VIN 8 926 …» in the wrong field is a number still."""
+    digits = re.sub(r"\D", "", found[0])
+    is_number = len(digits) == 11 and digits[0] in "78" and home_number(digits[1:], digits)
+    return found[0] if is_number else " ; "
 
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")

@@ -64,6 +64,26 @@ def test_a_card_whose_number_stands_in_another_field_is_doubtful(text: str, fiel
     assert with_field(field, text).number_state is NumberState.DOUBTFUL
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "89'057'708'945", "8`905`770`89`45", "8~905~770~89~45", "890577089Ч5", "89Ч57708945",
+        "VIN 89057708945",
+        "инн: 8 905 770 89 45", "******45", "+7 9** *** ** **", "8 905 ●●● ●● ●●",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["comments", "owner", "make"])
+def test_a_number_between_odd_signs_behind_a_code_s_name_or_hidden_keeps_a_card_from_a_mark(
+    field: str, text: str
+) -> None:
+    assert with_field(field, text).number_state is NumberState.DOUBTFUL
+
+
+@pytest.mark.parametrize("text", ["****", "5** отель", "VIN XW8ZZZ61ZJG012345", "ИНН 7707083893"])
+def test_stars_and_codes_alone_are_no_numbers(text: str) -> None:
+    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
+
+
 @pytest.mark.parametrize("text", AS_SHOWN)
 def test_a_number_as_pages_show_it_keeps_a_card_from_a_mark(text: str) -> None:
     assert ContactCard(ref="1", comments=text).number_state is NumberState.DOUBTFUL

@@ -9,6 +9,7 @@ from pathlib import Path
 from recognizer.crm.card_files.columns import CardColumns, fold_text
 from recognizer.crm.card_files.files import DAMAGED_BYTES, CardFileError
 from recognizer.crm.contacts import PHONE_FIELDS
+from recognizer.crm.number_hints import points_elsewhere
 from recognizer.crm.numbers import NumberState, number_state, read_numbers
 
 __all__ = ["check_heading", "is_contact_heading", "is_phone_heading"]
@@ -99,7 +100,8 @@ _CONTACT_HEADING = re.compile(
 
 def is_contact_heading(text: str) -> bool:
     """Tell whether a column may say how a client is reached: by a number, or why there is none."""
-    return is_phone_heading(text) or _CONTACT_HEADING.fullmatch(fold_text(text)) is not None
+    is_of_contacts = _CONTACT_HEADING.fullmatch(fold_text(text)) is not None
+    return is_phone_heading(text) or is_of_contacts or points_elsewhere(text)
 
 
 def _check_phone_columns(

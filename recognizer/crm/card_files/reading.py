@@ -290,6 +290,7 @@ class CardReader:
         for at, text in row.beside.items():
             field = self.fields[at] if at < len(self.fields) else None
             is_here = is_spreadsheet_error(text) and (field is None or field in PHONE_FIELDS)
+            is_here = is_here or (field in PHONE_FIELDS and "://" in text)  # the CRM's page of it
             is_there = may_hold_number(text, known=self._own_numbers) or points_elsewhere(text)
             if is_here or is_there:
                 heading = " ".join(self.heading[at].split()) if at < len(self.heading) else ""

@@ -167,6 +167,24 @@ def test_a_note_on_a_cell_that_says_where_a_number_is_keeps_its_card_from_a_mark
     assert rule(plain) == "number-missing"
 
 
+@pytest.mark.parametrize(
+    ("target", "is_rejected"), [("https://crm.example/contacts/1", True), ("tel:x", False)]
+)
+def test_a_link_behind_an_empty_field_of_a_number_keeps_its_card_from_a_mark(
+    tmp_path: Path, target: str, is_rejected: bool
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["Номер контакта", "Телефон", "Владелец"], ["1", " ", "А"]):
+        sheet.append(row)
+    sheet["B2"].hyperlink = target
+    sheet["B2"].value = " "
+    book.save(tmp_path / "a.xlsx")
+    with open_cards(tmp_path / "a.xlsx", COLUMNS) as reader:
+        (read_row,) = reader
+    assert isinstance(read_row, RejectedRow) is is_rejected
+
+
 def test_no_comment_that_a_rule_writes_says_that_a_number_is_elsewhere() -> None:
     content = tomllib.loads((data_folder(".") / "regulation.toml").read_text(encoding="utf-8"))
     comments = [
@@ -192,6 +210,11 @@ def test_no_comment_that_a_rule_writes_says_that_a_number_is_elsewhere() -> None
         "Мессенджер",
         "Контакт 2",
         "Телеграм",
+        "Рабочий",
+        "Доп. номер",
+        "Факс",
+        "Как связаться",
+        "тлф",
     ],
 )
 @pytest.mark.parametrize("says", ["скрыт", "по запросу", "@ivan", "Анна"])
