@@ -8,11 +8,16 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from postgres_server import find_binaries, running_postgres
 
 from recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
 
 _LEFT_OUT = re.compile(r"not (\w+)")
 _ALL_ARE = re.compile(r"^pytestmark = (.*?)^(?=\S)(?!\])", re.MULTILINE | re.DOTALL)
@@ -108,6 +113,26 @@ def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url = str(request.getfixturevalue("postgres_journal"))
     _empty_tables(url)
     return url
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    """Serve the page on a journal of its own."""
+    from page_calls import page_app  # here: the web framework is slow to import
+
+    app = page_app(tmp_path)
+    yield app
+    app.state.journal.close()
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """Open that page as a browser does."""
+    from fastapi.testclient import TestClient
+
+    headers = {"Accept": "text/html"}
+    with TestClient(app, headers=headers, base_url="http://127.0.0.1") as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

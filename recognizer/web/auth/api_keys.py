@@ -131,14 +131,15 @@ class ApiKeys:
             If no key in force is called so.
         """
         with self._changing():
-            in_force = [key for key in self.all() if key.revoked_at is None]
+            keys = self.all()
+            in_force = [key for key in keys if key.revoked_at is None]
             # One may be named as another's id reads.
             found = [key for key in in_force if key.id == which] or [
                 key for key in in_force if key.name == which
             ]
             if found:
                 revoked = msgspec.structs.replace(found[0], revoked_at=dt.datetime.now(dt.UTC))
-                self._write(tuple(revoked if key is found[0] else key for key in self.all()))
+                self._write(tuple(revoked if key is found[0] else key for key in keys))
                 return revoked
         raise RecognizerError(
             f"no API key in force is called {which!r}; see `recognizer api-keys list`"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from page_calls import (
     SPEECH_START_S,
     ScriptedRecognizer,
     add_call,
-    page_app,
     recording,
     version_of,
 )
@@ -30,20 +27,6 @@ from recognizer.web.pages.page import page_of
 pytestmark = pytest.mark.page
 
 STRETCH = {"start_s": str(SPEECH_START_S), "end_s": str(SPEECH_END_S)}
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    headers = {"Accept": "text/html"}
-    with TestClient(app, headers=headers, base_url="http://127.0.0.1") as client:
-        yield client
 
 
 def sign_in(client: TestClient, who: str) -> dict[str, str]:

@@ -18,15 +18,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_calls import PASSWORD, page_app, page_settings
 from test_web_glossary import foreign_words, read_aloud
-from test_web_pages import HTML, app, client, sign_in
+from test_web_pages import HTML, sign_in
 
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
 from recognizer.web.app import create_app
 from recognizer.web.pages.card_uploads import CardUploads
 from recognizer.web.pages.page import page_of
-
-__all__ = ["app", "client"]
 
 pytestmark = pytest.mark.page
 

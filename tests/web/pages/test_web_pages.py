@@ -9,7 +9,6 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app, page_settings, recording, version_of
+from page_calls import PASSWORD, add_call, page_settings, recording, version_of
 
 from recognizer.base.errors import PhraseListError
 from recognizer.crm.contacts import ContactCard, ContactKind, OwnerKind
@@ -33,19 +32,6 @@ from recognizer.web.pages.site import setup_path
 pytestmark = pytest.mark.page
 
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, headers=HTML, base_url="http://127.0.0.1") as client:
-        yield client
 
 
 def sign_in(client: TestClient, who: str = "operator") -> str:

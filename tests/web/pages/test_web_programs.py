@@ -7,16 +7,14 @@ import gzip
 import html
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app
+from page_calls import PASSWORD, add_call
 
 from recognizer.crm.journal.recorders import RecorderClock, read_recorders
 from recognizer.crm.journal.tables import AttemptRow, RecorderRow
@@ -28,13 +26,6 @@ from recognizer.web.pages.signed_in import SESSION_COOKIE
 pytestmark = pytest.mark.page
 
 AUDIO = {"Content-Type": "audio/wav"}
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
 
 
 class Person:
@@ -53,12 +44,6 @@ class Person:
 
     def get(self, path: str) -> str:
         return html.unescape(self.client.get(path).text)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, headers={"Accept": "text/html"}, base_url="http://127.0.0.1") as client:
-        yield client
 
 
 @pytest.fixture

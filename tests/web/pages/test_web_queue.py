@@ -6,14 +6,13 @@ import datetime as dt
 import html
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from page_calls import PASSWORD, add_call, page_app, version_of
+from page_calls import PASSWORD, add_call, version_of
 
 from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
@@ -50,13 +49,6 @@ class Person:
 
     def together(self, calls: list[str], heard: list[int], **fields: Any) -> Response:
         return self.post("/queue/together", call=calls, heard=heard, **fields)
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
 
 
 @pytest.fixture

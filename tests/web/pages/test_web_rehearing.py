@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, ScriptedRecognizer, add_call, page_app
+from page_calls import PASSWORD, ScriptedRecognizer, add_call
 
 from recognizer.base.errors import JournalError
 from recognizer.crm.journal.records import REHEARING, AttemptFilter
@@ -17,13 +14,6 @@ from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
 pytestmark = pytest.mark.page
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
 
 
 def hear_again(app: FastAPI, call: int, name: str) -> None:

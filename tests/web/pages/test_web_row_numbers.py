@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app, version_of
+from page_calls import PASSWORD, add_call, version_of
 
 from recognizer.web.pages.page import page_of
 from recognizer.web.parameters import read_id
 
 pytestmark = pytest.mark.page
 NO_ROW = ("9" * 30, "9" * 5000, str(2**63), "-1", "0", "", " 1", "1_0", "٣", "²", "1.0", "0x1")
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    headers = {"Accept": "text/html"}
-    with TestClient(app, headers=headers, base_url="http://127.0.0.1") as client:
-        yield client
 
 
 def sign_in(client: TestClient) -> str:

@@ -5,26 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from page_calls import PASSWORD, add_call, page_app, version_of
+from page_calls import PASSWORD, add_call, version_of
 
 from recognizer.base.shares import wilson_interval
 from recognizer.crm.journal.sampling import SAMPLE_SIZE, Estimate, draw_sample
 from recognizer.web.pages.page import page_of
 
 pytestmark = pytest.mark.page
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
-    app = page_app(tmp_path)
-    yield app
-    app.state.journal.close()
 
 
 # Brown, Cai, DasGupta, «Interval Estimation for a Binomial Proportion», 2001, formula (4), by hand.
