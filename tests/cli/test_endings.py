@@ -40,16 +40,26 @@ def test_a_full_disk_on_standard_output_is_a_sentence(arguments: tuple[str, ...]
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_ends_a_command_with_a_line_and_sigterm_without_a_trace(signal_name: str) -> None:
     reading, writing = os.pipe()
+    # A shell's background job, as CI may be, ignores Ctrl-C, and so would what it starts.
+    as_in_a_terminal = (
+        f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[-1]}"
+    )
     with subprocess.Popen(
-        [*COMMAND, "match"], stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND[:-1], as_in_a_terminal, "match"],
+        stdin=reading,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
-        os.close(reading)
-        os.write(writing, "номер не существует\n".encode())
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        process.send_signal(getattr(signal, signal_name))
-        _, errors = process.communicate(timeout=60)
-        os.close(writing)
+        try:
+            os.close(reading)
+            os.write(writing, "номер не существует\n".encode())
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            process.send_signal(getattr(signal, signal_name))
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(writing)
     expected = {"SIGINT": (130, b"recognizer: interrupted\n"), "SIGTERM": (143, b"")}
     assert (process.returncode, errors) == expected[signal_name]
 

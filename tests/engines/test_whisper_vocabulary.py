@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from recognizer.audio import read_audio
-from recognizer.base.errors import EngineError
+from recognizer.base.errors import ModelFileError
 from recognizer.base.settings import load_settings
 from recognizer.engines import faster_whisper, load_engine
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
@@ -204,10 +204,21 @@ def test_a_file_that_was_cut_is_one_clear_error(tmp_path: Path, n_bytes: int) ->
 
 
 @pytest.mark.model
-def test_a_damaged_model_names_what_verifies_it(tmp_path: Path, folder: Path) -> None:
+def test_a_damaged_model_is_named_with_what_to_do(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "model.bin").write_bytes(b"\x06\0\0\0 no model")
-    with pytest.raises(EngineError, match="recognizer models verify"):
+    with pytest.raises(ModelFileError) as of_engine:
         WhisperEngine(tmp_path)
+    said = f"{tmp_path}: expected a Whisper model for CTranslate2: "
+    assert str(of_engine.value).startswith(said)
+    with monkeypatch.context() as named:
+        named.setenv("WHISPER_MODEL_PATH", str(tmp_path))
+        with pytest.raises(ModelFileError) as problem:
+            load_engine("whisper")
+    assert str(problem.value) == (
+        f"{of_engine.value}; correct the environment variable WHISPER_MODEL_PATH or unset it"
+    )
     assert load_engine("whisper").model == "whisper-base"
