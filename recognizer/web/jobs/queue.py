@@ -364,9 +364,10 @@ class Jobs:
             except SQLAlchemyError as failure:
                 _LOG.error("job %s: its end cannot be kept yet: %s", identifier, cause_of(failure))
                 self._unsaved[identifier] = ending
-            waiter = self._waiters.pop(identifier, None)
         if not kept:
             self._uploads.remove(upload.name)
+        with self._lock:  # from here on who asks is answered: the recording is gone by then
+            waiter = self._waiters.pop(identifier, None)
         if waiter is not None:
             waiter.set_result(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from recognizer.model import CallRequest, SignallingCode
 from recognizer.web.jobs.queue import Jobs
 from recognizer.web.jobs.runners import InProcessRunner
 from recognizer.web.jobs.submissions import JobState, Submission
+from recognizer.web.jobs.uploads import UploadFolder
 
 # As versions before 0.4 wrote them, without the columns `owed` and `finished_lived_s`.
 SCHEMA = """
@@ -61,6 +63,32 @@ def test_what_waited_in_an_earlier_version_is_heard(tmp_path: Path) -> None:
     assert job.result["decision"]["attempt"] == 2
     assert job.result["signalling"]["agreement"] == "agrees"
     assert list(uploads.iterdir()) == []
+
+
+def test_who_waits_is_answered_when_the_recording_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing, may_go_on = threading.Event(), threading.Event()
+    remove = UploadFolder.remove
+
+    def slowly(folder: UploadFolder, name: str | None) -> None:
+        removing.set()
+        assert may_go_on.wait(60)
+        remove(folder, name)
+
+    monkeypatch.setattr(UploadFolder, "remove", slowly)
+    jobs = Jobs(ServerSettings(state_dir=tmp_path), InProcessRunner(FakeRecognizer()))
+    upload = tmp_path / "uploads" / "one"
+    upload.write_text("does_not_exist")
+    job = jobs.submit(upload, SUBMISSION, owner="me")
+    assert removing.wait(60)
+    asked_in_the_midst = jobs.finished(job.id)
+    was_answered = asked_in_the_midst.done()
+    may_go_on.set()
+    asked_in_the_midst.result(60)
+    is_there = upload.exists()
+    jobs.close()
+    assert (was_answered, is_there) == (False, False)
 
 
 def test_a_submission_is_written_as_it_was() -> None:
