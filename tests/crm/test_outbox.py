@@ -24,7 +24,7 @@ from recognizer.crm.codes import load_codes
 from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets, signature
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.outbox import MAX_TRIES, Dispatcher, Outbox
+from recognizer.crm.outbox import MAX_TRIES, Dispatcher, Outbox, Parcel
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 SECRET = "a secret of the test"
@@ -270,9 +270,13 @@ def test_a_target_that_hangs_or_fails_oddly_holds_up_no_other(
     dispatcher.start()
     for n in range(4):
         heard(journal, CallOutcome.BUSY_TONE, n)
-    _wait_for(lambda: len(receiver.taken) == 4 and len(odd.taken) == 3)
-    (waiting,) = [row for row in outbox.parcels("waiting") if row.target == "odd"]
-    assert waiting.last_problem == "cannot be told: ZeroDivisionError"
+
+    def waiting() -> list[Parcel]:
+        return [row for row in outbox.parcels("waiting") if row.target == "odd"]
+
+    # What was taken is noted a moment after.
+    _wait_for(lambda: len(receiver.taken) == 4 and len(odd.taken) == 3 and len(waiting()) == 1)
+    assert waiting()[0].last_problem == "cannot be told: ZeroDivisionError"
     slow.go.set()
     dispatcher.close()
 
