@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
@@ -11,7 +11,7 @@ from recognizer.base.errors import ConflictError, ContactError, JournalError
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord, ContactRecord
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.report_json import decision_to_dict
-from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, answer
 from recognizer.web.api.callers import TheJournal
 from recognizer.web.api.models import (
     AttemptList,
@@ -19,6 +19,7 @@ from recognizer.web.api.models import (
     ContactList,
     ContactOut,
     CorrectionIn,
+    ErrorDetail,
     ErrorOut,
     Moment,
     OverviewOut,
@@ -47,7 +48,7 @@ def list_contacts(
 ) -> Response:
     """Return the cards that fit."""
     found = journal.find_contacts(query, limit=limit, offset=offset)
-    return checked(ContactList, {"contacts": [_contact_out(contact) for contact in found]})
+    return answer(ContactList(contacts=[_contact_out(contact) for contact in found]))
 
 
 @router.get(
@@ -60,7 +61,7 @@ def list_contacts(
 def read_contact(journal: TheJournal, ref: Annotated[str, Path(max_length=64)]) -> Response:
     """Return a card by its number in the CRM, with status, mark and comments in force."""
     try:
-        return checked(ContactOut, _contact_out(journal.contact(ref)))
+        return answer(_contact_out(journal.contact(ref)))
     except ContactError as problem:
         raise ApiError(404, problem.kind, str(problem)) from problem
 
@@ -99,7 +100,7 @@ def list_attempts(
     )
     page = journal.attempts(which, limit=limit, before_id=before_id)
     shown = [_attempt_out(attempt) for attempt in page.items]
-    return checked(AttemptList, {"attempts": shown, "next_before_id": page.next_before_id})
+    return answer(AttemptList(attempts=shown, next_before_id=page.next_before_id))
 
 
 @router.get(
@@ -113,7 +114,7 @@ def read_attempt(journal: TheJournal, attempt_id: IdInPath) -> Response:
     """Return an attempt with the decision in force."""
     try:
         attempt = journal.attempt(attempt_id)
-        return checked(AttemptOut, _attempt_out(attempt), 200, _etag(attempt))
+        return answer(_attempt_out(attempt), 200, _etag(attempt))
     except JournalError as problem:
         raise ApiError(404, "not_found", str(problem)) from problem
 
@@ -151,7 +152,7 @@ def correct_attempt(
         )
     except ConflictError as problem:
         raise ApiError(409, problem.kind, str(problem)) from problem
-    return checked(AttemptOut, _attempt_out(attempt), 201, _etag(attempt))
+    return answer(_attempt_out(attempt), 201, _etag(attempt))
 
 
 def _etag(attempt: AttemptRecord) -> dict[str, str]:
@@ -172,12 +173,7 @@ def read_overview(
 ) -> Response:
     """Return how many calls came to what, by the decisions in force."""
     found = journal.overview(since=_zoned("since", since), until=_zoned("until", until))
-    names = OverviewOut.model_fields
-    return checked(OverviewOut, {name: _plain(getattr(found, name)) for name in names})
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, int) else dict(value)
+    return answer(OverviewOut(**{name: getattr(found, name) for name in OverviewOut.model_fields}))
 
 
 def _zoned(name: str, moment: dt.datetime | None) -> dt.datetime | None:
@@ -188,35 +184,35 @@ def _zoned(name: str, moment: dt.datetime | None) -> dt.datetime | None:
     return moment
 
 
-def _contact_out(contact: ContactRecord) -> dict[str, Any]:
+def _contact_out(contact: ContactRecord) -> ContactOut:
     card = contact.card
-    return {
-        "ref": card.ref,
-        "phones": [number.e164 or number.written for number in card.numbers()],
-        "owner": card.owner,
-        "comments": card.comments,
-        "status": contact.status,
-        "incorrect_contact": contact.incorrect_contact,
-        "n_counted": contact.n_counted,
-        "updated_at": contact.updated_at.isoformat(),
-    }
+    return ContactOut(
+        ref=card.ref,
+        phones=[number.e164 or number.written for number in card.numbers()],
+        owner=card.owner,
+        comments=card.comments,
+        status=contact.status,
+        incorrect_contact=contact.incorrect_contact,
+        n_counted=contact.n_counted,
+        updated_at=contact.updated_at,
+    )
 
 
-def _attempt_out(attempt: AttemptRecord) -> dict[str, Any]:
+def _attempt_out(attempt: AttemptRecord) -> AttemptOut:
     decision, error = attempt.decision, attempt.error
-    return {
-        "id": attempt.id,
-        "contact": attempt.contact_ref,
-        "number": attempt.number,
-        "recording": attempt.recording,
-        "called_at": attempt.called_at.isoformat(),
-        "recorded_at": attempt.recorded_at.isoformat(),
-        "outcome": None if attempt.outcome is None else attempt.outcome.value,
-        "confidence": attempt.confidence,
-        "transcript": attempt.transcript,
-        "duration_s": attempt.duration_s,
-        "decision": None if decision is None else decision_to_dict(decision.decision),
-        "n_corrections": attempt.n_corrections,
-        "version": attempt.version,
-        "error": None if error is None else {"kind": error.kind, "message": error.message},
-    }
+    return AttemptOut(
+        id=attempt.id,
+        contact=attempt.contact_ref,
+        number=attempt.number,
+        recording=attempt.recording,
+        called_at=attempt.called_at,
+        recorded_at=attempt.recorded_at,
+        outcome=attempt.outcome,
+        confidence=attempt.confidence,
+        transcript=attempt.transcript,
+        duration_s=attempt.duration_s,
+        decision=None if decision is None else decision_to_dict(decision.decision),
+        n_corrections=attempt.n_corrections,
+        version=attempt.version,
+        error=None if error is None else ErrorDetail(kind=error.kind, message=error.message),
+    )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from recognizer.base.errors import FrameError
 from recognizer.live.calls import LiveCall, LiveCalls
 from recognizer.live.live_facts import LiveFacts
-from recognizer.web.api.answers import ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.answers import ERRORS, NOT_FOUND, ApiError, answer
 from recognizer.web.api.callers import Known
 from recognizer.web.api.models import LiveCallOut, LiveCallsOut, LiveFactsIn
 
@@ -29,13 +29,13 @@ def _calls(request: Request, _owner: Known) -> LiveCalls:
 TheCalls = Annotated[LiveCalls, Depends(_calls)]
 
 
-def _out(live: LiveCall) -> dict[str, Any]:
-    return {
-        "call": live.id,
-        "started_at": live.started_at.isoformat(),
-        "duration_s": round(live.duration_s, 3),
-        "event": live.last_event,
-    }
+def _out(live: LiveCall) -> LiveCallOut:
+    return LiveCallOut(
+        call=live.id,
+        started_at=live.started_at,
+        duration_s=round(live.duration_s, 3),
+        event=live.last_event,
+    )
 
 
 @router.get(
@@ -47,7 +47,7 @@ def _out(live: LiveCall) -> dict[str, Any]:
 )
 async def list_live(calls: TheCalls) -> Response:
     """Return the calls that are heard now, each with its latest event."""
-    return checked(LiveCallsOut, {"calls": [_out(live) for live in calls.running.values()]})
+    return answer(LiveCallsOut(calls=[_out(live) for live in calls.running.values()]))
 
 
 @router.get(
@@ -61,11 +61,12 @@ async def read_live(calls: TheCalls, call: uuid.UUID) -> Response:
     """Return a call that goes on, or one of the last thousand that ended, by its UUID."""
     live, event = calls.running.get(str(call)), calls.last_event(str(call))
     if live is not None:
-        return checked(LiveCallOut, _out(live))
+        return answer(_out(live))
     if event is None:
         raise ApiError(404, "not_found", f"call {call}: none of this id is known")
-    ended = {"call": str(call), "started_at": None, "duration_s": event["at_s"], "event": event}
-    return checked(LiveCallOut, ended)
+    return answer(
+        LiveCallOut(call=str(call), started_at=None, duration_s=event["at_s"], event=event)
+    )
 
 
 @router.put(
@@ -86,4 +87,4 @@ async def tell_live(
         live.learn(LiveFacts.read(facts.model_dump(exclude_none=True)))
     except FrameError as problem:
         raise ApiError(422, "invalid", str(problem)) from problem
-    return checked(LiveCallOut, _out(live))
+    return answer(_out(live))

@@ -11,7 +11,15 @@ import re
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from recognizer.base.moments import FIRST_DAY, LAST_DAY, is_countable
 from recognizer.model import CallOutcome
@@ -26,6 +34,7 @@ __all__ = [
     "ContactList",
     "ContactOut",
     "CorrectionIn",
+    "ErrorDetail",
     "ErrorOut",
     "Health",
     "JobList",
@@ -45,6 +54,14 @@ class _Open(BaseModel):
     """An answer; fields may be added to it."""
 
     model_config = ConfigDict(extra="allow")
+
+
+# `isoformat` as everywhere else in the JSON: pydantic would write a Z for UTC.
+_Written = Annotated[
+    dt.datetime,
+    PlainSerializer(dt.datetime.isoformat),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 def _is(part: type[msgspec.Struct]) -> AfterValidator:
@@ -96,6 +113,8 @@ def with_parts(document: dict[str, Any]) -> dict[str, Any]:
 
 
 class ErrorDetail(_Open):
+    """What went wrong."""
+
     kind: str = Field(description="Stable name of the problem.", examples=["too_large"])
     message: str = Field(
         description="What was expected, what was found, what to do.",
@@ -152,9 +171,9 @@ class JobOut(_Open):
     id: str = Field(examples=["k3nZ0v8Jq1yM2l4Fh6Tt9A"])
     state: JobState
     recording: str
-    submitted_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
+    submitted_at: _Written
+    started_at: _Written | None
+    finished_at: _Written | None
     position: int | None = Field(description="How many wait before it; null once it runs.")
     result: Classification | None = Field(description="Once the state is `done`.")
 
@@ -250,8 +269,8 @@ class AttemptOut(_Open):
     contact: str | None
     number: str | None
     recording: str | None
-    called_at: dt.datetime
-    recorded_at: dt.datetime
+    called_at: _Written
+    recorded_at: _Written
     outcome: CallOutcome | None
     confidence: float | None
     transcript: str | None
@@ -292,7 +311,7 @@ class ContactOut(_Open):
     status: str
     incorrect_contact: bool
     n_counted: int = Field(description="Attempts that count towards «after attempt 3».")
-    updated_at: dt.datetime
+    updated_at: _Written
 
 
 class ContactList(_Open):
@@ -320,7 +339,7 @@ class LiveCallOut(_Open):
     """A call that is heard while it lasts."""
 
     call: str = Field(description="Its UUID.")
-    started_at: dt.datetime | None
+    started_at: _Written | None
     duration_s: float = Field(ge=0, description="Seconds of sound received.")
     event: dict[str, Any] = Field(description="The latest event, as `recognizer listen` prints it.")
 

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter
 
-from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, checked
+from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, answer
 from recognizer.web.api.callers import Owner
 from recognizer.web.api.models import (
     Ask,
@@ -100,7 +102,7 @@ async def classify(request: Request, owner: Owner, asked: Annotated[Ask, Query()
     if done is not None and done.state is JobState.DONE:
         assert done.result is not None
         _refuse_unrecorded(asked, done.result)
-        return checked(Classification, done.result)
+        return JSONResponse(TypeAdapter(Classification).validate_python(done.result))
     return _job_accepted(done or job)
 
 
@@ -142,7 +144,7 @@ def list_jobs(
 ) -> Response:
     """Return the jobs of whoever asks, newest first."""
     found = jobs_of(request).recent(owner=owner, limit=limit)
-    return checked(JobList, {"jobs": [_job_out(job) for job in found]})
+    return answer(JobList(jobs=[_job_out(job) for job in found]))
 
 
 JobId = Annotated[str, Path(pattern=r"^[0-9A-Za-z_\-]{1,64}$")]
@@ -160,7 +162,7 @@ def read_job(request: Request, owner: Owner, job_id: JobId) -> Response:
     job = jobs_of(request).get(job_id, owner=owner)
     if job is None:
         raise ApiError(404, "not_found", f"there is no job {job_id} of yours")
-    return checked(JobOut, _job_out(job))
+    return answer(_job_out(job))
 
 
 @router.delete(
@@ -185,23 +187,23 @@ def delete_job(request: Request, owner: Owner, job_id: JobId) -> Response:
     return Response(status_code=204)
 
 
-def _job_out(job: JobRecord) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "state": job.state.value,
-        "recording": job.submission.name,
-        "submitted_at": _moment(job.submitted_at_s),
-        "started_at": _moment(job.started_at_s),
-        "finished_at": _moment(job.finished_at_s),
-        "position": job.position,
-        "result": job.result,
-    }
+def _job_out(job: JobRecord) -> JobOut:
+    return JobOut(
+        id=job.id,
+        state=job.state,
+        recording=job.submission.name,
+        submitted_at=_moment(job.submitted_at_s),
+        started_at=None if job.started_at_s is None else _moment(job.started_at_s),
+        finished_at=None if job.finished_at_s is None else _moment(job.finished_at_s),
+        position=job.position,
+        result=job.result,
+    )
 
 
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def _job_accepted(job: JobRecord) -> Response:
     headers = {"Location": f"/api/v1/jobs/{job.id}", "Retry-After": "2"}
-    return checked(JobOut, _job_out(job), 202, headers)
+    return answer(_job_out(job), 202, headers)

@@ -634,6 +634,7 @@ def test_the_clock_of_a_job_is_utc(client: TestClient) -> None:
     job = post(client, "silence", "jobs").json()
     submitted = dt.datetime.fromisoformat(job["submitted_at"])
     assert submitted.utcoffset() == dt.timedelta(0)
+    assert job["submitted_at"] == submitted.isoformat()  # +00:00, as all the JSON, not Z
 
 
 def test_a_correction_names_the_version_it_was_made_on(
