@@ -18,8 +18,8 @@ from typing import NamedTuple
 from recognizer.base import similarity
 from recognizer.model import CallOutcome
 from recognizer.phrases.normalization import normalize, sound_alike_word
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO
 from recognizer.recognition.matching import Matcher
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 

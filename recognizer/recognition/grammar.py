@@ -25,10 +25,10 @@ from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.grammar_file import Pattern, Predicate, SubjectKind
 from recognizer.phrases.normalization import sound_alike_word
 from recognizer.recognition.agreement import Agreement
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO
 from recognizer.recognition.clauses import Clauses
 from recognizer.recognition.patterns import DENIALS, Part, Patterns
 from recognizer.recognition.precedence import is_mark
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
 
 __all__ = ["GrammarReader", "Reading"]
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from recognizer.base import similarity
 from recognizer.model import CallOutcome, Phrase, PhraseMatch
 from recognizer.phrases.normalization import normalize, sound_alike
-from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.matching import Matcher
+from recognizer.recognition.transcript_words import TranscriptWords
 
 __all__ = ["LettersCompared", "NearestWordings", "compare_letters", "letters_ratio"]
 

@@ -25,15 +25,10 @@ from recognizer.model import (
 )
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.normalization import normalize
-from recognizer.recognition.alignment import (
-    REVERSING_WEIGHT,
-    Alignment,
-    HeardWords,
-    ListedWords,
-    TranscriptWords,
-)
+from recognizer.recognition.alignment import REVERSING_WEIGHT, Alignment, HeardWords, ListedWords
 from recognizer.recognition.grammar import GrammarReader
 from recognizer.recognition.precedence import CARRIERS
+from recognizer.recognition.transcript_words import TranscriptWords
 
 __all__ = [
     "AS_HEARD_SCORE",

@@ -12,11 +12,11 @@ from itertools import pairwise
 
 from recognizer.base import similarity
 from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords, are_all_heard
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.patterns import Patterns
 from recognizer.recognition.precedence import CARRIERS, MACHINES, is_mark
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO, TranscriptWords, are_all_heard
 from recognizer.recognition.vetoes import limit_of, raised
 
 __all__ = ["PERSON_STARTS", "Neighbours"]

@@ -14,7 +14,7 @@ import msgspec
 from recognizer.base import similarity
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO, TranscriptWords
 
 __all__ = ["OfficeScript", "load_office_script"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from recognizer.base import similarity
 from recognizer.model import Audio, Transcript
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
 from recognizer.signals.gaps import quietest_moment
 
 __all__ = ["halves_of", "is_said_twice"]

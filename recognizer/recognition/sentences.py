@@ -13,12 +13,12 @@ from dataclasses import replace
 from recognizer.model import CallOutcome, Phrase, PhraseMatch, Transcript, Veto
 from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.phrases.normalization import normalize, sound_alike_word
-from recognizer.recognition.alignment import TranscriptWords, are_all_heard
 from recognizer.recognition.grammar import Reading
 from recognizer.recognition.limits import DecisionLimits
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.precedence import CARRIERS, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sound_vetoes import veto_of_another_word
+from recognizer.recognition.transcript_words import TranscriptWords, are_all_heard
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import may_be_misheard, raised
 

@@ -17,8 +17,8 @@ from recognizer.base import similarity
 from recognizer.model import GapKind, PhraseMatch, SoundGap, Transcript, Veto, Word
 from recognizer.phrases.book import WordLists
 from recognizer.phrases.normalization import normalize, sound_alike_word
-from recognizer.recognition.alignment import HEARD_RATIO, TranscriptWords
 from recognizer.recognition.sound_search import TEMPORARILY
+from recognizer.recognition.transcript_words import HEARD_RATIO, TranscriptWords
 from recognizer.recognition.vetoes import raised
 
 __all__ = ["veto_of_another_word", "vetoes_of_sound"]

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.limits import DecisionLimits, load_limits
@@ -23,6 +22,7 @@ from recognizer.recognition.neighbours import PERSON_STARTS, Neighbours
 from recognizer.recognition.precedence import GREETS_AS_A_PERSON, MACHINES, PRECEDENCE, is_mark
 from recognizer.recognition.sentences import SentenceJudge
 from recognizer.recognition.sound_search import MAY_BE_THERE_NATS
+from recognizer.recognition.transcript_words import TranscriptWords
 from recognizer.recognition.verdicts import (
     PERSON_BESIDE,
     PERSON_BY_PHRASE,

@@ -31,11 +31,11 @@ from recognizer.model import (
     Transcript,
 )
 from recognizer.phrases.normalization import normalize, sound_alike_word
-from recognizer.recognition.alignment import KNOWN_WORD_RATIO, TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, letters_ratio
 from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, floor_of
 from recognizer.recognition.precedence import is_mark
 from recognizer.recognition.sound_search import TEMPORARILY, FoundInSound, SoundSearch
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO, TranscriptWords
 
 __all__ = ["PLAIN_MEAN_LOGPROB", "Candidate", "VerifiedTranscript", "Verifier"]
 

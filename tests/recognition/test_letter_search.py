@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from phrase_lists import shipped_matcher
 
 from recognizer.model import CallOutcome
-from recognizer.recognition.alignment import TranscriptWords
 from recognizer.recognition.letter_search import NearestWordings, compare_letters, letters_ratio
+from recognizer.recognition.transcript_words import TranscriptWords
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from rapidfuzz import fuzz
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.phrases.book import PhraseBook
 from recognizer.phrases.normalization import normalize
-from recognizer.recognition.alignment import ListedWords, TranscriptWords
+from recognizer.recognition.alignment import ListedWords
 from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher, find_matches
+from recognizer.recognition.transcript_words import TranscriptWords
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 
