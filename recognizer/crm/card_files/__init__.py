@@ -11,7 +11,8 @@ Not here: what a card means.
 
 from recognizer.crm.card_files.columns import CardColumns, load_card_columns
 from recognizer.crm.card_files.files import CardFileError
-from recognizer.crm.card_files.reading import CardReader, RejectedRow, open_cards
+from recognizer.crm.card_files.reading import CardReader, open_cards
+from recognizer.crm.card_files.row_reading import RejectedRow
 from recognizer.crm.card_files.survey import CardSurvey
 from recognizer.crm.card_files.writing import RejectWriter, write_cards, write_table
 from recognizer.crm.card_files.xlsx_tables import Sheets, fit_cell

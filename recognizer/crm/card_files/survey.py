@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from recognizer.crm.card_files.reading import CardReader, RejectedRow
+from recognizer.crm.card_files.reading import CardReader
+from recognizer.crm.card_files.row_reading import RejectedRow
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.numbers import NumberState
 

@@ -11,7 +11,7 @@ from typing import IO, Self
 from recognizer.crm.card_files.columns import CardColumns
 from recognizer.crm.card_files.csv_tables import write_csv
 from recognizer.crm.card_files.files import explain_problems
-from recognizer.crm.card_files.reading import RejectedRow
+from recognizer.crm.card_files.row_reading import RejectedRow
 from recognizer.crm.card_files.xlsx_tables import write_sheet
 from recognizer.crm.contacts import CARD_FIELDS, ContactCard
 
