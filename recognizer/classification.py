@@ -70,6 +70,8 @@ class CallClassifier:
         What our own agents say.
     channel : str
         `auto`, `mix` or a number from 0, for a call that names none.
+    max_duration_s : float or None
+        Longer recordings are refused.
     """
 
     listener: Listener
@@ -77,6 +79,7 @@ class CallClassifier:
     tone_plan: TonePlan
     script: OfficeScript
     channel: str
+    max_duration_s: float | None = None
 
     def classify(self, call: RecordedCall, label: str) -> Generator[Utterance, None, CallReport]:
         """Classify a recording, pausing at each utterance before its words are needed.
@@ -97,7 +100,11 @@ class CallClassifier:
         # The name of an upload says what headerless sound in it is.
         audio_name = None if label == UNNAMED else label
         with open_audio(
-            call.source, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel, name=audio_name
+            call.source,
+            sample_rate=ENGINE_SAMPLE_RATE,
+            channel=requested_channel,
+            name=audio_name,
+            limit_s=self.max_duration_s,
         ) as reader:
             info = reader.info
             if info.rivals:

@@ -67,6 +67,8 @@ class Recognizer:
         What our own agents say; None: not known.
     announcements : FollowedLibrary or None
         Recordings that are known by their sound.
+    max_duration_s : float or None
+        Longer recordings are refused; None: none is.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Recognizer:
         channel: str = "auto",
         script: OfficeScript | None = None,
         announcements: FollowedLibrary | None = None,
+        max_duration_s: float | None = None,
     ) -> None:
         self.engine = engine
         self._script = script or OfficeScript()
@@ -88,6 +91,7 @@ class Recognizer:
         self.tone_plan = tone_plan
         self._calibration = calibration
         self._channel = channel
+        self._max_duration_s = max_duration_s
         self._office: OfficePhrases | None = None
         self.take_phrases(phrases)
 
@@ -160,6 +164,7 @@ class Recognizer:
             # What is known by its sound needs no engine; else a missing model shows at once.
             engine=LazyEngine(load) if followed is not None and len(followed.library) else load(),
             announcements=followed,
+            max_duration_s=settings.recognition.max_duration_s,
         )
         recognizer._office = office
         return recognizer
@@ -238,7 +243,9 @@ class Recognizer:
         RecognizerError
             If the recording cannot be read or the engine fails.
         """
-        with open_audio(source, sample_rate=ENGINE_SAMPLE_RATE) as reader:
+        with open_audio(
+            source, sample_rate=ENGINE_SAMPLE_RATE, limit_s=self._max_duration_s
+        ) as reader:
             utterances = utterance_intervals(scan_recording(reader, self.tone_plan).segments)
             return tuple(
                 self._verifier.hear(self.engine.listen(reader.read(start_s, end_s)))
@@ -272,6 +279,7 @@ class Recognizer:
             tone_plan=self.tone_plan,
             script=self._script,
             channel=self._channel,
+            max_duration_s=self._max_duration_s,
         )
 
     def scanned_steps(

@@ -29,7 +29,8 @@ from recognizer.audio.channels import (
     only_channel,
     requested_choice,
 )
-from recognizer.audio.decoders import Frames
+from recognizer.audio.decoders import Decoder, Frames
+from recognizer.audio.lengths import believed_s, refuse_too_long
 from recognizer.audio.opening import OpenRecording, open_decoder
 from recognizer.audio.resampling import resampled
 from recognizer.audio.sources import SourceFile, open_source
@@ -118,16 +119,17 @@ class AudioReader:
         sample_rate: int,
         channel: RequestedChannel,
         block_s: float,
+        limit_s: float | None,
     ) -> None:
         self._source = source
         self._decoder = recording.decoder
         self._sample_rate = sample_rate
         self._block_s = block_s
+        self._limit_s = math.inf if limit_s is None else limit_s
         self._end_note: str | None = None
         self._chunk = max(1, self._decoder.sample_rate // FRAMES_PER_S) * _CHUNK_FRAMES
         choice, self._offsets = self._survey(channel)
         self._weights, self._dc = choice.weights, _offset(self._offsets, choice.weights)
-        n_frames = self._decoder.n_frames
         self.info = AudioInfo(
             name=source.name,
             format=recording.format,
@@ -136,7 +138,7 @@ class AudioReader:
             n_channels=self._decoder.n_channels,
             channel=choice.channel,
             channel_reason=choice.reason,
-            duration_s=None if n_frames is None else n_frames / self._decoder.sample_rate,
+            duration_s=_claimed_s(self._decoder),
             notes=() if recording.note is None else (recording.note,),
             rivals=choice.rivals,
             has_unread=recording.has_unread,
@@ -192,13 +194,18 @@ class AudioReader:
         Raises
         ------
         AudioError
-            `unreadable_file`: the disk or network failed on the way.
+            `unreadable_file`: the disk or network failed on the way; `too_long`: there is more
+            than the limit that `open_audio` was given.
         """
         n_block = max(1, round(self._block_s * self._sample_rate))
         first = 0
         for samples in _regroup(self._resample(self._mono(0, None)), n_block):
             yield Audio(samples, self._sample_rate, self.info.name, first / self._sample_rate)
             first += len(samples)
+            if first > self._limit_s * self._sample_rate:
+                refuse_too_long(
+                    self.info.name, first / self._sample_rate, self._source.size, self._limit_s
+                )
         self._end_note = self._say_end(first / self._sample_rate)
 
     def _say_end(self, duration_s: float) -> str | None:
@@ -324,6 +331,10 @@ class AudioReader:
         return resampled(chunks, self._decoder.sample_rate, self._sample_rate)
 
 
+def _claimed_s(decoder: Decoder) -> float | None:
+    return None if decoder.n_frames is None else decoder.n_frames / decoder.sample_rate
+
+
 def _offset(offsets: npt.NDArray[np.float64], weights: Samples) -> float:
     """Return the constant offset of the channels together, 0 where it is small."""
     offset = float(weights @ offsets)
@@ -358,6 +369,7 @@ def open_audio(
     block_s: float = 30.0,
     name: str | None = None,
     format_hint: str | None = None,
+    limit_s: float | None = None,
 ) -> AudioReader:
     """Return an open recording; use it in a ``with`` statement.
 
@@ -378,6 +390,8 @@ def open_audio(
         path, or the file object's own name.
     format_hint : str or None
         `alaw`, `ulaw`, `sln16`, `gsm` ...: what headerless sound is, whatever its name.
+    limit_s : float or None
+        Seconds; what claims to be longer, or is found to be, is refused.
 
     Raises
     ------
@@ -385,7 +399,7 @@ def open_audio(
         With `kind`: `not_found`, `permission`, `is_directory`, `not_a_file`, `empty_file`,
         `unreadable_file` (disk or network), `unreadable_audio` (damaged, or not sound),
         `unsupported` (known, but not for us), `no_audio_track`, `no_samples`,
-        `invalid_samples`, `no_such_channel`.
+        `invalid_samples`, `no_such_channel`, `too_long`.
     ValueError
         If `channel`, `sample_rate` or `block_s` is not one at all.
     """
@@ -397,8 +411,16 @@ def open_audio(
     try:
         recording = open_decoder(opened, format_hint)
         try:
+            if limit_s is not None:
+                duration_s = believed_s(_claimed_s(recording.decoder), opened.size)
+                refuse_too_long(opened.name, duration_s, opened.size, limit_s)
             return AudioReader(
-                opened, recording, sample_rate=sample_rate, channel=channel, block_s=block_s
+                opened,
+                recording,
+                sample_rate=sample_rate,
+                channel=channel,
+                block_s=block_s,
+                limit_s=limit_s,
             )
         except BaseException:
             recording.decoder.close()

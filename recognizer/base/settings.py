@@ -18,6 +18,7 @@ import platformdirs
 
 from recognizer.base.data_files import TomlFile, read_toml
 from recognizer.base.errors import SettingsError
+from recognizer.base.whole_files import is_url
 
 __all__ = [
     "AnnouncementSettings",
@@ -43,7 +44,7 @@ class RecognitionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     models_dir : where installed speech models lie; None: the user's data folder.
     calibration_file : an engine's confidence fitted on own clips (`recognizer evaluate --fit`);
         None: as shipped.
-    max_duration_s : longest recording that `batch` and `watch` hear, seconds.
+    max_duration_s : longest recording that is heard, seconds; the server has a limit of its own.
     """
 
     engine: str = "auto"
@@ -279,6 +280,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _to_path(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str):
+        if is_url(value):
+            raise ValueError(f"expected a path, got the URL {value!r}")
         return Path(value).expanduser()
     raise TypeError(f"expected a path, got {value!r}")
 

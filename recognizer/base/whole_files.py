@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import IO
 
 from recognizer.base.errors import RecognizerError
 
-__all__ = ["has_room", "remove_leftover", "sync_folder", "write_whole"]
+__all__ = ["has_room", "is_url", "remove_leftover", "sync_folder", "write_whole"]
 
 _LOG = logging.getLogger(__name__)
 _SMALL_BYTES = 64 * 1024
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters at least: C:/ is a drive
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -25,6 +27,8 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     RecognizerError
         If it cannot be written.
     """
+    if is_url(path):
+        raise RecognizerError(f"{path}: cannot be written: expected a path, found a URL")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +44,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except OSError as problem:
         reason = problem.strerror or problem
         raise RecognizerError(f"{path}: cannot be written: {reason}") from problem
+
+
+def is_url(path: str | Path) -> bool:
+    """Tell whether what should be a path is a URL: a folder ``file:`` would be made of it."""
+    return _SCHEME.match(str(path)) is not None
 
 
 def has_room(folder: Path) -> bool:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, BinaryIO, Protocol, cast
 
+from recognizer.audio.lengths import (
+    TELEPHONE_BYTES_A_SECOND,
+    believed_s,
+    refuse_too_large,
+    refuse_too_long,
+)
 from recognizer.audio.sources import display_name
 from recognizer.base.errors import AudioError
 from recognizer.batch.held_files import FileState, HeldFile, UnopenedFile
@@ -18,13 +25,6 @@ __all__ = ["CHANGED", "Finished", "Job", "RecognizerLike", "failed_report", "run
 
 CHANGED = "changed"
 """Error kind of a recording that was replaced, written on or removed while it was heard."""
-
-_MIN_BYTES_A_SECOND = 8.0
-"""No coding of speech needs less: FLAC of pure silence takes 28, Speex 250, Opus 60."""
-_MOST_BYTES_A_SECOND = 192_000.0
-"""No recording of a call takes more: 48 kHz, two channels, 16 bits, uncompressed."""
-_TELEPHONE_BYTES_A_SECOND = 32_000.0
-"""What two channels of 16-bit samples at 8 kHz take: the most that telephone systems write."""
 
 
 class RecognizerLike(Protocol):
@@ -188,51 +188,36 @@ def _refusal(
     job: Job, file: HeldFile | AudioError, max_duration_s: float | None
 ) -> tuple[CallReport | None, float | None]:
     """Return the report on a recording that is longer than accepted, or what it lasts."""
-    from recognizer.audio import probe_audio  # noqa: PLC0415
-
     if not isinstance(file, HeldFile):
         return None, None  # the recogniser says what is wrong with it
     limit_s = max_duration_s if job.max_duration_s is None else job.max_duration_s
     try:
-        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
-        duration_s = probe_audio(file.source, channel="mix", name=job.name).duration_s
-    except AudioError:
-        refusal = _refused_by_size(job, file, limit_s, _TELEPHONE_BYTES_A_SECOND)
-        if refusal is None:
-            file.digest()
-        return refusal, None
-    longest_s = file.state.size_bytes / _MIN_BYTES_A_SECOND
-    if duration_s is not None and job.max_duration_s is None and duration_s > longest_s:
-        # An own recording whose header lies is heard as one that does not say how long it is.
-        duration_s = None
-    if duration_s is None:
-        refusal = _refused_by_size(job, file, limit_s, _MOST_BYTES_A_SECOND)
-        if refusal is not None:
-            return refusal, None
-    if duration_s is not None and limit_s is not None and duration_s > limit_s:
-        message = (
-            f"{display_name(job.name)}: lasts {duration_s:.0f} s by its header, at most "
-            f"{limit_s:.0f} s are accepted; send the part that holds the announcement"
-        )
-        return failed_report(job.name, "too_long", message), None
+        duration_s = _checked_s(job, file, math.inf if limit_s is None else limit_s)
+    except AudioError as problem:
+        return failed_report(job.name, problem.kind, str(problem)), None
     file.digest()  # before it is heard: of these bytes, whatever becomes of the file
     return None, duration_s
 
 
-def _refused_by_size(
-    job: Job, file: HeldFile, limit_s: float | None, bytes_a_second: float
-) -> CallReport | None:
-    """Return the report on a file too large for any recording accepted; None if it is not.
+def _checked_s(job: Job, file: HeldFile, limit_s: float) -> float | None:
+    """Return what a recording lasts, None if it says nothing that its size allows.
 
-    For what does not say how long it is: reading a sparse file of gigabytes to find that it holds
-    no call takes minutes.
+    Raises
+    ------
+    AudioError
+        If it is too long.
     """
-    n_bytes = file.state.size_bytes
-    if limit_s is None or n_bytes <= limit_s * bytes_a_second:
+    from recognizer.audio import probe_audio  # noqa: PLC0415
+
+    name, n_bytes = display_name(job.name), file.state.size_bytes
+    try:
+        # `mix`: the length is all that is asked for, and choosing a channel takes listening.
+        duration_s = probe_audio(file.source, channel="mix", name=job.name).duration_s
+    except AudioError:
+        refuse_too_large(name, n_bytes, limit_s, TELEPHONE_BYTES_A_SECOND)
         return None
-    message = (
-        f"{display_name(job.name)}: has {n_bytes} bytes and no header that says how long it lasts; "
-        f"recordings of {limit_s:.0f} s, the longest accepted, take less; send the part that holds "
-        "the announcement"
-    )
-    return failed_report(job.name, "too_long", message)
+    if job.max_duration_s is None:
+        # An own recording whose header lies is heard as one that does not say how long it is.
+        duration_s = believed_s(duration_s, n_bytes)
+    refuse_too_long(name, duration_s, n_bytes, limit_s)
+    return duration_s

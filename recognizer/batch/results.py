@@ -20,7 +20,7 @@ import filelock
 import msgspec
 
 from recognizer.base.errors import RecognizerError
-from recognizer.base.whole_files import sync_folder, write_whole
+from recognizer.base.whole_files import is_url, sync_folder, write_whole
 from recognizer.batch.log_line import LogLine, decode_line
 from recognizer.batch.recordings import FileIdentity
 
@@ -53,6 +53,10 @@ class ResultLog:
     """
 
     def __init__(self, path: Path, *, retry_failed: bool = False, remember: bool = True) -> None:
+        if is_url(path):
+            raise RecognizerError(
+                f"{path}: cannot be written: expected a path, found a URL; only --ray writes to one"
+            )
         self.path = path
         self._remember = remember
         self.counts: Counter[str] = Counter()

@@ -260,12 +260,18 @@ def _store(folder: Path | None) -> AnnouncementStore:
 
 def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:
     from recognizer.audio import open_audio
+    from recognizer.base.settings import load_settings
     from recognizer.engines.base import ENGINE_SAMPLE_RATE
     from recognizer.model import Audio
     from recognizer.recognition.announcements.announcement import LONGEST_S
 
     requested_channel = int(channel) if channel.isdecimal() else channel
-    with open_audio(clip, sample_rate=ENGINE_SAMPLE_RATE, channel=requested_channel) as reader:
+    with open_audio(
+        clip,
+        sample_rate=ENGINE_SAMPLE_RATE,
+        channel=requested_channel,
+        limit_s=load_settings().recognition.max_duration_s,
+    ) as reader:
         part = reader.read(from_s, from_s + LONGEST_S if to_s is None else to_s)
     return Audio(part.samples, part.sample_rate, clip.name)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from audio_encoding import by_pyav, by_soundfile, melody
 
 from recognizer.audio import open_audio, probe_audio, read_audio
@@ -162,3 +163,30 @@ def test_a_cut_recording_says_so_once_it_is_read() -> None:
             with open_audio(data[:length]) as reader:
                 list(reader.blocks())
                 assert [note[: len(words)] for note in reader.notes] == [words] * is_cut
+
+
+def test_what_is_longer_than_the_limit_is_refused_whatever_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "ten.wav"
+    soundfile.write(path, np.zeros(80_000), 8000)
+    with open_audio(path, limit_s=10.0) as reader:
+        assert sum(block.duration_s for block in reader.blocks()) == pytest.approx(10.0)
+    with pytest.raises(AudioError, match=r"lasts 10 s or more, at most 9\.5 s") as refused:
+        open_audio(path, limit_s=9.5)
+    assert refused.value.kind == "too_long"
+
+
+def test_what_says_no_length_is_refused_where_the_limit_is_passed(tmp_path: Path) -> None:
+    """A FLAC made by a program that did not know how long it would be."""
+    path = tmp_path / "streamed.flac"
+    soundfile.write(path, np.zeros(80_000), 8000, format="FLAC")
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4  # claims 99 days
+    path.write_bytes(content)
+    with open_audio(path, limit_s=10.0) as reader:
+        assert sum(block.duration_s for block in reader.blocks()) == pytest.approx(10.0)
+    with (
+        open_audio(path, limit_s=9.0, block_s=1.0) as reader,
+        pytest.raises(AudioError, match="lasts 10 s or more, at most 9 s"),
+    ):
+        list(reader.blocks())

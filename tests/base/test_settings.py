@@ -28,3 +28,11 @@ def test_a_channel_that_is_none_is_refused_by_file_and_line(tmp_path: Path) -> N
     path.write_text('[recognition]\nthreads = 1\nchannel = "left"\n', "utf-8")
     with pytest.raises(SettingsError, match=r"settings\.toml, line 3: .*auto\|mix"):
         load_settings({"RECOGNIZER_SETTINGS": str(path)})
+
+
+def test_a_url_in_place_of_a_folder_is_refused_by_its_variable() -> None:
+    variable = "RECOGNIZER_SERVER_STATE_DIR"
+    with pytest.raises(
+        SettingsError, match=f"{variable}: expected a path, got the URL 'file:///x'"
+    ):
+        load_settings({variable: "file:///x"})

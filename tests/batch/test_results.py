@@ -221,3 +221,15 @@ def test_what_a_cell_does_not_hold_is_said_at_its_end(
     (cell,) = (value for value in row if str(value).startswith(begins))
     assert len(cell) <= 32_767
     assert cell.endswith(ends)
+
+
+@pytest.mark.parametrize("url", ["file:///calls/results.jsonl", "s3://calls/results.jsonl"])
+def test_a_url_in_place_of_a_path_makes_no_folder(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecognizerError, match="expected a path, found a URL"):
+        ResultLog(Path(url))
+    with pytest.raises(RecognizerError, match="expected a path, found a URL"):
+        write_csv(Path(url), [])
+    assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ from recognizer.base.errors import JournalError, RowError
 from recognizer.base.sqlite_file import SqliteFile
 from recognizer.base.whole_files import has_room
 from recognizer.crm.journal.fitting import guard, to_json
+from recognizer.crm.journal.sqlite_address import sqlite_path
 from recognizer.crm.journal.states import keep_states
 
 __all__ = ["Database"]
@@ -50,10 +51,8 @@ class Database:
                 f"found {address.get_backend_name()!r}"
             )
         self.is_sqlite = address.get_backend_name() == "sqlite"
-        if self.is_sqlite and address.database not in {None, "", ":memory:"}:
-            self.name = str(address.database)
-        else:
-            self.name = address.render_as_string(hide_password=True)
+        self._path = sqlite_path(address) if self.is_sqlite else None
+        self.name = str(self._path or address.render_as_string(hide_password=True))
         try:
             self.engine = _create_engine(address)
         except ModuleNotFoundError as problem:
@@ -90,9 +89,7 @@ class Database:
 
     def has_room(self) -> bool:
         """Tell whether the disk of a journal in SQLite takes anything; of a server, True."""
-        if not self.is_sqlite or self.name.startswith("sqlite:"):
-            return True
-        return has_room(Path(self.name).resolve().parent)
+        return self._path is None or has_room(self._path.resolve().parent)
 
     def _count(self, n_more: int) -> None:
         self._n_connections += n_more
@@ -150,8 +147,8 @@ class Database:
 
     def is_missing(self) -> bool:
         """Tell whether there is no journal yet; creates nothing."""
-        if self.is_sqlite and not Path(self.name).is_file():
-            return not Path(self.name).exists()
+        if self._path is not None and not self._path.is_file():
+            return not self._path.exists()
         with self._explained():
             return self._current_revision() is None
 
@@ -163,8 +160,7 @@ class Database:
         JournalError
             If the database cannot be reached, is not ours, older or newer.
         """
-        if self.is_sqlite:
-            self._check_folder()
+        self._check_folder()
         with self._explained():
             current, wanted = self._current_revision(), newest_revision()
             if current is None:
@@ -177,9 +173,9 @@ class Database:
                     f"({wanted}); run: recognizer journal upgrade"
                 )
         self._revision = wanted
-        if self.is_sqlite and not self.name.startswith("sqlite:") and self._file is None:
-            with contextlib.suppress(OSError):  # named by a URI: its file is not known
-                self._file = SqliteFile(Path(self.name))
+        if self._path is not None and self._file is None:
+            with contextlib.suppress(OSError):
+                self._file = SqliteFile(self._path)
 
     def upgrade(self, revision: str | None = None) -> tuple[str | None, str]:
         """Bring the schema to a revision, all or nothing; return those before and after.
@@ -194,8 +190,7 @@ class Database:
         JournalError
             If the schema is newer than this program, or cannot be changed.
         """
-        if self.is_sqlite:
-            self._check_folder()
+        self._check_folder()
         with self._explained():
             before, newest = self._current_revision(), newest_revision()
             if before is not None and before > newest:
@@ -210,14 +205,14 @@ class Database:
         )
 
     def _check_folder(self) -> None:
-        folder = Path(self.name).resolve().parent
-        if self.name.startswith("sqlite:"):
+        if self._path is None:
             return
+        folder = self._path.resolve().parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise JournalError(f"{folder}: cannot be made: {problem.strerror}") from problem
-        if Path(self.name).is_dir():
+        if self._path.is_dir():
             raise JournalError(f"{self.name}: expected a file, found a folder")
 
     def _current_revision(self) -> str | None:

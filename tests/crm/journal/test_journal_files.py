@@ -200,9 +200,7 @@ def test_looking_at_the_file_gives_up_no_lock_of_sqlites(path: Path) -> None:
         assert journal.count_attempts() == 3
 
 
-def test_a_journal_named_by_a_link_or_a_uri_is_looked_at_as_far_as_it_is_known(
-    path: Path, tmp_path: Path
-) -> None:
+def test_a_journal_named_by_a_link_is_looked_at(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "elsewhere" / "link.sqlite3"
     link.parent.mkdir()
     link.symlink_to(path)
@@ -211,9 +209,45 @@ def test_a_journal_named_by_a_link_or_a_uri_is_looked_at_as_far_as_it_is_known(
         wal(path).unlink()
         with pytest.raises(JournalError, match="-wal"):
             record(journal, 2)
-    with Journal.open(f"sqlite:///file:{path}?uri=true") as journal:
-        record(journal, 3)
-        assert journal.count_attempts() == 2
+
+
+def test_a_journal_named_by_a_uri_is_that_file(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    url = f"sqlite:///file:{path}?uri=true"
+    with Journal.open(url) as journal:
+        record(journal, 1)
+    with Journal.open(url, create=False) as journal:
+        assert journal.count_attempts() == 1
+        path.unlink()
+        with pytest.raises(JournalError, match="was deleted"):
+            record(journal, 2)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///file:/calls/j.sqlite3", "leave `file:` out"),
+        ("sqlite:///file://host/j.sqlite3?uri=true", "of this machine, found one of host"),
+    ],
+)
+def test_half_a_uri_makes_no_folder(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JournalError, match=said):
+        Journal.open(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_in_memory_may_be_named_by_a_uri() -> None:
+    with Journal.open("sqlite:///file::memory:?cache=shared&uri=true") as journal:
+        record(journal, 1)
+        assert journal.count_attempts() == 1
 
 
 def test_a_program_that_had_it_open_while_a_newer_one_upgraded_it_writes_no_more(
