@@ -23,7 +23,7 @@ import msgspec
 from recognizer.base.data_files import convert_toml, read_toml
 from recognizer.base.errors import DataFileError
 from recognizer.crm.codes import CodeTable, load_codes
-from recognizer.crm.outbox import DeliveryError, Target
+from recognizer.crm.dispatching import DeliveryError, Target
 from recognizer.crm.sending import error_code, post
 from recognizer.model import CallOutcome
 from recognizer.model.outcome_names import OUTCOME_NAMES

@@ -8,47 +8,35 @@ killed in between, it is sent again under the same id.
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Double, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from recognizer.base.errors import JournalError, RecognizerError
-from recognizer.crm.journal.conditions import IN_FORCE
+from recognizer.base.errors import JournalError
 from recognizer.crm.journal.database import Database
-from recognizer.crm.journal.records import REHEARING
-from recognizer.crm.journal.standing import standing_decision
 from recognizer.crm.journal.tables import (
-    AttemptRow,
     Base,
-    CallStateRow,
-    ContactRow,
-    CorrectionRow,
     DecisionRow,
     RowId,
     UtcDateTime,
 )
+from recognizer.crm.outbox_events import event_of
 
 __all__ = [
     "MAX_TRIES",
-    "DeliveryError",
-    "Dispatcher",
     "Outbox",
     "OutboxRow",
     "Parcel",
-    "Target",
     "TargetRow",
     "wait_before_retry_s",
 ]
 
-_LOG = logging.getLogger(__name__)
 MAX_TRIES = 15
 """Some nine hours of tries; then it is a dead letter, which a person may send again."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 3600.0
@@ -91,36 +79,6 @@ class OutboxRow(Base):
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     delivered_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     last_problem: Mapped[str] = mapped_column(Text, default="")
-
-
-class DeliveryError(RecognizerError):
-    """The other side did not take it; the message holds no number and no secret.
-
-    Attributes
-    ----------
-    is_final : bool
-        It said that it never will: sending the same again is no use.
-    wait_s : float
-        For how long it asks to be left alone; 0: it does not.
-    """
-
-    kind = "delivery"
-
-    def __init__(self, message: str, *, is_final: bool = False, wait_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.is_final = is_final
-        self.wait_s = wait_s
-
-
-class Target(Protocol):
-    """Somebody who is told."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the settings; keeps its place in the outbox."""
-
-    def deliver(self, event: Mapping[str, Any]) -> None:
-        """Tell it; DeliveryError if it did not take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,126 +268,5 @@ class Outbox:
             row = session.get_one(DecisionRow, decision_id)
             return {
                 "id": str(uuid.uuid5(_NAMESPACE, f"{target}:{decision_id}")),
-                **_event(session, row),
+                **event_of(session, row),
             }
-
-
-def _event(session: Session, row: DecisionRow) -> dict[str, Any]:
-    attempt = None if row.attempt_id is None else session.get(AttemptRow, row.attempt_id)
-    state = None if attempt is None else session.get(CallStateRow, attempt.id)
-    contact = None if row.contact_id is None else session.get(ContactRow, row.contact_id)
-    said = None if row.correction_id is None else session.get(CorrectionRow, row.correction_id)
-    old = None if row.supersedes_id is None else session.get(DecisionRow, row.supersedes_id)
-    is_reheard = said is not None and said.made_by == REHEARING
-    marks = bool(row.final and row.incorrect_contact)
-    is_in_force = session.scalar(
-        sa.select(DecisionRow.id).where(DecisionRow.id == row.id, IN_FORCE)
-    )
-    card_marked = None if contact is None else _is_marked(session, contact)
-    # A call that went to another card took its mark from the one it left, too.
-    moved = old is not None and old.contact_id != row.contact_id
-    took_back = old is not None and bool(old.final and old.incorrect_contact)
-    left = session.get(ContactRow, old.contact_id) if old and moved and old.contact_id else None
-    if took_back and (not marks or moved):
-        kind = "mark_withdrawn"
-    elif row.source == "operator" and not is_reheard:
-        kind = "correction"
-    else:
-        kind = "decision" if old is None else "recount"
-    return {
-        "event": kind,
-        "decision": row.id,
-        "replaces": row.supersedes_id,
-        "call": row.attempt_id,
-        "card": None if contact is None else contact.ref,
-        "left_card": None if left is None else left.ref,
-        "number": None if attempt is None else attempt.number,
-        "called_at": None if attempt is None else attempt.called_at.isoformat(),
-        "duration_s": None if attempt is None else attempt.duration_s,
-        "decided_at": row.made_at.isoformat(),
-        "decided_by": None if said is None or is_reheard else said.made_by,
-        "outcome": row.outcome,
-        "status": row.status,
-        # What is told late, or again, does not bring back a mark that was taken away meanwhile.
-        "incorrect_contact": marks and is_in_force is not None and card_marked is not False,
-        "in_force": is_in_force is not None,
-        "card_marked": card_marked,
-        "contradicts_mark": bool(state is not None and state.contradicts),
-        "final": row.final,
-        "next": row.next,
-        "attempt": row.attempt,
-        "comment": row.comment,
-    }
-
-
-def _is_marked(session: Session, contact: ContactRow) -> bool:
-    """Return whether the mark stands on a card now, whichever call put it there."""
-    standing = standing_decision(session, contact)
-    return bool(contact.incorrect_contact if standing is None else standing.incorrect_contact)
-
-
-class Dispatcher:
-    """Delivers until it is closed, each target in a thread of its own: a slow one delays nobody."""
-
-    def __init__(self, outbox: Outbox, targets: Sequence[Target], *, every_s: float = 1.0) -> None:
-        self._outbox = outbox
-        self._targets = targets
-        self._every_s = every_s
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(
-                target=self._run, args=(target,), name=f"outbox {target.name}", daemon=True
-            )
-            for target in targets
-        ]
-
-    def start(self) -> None:
-        """Begin to deliver."""
-        self._outbox.collect([target.name for target in self._targets])
-        for thread in self._threads:
-            thread.start()
-
-    def close(self) -> None:
-        """Stop after the delivery in hand."""
-        self._stop.set()
-        until = time.monotonic() + 15
-        for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
-
-    def _run(self, target: Target) -> None:
-        while not self._stop.is_set():
-            try:
-                self._outbox.collect([target.name])
-                is_done = self._try(target)
-            except RecognizerError as problem:
-                _LOG.error("outbox: %s", problem)
-                is_done = False
-            if not is_done:
-                self._stop.wait(self._every_s)
-
-    def run_once(self) -> int:
-        """Collect, and try what is due of each target, once; return how many rows were tried."""
-        self._outbox.collect([target.name for target in self._targets])
-        return sum(self._try(target) for target in self._targets)
-
-    def _try(self, target: Target) -> bool:
-        """Try what is due of a target; return whether anything was."""
-        claimed = self._outbox.claim(target.name)
-        if claimed is None:
-            return False
-        row_id, decision_id = claimed
-        try:
-            target.deliver(self._outbox.event(decision_id, target.name))
-        except DeliveryError as problem:
-            _LOG.warning("outbox row %d, %s: %s", row_id, target.name, problem)
-            self._outbox.failed(
-                row_id, str(problem), is_final=problem.is_final, wait_s=problem.wait_s
-            )
-        except RecognizerError:
-            raise
-        except Exception as problem:  # noqa: BLE001 - one row must not stop all after it
-            _LOG.exception("outbox row %d, %s", row_id, target.name)
-            self._outbox.failed(row_id, f"cannot be told: {type(problem).__name__}")
-        else:
-            self._outbox.delivered(row_id)
-        return True

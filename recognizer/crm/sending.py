@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from recognizer.crm.outbox import DeliveryError
+from recognizer.crm.dispatching import DeliveryError
 
 __all__ = ["ANSWER_TIMEOUT_S", "error_code", "post"]
 

@@ -25,7 +25,8 @@ from filelock import FileLock, Timeout
 from recognizer.base.errors import ContactError, JournalError, RecognizerError, RowError
 from recognizer.base.moments import lies_ahead
 from recognizer.crm.attempts import Attempts
-from recognizer.crm.outbox import MAX_TRIES, DeliveryError, Target, wait_before_retry_s
+from recognizer.crm.dispatching import DeliveryError, Target
+from recognizer.crm.outbox import MAX_TRIES, wait_before_retry_s
 from recognizer.live.live_facts import LiveFacts
 from recognizer.model import CallError, CallReport
 from recognizer.model.report_json import decision_to_dict

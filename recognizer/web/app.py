@@ -33,9 +33,10 @@ from recognizer.batch.runner import keep_report
 from recognizer.batch.worker import load_recognizer
 from recognizer.batch.worker_pool import WorkerPool
 from recognizer.crm.connectors import load_targets
+from recognizer.crm.dispatching import Dispatcher
 from recognizer.crm.journal.journal import Journal
 from recognizer.crm.journal.recorders import RecorderClock
-from recognizer.crm.outbox import Dispatcher, Outbox
+from recognizer.crm.outbox import Outbox
 from recognizer.web.answer_limit import AnswerLimit
 from recognizer.web.api import routes
 from recognizer.web.api.answers import ApiError, explain

@@ -23,8 +23,9 @@ from recognizer.cli import app
 from recognizer.crm.codes import load_codes
 from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets, signature
 from recognizer.crm.contacts import ContactCard
+from recognizer.crm.dispatching import Dispatcher
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.outbox import MAX_TRIES, Dispatcher, Outbox, Parcel
+from recognizer.crm.outbox import MAX_TRIES, Outbox, Parcel
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 SECRET = "a secret of the test"
@@ -312,7 +313,8 @@ _SENDER = """
 import sys, time
 from recognizer.crm.connectors import Webhook
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.outbox import Dispatcher, Outbox
+from recognizer.crm.dispatching import Dispatcher
+from recognizer.crm.outbox import Outbox
 with Journal.open(sys.argv[1]) as journal:
     hook = Webhook("crm", sys.argv[2], "s")
     dispatcher = Dispatcher(Outbox(journal.database), [hook], every_s=0.05)

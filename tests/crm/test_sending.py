@@ -17,8 +17,9 @@ from recognizer.crm import sending
 from recognizer.crm.codes import load_codes
 from recognizer.crm.connectors import AmoCrm, Bitrix24, Webhook, load_targets
 from recognizer.crm.contacts import ContactCard
+from recognizer.crm.dispatching import DeliveryError, Dispatcher
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
+from recognizer.crm.outbox import Outbox
 from recognizer.model import CallOutcome, CallReport, Evidence, Outcome
 
 pytestmark = pytest.mark.system

@@ -16,9 +16,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from page_calls import PASSWORD, add_call
 
+from recognizer.crm.dispatching import DeliveryError, Dispatcher
 from recognizer.crm.journal.recorders import RecorderClock, read_recorders
 from recognizer.crm.journal.tables import AttemptRow, RecorderRow
-from recognizer.crm.outbox import DeliveryError, Dispatcher, Outbox
+from recognizer.crm.outbox import Outbox
 from recognizer.web.pages import wording
 from recognizer.web.pages.page import page_of
 from recognizer.web.pages.signed_in import SESSION_COOKIE
