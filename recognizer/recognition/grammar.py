@@ -28,6 +28,7 @@ from recognizer.recognition.agreement import Agreement
 from recognizer.recognition.clauses import Clauses
 from recognizer.recognition.patterns import DENIALS, Part, Patterns
 from recognizer.recognition.precedence import is_mark
+from recognizer.recognition.split_words import SplitWords
 from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
 
 __all__ = ["GrammarReader", "Reading"]
@@ -178,11 +179,13 @@ class GrammarReader:
         )
         self._patterns = Patterns(parts)
         self._plain = Patterns([("plain", plain)])
-        self._plain_sounds = [
-            sound_alike_word(pattern[0].text)
-            for pattern in plain
-            if len(pattern) == 1 and len(pattern[0].text) >= _LONG
-        ]
+        self._split = SplitWords(
+            [
+                sound_alike_word(pattern[0].text)
+                for pattern in plain
+                if len(pattern) == 1 and not pattern[0].is_stem and len(pattern[0].text) >= _LONG
+            ]
+        )
         # Also the words that have a meaning together only.
         self._lexicon = Patterns(
             (part, [(token,) for pattern in patterns for token in pattern])
@@ -268,7 +271,10 @@ class GrammarReader:
             and not (p in misrecognized and self._is_misrecognized(word, listed))
         }
         if may_be_misrecognized:
-            unknown -= {p for p in unknown if self._is_split(read[max(0, p - 1) : p + 1])}
+            spoken = [words[place] for place, _, _ in kept]
+            unknown -= self._split.of_wording(spoken, misrecognized - (known - plain), listed)
+            short = {p for p in plain if len(spoken[p]) <= _HEAD}
+            unknown -= self._split.of_plain(spoken, {*range(len(read))} - known, starts=short)
         # Of a bare text no word may be guessed; sound was asked for the words that decide.
         exact = said if may_be_misrecognized else set(range(len(read)))
         unclear = {p for p in exact - misrecognized if not kept[p][2]}
@@ -316,13 +322,6 @@ class GrammarReader:
     def _is_misrecognized(self, word: str, listed: Collection[str]) -> bool:
         """Return whether a word is nothing but what a listed wording's may have become."""
         return word in listed or not self._lexicon.begun_by(word)
-
-    def _is_split(self, words: Sequence[str]) -> bool:
-        """Return whether two words heard are one that changes nothing: «и вы нитя», «извините»."""
-        sound = sound_alike_word("".join(words))
-        return len(words) > 1 and bool(
-            similarity.nearest(sound, self._plain_sounds, score_cutoff=KNOWN_WORD_RATIO)
-        )
 
     def dialled_nouns(self, words: Iterable[str]) -> list[str]:
         """Return the words that name the number, subscriber or set dialled."""

@@ -41,6 +41,8 @@ _MIN_LETTER_S = 0.015  # a letter takes 0.06 s, in the quickest announcements 0.
 _BREAKS = (",", ";", ":", "—", "-", "…")
 _NOT = "не"
 _OPENINGS = {"извините", "простите", "здравствуйте"}  # a pause follows them
+_WHO_DIALLED = {"вы"}  # «неправильно набрали номер» says the same without it
+_ORDERS = ("ите", "йте", "ьте", "итесь", "йтесь")  # «перезвоните»: no number does that
 # A reversing word takes as long as its letters: «ваш» and «не» 0.2 s, «временно» 0.5 s.
 _ROOM_S = 0.28
 _MAX_STRETCH = 1.6  # a word may be said this many times slower than the words around it
@@ -133,7 +135,8 @@ def _begins_otherwise(
     listed = TranscriptWords.of(match.phrase.text.split())
     if not sounds or not listed.words or listed.words[0] in _OPENINGS:
         return None
-    if sounds[0].startswith(listed.sounds[0][0]):
+    is_next = sounds[0] in listed.sounds[1:2] and listed.words[0] in _WHO_DIALLED
+    if is_next or sounds[0].startswith(listed.sounds[0][0]):
         return None
     return raised("another-word", words=sounds[0])
 
@@ -223,7 +226,8 @@ def _seam(match: PhraseMatch, transcript: Transcript) -> Veto | None:
     words = transcript.words[match.first_word : match.end_word]
     for word, following in pairwise(words):
         said = normalize(following.text)
-        is_predicate = said == _NOT or len(said) >= _PREDICATE_LETTERS
+        is_long = len(said) >= _PREDICATE_LETTERS and not said.endswith(_ORDERS)
+        is_predicate = said == _NOT or is_long
         if not word.text.endswith(_BREAKS) or not is_predicate:
             continue
         if (

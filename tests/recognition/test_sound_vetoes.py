@@ -194,6 +194,16 @@ def test_first_word_misspelt_after_its_beginning_takes_nothing(first: str) -> No
     assert vetoes(transcript((first, 0.0, 0.5), ("заблокирован", 0.5, 1.3))) == set()
 
 
+def test_caller_who_is_not_named_is_no_other_beginning() -> None:
+    said = Phrase("m", "вы неверно набрали номер", CallOutcome.MISDIALLED, "ru", "a test")
+    found = {}
+    for first in ("Неверно", "Наверно", "Не"):
+        heard = transcript((first, 0.0, 0.5), ("набрали", 0.5, 1.0), ("номер", 1.0, 1.4))
+        found[first] = {v.id for v in vetoes_of_sound(PhraseMatch(said, 90.0, 0, 3), heard, ())}
+    assert "another-word" not in found["Неверно"]
+    assert "another-word" in found["Наверно"] & found["Не"]
+
+
 @pytest.mark.parametrize("sign", [",", ";", " —", "…"])
 def test_a_break_between_the_subject_and_what_is_said_of_it_takes_the_mark(sign: str) -> None:
     heard = transcript((f"номер{sign}", 0.5, 0.9), ("заблокирован.", 0.9, 1.7))
@@ -209,6 +219,7 @@ def test_a_break_between_the_subject_and_what_is_said_of_it_takes_the_mark(sign:
         ("извините номер не существует", ["Извините,", "номер", "не", "существует."]),
         ("извините несуществующий номер", ["Извините,", "несуществующий", "номер."]),
         ("неправильно набран номер", ["Неправильно", "набран,", "номер."]),
+        ("неверный номер, перезвоните", ["Неверный", "номер,", "перезвоните."]),
     ],
 )
 def test_commas_that_russian_asks_for_are_no_break(text: str, words: list[str]) -> None:
