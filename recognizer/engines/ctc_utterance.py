@@ -1,9 +1,9 @@
 """An utterance that a CTC model has listened to, as the other stages ask for it.
 
 A *token* of an `AcousticScore` is a whole word here: its log-probability, given the sound and the
-words before it, is the sum over its letters, so that figures mean the same whatever a model spells
-with. The last token is that nothing follows. A total is relative to free text: that
-anything at all was said has the logarithm 0 (see `ctc`).
+words before it, is the sum over its letters and the space that ends it, so that figures mean the
+same whatever a model spells with. The last token is that nothing follows. A total is relative to
+free text: that anything at all was said has the logarithm 0 (see `ctc`).
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class _Spelling(NamedTuple):
     ----------
     tokens : tuple of int
     n_tokens : tuple of int
-        Of each word between blanks of the text, the space before it included.
+        Of each word between blanks of the text, the space after it included.
     missing : tuple of int
         How many of its parts cannot be spelt.
     """
@@ -166,14 +166,18 @@ class _Spelling(NamedTuple):
     @classmethod
     def of(cls, text: str, alphabet: Alphabet) -> _Spelling:
         tokens: list[int] = []
-        n_tokens, n_missing = [], []
+        n_tokens: list[int] = []
+        n_missing: list[int] = []
+        last_spelt = 0
         for word in text.split():
             letters, missing = alphabet.encode(word)
-            before = len(tokens)
             if tokens and letters:
                 tokens.append(alphabet.space)
+                n_tokens[last_spelt] += 1
+            if letters:
+                last_spelt = len(n_tokens)
             tokens += letters
-            n_tokens.append(len(tokens) - before)
+            n_tokens.append(len(letters))
             n_missing.append(len(missing))
         return cls(tuple(tokens), tuple(n_tokens), tuple(n_missing))
 
@@ -188,4 +192,4 @@ class _Spelling(NamedTuple):
         )
         nothing_follows = max(min(score.total - math.fsum(score.tokens), 0.0), _LEAST_NATS)
         tokens = (*priced, nothing_follows)
-        return AcousticScore(text, math.fsum(tokens), tokens, priced)
+        return AcousticScore(text, math.fsum(tokens), tokens, priced, nothing_follows)

@@ -59,12 +59,15 @@ class AcousticScore:
     word_logprobs : tuple of float
         Of its words in order, each the sum over its tokens; empty where an engine has no such
         thing.
+    end_logprob : float
+        That nothing follows its last word; 0 where an engine has no such thing.
     """
 
     text: str
     total_logprob: float
     token_logprobs: tuple[float, ...] = ()
     word_logprobs: tuple[float, ...] = ()
+    end_logprob: float = 0.0
 
     @property
     def mean_logprob(self) -> float:

@@ -43,6 +43,8 @@ class Features(msgspec.Struct, frozen=True):
     sound.
         The clearer the speech was, the more a gap says.
     worst_word_logprob : natural logarithm of the wording's least probable word; 0 without sound.
+    listed_word_logprob : natural logarithm of its least probable word spelt as it is listed,
+        however it was heard; not weighed; 0 without sound.
     n_person_words : words outside the wording that only a person says.
     unknown_share : 0-1, share of the words outside the wording that no announcement uses.
     """
@@ -55,6 +57,7 @@ class Features(msgspec.Struct, frozen=True):
     margin: float = 0.0
     baseline_logprob: float = 0.0
     worst_word_logprob: float = 0.0
+    listed_word_logprob: float = 0.0
     n_person_words: int = 0
     unknown_share: float = 0.0
 
@@ -73,7 +76,7 @@ _HOPELESS = Features(
 
 
 class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One logistic model; the names are those of `Features`."""
+    """One logistic model; the names are those of the `Features` that it weighs."""
 
     intercept: float
     score: float
@@ -171,6 +174,14 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def weighs_sound(self, engine: str) -> bool:
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
+
+    def scores_as_heard(self, engine: str) -> bool:
+        """Return whether a wording that stands in the transcript is scored as it is spelt there.
+
+        Whisper spells what it hears in more than one way, and was fitted so. Of others the figures
+        are those of the listed wording itself.
+        """
+        return engine == "whisper"
 
     def is_fitted_for_marks(self, engine: str, model: str) -> bool:
         """Return whether the probability alone may set the mark: marks were among the calls."""

@@ -26,8 +26,8 @@ PERSON_STARTS = frozenset({"нет", "алло", "ну", "вот", "ага", "у
 _NOT = "не"
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _CLEAR_WORD = 0.7  # what is misrecognized is less probable
-# Of an engine that nobody fitted, by the meaning of the figures: every word of the wording more
-# probable than not, the next outcome twenty times less so.
+# Of an engine that nobody fitted, by the meaning of the figures: every word of the wording, as it
+# is listed, more probable than not, the next outcome twenty times less so.
 _CLEAR_WORD_NATS, _CLEAR_MARGIN_NATS = math.log(0.5), math.log(20.0)
 
 
@@ -228,5 +228,5 @@ def _is_heard_clearly(match: PhraseMatch, features: Features, transcript: Transc
     return (
         all((word.confidence or 0.0) >= _CLEAR_WORD for word in words)
         and features.margin >= _CLEAR_MARGIN_NATS
-        and features.worst_word_logprob >= _CLEAR_WORD_NATS
+        and min(features.worst_word_logprob, features.listed_word_logprob) >= _CLEAR_WORD_NATS
     )

@@ -9,7 +9,12 @@ from itertools import pairwise
 from recognizer.base import similarity
 from recognizer.model import PhraseMatch
 from recognizer.phrases.book import WordLists
-from recognizer.phrases.normalization import hesitations, normalize_words, sound_alike_word
+from recognizer.phrases.normalization import (
+    hesitations,
+    normalize,
+    normalize_words,
+    sound_alike_word,
+)
 
 __all__ = ["HEARD_RATIO", "KNOWN_WORD_RATIO", "TranscriptWords", "are_all_heard"]
 
@@ -77,6 +82,15 @@ class TranscriptWords:
         ]
         listed = (sound_alike_word(word) for word, _ in normalize_words([match.phrase.text]))
         return are_all_heard(listed, spoken)
+
+    def has_as_listed(self, match: PhraseMatch) -> bool:
+        """Return whether a wording was heard word by word as it is listed."""
+        spoken = [
+            word
+            for word, place in zip(self.words, self.places, strict=True)
+            if match.first_word <= place < match.end_word
+        ]
+        return spoken == normalize(match.phrase.text).split()
 
     def n_parenthetical(self, match: PhraseMatch) -> int:
         """Return how many words of parentheticals were heard inside a match."""

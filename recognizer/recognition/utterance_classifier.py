@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
+from recognizer.model import AcousticScore, CallOutcome, PhraseMatch, Transcript, Veto
 from recognizer.recognition.calibration import Calibration, Features
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.limits import DecisionLimits, load_limits
@@ -169,26 +169,26 @@ class UtteranceClassifier:
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
         others = [c.penalized_logprob for c in candidates if c.outcome is not chosen.outcome]
         stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
-        spoken, end = verified.baseline_score, deciding.end_word
+        stands_as_heard &= self._calibration.scores_as_heard(verified.transcript.engine)
+        listed = _WordingScored.listed(chosen, deciding, verified, heard)
+        spoken = _WordingScored.heard(deciding, verified)
         if chosen.match is deciding and _is_better(chosen, verified, stands_as_heard):
-            spoken = chosen.score
-            end = (
-                deciding.first_word
-                + len(deciding.phrase.text.split())
-                + heard.n_parenthetical(deciding)
-            )
+            assert listed is not None
+            spoken = listed
         text = self._features(heard, deciding)
         alike = compare_letters(deciding.phrase.text, heard)
-        lead = spoken.total_logprob - verified.baseline_score.total_logprob
         return deciding, Features(
             score=text.score,
             letters=alike.ratio,
             length=alike.length,
             share=alike.share,
-            gap=lead / max(1, len(spoken.token_logprobs)),
+            gap=spoken.lead / max(1, len(spoken.version.token_logprobs)),
             margin=chosen.penalized_logprob - max(others) if others else math.inf,
             baseline_logprob=verified.baseline_score.mean_logprob,
-            worst_word_logprob=min(spoken.word_logprobs[deciding.first_word : end], default=0.0),
+            worst_word_logprob=spoken.least_word_logprob(default=0.0),
+            listed_word_logprob=(
+                -math.inf if listed is None else listed.least_word_logprob(default=listed.lead)
+            ),
             n_person_words=text.n_person_words,
             unknown_share=text.unknown_share,
         )
@@ -332,6 +332,54 @@ def _rivals_in_the_sound(verified: VerifiedTranscript) -> Iterator[Veto]:
         rival, logarithm = verified.rival_in_place
         if logarithm >= MAY_BE_THERE_NATS:
             yield raised("rival-in-the-sound", words=f"«{rival}»")
+
+
+class _WordingScored(NamedTuple):
+    """How well a wording explains the sound in place, as it was heard or as it is listed.
+
+    Attributes
+    ----------
+    version : AcousticScore
+        Of the whole utterance.
+    word_logprobs : tuple of float
+        Of the wording's words alone, and that nothing follows if they are the last; none where the
+        engine has none.
+    lead : float
+        Nats ahead of what was heard.
+    """
+
+    version: AcousticScore
+    word_logprobs: tuple[float, ...]
+    lead: float
+
+    @classmethod
+    def heard(cls, match: PhraseMatch, verified: VerifiedTranscript) -> _WordingScored:
+        version = verified.baseline_score
+        return cls(version, _part(version, match.first_word, match.end_word), 0.0)
+
+    @classmethod
+    def listed(
+        cls,
+        chosen: Candidate,
+        match: PhraseMatch,
+        verified: VerifiedTranscript,
+        heard: TranscriptWords,
+    ) -> _WordingScored | None:
+        """Return it for the listed spelling; None where only another was held against the sound."""
+        if chosen.match is not match:
+            return cls.heard(match, verified) if heard.has_as_listed(match) else None
+        n_words = len(match.phrase.text.split()) + heard.n_parenthetical(match)
+        version, first = chosen.score, match.first_word
+        lead = version.total_logprob - verified.baseline_score.total_logprob
+        return cls(version, _part(version, first, first + n_words), lead)
+
+    def least_word_logprob(self, default: float) -> float:
+        return min(self.word_logprobs, default=default)
+
+
+def _part(version: AcousticScore, first: int, end: int) -> tuple[float, ...]:
+    words = version.word_logprobs
+    return (*words[first:end], *([version.end_logprob] if words and end == len(words) else []))
 
 
 def _is_better(chosen: Candidate, verified: VerifiedTranscript, stands_as_heard: bool) -> bool:

@@ -146,6 +146,54 @@ def test_a_doubtful_wording_of_the_mark_is_no_mark(hear: Hear, place: int) -> No
     assert not marks(hear(sentence, doubts)[0])
 
 
+MISSPELT = (
+    ("вызываемый нонер не обслуживается", "вызываемый номер не обслуживается"),
+    ("номдр заблокирован", "номер заблокирован"),
+    ("неправильно набран нонер", "неправильно набран номер"),
+    ("нонер не существует", "номер не существует"),
+)
+
+
+def _as_listed(spelt: str, listed: str, share: float) -> Doubts:
+    """Make each letter in which two spellings differ the listed one with this probability."""
+    pairs = enumerate(zip(spelt, listed, strict=True))
+    return {place: (letter, share) for place, (said, letter) in pairs if said != letter}
+
+
+@pytest.mark.parametrize(("spelt", "listed"), MISSPELT)
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.45])
+def test_a_listed_word_that_is_improbable_marks_nothing_however_like_it_what_was_heard(
+    hear: Hear, spelt: str, listed: str, share: float
+) -> None:
+    outcome, vetoes = hear(spelt, _as_listed(spelt, listed, share))
+    assert not marks(outcome)
+    assert "not-clear-unfitted" in vetoes
+
+
+@pytest.mark.parametrize(("spelt", "listed"), MISSPELT)
+def test_a_listed_word_that_is_probable_marks_though_another_letter_may_have_been_said(
+    hear: Hear, spelt: str, listed: str
+) -> None:
+    assert marks(hear(spelt, _as_listed(spelt, listed, 0.9))[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "share"),
+    [
+        ("номер заблокирован на время", 0.6),
+        ("номер заблокирован до утра", 0.6),
+        ("номер заблокирована", 0.45),
+    ],
+)
+def test_what_may_follow_the_last_word_of_a_wording_takes_the_mark_away(
+    hear: Hear, said: str, share: float
+) -> None:
+    # Each letter after «заблокирован» may be silence; that all of them are is improbable.
+    start = len("номер заблокирован")
+    lost = {start + n: ("_", share) for n in range(len(said) - start)}
+    assert not marks(hear(said, lost)[0])
+
+
 def test_a_denial_that_may_be_in_the_sound_takes_the_mark_away(hear: Hear) -> None:
     # «Не» is as likely as not, letter by letter.
     sentence = "абонент не заблокирован"

@@ -66,6 +66,17 @@ def test_of_an_unfitted_engine_text_alone_marks_nothing(
     assert verdict.outcome is not CallOutcome.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("total", "marks"), [(0.0, True), (-1.8, True), (-2.4, False), (-9.0, False)]
+)
+def test_the_listed_spelling_is_what_has_to_be_probable_not_the_one_that_was_heard(
+    matcher: Matcher, total: float, marks: bool
+) -> None:
+    # Three words: each more probable than not from 3 * log(0.5) = -2.08 on.
+    verdict = judged(matcher, "Нонер не существует", scores={"Номер не существует": total})
+    assert (verdict.outcome is CallOutcome.DOES_NOT_EXIST) is marks
+
+
 def test_a_retry_asks_for_no_more_than_it_did(matcher: Matcher) -> None:
     verdict = judged(matcher, "Аппарат абонента выключен", confidence=0.6)
     assert verdict.outcome is CallOutcome.SWITCHED_OFF_OR_OUT_OF_COVERAGE
