@@ -82,6 +82,8 @@ class Predicate:
         Forms of what was dialled that it is said of; a mark needs one. Empty: any.
     may_end : bool
         It may hold for a time only: no word between it and its subject may be left of «временно».
+    over_person : bool
+        Only a machine says it, even among words that a person says.
     """
 
     id: str
@@ -93,6 +95,7 @@ class Predicate:
     any_subject: bool = False
     subjects: tuple[Pattern, ...] = ()
     may_end: bool = False
+    over_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class _PredicateEntry(msgspec.Struct, forbid_unknown_fields=True):
     any_subject: bool = False
     subjects: list[str] = []
     may_end: bool = False
+    over_person: bool = False
 
 
 class _PlaceEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -249,6 +253,7 @@ def _predicate(entry: _PredicateEntry, place: _Place) -> Predicate:
         entry.any_subject,
         _patterns(entry.subjects, place),
         entry.may_end,
+        entry.over_person,
     )
 
 

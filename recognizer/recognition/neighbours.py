@@ -143,7 +143,9 @@ class Neighbours:
             is_clear = (
                 transcript is None or (transcript.words[place].confidence or 0.0) >= _CLEAR_WORD
             )
-            if is_mark(match.outcome) or (is_clear and word not in self._said_by_carriers):
+            # «Повторите вызов завтра» says when: where nothing marks, no person is heard by that.
+            says_more = word not in self._said_by_carriers and not self._conditions.has(word)
+            if is_mark(match.outcome) or (is_clear and says_more):
                 yield raised("person-word", words=word)
 
     def _unknown_words(self, heard: TranscriptWords, match: PhraseMatch) -> Iterator[Veto]:

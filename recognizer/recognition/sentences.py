@@ -206,6 +206,8 @@ class SentenceJudge:
         is_person = verdict.outcome is CallOutcome.LIVE_PERSON and not (
             is_company and verdict.match is None
         )
+        names_itself = any(each.over_person for each in reading.predicates[:1])
+        is_person &= not names_itself
         is_person |= not reading.is_menu and any(
             w in self._lists.live and not self._grammar.is_plain(w) for w in heard.words
         )
@@ -216,7 +218,7 @@ class SentenceJudge:
         few |= reading.is_menu
         if outcome is None or is_person or not few or self._lists.is_hallucinated(heard.words):
             return verdict
-        if self._is_listed_otherwise(heard, is_bare=transcript is None):
+        if not names_itself and self._is_listed_otherwise(heard, is_bare=transcript is None):
             return verdict
         marks = is_mark(outcome)
         if marks and (

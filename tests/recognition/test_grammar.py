@@ -343,12 +343,34 @@ def test_a_wrong_form_is_named_as_the_reason(classifier: UtteranceClassifier) ->
         ("номер набран с ошибкой, проверьте правильность набора", "misdialled"),
         ("номер доступен для покупки на сайте t2", "available_for_purchase"),
         ("абонентский номер, который вы набрали, не существует", "does_not_exist"),
+        ("ваш звонок остался без ответа", "no_answer"),  # not «ваш звонок переадресован»
+        ("мы не смогли соединить вас с абонентом", "connection_impossible"),
+        ("телефон выключен, повторите вызов завтра", "switched_off_or_out_of_coverage"),
+        ("абонент говорит по телефону, перезвоните", "line_busy"),
+        ("услуги связи по номеру временно не предоставляются", "service_suspended"),
+        ("для вашего номера исходящие вызовы ограничены", "caller_restricted"),
+        ("я умный помощник абонента, по какому вопросу вы звоните", "call_assistant"),
+        ("абонент не", "undetermined"),
     ],
 )
 def test_what_answers_or_fails_is_read_where_no_list_has_it(
     classifier: UtteranceClassifier, text: str, outcome: str
 ) -> None:
     assert classifier.judge_text(text).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "слушаю вас, по какому вопросу вы звоните",
+        "я личный секретарь Петрова, по какому вопросу вы звоните",
+        "вы звоните на телефон мужа, а я за него, по какому вопросу вы звоните",
+    ],
+)
+def test_who_asks_as_people_do_and_does_not_name_a_machine_is_no_assistant(
+    classifier: UtteranceClassifier, text: str
+) -> None:
+    assert classifier.judge_text(text).outcome is not CallOutcome.CALL_ASSISTANT
 
 
 def test_a_part_of_a_misrecognized_word_is_no_preposition_where_the_sound_was_asked(
