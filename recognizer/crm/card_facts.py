@@ -145,6 +145,7 @@ def _number_facts(card: ContactCard, office: Office, owner: OwnerKind | None) ->
     is_own = (
         bool(valid)
         and all(is_nothing_but(text, own) for text in (card.trusted_phone, card.mobile_phone))
+        and card.is_understood
         and not card.has_number_beside(own)
     )
     is_general = card.general_number

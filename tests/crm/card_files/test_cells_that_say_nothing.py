@@ -159,7 +159,7 @@ def test_an_owner_s_name_cut_at_the_end_of_a_file_makes_no_client(
 
 LAST = [
     ("Номер контакта;Телефон;Комментарии", "2;нет;", True),
-    ("Номер контакта;Телефон;Комментарии", "2;;новый но", True),
+    ("Номер контакта;Телефон;Комментарии", "2;;04/01 Не отвечает", True),
     ("Номер контакта;Телефон;Примечание", "2;нет;", True),
     ("Номер контакта;Владелец;Телефон", "2;Пётр;", True),
     ("Номер контакта;Владелец;Телефон", "2;Пётр;8 926 555", True),
@@ -186,5 +186,5 @@ def test_the_rest_of_a_number_in_another_column_marks_nobody(
     (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Прим\n1;{phone};{rest}\n"))
     assert isinstance(row, RejectedRow)
     assert "«Прим»" in row.reason
-    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Прим\n1;{phone};5\n"))
+    (row,) = read(csv_file(tmp_path, f"Номер контакта;Телефон;Прим\n1;{phone};ТО-2\n"))
     assert rule(row) == "number-malformed"

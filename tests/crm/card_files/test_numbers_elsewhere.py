@@ -124,9 +124,10 @@ def test_numbers_of_cars_papers_and_none_at_all_are_no_telephone_elsewhere(text:
 def test_a_card_whose_number_is_said_to_be_elsewhere_is_not_marked(
     tmp_path: Path, heading: str, phone: str, text: str
 ) -> None:
+    other = "Вежливый" if heading in {"Комментарии", "Прим"} else "Смирнов"
     rows = read(
         tmp_path,
-        f"Номер контакта;Телефон;Марка;{heading}\n1;{phone};Kia;{text}\n2;{phone};Kia;Смирнов\n",
+        f"Номер контакта;Телефон;Марка;{heading}\n1;{phone};Kia;{text}\n2;{phone};Kia;{other}\n",
     )
     pointed, plain = rows
     assert rule(pointed) is None
@@ -253,7 +254,8 @@ def test_a_code_beside_a_short_number_keeps_its_card_from_a_mark(
     tmp_path: Path, heading: str, text: str
 ) -> None:
     head = f"Номер контакта;Телефон;Владелец;{heading}\n"
-    coded, plain = read(tmp_path, f"{head}1;7708945;А;{text}\n2;7708945;А;ТО 60 000 км\n")
+    other = "Смирнов" if heading == "Доверенное лицо" else "ТО 60 000 км"
+    coded, plain = read(tmp_path, f"{head}1;7708945;А;{text}\n2;7708945;А;{other}\n")
     assert rule(coded) is None
     assert rule(plain) == "number-malformed"
 

@@ -23,7 +23,7 @@ GOOD = ContactCard(
 )
 SECOND = dataclasses.replace(GOOD, ref="2", mobile_phone="8 926 123-45-68")
 EMPTIED = dataclasses.replace(
-    GOOD, mobile_phone="", owner="Другой", contact_date=None, comments="04/01 Не отвечает\nчужое"
+    GOOD, mobile_phone="", owner="Другой", contact_date=None, comments="04/01 Не отвечает\nвежливый"
 )
 
 
@@ -141,7 +141,7 @@ def test_a_mark_that_an_import_led_to_is_withdrawn(journal: Journal) -> None:
     assert after.card.mobile_phone == GOOD.mobile_phone
     # What was said stays, the import's own line goes.
     assert after.card.comments.startswith(GOOD.comments + "\n")
-    assert "чужое" not in after.card.comments
+    assert "вежливый" not in after.card.comments
     assert "В карточке нет номера" in after.card.comments
 
 

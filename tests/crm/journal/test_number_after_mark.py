@@ -13,7 +13,7 @@ from recognizer.crm.import_forecast import forecast_import
 from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallOutcome
 
-BARE = ContactCard(ref="1", owner="Клиент Первый", comments="04/01 Просил не звонить утром")
+BARE = ContactCard(ref="1", owner="Клиент Первый", comments="04/01 Не отвечает")
 MOBILE = "8 926 555-01-02"
 
 
