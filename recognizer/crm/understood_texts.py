@@ -70,7 +70,7 @@ _PAPER = re.compile(
 @lru_cache(maxsize=4096)  # one card is looked at several times
 def is_text_understood(text: str) -> bool:
     """Tell whether a text is understood to the last word, and none is about a number elsewhere."""
-    if says_absent(text) or not text.strip(" \t\r\n-–—.,;"):
+    if _says_none(text):
         return True
     if (
         "?" in text
@@ -86,7 +86,13 @@ def is_text_understood(text: str) -> bool:
     plain = _PAPER.sub(" ; ", _folded(without_others(folded)))
     plain = _sentences().sub(" слово ", plain)
     plain = _words().sub(" ", _COUNTED.sub(" ", plain).replace(" слово ", " "))
-    return re.search(r"[^\W_]|[*#+]", plain) is None
+    return re.search(r"[^\W_]|[*#+=<>~^&{}]", plain) is None and any(map(str.isalnum, text))
+
+
+def _says_none(text: str) -> bool:
+    """Tell whether a text is empty, a dash, or known words for «none»; «—//—» is as above."""
+    plain = plain_signs(text).strip()
+    return plain in {"", "-", "--", ".", "_"} or (says_absent(text) and any(map(str.isalpha, text)))
 
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,40}>")
@@ -111,7 +117,7 @@ def _words() -> re.Pattern[str]:
 
 _NAME_WORD = (
     r"(?:[A-ZА-ЯЁ][a-zа-яё]+(?:['’-][A-ZА-ЯЁ]?[a-zа-яё]+)*"
-    r"|[OО]['’][A-ZА-ЯЁ][a-zа-яё]+|[A-ZА-ЯЁ]{2,}(?:['’-][A-ZА-ЯЁ]+)*)"
+    r"|[OО]['’][A-ZА-ЯЁ][a-zа-яё]+|(?=\w*[АЕЁИОУЫЭЮЯAEIOUY])[A-ZА-ЯЁ]{2,}(?:['’-][A-ZА-ЯЁ]+)*)"
 )
 _INITIALS = r"(?:[A-ZА-ЯЁ]\.? ?){1,2}"
 _NAME = re.compile(
@@ -122,6 +128,7 @@ _FIRM_WORD = r"[«\"“„(']*[\w.-]+[»\"”),']*"
 _FIRM = re.compile(rf"{_FIRM_WORD}(?: (?:{_FIRM_WORD}|[-&+])){{1,7}}")
 _TOWN = re.compile(r"(?<![^\W_])(?:г|гор|город|обл|ул)\b\.? ?\w")  # it tells a short number's code
 _VERB = re.compile(r"(?:ть|ться|йте|ите|ться|ется|ются|ится|ятся|аем|яем|уем)\b")
+_SHORTEST_CAPITALS = 3
 _JOINING = frozenset(
     "в во на у о об от до из за к ко с со по при под над для через без или и а но не то же".split()
 )
@@ -132,7 +139,7 @@ def is_name_understood(text: str) -> bool:
     """Tell whether a field of a name holds nothing but one: a person's or an organisation's."""
     plain = " ".join(plain_signs(text).replace("\n", " ").split())
     folded = _folded(plain)
-    if not plain or says_absent(text) or folded in _nobody():
+    if _says_none(text) or folded in _nobody():
         return True
     if points_elsewhere(plain) or _no_name().search(folded) or _TOWN.search(folded):
         return False
@@ -142,6 +149,8 @@ def is_name_understood(text: str) -> bool:
         return not any(len(re.findall(r"\d", word)) > 4 for word in words)
     if not _JOINING.isdisjoint(word for word in words if len(word) > 1) or _VERB.search(folded):
         return False
+    if len(plain) < _SHORTEST_CAPITALS and plain.isupper() and len(plain) > 1:
+        return False  # «ОК», «ЧС»
     return bool(
         _NAME.fullmatch(plain.rstrip(" .") if plain.endswith(" .") else plain)
         or _PATRONYMIC.fullmatch(plain)
@@ -168,8 +177,8 @@ def _no_name() -> re.Pattern[str]:
 _MODEL = re.compile(r"[\w.,/()+\"«»&-]+(?: [\w.,/()+\"«»&-]+){0,6}")
 # «КП-17», «А 123 ВС 77»: capitals, as no sentence is written; «xw8zzz61zjg012345».
 _CODE = re.compile(
-    r"(?=.*\d)[A-ZА-ЯЁ\d./№-]{1,20}(?: [A-ZА-ЯЁ\d./№-]{1,8}){0,3}"
-    r"|(?=.*\d)[^\W_]{17}|[^\W\d_]\d{3}[^\W\d_]{2}\d{2,3}"
+    r"(?=.*\d)[A-ZА-ЯЁ\d./№-]{1,20}|(?=.*\d)[^\W_]{17}"
+    r"|[^\W\d_] ?\d{3} ?[^\W\d_]{2} ?\d{2,3}"
 )
 
 

@@ -16,7 +16,7 @@ CLIENT = ContactCard(
     ref="1",
     mobile_phone="8 926 123-45-67",
     owner="Клиент Первый",
-    make="Марка",
+    make="Kia",
     plate="А111АА77",
     kind=ContactKind.AFTER_SALE,
 )
