@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -26,6 +26,8 @@ __all__ = [
     "import_cards",
     "load_columns",
 ]
+
+_T = TypeVar("_T")
 
 Columns = Annotated[
     Path | None,
@@ -68,6 +70,10 @@ def import_cards(
     yes: Annotated[
         bool, typer.Option("--yes", help="Import however many cards would be marked.")
     ] = False,
+    other_clients: Annotated[
+        bool,
+        typer.Option("--other-clients", help="Take over another owner or car for a card there is."),
+    ] = False,
     made_by: Annotated[
         str, typer.Option("--by", help="Who imports; kept in the journal.")
     ] = "command line",
@@ -77,6 +83,9 @@ def import_cards(
     Before anything is saved it says how many cards would be marked without a call, for a number
     that is missing, wrong or our own. Above a share ([journal] max_marked_share, 5 %) it asks,
     and where nobody can answer it refuses unless --yes is given.
+
+    A card that names another owner, VIN or plate than the journal does is refused: no decision
+    passes to another client. --other-clients takes it over; what was decided then stands no more.
 
     Rows that cannot be read go to a file with the reason, the others are imported, and the exit
     status is 1. `recognizer contacts undo-import` takes an import back.
@@ -91,6 +100,7 @@ def import_cards(
     from recognizer.cli.journal import open_journal
     from recognizer.crm.card_files import RejectWriter, open_cards
     from recognizer.crm.contacts import masked
+    from recognizer.crm.import_forecast import refused_row
     from recognizer.crm.office import load_office
 
     settings = load_settings().journal
@@ -108,8 +118,8 @@ def import_cards(
         sheet=sheet,
     )
     with open_file() as sample, open_journal(settings, create=False) as journal:
-        forecast = _forecast(sample, journal)
-        _show_forecast(path, forecast)
+        forecast = _forecast(sample, journal, other_clients=other_clients)
+        _show_forecast(path, forecast, mapping)
         if not (dry_run or yes):
             _ask_above(path, forecast, settings.max_marked_share)
     with (
@@ -121,7 +131,8 @@ def import_cards(
         def reject(row: RejectedRow) -> None:
             counts["rejected"] += 1
             if dry_run:
-                print(masked(f"line {row.line} rejected: {row.reason}"))
+                where = f"line {row.line}" if row.line else "card"
+                print(masked(f"{where} rejected: {row.reason}"))
             else:
                 rejecter.add(row)
 
@@ -133,8 +144,12 @@ def import_cards(
             fields=reader.present,
             dry_run=dry_run,
             import_id=import_id,
+            other_clients=other_clients,
         )
-        for change in _counted(changes):
+        for change in _counted(changes, "taken in"):
+            if change.refused:
+                reject(refused_row(change, reader, mapping))
+                continue
             kind = "added" if change.is_new else "changed" if change.changes else "unchanged"
             counts[kind] += 1
             if dry_run and kind != "unchanged":
@@ -159,21 +174,27 @@ def load_columns(path: Path | None) -> CardColumns:
     return load_card_columns(path)
 
 
-def _forecast(reader: CardReader, journal: Journal) -> ImportForecast:
+def _forecast(reader: CardReader, journal: Journal, *, other_clients: bool) -> ImportForecast:
     """Return what importing all of a file would lead to; nothing is stored."""
     from recognizer.crm.card_files import CardSurvey
     from recognizer.crm.import_forecast import forecast_import
 
-    return forecast_import(CardSurvey(reader).cards(), reader.present, journal)
+    cards = _counted(CardSurvey(reader).cards(), "looked at")
+    return forecast_import(cards, reader.present, journal, other_clients=other_clients)
 
 
-def _show_forecast(path: Path, forecast: ImportForecast) -> None:
+def _show_forecast(path: Path, forecast: ImportForecast, columns: CardColumns) -> None:
     rules = ", ".join(f"{rule} {n}" for rule, n in sorted(forecast.marked_by_rule.items()))
     print(
         f"{path}: to be marked «Некорректный контакт» without a call: {forecast.n_marked} of "
         f"{forecast.n_cards} cards added or changed ({forecast.share:.1%})"
         + (f": {rules}" if rules else "")
     )
+    if forecast.n_refused:
+        print(f"{path}: refused, as another owner or car stands there: {forecast.n_refused} cards")
+    for change in forecast.refused:
+        for name, (old, new) in change.refused.items():
+            print(f"    {change.ref}, «{columns.headings[name]}»: «{old}» -> «{new}»")
     if forecast.n_unmarked:
         print(f"{path}: no longer to be marked for their numbers: {forecast.n_unmarked} cards")
     if forecast.marked_in_crm:
@@ -279,12 +300,12 @@ def _accepted(reader: CardReader, reject: Callable[[RejectedRow], object]) -> It
             yield row
 
 
-def _counted(changes: Iterator[CardChange]) -> Iterator[CardChange]:
-    """Yield the changes, counting them on stderr where somebody watches."""
+def _counted(changes: Iterator[_T], what: str) -> Iterator[_T]:
+    """Yield them, counting on stderr where somebody watches."""
     watched = sys.stderr.isatty()
     for number, change in enumerate(changes, start=1):
         if watched and number % 1000 == 0:
-            print(f"\r{number} cards", end="", file=sys.stderr, flush=True)
+            print(f"\r{number} cards {what}", end="", file=sys.stderr, flush=True)
         yield change
     if watched:
         print("\r", end="", file=sys.stderr)

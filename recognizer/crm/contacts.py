@@ -11,6 +11,7 @@ import datetime as dt
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from recognizer.crm.number_hints import may_complete, points_elsewhere
 from recognizer.crm.numbers import (
@@ -116,7 +117,7 @@ class ContactCard:
     @property
     def number_state(self) -> NumberState:
         """What is known of the card's number."""
-        state = number_state(self.numbers())
+        state = _state_of(self.trusted_phone, self.mobile_phone)
         if self.number_unknown and state is not NumberState.VALID:
             return NumberState.UNKNOWN
         if state not in {NumberState.ABSENT, NumberState.WRONG}:
@@ -150,6 +151,11 @@ class ContactCard:
     def numbers(self) -> tuple[PhoneNumber, ...]:
         """Return the numbers of both fields, the trusted person's first."""
         return read_numbers(self.trusted_phone) + read_numbers(self.mobile_phone)
+
+
+@lru_cache(maxsize=4096)  # one card is asked many times
+def _state_of(*fields: str) -> NumberState:
+    return number_state(tuple(number for field in fields for number in read_numbers(field)))
 
 
 CARD_FIELDS = tuple(field.name for field in dataclasses.fields(ContactCard))

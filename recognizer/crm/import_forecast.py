@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recognizer.crm.card_facts import card_facts
+from recognizer.crm.card_files import RejectedRow
 from recognizer.crm.contacts import ContactCard, NumberState
 from recognizer.crm.office import Office
 
 if TYPE_CHECKING:
+    from recognizer.crm.card_files import CardColumns, CardReader
     from recognizer.crm.journal.journal import Journal
     from recognizer.crm.journal.records import CardChange
     from recognizer.regulation.rules import Regulation
 
-__all__ = ["ImportForecast", "forecast_import"]
+__all__ = ["ImportForecast", "forecast_import", "refused_row"]
 
 _N_EXAMPLES = 10
 
@@ -36,6 +38,9 @@ class ImportForecast:
         The first of those cards, with the rule.
     n_unmarked : int
         Cards a rule on the card marked before the import and none marks after it.
+    refused : tuple of CardChange
+        The first of the cards that name another owner or car than the journal does.
+    n_refused : int
     marked_in_crm : tuple of str
         `ref` of cards that get a number while the CRM's own mark stands: a person must look.
     """
@@ -45,6 +50,8 @@ class ImportForecast:
     examples: tuple[tuple[ContactCard, str], ...] = ()
     n_unmarked: int = 0
     marked_in_crm: tuple[str, ...] = ()
+    refused: tuple[CardChange, ...] = ()
+    n_refused: int = 0
 
     @property
     def n_marked(self) -> int:
@@ -58,7 +65,11 @@ class ImportForecast:
 
 
 def forecast_import(
-    cards: Iterable[ContactCard], fields: Collection[str], journal: Journal
+    cards: Iterable[ContactCard],
+    fields: Collection[str],
+    journal: Journal,
+    *,
+    other_clients: bool = False,
 ) -> ImportForecast:
     """Count what importing cards would lead to; nothing is stored.
 
@@ -69,13 +80,22 @@ def forecast_import(
     fields : collection of str
         What the file says of a card (`CardReader.present`).
     journal : Journal
+    other_clients : bool
+        Cards that name another owner or car than the journal does are taken over.
     """
     n_cards = 0
     marked: Counter[str] = Counter()
     examples: list[tuple[ContactCard, str]] = []
     marked_in_crm: list[str] = []
     n_unmarked = 0
-    for change in journal.import_contacts(cards, source="forecast", fields=fields, dry_run=True):
+    refused: list[CardChange] = []
+    n_refused = 0
+    for change in journal.import_contacts(
+        cards, source="forecast", fields=fields, dry_run=True, other_clients=other_clients
+    ):
+        if change.refused:
+            n_refused += 1
+            refused.extend([change] if n_refused <= _N_EXAMPLES else [])
         if not (change.is_new or change.changes):
             continue
         n_cards += 1
@@ -89,7 +109,27 @@ def forecast_import(
         marked[rule] += 1
         if len(examples) < _N_EXAMPLES:
             examples.append((change.card, rule))
-    return ImportForecast(n_cards, dict(marked), tuple(examples), n_unmarked, tuple(marked_in_crm))
+    return ImportForecast(
+        n_cards,
+        dict(marked),
+        tuple(examples),
+        n_unmarked,
+        tuple(marked_in_crm),
+        tuple(refused),
+        n_refused,
+    )
+
+
+def refused_row(change: CardChange, reader: CardReader, columns: CardColumns) -> RejectedRow:
+    """Return a card that the journal refused as a row of its file: whose it was, whose it is."""
+    differences = (
+        f"{columns.headings[name]}: было «{old}», в файле «{new}»"
+        for name, (old, new) in change.refused.items()
+    )
+    reason = f"под номером {change.ref} другой клиент или машина; {'; '.join(differences)}"
+    texts = {} if change.card is None else columns.write(change.card)
+    cells = tuple("" if field is None else texts.get(field, "") for field in reader.fields)
+    return RejectedRow(0, reason, cells)
 
 
 def _keeps_crm_mark(change: CardChange) -> bool:

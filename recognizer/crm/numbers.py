@@ -42,6 +42,7 @@ __all__ = [
 class _Words:
     extension: re.Pattern[str]
     errors: frozenset[str]
+    errors_begin: tuple[str, ...]
 
 
 @cache
@@ -56,6 +57,13 @@ def _words() -> _Words:
             rf"(?<![^\W\d_])(?:{names})(?:[\s.:=()*#-]|no)*(\d{{1,8}})(?!\d)", re.IGNORECASE
         ),
         frozenset(error.casefold() for error in content.spreadsheet_errors),
+        tuple(
+            {
+                case(error[0])
+                for error in content.spreadsheet_errors
+                for case in (str.upper, str.lower)
+            }
+        ),
     )
 
 
@@ -69,6 +77,8 @@ _WHOLE = re.compile(r"(\d{7,})[.,]0{1,2}")
 def is_spreadsheet_error(text: str) -> bool:
     """Tell whether a cell holds an error of a formula, or hashes in place of a value."""
     bare = text.strip()
+    if not bare.startswith(_words().errors_begin):
+        return False
     return bool(_OVERFLOW.fullmatch(bare)) or bare.casefold() in _words().errors
 
 

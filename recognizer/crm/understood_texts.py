@@ -24,6 +24,7 @@ __all__ = [
     "is_result_understood",
     "is_text_understood",
     "is_understood_column",
+    "names_nobody",
     "names_place",
 ]
 
@@ -139,7 +140,7 @@ def is_name_understood(text: str) -> bool:
     """Tell whether a field of a name holds nothing but one: a person's or an organisation's."""
     plain = " ".join(plain_signs(text).replace("\n", " ").split())
     folded = _folded(plain)
-    if _says_none(text) or folded in _nobody():
+    if _says_none(text) or names_nobody(text):
         return True
     if points_elsewhere(plain) or _no_name().search(folded) or _TOWN.search(folded):
         return False
@@ -160,6 +161,11 @@ def is_name_understood(text: str) -> bool:
 @cache
 def _forms() -> frozenset[str]:
     return frozenset(_lists().forms)
+
+
+def names_nobody(text: str) -> bool:
+    """Tell whether a field of a name says «client» or «a person» in place of one."""
+    return _folded(text) in _nobody()
 
 
 @cache

@@ -315,3 +315,17 @@ def test_a_dry_run_is_no_import(run: Run) -> None:
     write(rows(1))
     run("contacts", "import", "crm.csv", "--dry-run")
     assert run("contacts", "imports").stdout == ""
+
+
+def test_another_owner_is_refused_and_shown_until_it_is_asked_for(run: Run) -> None:
+    heading = "Номер контакта;Телефон;Владелец\r\n"
+    write(f"{heading}1;8 926 555-01-02;Иванов\r\n2;8 926 555-01-03;Ким\r\n")
+    run("contacts", "import", "crm.csv")
+    write(f"{heading}1;8 926 555-01-02;Петров\r\n2;8 926 555-01-04;Ким\r\n")
+    for arguments in (("--dry-run",), ()):
+        output = run("contacts", "import", "crm.csv", *arguments, status=1).output
+        assert "1, «Владелец»: «Иванов» -> «Петров»" in output
+        assert "changed 1, unchanged 0, rejected 1" in output
+    assert "было «Иванов», в файле «Петров»" in Path("crm.csv.rejected.csv").read_text("utf-8-sig")
+    output = run("contacts", "import", "crm.csv", "--other-clients").output
+    assert "changed 1, unchanged 1, rejected 0" in output

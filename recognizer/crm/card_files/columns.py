@@ -7,6 +7,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +215,9 @@ class CardColumns:
     def _read_date(self, text: str) -> dt.date | None:
         if not text.strip():
             return None
-        for form in self._formats:
-            with contextlib.suppress(ValueError):
-                return dt.datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 - a day
+        day = _day_of(text.strip(), self._formats)
+        if day is not None:
+            return day
         raise _CellError(f"ожидалась дата вида 05.02.2013, найдено «{text}»")
 
     def _read_flag(self, text: str) -> bool | None:
@@ -259,6 +260,14 @@ class CardColumns:
         if value is None:
             return ""
         return self._values.yes[0] if value else self._values.no[0]
+
+
+@lru_cache(maxsize=4096)  # a file has few days and many cards
+def _day_of(text: str, formats: tuple[str, ...]) -> dt.date | None:
+    for form in formats:
+        with contextlib.suppress(ValueError):
+            return dt.datetime.strptime(text, form).date()  # noqa: DTZ007 - a day
+    return None
 
 
 def load_card_columns(path: Path | None = None) -> CardColumns:

@@ -54,7 +54,9 @@ LONGEST_CELL = 32_767
 
 def n_cell_characters(text: str) -> int:
     """Return the length of a text as spreadsheets count it."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    if text.isascii():
+        return len(text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 # What the library raises for parts that are missing, cut, encrypted, or say nonsense.

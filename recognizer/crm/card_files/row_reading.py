@@ -34,6 +34,7 @@ __all__ = ["RejectedRow", "RowReader"]
 
 _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 """What of a number may stand before a cut: nothing, `+7 (`, some digits; not an empty form."""
+_PHONES = frozenset(PHONE_FIELDS)
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
 _LONGEST_LOCAL = 8  # seven digits behind a trunk 8
@@ -127,7 +128,7 @@ class RowReader:
     @property
     def has_phone(self) -> bool:
         """Whether the file says anything of numbers."""
-        return bool(set(self.fields).intersection(PHONE_FIELDS))
+        return not _PHONES.isdisjoint(self.fields)
 
     def is_short(self, cells: Sequence[str]) -> bool:
         """Tell whether a row has fewer cells than the heading."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from recognizer.crm.comments import merge_comments
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard, read_numbers
-from recognizer.crm.office import fold_name
-from recognizer.crm.plain_cells import says_nothing
-from recognizer.phrases.normalization import LOOK_ALIKE
+from recognizer.crm.same_client import IDENTITY, contradictions
 
 __all__ = ["RowsOfCard", "combined"]
 
@@ -47,12 +46,8 @@ class RowsOfCard(Generic[Row]):
     def of_several(self) -> list[Row]:
         """Return all rows if they are of different clients or cars, else none."""
         rows = [*self._may_be_marked, *self._others]
-        for name, agree in _IDENTITY.items():
-            values = {getattr(card, name) for _, card in rows} - {""}
-            said = [value for value in sorted(values) if not says_nothing(value)]
-            if not all(agree(one, other) for one, other in itertools.combinations(said, 2)):
-                return [row for row, _ in rows]
-        return []
+        pairs = itertools.combinations(_unlike(card for _, card in rows), 2)
+        return [row for row, _ in rows] if any(contradictions(*pair) for pair in pairs) else []
 
     def end(self) -> tuple[list[Row], ContactCard | None]:
         """Return the rows that others contradict, and the card of all the rest, if there is any."""
@@ -64,26 +59,10 @@ class RowsOfCard(Generic[Row]):
         return [], combined(marked) if marked else self._bare
 
 
-def _is_one_name(one: str, other: str) -> bool:
-    """Tell whether two names may be one's: «Иванов И. И.» and «Иванов Иван», in any order."""
-    shorter, longer = sorted((fold_name(one).split(), fold_name(other).split()), key=len)
-    return all(any(_is_one_word(word, there) for there in longer) for word in shorter)
-
-
-def _is_one_word(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
-    return longer.startswith(shorter) if len(shorter) == 1 else one == other
-
-
-def _is_one_code(one: str, other: str) -> bool:
-    """Tell whether two VINs or plates may be one's, one of them written in part."""
-    codes = ("".join(filter(str.isalnum, text.casefold())) for text in (one, other))
-    shorter, longer = sorted((code.translate(LOOK_ALIKE) for code in codes), key=len)
-    return longer.startswith(shorter) or longer.endswith(shorter)
-
-
-_IDENTITY = {"owner": _is_one_name, "vin": _is_one_code, "plate": _is_one_code}
-"""Fields that tell one client or car from another, and whether two values may be the same."""
+def _unlike(cards: Iterable[ContactCard]) -> list[ContactCard]:
+    """Return of cards that name one client and car in the same words only the first."""
+    named = {tuple(getattr(card, name) for name in IDENTITY): card for card in cards}
+    return list(named.values())
 
 
 def combined(cards: list[ContactCard]) -> ContactCard:

@@ -97,8 +97,8 @@ class MergedCells:
                 texts[column] = texts[column] or text
 
 
-def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
-    """Look through a sheet once: which cells are merged stands behind all its rows.
+def survey_sheet(file: IO[bytes], part: str) -> tuple[MergedCells, bool]:
+    """Look through a sheet once: which cells are merged, and whether any holds a formula.
 
     Raises
     ------
@@ -107,6 +107,7 @@ def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
     """
     ranges: list[tuple[int, int, int, int]] = []
     last_place = (0, -1)
+    has_formulas = False
     with zipfile.ZipFile(file) as package, package.open(part) as sheet:
         rest = b""
         while block := sheet.read(_BLOCK):
@@ -119,11 +120,13 @@ def survey_sheet(file: IO[bytes], part: str) -> MergedCells:
                         "each once; open the workbook and save it again"
                     )
                 last_place = place
+            has_formulas = has_formulas or _FORMULA.search(whole + closing) is not None
             for first, top, last, bottom in _MERGED.findall(whole + closing):
                 ranges.append((int(top), _column(first), int(bottom), _column(last)))
-    return MergedCells(ranges)
+    return MergedCells(ranges), has_formulas
 
 
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _LINK = re.compile(rb"<(?:\w+:)?hyperlink\s[^>]*>")
 _NOTE = re.compile(rb"<(?:\w+:)?comment\s[^>]*>.*?</(?:\w+:)?comment>", re.DOTALL)
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")

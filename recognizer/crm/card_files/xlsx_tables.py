@@ -70,19 +70,20 @@ def open_sheet(
     openpyxl = _openpyxl()
     with contextlib.ExitStack() as opened:
         file = opened.enter_context(readable_package(path))
-        books = [
-            openpyxl.load_workbook(file, read_only=True, data_only=is_computed)
-            for is_computed in (True, False)
-        ]
-        for book in books:
-            opened.callback(book.close)
-        if not books[0].worksheets:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        opened.callback(book.close)
+        if not book.worksheets:
             raise ContactError(f"{path}: expected a workbook with a sheet, found none")
-        at = _chosen(path, books[0].worksheets, columns, wanted)
-        sheet, written = (book.worksheets[at] for book in books)
+        at = _chosen(path, book.worksheets, columns, wanted)
+        sheet = book.worksheets[at]
         part = sheet._worksheet_path  # noqa: SLF001 - not to be had else
-        merged = survey_sheet(file, part)
-        others = tuple(other.title for other in books[0].worksheets if other is not sheet)
+        merged, has_formulas = survey_sheet(file, part)
+        written = None
+        if has_formulas:  # reading a sheet twice takes twice as long
+            formulas = openpyxl.load_workbook(file, read_only=True, data_only=False)
+            opened.callback(formulas.close)
+            written = formulas.worksheets[at]
+        others = tuple(other.title for other in book.worksheets if other is not sheet)
         rows = _sheet_rows(sheet, written, merged, texts_beside(file, part))
         yield rows, Sheets(sheet.title, others)
 
@@ -137,15 +138,18 @@ def _sheet_rows(
     """Yield the rows of a sheet, from its cells: what it says of its own size may be wrong.
 
     Every cell of merged ones has the value of the first, as whoever looks at it sees it. What
-    stands in notes and links of a cell comes behind its text.
+    stands in notes and links of a cell comes behind its text. `written` is the sheet with its
+    formulas, None where it has none.
     """
     places: dict[int, list[int]] = {}
     for row, column in beside:
         places.setdefault(row, []).append(column)
     sheet.reset_dimensions()
-    written.reset_dimensions()
+    both: Iterable[tuple[Any, Any]] = ((cells, cells) for cells in sheet.iter_rows())
+    if written is not None:
+        written.reset_dimensions()
+        both = zip(sheet.iter_rows(), written.iter_rows(), strict=False)
     width = 0
-    both = zip(sheet.iter_rows(), written.iter_rows(), strict=False)
     for line, (cells, sources) in enumerate(both, start=1):
         texts = [_computed_text(cell, source) for cell, source in zip(cells, sources, strict=False)]
         merged.fill(line, texts)

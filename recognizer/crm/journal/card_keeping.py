@@ -86,12 +86,14 @@ class CardKeeper(JournalReader):
         fields: Collection[str] = CARD_FIELDS,
         dry_run: bool = False,
         import_id: int | None = None,
+        other_clients: bool = True,
     ) -> Iterator[CardChange]:
         """Add or change cards in batches, yielding each change as it is stored.
 
         Of cards already there only `fields` are taken over: what a file has no column for stays.
         A dry run stores nothing. Unchanged cards are yielded with empty `changes`. With an
-        `import_id` of `begin_import` all of it can be taken back.
+        `import_id` of `begin_import` all of it can be taken back. Without `other_clients` a card
+        that names another owner or car than the one of its number is refused, and yielded as that.
         """
         for batch in in_batches(cards, _CARDS_A_TRANSACTION):
             with self.database.writing() as session:
@@ -104,6 +106,7 @@ class CardKeeper(JournalReader):
                     fields=fields,
                     dry_run=dry_run,
                     import_id=import_id,
+                    other_clients=other_clients,
                 )
                 if not dry_run:
                     self._withdraw_unfit(session, changes)

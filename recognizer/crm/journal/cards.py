@@ -20,6 +20,7 @@ from recognizer.crm.contacts import (
 )
 from recognizer.crm.journal.records import CardChange
 from recognizer.crm.journal.tables import ContactChangeRow, ContactPhoneRow, ContactRow, DecisionRow
+from recognizer.crm.same_client import contradictions
 
 __all__ = ["card_of", "in_batches", "set_fields", "store_cards"]
 
@@ -72,11 +73,13 @@ def store_cards(
     fields: Collection[str] = CARD_FIELDS,
     dry_run: bool = False,
     import_id: int | None = None,
+    other_clients: bool = True,
 ) -> list[CardChange]:
     """Add or change cards whose `ref` differ; return what changed, in their order.
 
     Of cards already there only `fields` are taken over; one that was taken back is as if it were
-    not there.
+    not there. Without `other_clients` a card that names another owner or car than the one there is
+    refused.
     """
     refs = [card.ref for card in cards]
     statement = sa.select(ContactRow).where(ContactRow.ref.in_(refs))
@@ -96,6 +99,12 @@ def store_cards(
         if row is None:
             new.append(card)
             changes.append(CardChange(card.ref, is_new=True, changes=_all_of(card), card=card))
+            continue
+        stored = card_of(row)
+        refused = () if other_clients else contradictions(stored, card, fields)
+        if refused:
+            unlike = {name: (getattr(stored, name), getattr(card, name)) for name in refused}
+            changes.append(CardChange(card.ref, is_new=False, card=card, refused=unlike))
             continue
         change = {
             name: values
@@ -136,12 +145,11 @@ def _changed(row: ContactRow, change: Mapping[str, tuple[Any, Any]]) -> CardChan
 
 
 def _all_of(card: ContactCard) -> Mapping[str, tuple[Any, Any]]:
-    empty = ContactCard(ref="")
-    return {
-        name: (None, getattr(card, name))
-        for name in CARD_FIELDS
-        if getattr(card, name) != getattr(empty, name)
-    }
+    values = ((name, getattr(card, name)) for name in CARD_FIELDS)
+    return {name: (None, value) for name, value in values if value != _EMPTY[name]}
+
+
+_EMPTY = {name: getattr(ContactCard(ref=""), name) for name in CARD_FIELDS}
 
 
 def _decided(session: Session, rows: Iterable[ContactRow]) -> dict[int, tuple[str | None, bool]]:
@@ -227,9 +235,11 @@ def _change(
 ) -> None:
     before, deciding_id = card_of(row), row.deciding_id
     set_fields(session, row, {name: value for name, (_, value) in change.items()}, now=now)
-    # A person set another result in the CRM, or the number is another one: what was decided
-    # before no longer stands over the card.
-    if change.keys() & _WORD or not _same_number(before, card_of(row)):
+    # A person set another result in the CRM, the number is another one, or the client is: what was
+    # decided before no longer stands over the card.
+    after = card_of(row)
+    is_another = not _same_number(before, after) or bool(contradictions(before, after))
+    if change.keys() & _WORD or is_another:
         row.deciding_id = None
         row.cleared_at = now
     written = {name: [_plain(old), _plain(value)] for name, (old, value) in change.items()}

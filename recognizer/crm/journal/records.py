@@ -205,7 +205,8 @@ class CardChange:
     """What an import changed, or would change: {field: (old, new)}; all of it for a new card.
 
     `card` is the whole card after the change, `previous` the one before; None where there was
-    none, or nothing changes.
+    none, or nothing changes. `refused`: what the card would change of whose it is,
+    {field: (old, new)}; then nothing of it is taken over.
     """
 
     ref: str
@@ -213,6 +214,7 @@ class CardChange:
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     card: ContactCard | None = field(default=None, repr=False, compare=False)
     previous: ContactCard | None = field(default=None, repr=False, compare=False)
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

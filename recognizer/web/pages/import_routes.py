@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -26,8 +27,9 @@ from recognizer.crm.card_files import (
     open_cards,
 )
 from recognizer.crm.contacts import PHONE_FIELDS, ContactCard, masked, number_state, read_numbers
-from recognizer.crm.import_forecast import ImportForecast, forecast_import
+from recognizer.crm.import_forecast import ImportForecast, forecast_import, refused_row
 from recognizer.crm.journal.imports import ImportTakenBack
+from recognizer.crm.journal.records import CardChange
 from recognizer.web.jobs.submissions import QueueFullError, UploadError
 from recognizer.web.pages import import_wording, wording
 from recognizer.web.pages.card_uploads import CardUpload, SavedImport, UploadBusyError
@@ -146,6 +148,7 @@ def _show(
 ) -> Response:
     """Show a file that nobody has saved; after a `problem` of saving it."""
     examined, refusal, asks_numbers = None, "", False
+    headings = load_card_columns(page.settings.journal.columns_file).headings
     try:
         examined = _examine(page, kept, numbers=numbers)
     except ContactError as found:
@@ -165,6 +168,7 @@ def _show(
         and examined.forecast.share > page.settings.journal.max_marked_share,
         share_allowed=page.settings.journal.max_marked_share,
         number_states=import_wording.NUMBER_STATES,
+        card_headings=headings,
         rule_wordings={rule.id: rule.wording for rule in page.regulation.rules},
     )
 
@@ -268,20 +272,30 @@ def _why_not(page: Page, kept: CardUpload, *, numbers: str, n_seen: int, is_agre
     return ""
 
 
+def _kind_of(change: CardChange) -> str:
+    if change.refused:
+        return "refused"
+    return "new" if change.is_new else "changed" if change.changes else "same"
+
+
 def _save(page: Page, kept: CardUpload, made_by: str, numbers: str, progress: Any) -> SavedImport:
     """Store the cards of a file and remember what that did."""
     columns = load_card_columns(page.settings.journal.columns_file)
-    counts = {"new": 0, "changed": 0, "same": 0}
+    counts = {"new": 0, "changed": 0, "same": 0, "refused": 0}
     source = f"import {kept.name}"
     import_id = page.journal.begin_import(source, made_by=made_by)
     try:
         with _opened(page, kept, columns, numbers) as reader:
             survey = CardSurvey(reader)
             changes = page.journal.import_contacts(
-                survey.cards(), source=source, fields=reader.present, import_id=import_id
+                survey.cards(),
+                source=source,
+                fields=reader.present,
+                import_id=import_id,
+                other_clients=False,
             )
             for n_done, change in enumerate(changes, start=1):
-                counts["new" if change.is_new else "changed" if change.changes else "same"] += 1
+                counts[_kind_of(change)] += 1
                 progress(n_done)
     except (ContactError, JournalError) as problem:
         raise PageProblemError(
@@ -291,7 +305,12 @@ def _save(page: Page, kept: CardUpload, made_by: str, numbers: str, progress: An
             f"разом не станет. Или отмените её в списке загрузок.",
         ) from problem
     saved = SavedImport(
-        import_id, made_by, counts["new"], counts["changed"], counts["same"], survey.n_rejected
+        import_id,
+        made_by,
+        counts["new"],
+        counts["changed"],
+        counts["same"],
+        survey.n_rejected + counts["refused"],
     )
     page.card_uploads.remember_saved(kept, saved)
     return saved
@@ -318,9 +337,15 @@ def rejected(page: ThePage, session: Supervisor, token: str, numbers: _Numbers =
             _opened(page, kept, columns, numbers) as reader,
             RejectWriter(path, reader.heading) as writer,
         ):
-            for row in reader:
-                if isinstance(row, RejectedRow):
-                    writer.add(row)
+            for change in page.journal.import_contacts(
+                _accepted(reader, writer),
+                source="rejected",
+                fields=reader.present,
+                dry_run=True,
+                other_clients=False,
+            ):
+                if change.refused:
+                    writer.add(refused_row(change, reader, columns))
     except ContactError as problem:
         text = import_wording.refusal(problem)
         raise PageProblemError(409, "Файл не читается", text) from problem
@@ -332,6 +357,15 @@ def rejected(page: ThePage, session: Supervisor, token: str, numbers: _Numbers =
         filename=f"{kept.name}.отклонено.csv",
         background=BackgroundTask(path.unlink, missing_ok=True),
     )
+
+
+def _accepted(reader: CardReader, writer: RejectWriter) -> Iterator[ContactCard]:
+    """Yield the cards of a file, writing the rows that are none."""
+    for row in reader:
+        if isinstance(row, RejectedRow):
+            writer.add(row)
+        else:
+            yield row
 
 
 def _kept(page: Page, token: str) -> CardUpload:

@@ -404,3 +404,16 @@ def test_nothing_that_lies_in_the_folder_of_card_files_stops_the_start(tmp_path:
     uploads = CardUploads(folder, 100, keep_s=60.0, clock=lambda: time.time() + 100)
     assert [path.name for path in folder.iterdir()] == ["folder.json"]
     assert uploads.waiting() == ()
+
+
+def test_another_owner_is_shown_and_not_saved(app: FastAPI, client: TestClient) -> None:
+    csrf = sign_in(client, "supervisor")
+    save(client, fields(send(client, csrf, HEADING + GOOD)))
+    other = GOOD.replace(GOOD.split(";")[2], "Чужой Пётр", 1)
+    answer = send(client, csrf, HEADING + other)
+    text = text_of(answer)
+    assert "под этим номером уже другой клиент или другая машина: 1 карточка" in text
+    assert "в файле «Чужой Пётр»" in answer.text
+    rejected = client.get(f"{answer.url.path}/rejected.csv")
+    assert "в файле «Чужой Пётр»" in rejected.text
+    assert app.state.journal.contact("1").card.owner != "Чужой Пётр"
