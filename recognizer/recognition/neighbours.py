@@ -26,9 +26,9 @@ PERSON_STARTS = frozenset({"нет", "алло", "ну", "вот", "ага", "у
 _NOT = "не"
 _EXPLAINED_RATIO = 70.0  # a word heard that is less like every word of the phrase is unexplained
 _CLEAR_WORD = 0.7  # what is misrecognized is less probable
-# Of an engine that nobody fitted, by the meaning of the figures: every word of the wording, as it
-# is listed, more probable than not, the next outcome twenty times less so.
-_CLEAR_WORD_NATS, _CLEAR_MARGIN_NATS = math.log(0.5), math.log(20.0)
+# By the meaning of the figures: every word of the wording, as it is listed, more probable than not;
+# of an engine that nobody fitted also the next outcome twenty times less so.
+_PROBABLE_WORD_NATS, _CLEAR_MARGIN_NATS = math.log(0.5), math.log(20.0)
 
 
 class Neighbours:
@@ -87,6 +87,9 @@ class Neighbours:
             yield from self._holes(heard, match)
         if not calibration.may_mark(features):
             yield raised("letters-unlike")
+        # What a fit learned of misspelt words is no reason to believe that another word was said.
+        if not calibration.scores_as_heard(transcript.engine) and not _is_probable(features):
+            yield raised("listed-word-improbable", words=match.phrase.text)
         is_fitted = calibration.is_fitted_for_marks(transcript.engine, transcript.model)
         if not is_fitted and not _is_heard_clearly(match, features, transcript):
             yield raised("not-clear-unfitted", words=transcript.engine)
@@ -230,5 +233,10 @@ def _is_heard_clearly(match: PhraseMatch, features: Features, transcript: Transc
     return (
         all((word.confidence or 0.0) >= _CLEAR_WORD for word in words)
         and features.margin >= _CLEAR_MARGIN_NATS
-        and min(features.worst_word_logprob, features.listed_word_logprob) >= _CLEAR_WORD_NATS
+        and _is_probable(features)
     )
+
+
+def _is_probable(features: Features) -> bool:
+    """Return whether every word of a wording, as it is listed too, is more probable than not."""
+    return min(features.worst_word_logprob, features.listed_word_logprob) >= _PROBABLE_WORD_NATS

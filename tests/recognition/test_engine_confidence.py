@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
 from phrase_lists import shipped_matcher
 
 from recognizer.model import Audio, CallOutcome, Phrase, PhraseListName, phrase_list_of
-from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.calibration import Calibration, EngineFit, load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
@@ -34,11 +35,27 @@ def judged(
     confidence: float = 0.9,
     scores: Mapping[str, float] | None = None,
     found: Mapping[str, float] | None = None,
+    calibration: Calibration | None = None,
 ) -> SpokenVerdict:
     speech = ScriptedSpeech(text, scores or {}, confidence=confidence, found=found)
     heard = ScriptedEngine(default=speech).listen(Audio(np.zeros(64_000, np.float32), 16_000))
-    judge = UtteranceClassifier(matcher, load_calibration())
+    judge = UtteranceClassifier(matcher, calibration or load_calibration())
     return judge.judge(Verifier(matcher).hear(heard))
+
+
+def fitted() -> Calibration:
+    """Return a calibration by which text that is like a wording is as good as certain."""
+    shipped = load_calibration()
+    believing = msgspec.structs.replace(shipped.text, gap=0.01)
+    fit = EngineFit(
+        engine="scripted",
+        model="script",
+        mark_cutoff=0.85,
+        min_heard_logprob=-3.0,
+        unclear_probability=0.4,
+        coefficients=believing,
+    )
+    return msgspec.structs.replace(shipped, fits={"scripted": fit})
 
 
 def listed(matcher: Matcher, outcome: CallOutcome) -> list[Phrase]:
@@ -73,8 +90,21 @@ def test_the_listed_spelling_is_what_has_to_be_probable_not_the_one_that_was_hea
     matcher: Matcher, total: float, marks: bool
 ) -> None:
     # Three words: each more probable than not from 3 * log(0.5) = -2.08 on.
-    verdict = judged(matcher, "Нонер не существует", scores={"Номер не существует": total})
-    assert (verdict.outcome is CallOutcome.DOES_NOT_EXIST) is marks
+    scores = {"Номер не существует": total}
+    for calibration in (load_calibration(), fitted()):
+        verdict = judged(matcher, "Нонер не существует", scores=scores, calibration=calibration)
+        assert (verdict.outcome is CallOutcome.DOES_NOT_EXIST) is marks
+        is_vetoed = "listed-word-improbable" in {veto.id for veto in verdict.vetoes}
+        assert is_vetoed is not marks
+
+
+def test_a_fit_lifts_what_is_asked_of_the_words_heard_and_no_more(matcher: Matcher) -> None:
+    for confidence in (0.9, 0.6):
+        verdict = judged(matcher, confidence=confidence, calibration=fitted())
+        assert verdict.outcome is CallOutcome.BLOCKED
+    another = "Данный домен не обслуживается или не используется"
+    verdict = judged(matcher, another, calibration=fitted())
+    assert phrase_list_of(verdict.outcome) is not PhraseListName.INVALID_NUMBER
 
 
 def test_a_retry_asks_for_no_more_than_it_did(matcher: Matcher) -> None:
