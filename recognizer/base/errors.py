@@ -57,9 +57,19 @@ class PhraseListError(DataFileError):
 
 
 class AnnouncementError(DataFileError):
-    """A learned announcement is wrong, or may not be kept."""
+    """A learned announcement is wrong, or may not be kept.
+
+    Attributes
+    ----------
+    reason : str
+        Stable name of why, where a person who asked for it is told in other words; else empty.
+    """
 
     kind = "announcement"
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SettingsError(DataFileError):

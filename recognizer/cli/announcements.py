@@ -13,6 +13,7 @@ from recognizer.cli.groups import new_group
 if TYPE_CHECKING:
     from recognizer.model import Audio, CallOutcome
     from recognizer.recognition.announcements.store import AnnouncementStore
+    from recognizer.recognition.announcements.wordings import JudgeText
 
 __all__ = ["app"]
 
@@ -58,7 +59,8 @@ def learn(
         bool,
         typer.Option(
             "--overrule",
-            help="Keep it though the engine heard another outcome or a gap: you listened.",
+            help="Keep it though the engine heard another outcome or a gap, or the phrase lists do "
+            "not know its words: you listened.",
         ),
     ] = False,
     by: By = None,
@@ -67,7 +69,8 @@ def learn(
     """Learn what a recording is.
 
     The speech engine hears it first: what holds a person, lost sound, noise or anything beside
-    one announcement is refused.
+    one announcement is refused. What marks the contact needs a text in which the phrase lists read
+    the same; words they do not know ask for --overrule, words that say another thing are refused.
 
     Example: recognizer announcements learn call.wav --from 2.1 --to 6.4 --outcome
     temporarily_blocked --carrier "Carrier A"
@@ -76,6 +79,7 @@ def learn(
     from recognizer.pipeline import Recognizer
     from recognizer.recognition.announcements import learning
     from recognizer.recognition.announcements.library import AnnouncementLibrary
+    from recognizer.recognition.announcements.wordings import check_text
 
     kind = _outcome(outcome)
     store = _store(folder)
@@ -98,6 +102,7 @@ def learn(
         tones=learning.tones_of(report),
         overrule=overrule,
     )
+    check_text(announcement, clip.name, recognizer.judge.judge_text, overrule=overrule)
     store.add([announcement], by=announcement.confirmed_by)
     seconds = len(announcement.bands) / 100
     print(f"learned '{announcement.id}' ({kind}, {seconds:.1f} s): {announcement.text}")
@@ -163,13 +168,15 @@ def undo(*, by: By = None, folder: Folder = None) -> None:
 def check(*, folder: Folder = None) -> None:
     """Prove that every announcement is known as itself and that none is near another outcome's.
 
+    What marks the contact has to have a text that says so, too.
+
     Exit status 1 if any is not.
 
     Example: recognizer announcements check
     """
     from recognizer.recognition.announcements.checks import check_announcements
 
-    result = check_announcements(_store(folder).load())
+    result = check_announcements(_store(folder).load(), _judge_text())
     for line in result.near:
         print(f"near  {line}")
     for line in result.failures:
@@ -239,16 +246,24 @@ def import_pack(
 ) -> None:
     """Take over a pack; what contradicts what is known here is refused, and then nothing is taken.
 
-    What is known already under another name is left out.
+    What is known already under another name is left out. So is what would mark the contact without
+    a text in which the phrase lists here read the same; the rest is taken, with exit status 1.
     """
     from recognizer.recognition.announcements.packs import read_pack
 
     who = by or getpass.getuser()
     store = _store(folder)
-    taken = read_pack(pack, known=store.load(), confirmed_by=who)
+    taken = read_pack(pack, known=store.load(), confirmed_by=who, judge=_judge_text())
     if taken.new:
         store.add(taken.new, by=who, action="import")
-    print(f"took {len(taken.new)} announcements; {len(taken.known)} were known")
+    for line in taken.refused:
+        print(f"left out  {line}")
+    print(
+        f"took {len(taken.new)} announcements; {len(taken.known)} were known, "
+        f"{len(taken.refused)} are left out"
+    )
+    if taken.refused:
+        raise typer.Exit(1)
 
 
 def _store(folder: Path | None) -> AnnouncementStore:
@@ -256,6 +271,17 @@ def _store(folder: Path | None) -> AnnouncementStore:
     from recognizer.recognition.announcements.store import AnnouncementStore
 
     return AnnouncementStore(folder or load_settings().announcements.folder)
+
+
+def _judge_text() -> JudgeText:
+    from recognizer.base.settings import load_settings
+    from recognizer.phrases.loading import load_phrases
+    from recognizer.recognition.calibration import load_calibration
+    from recognizer.recognition.matching import Matcher
+    from recognizer.recognition.utterance_classifier import UtteranceClassifier
+
+    book = load_phrases(load_settings().phrases)
+    return UtteranceClassifier(Matcher(book), load_calibration()).judge_text
 
 
 def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:

@@ -1,4 +1,7 @@
-"""Whether every learned announcement is known as itself, and how near it comes to others."""
+"""Whether every learned announcement is known as itself and says what it is kept as.
+
+How near it comes to others is told, too.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import numpy as np
 
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.features import Floats
+from recognizer.recognition.announcements.learning import NotLearnedError
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Limits
+from recognizer.recognition.announcements.wordings import JudgeText, check_text
 
 __all__ = ["AnnouncementCheck", "check_announcements"]
 
@@ -27,12 +32,16 @@ class AnnouncementCheck:
 
 
 def check_announcements(
-    announcements: Sequence[Announcement], *, limits: Limits | None = None
+    announcements: Sequence[Announcement], judge: JudgeText, *, limits: Limits | None = None
 ) -> AnnouncementCheck:
-    """Look for each announcement in what was learned of it."""
+    """Look for each announcement in what was learned of it, and read its text."""
     library = AnnouncementLibrary(announcements, limits=limits)
     failures, near = [], []
     for announcement in library.announcements:
+        try:
+            check_text(announcement, f"'{announcement.id}'", judge, overrule=True)
+        except NotLearnedError as problem:
+            failures.append(str(problem))
         bands = _in_silence(announcement.bands.astype(np.float32))
         matches = library.recognize_bands(bands).matches
         if not any(m.is_known and m.announcement.id == announcement.id for m in matches):

@@ -49,16 +49,12 @@ __all__ = [
 class NotLearnedError(AnnouncementError):
     """A recording may not be kept as an announcement.
 
-    Attributes
-    ----------
-    reason : str
-        Stable name: `outcome`, `machine`, `nothing`, `duration`, `pause`, `noise`, `gap`, `unread`,
-        `person`, `differs`, `known` or `near`.
+    Its reason is `outcome`, `machine`, `nothing`, `duration`, `pause`, `noise`, `gap`, `unread`,
+    `person`, `differs`, `known` or `near`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+        super().__init__(message, reason=reason)
 
 
 _MIN_SNR_DB = 15.0

@@ -365,5 +365,6 @@ def check_unlike_known(known: Sequence[Announcement], new: Sequence[Announcement
             raise AnnouncementError(
                 f"'{announcement.id}' is '{announcement.outcome}', but '{other.announcement.id}', "
                 f"the same recording or much like it, is '{other.announcement.outcome}'; find out "
-                "which is right, and forget the other first"
+                "which is right, and forget the other first",
+                reason="near",
             )

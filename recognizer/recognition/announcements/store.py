@@ -1,7 +1,6 @@
 """The folder of learned announcements: read, added to, taken from, undone.
 
-One announcement is two files: ``ID.toml``, which a person reads and corrects, and ``ID.npy``, its
-features (numbers, no sound: nobody's voice can be played from them). ``changes.jsonl`` says who
+One announcement is two files (`files`): ``ID.toml`` and ``ID.npy``. ``changes.jsonl`` says who
 did what and when, and lets the last change be undone. Files are put in place whole, the TOML last;
 what change N takes away moves to ``forgotten/N/``. A change is noted before it is made: one that a
 killed program left half made can be taken back. Nothing is kept under a telephone number.
@@ -11,14 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
-import io
-import json
 import os
-import re
 import tempfile
-import tokenize
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,58 +19,27 @@ from typing import Literal, TypeAlias
 
 import filelock
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from recognizer.base.data_files import TomlFile, convert_toml, read_toml
+from recognizer.base.data_files import read_toml
 from recognizer.base.errors import AnnouncementError
-from recognizer.model import CallOutcome
-from recognizer.recognition.announcements.announcement import (
-    LEARNABLE,
-    LONGEST_S,
-    SHORTEST_S,
-    Announcement,
+from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.files import (
+    check_id,
+    check_writable,
+    from_files,
+    readable_files,
 )
-from recognizer.recognition.announcements.features import HOP_S, N_BANDS
 from recognizer.recognition.announcements.library import check_unlike_known
 
-__all__ = ["AnnouncementStore", "Change", "State", "from_files", "to_files"]
-
-FORMAT = 1
-"""Of the features: announcements of another format have to be learned anew."""
+__all__ = ["AnnouncementStore", "Change", "State"]
 
 _CHANGES = "changes.jsonl"
 _FORGOTTEN = "forgotten"
 _LOCK_S = 30.0
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_MAX_ID = 80
-_NUMBER = re.compile(r"(?:\d[\s()\-]*){5,}")
-_MAX_BYTES = 2_000_000  # seven minutes of features
-_EDGES_S = 0.1  # kept around what is heard
-_LEVELS_DB = (-100.0, 40.0)  # any sound lies between: `features.log_mel`
-
-# What numpy raises for a head that is nonsense, or claims more than there is memory.
-_NO_FEATURES = (
-    ValueError, OSError, EOFError, TypeError, ArithmeticError, MemoryError, SyntaxError,
-    RecursionError, tokenize.TokenError,
-)  # fmt: skip
 
 Action: TypeAlias = Literal["learn", "forget", "import", "undo"]
 State: TypeAlias = tuple[int, int, int, int]
 """What shows that a folder has changed."""
-
-
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ID.toml says."""
-
-    outcome: CallOutcome
-    text: str
-    carrier: str
-    confirmed_by: str
-    confirmed_at: dt.datetime
-    format: int
-    features_sha256: str
-    keywords: tuple[tuple[float, float], ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -168,11 +130,12 @@ class AnnouncementStore:
                 if self._toml(announcement.id).exists():
                     raise AnnouncementError(
                         f"{self.folder}: an announcement '{announcement.id}' is known already; "
-                        "choose another --id, or forget that one first"
+                        "choose another --id, or forget that one first",
+                        reason="known",
                     )
             # Somebody else may have learned one meanwhile.
             check_unlike_known(self.load(), announcements)
-            files = [to_files(announcement) for announcement in announcements]
+            files = [readable_files(announcement) for announcement in announcements]
             ids = tuple(announcement.id for announcement in announcements)
             with self._noted(action, by, ids) as change:
                 try:
@@ -197,7 +160,8 @@ class AnnouncementStore:
             if not self._toml(announcement_id).exists():
                 known = ", ".join(sorted(p.stem for p in self.folder.glob("*.toml"))) or "none"
                 raise AnnouncementError(
-                    f"{self.folder}: no announcement '{announcement_id}'; known: {known}"
+                    f"{self.folder}: no announcement '{announcement_id}'; known: {known}",
+                    reason="none",
                 )
             with self._noted("forget", by, (announcement_id,)) as change:
                 self._leave(announcement_id, change)
@@ -219,7 +183,9 @@ class AnnouncementStore:
                 None,
             )
             if last is None:
-                raise AnnouncementError(f"{self.folder}: there is no change to take back")
+                raise AnnouncementError(
+                    f"{self.folder}: there is no change to take back", reason="none"
+                )
             # Noted last: one that a killed program left half taken back is taken back again.
             change = self._next("undo", by, last.ids, undoes=last.number)
             for announcement_id in last.ids:
@@ -239,14 +205,16 @@ class AnnouncementStore:
             with filelock.FileLock(self.folder / ".lock", timeout=_LOCK_S):
                 yield
         except filelock.Timeout as problem:
-            raise AnnouncementError(f"{self.folder}: another program is writing there") from problem
+            raise AnnouncementError(
+                f"{self.folder}: another program is writing there", reason="busy"
+            ) from problem
         except OSError as problem:
             raise AnnouncementError(
-                f"{self.folder}: cannot be written: {problem.strerror}"
+                f"{self.folder}: cannot be written: {problem.strerror}", reason="unwritable"
             ) from problem
 
     def _toml(self, announcement_id: str) -> Path:
-        _check_id(announcement_id)
+        check_id(announcement_id)
         return self.folder / f"{announcement_id}.toml"
 
     def _read(self, path: Path) -> Announcement:
@@ -286,7 +254,8 @@ class AnnouncementStore:
         if path.exists() or not source.exists():
             raise AnnouncementError(
                 f"{self.folder}: '{announcement_id}' cannot be brought back: another one has its "
-                f"id, or {away / path.name} is gone"
+                f"id, or {away / path.name} is gone",
+                reason="gone",
             )
         check_unlike_known(self.load(), [self._read(source)])
         for file in (source.with_suffix(".npy"), source):
@@ -309,7 +278,7 @@ class AnnouncementStore:
     def _next(
         self, action: Action, by: str, ids: tuple[str, ...], undoes: int | None = None
     ) -> Change:
-        _check_writable("name of who says so", by)
+        check_writable("name of who says so", by)
         changes = self.changes()
         number = changes[-1].number + 1 if changes else 1
         return Change(number, dt.datetime.now(dt.UTC), by, action, ids, undoes)
@@ -331,127 +300,6 @@ class AnnouncementStore:
             os.truncate(path, end)
             raise
         return end
-
-
-def to_files(announcement: Announcement) -> tuple[str, bytes]:
-    """Return the TOML and the features of an announcement as its two files hold them.
-
-    Raises
-    ------
-    AnnouncementError
-        If it may not be kept.
-    """
-    _check_id(announcement.id)
-    for name in ("id", "text", "carrier"):
-        value: str = getattr(announcement, name)
-        _check_writable(f"{name} of an announcement", value)
-        if _NUMBER.search(value):
-            raise AnnouncementError(
-                f"{name} of an announcement: expected words, found what looks like a telephone "
-                "number; an announcement is the carrier's and kept under nobody's number"
-            )
-    _check_writable("name of who confirmed an announcement", announcement.confirmed_by)
-    content = io.BytesIO()
-    np.save(content, announcement.bands.astype(np.float16), allow_pickle=False)
-    features = content.getvalue()
-    entry = {
-        "outcome": announcement.outcome.value,
-        "text": announcement.text,
-        "carrier": announcement.carrier,
-        "confirmed_by": announcement.confirmed_by,
-        "features_sha256": hashlib.sha256(features).hexdigest(),
-    }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()]
-    lines += [f"confirmed_at = {announcement.confirmed_at.isoformat(timespec='seconds')}"]
-    lines += [f"format = {FORMAT}"]
-    if announcement.keywords:
-        intervals = ", ".join(f"[{start:.2f}, {end:.2f}]" for start, end in announcement.keywords)
-        lines += ["# Where the keywords lie, in seconds.", f"keywords = [{intervals}]"]
-    return "\n".join(lines) + "\n", features
-
-
-def from_files(announcement_id: str, file: TomlFile, features: bytes) -> Announcement:
-    """Return the announcement that two files hold.
-
-    Raises
-    ------
-    AnnouncementError
-        Naming the file and line that is wrong.
-    """
-    _check_id(announcement_id)
-    entry = convert_toml(file, _Entry, AnnouncementError)
-    if entry.format != FORMAT:
-        raise AnnouncementError(
-            f"{file.place(key='format')}: expected format {FORMAT}, found {entry.format}; learn "
-            "this announcement anew from a recording"
-        )
-    if entry.outcome not in LEARNABLE:
-        raise AnnouncementError(
-            f"{file.place(key='outcome')}: expected one of {', '.join(LEARNABLE)}, found "
-            f"'{entry.outcome}': carriers play nothing that says so"
-        )
-    if hashlib.sha256(features).hexdigest() != entry.features_sha256:
-        raise AnnouncementError(
-            f"{file.place(key='features_sha256')}: the features beside it are others; restore "
-            f"{announcement_id}.npy, or learn the announcement anew"
-        )
-    bands = _bands(file.path, features)
-    duration_s = len(bands) * HOP_S
-    if not SHORTEST_S <= duration_s <= LONGEST_S + _EDGES_S:
-        raise AnnouncementError(
-            f"{file.path}: expected features of {SHORTEST_S:g} to {LONGEST_S:g} s, found "
-            f"{duration_s:.1f} s"
-        )
-    if any(not 0 <= start_s < min(end_s, duration_s) for start_s, end_s in entry.keywords):
-        raise AnnouncementError(
-            f"{file.place(key='keywords')}: expected where words lie in {duration_s:.1f} s, each "
-            "with its start before its end"
-        )
-    return Announcement(
-        id=announcement_id,
-        outcome=entry.outcome,
-        text=entry.text,
-        carrier=entry.carrier,
-        confirmed_by=entry.confirmed_by,
-        confirmed_at=entry.confirmed_at,
-        bands=bands,
-        keywords=entry.keywords,
-    )
-
-
-def _bands(path: Path, features: bytes) -> npt.NDArray[np.float16]:
-    """Return the features that a file holds, shape (n_frames, N_BANDS)."""
-    if len(features) > _MAX_BYTES:
-        raise AnnouncementError(f"{path}: expected features up to {_MAX_BYTES} bytes")
-    try:
-        bands = np.lib.format.read_array(io.BytesIO(features), allow_pickle=False)
-    except _NO_FEATURES as problem:
-        raise AnnouncementError(f"{path}: its features cannot be read: {problem}") from problem
-    if bands.ndim != 2 or bands.shape[1] != N_BANDS or bands.dtype != np.float16:
-        raise AnnouncementError(
-            f"{path}: expected float16 features of {N_BANDS} bands, found {bands.dtype} of "
-            f"shape {bands.shape}"
-        )
-    if not np.isfinite(bands).all():
-        raise AnnouncementError(f"{path}: its features are not all numbers")
-    lowest_db, highest_db = _LEVELS_DB
-    if len(bands) and not lowest_db <= bands.min() <= bands.max() <= highest_db:
-        raise AnnouncementError(f"{path}: its features are no levels of sound in dB")
-    return np.asarray(bands, np.float16)
-
-
-def _check_id(announcement_id: str) -> None:
-    if not _ID.fullmatch(announcement_id) or len(announcement_id) > _MAX_ID:
-        raise AnnouncementError(
-            "id of an announcement: expected up to 80 Latin letters, digits and single hyphens, "
-            f"found {announcement_id!r}"
-        )
-
-
-def _check_writable(name: str, value: str) -> None:
-    """Refuse control characters and half characters: a file with them could not be read again."""
-    if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in value):
-        raise AnnouncementError(f"{name}: expected words, found a control character in {value!r}")
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -7,33 +7,38 @@ kept knows of no call.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from recognizer.audio import open_audio
 from recognizer.base.errors import AnnouncementError, RecognizerError
-from recognizer.base.settings import AnnouncementSettings
+from recognizer.base.settings import AnnouncementSettings, PhraseSettings
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
 from recognizer.model import Audio, CallOutcome
 from recognizer.model.classification import Classification
 from recognizer.model.signals import joined_intervals
 from recognizer.phrases.editing import make_id
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.announcements.announcement import LONGEST_S, Announcement
-from recognizer.recognition.announcements.learning import (
-    NotLearnedError,
-    check_unlike,
-    learn,
-)
+from recognizer.recognition.announcements.learning import NotLearnedError, check_unlike, learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore, Change
+from recognizer.recognition.announcements.wordings import JudgeText, check_text
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 __all__ = ["Announcements", "Offer", "OfferError", "interval_of"]
 
+_log = logging.getLogger(__name__)
 _PAD_S = 0.3
 _REFUSALS: Mapping[str, str] = {
     "outcome": "Такой результат бывает не от объявления оператора связи.",
@@ -46,6 +51,17 @@ _REFUSALS: Mapping[str, str] = {
     "person": "Похоже, на записи говорит человек, а слова людей не запоминаются.",
     "known": "Это объявление уже известно.",
     "near": "Слишком похоже на известное объявление с другим смыслом. Сначала разберитесь с ним.",
+    "unwritten": "Такое объявление сразу ставит отметку. Напишите, что в нём говорится.",
+    "otherwise": "По спискам фраз этот текст значит другое. Исправьте текст или результат.",
+    "unlisted": "Такое объявление сразу ставит отметку, а фразы с этим текстом в списках нет. "
+        "Сначала добавьте её в «Фразы», потом подтвердите объявление.",
+    "number": "В тексте похожее на номер телефона: объявления по номерам не запоминаются.",
+    "control": "В тексте есть знак, который нельзя записать. Наберите текст заново.",
+    "busy": "Объявления сейчас меняет другая программа. Повторите через минуту.",
+    "unwritable": "Не записано: диск переполнен или закрыт для записи. Сообщите администратору.",
+    "none": "Этого уже нет. Обновите страницу.",
+    "gone": "Вернуть нельзя: это имя занято другим объявлением или файлы удалены. Сообщите "
+        "администратору.",
 }  # fmt: skip
 
 
@@ -53,6 +69,22 @@ class OfferError(RecognizerError):
     """An announcement cannot be offered or decided on; the message is Russian, for the page."""
 
     kind = "announcement_offer"
+
+
+@contextlib.contextmanager
+def _in_russian() -> Iterator[None]:
+    """Say to the person at the page why something is refused; the log has it word by word."""
+    try:
+        yield
+    except AnnouncementError as refusal:
+        _log.warning("refused: %s", refusal)
+        said = _REFUSALS.get(refusal.reason)
+        raise OfferError(
+            said or "Папка объявлений повреждена. Сообщите администратору."
+        ) from refusal
+    except OSError as problem:
+        _log.warning("not written: %s", problem)
+        raise OfferError(_REFUSALS["unwritable"]) from problem
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -89,9 +121,12 @@ class Announcements:
     Parameters
     ----------
     settings : AnnouncementSettings
+    phrases : PhraseSettings
+        The lists that the text of a marking announcement is read by.
     """
 
-    def __init__(self, settings: AnnouncementSettings) -> None:
+    def __init__(self, settings: AnnouncementSettings, phrases: PhraseSettings) -> None:
+        self._phrases = phrases
         self._store = AnnouncementStore(settings.folder)
         self._proposed = AnnouncementStore(settings.folder / "proposed")
         self._lock = threading.Lock()
@@ -108,8 +143,8 @@ class Announcements:
 
     def waiting(self) -> tuple[Offer, ...]:
         """Return what waits for a decision, oldest first."""
-        offers = [self._offer(announcement) for announcement in self._proposed.load()]
-        return tuple(sorted(offers, key=lambda offer: offer.made_at))
+        offers = (self._offer(announcement) for announcement in self._proposed.load())
+        return tuple(sorted((o for o in offers if o is not None), key=lambda o: o.made_at))
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -140,34 +175,25 @@ class Announcements:
         OfferError
             If it may not become an announcement.
         """
-        try:
+        now = dt.datetime.now(dt.UTC)
+        with _in_russian(), self._lock:
             _check_nobody(report)
             audio = _read(sound, interval)
-            with self._lock:
-                check_unlike(AnnouncementLibrary(self.known()), audio, outcome)
-                taken = self._store.taken_ids() | self._proposed.taken_ids()
-                announcement = learn(
-                    audio,
-                    announcement_id=make_id(text or outcome.value, taken),
-                    outcome=outcome,
-                    text=text,
-                    carrier=carrier,
-                    confirmed_by=made_by,
-                    tones=[(s.start_s, s.end_s) for s in report.segments if s.kind == "tone"],
-                )
-                self._proposed.add([announcement], by=made_by)
-                now = dt.datetime.now(dt.UTC)
-                note = _Note(call_id, *interval, made_by, now)
-                self._note_path(announcement.id).write_bytes(msgspec.json.encode(note))
-        except NotLearnedError as refusal:
-            raise OfferError(_REFUSALS.get(refusal.reason, str(refusal))) from refusal
-        except AnnouncementError as problem:
-            raise OfferError(
-                "В тексте похожее на номер телефона: объявления по номерам не запоминаются."
-                if "telephone number" in str(problem)
-                else str(problem)
-            ) from problem
-        return self._offer(announcement)
+            check_unlike(AnnouncementLibrary(self.known()), audio, outcome)
+            taken = self._store.taken_ids() | self._proposed.taken_ids()
+            announcement = learn(
+                audio,
+                announcement_id=make_id(text or outcome.value, taken),
+                outcome=outcome,
+                text=text,
+                carrier=carrier,
+                confirmed_by=made_by,
+                tones=[(s.start_s, s.end_s) for s in report.segments if s.kind == "tone"],
+            )
+            # The lists may learn its words before somebody decides.
+            check_text(announcement, f"call {call_id}", self._judge(), overrule=True)
+            self._keep(announcement, _Note(call_id, *interval, made_by, now))
+        return Offer(announcement, call_id, *interval, made_by, now)
 
     def accept(self, announcement_id: str, *, by: str) -> None:
         """Know an offered announcement from now on, confirmed by whoever decides.
@@ -175,16 +201,25 @@ class Announcements:
         Raises
         ------
         OfferError
-            If it does not wait any more, or something like it was learned meanwhile.
+            If it does not wait any more, something like it was learned meanwhile, or it would mark
+            and the phrase lists do not read the same in its text.
         """
-        with self._lock:
-            offer = self._waiting(announcement_id)
+        with _in_russian(), self._lock:
+            offered = self._waiting(announcement_id).announcement
+            heard = AnnouncementLibrary(self.known()).recognize_bands(
+                offered.bands.astype(np.float32)
+            )
+            if any(m.is_known and m.announcement.outcome is offered.outcome for m in heard.matches):
+                self._drop(announcement_id)
+                raise OfferError("Это объявление уже известно, предложение снято.")
+            taken = self._store.taken_ids()
             now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-            confirmed = replace(offer.announcement, confirmed_by=by, confirmed_at=now)
-            try:
-                self._store.add([confirmed], by=by)
-            except AnnouncementError as problem:
-                raise OfferError(str(problem)) from problem
+            confirmed = replace(offered, confirmed_by=by, confirmed_at=now)
+            if announcement_id in taken:  # somebody learned another one meanwhile
+                named = offered.text or offered.outcome.value
+                confirmed = replace(confirmed, id=make_id(named, taken))
+            check_text(confirmed, announcement_id, self._judge())
+            self._store.add([confirmed], by=by)
             self._drop(announcement_id)
 
     def reject(self, announcement_id: str) -> None:
@@ -195,7 +230,7 @@ class Announcements:
         OfferError
             If it does not wait any more.
         """
-        with self._lock:
+        with _in_russian(), self._lock:
             self._waiting(announcement_id)
             self._drop(announcement_id)
 
@@ -205,12 +240,10 @@ class Announcements:
         Raises
         ------
         OfferError
-            If it is not known.
+            If it is not known, or cannot be forgotten.
         """
-        try:
+        with _in_russian():
             self._store.forget(announcement_id, by=by)
-        except AnnouncementError as problem:
-            raise OfferError("Такого объявления уже нет. Обновите страницу.") from problem
 
     def undo(self, *, by: str) -> None:
         """Take back the last change.
@@ -218,23 +251,39 @@ class Announcements:
         Raises
         ------
         OfferError
-            If there is none to take back.
+            If there is none to take back, or it cannot be taken back.
         """
-        try:
+        with _in_russian():
             self._store.undo(by=by)
-        except AnnouncementError as problem:
-            raise OfferError("Отменять нечего. Обновите страницу.") from problem
 
     # -- inside ------------------------------------------------------------------------------
 
     def _note_path(self, announcement_id: str) -> Path:
         return self._proposed.folder / f"{announcement_id}.json"
 
-    def _offer(self, announcement: Announcement) -> Offer:
+    def _judge(self) -> JudgeText:
+        """Return what reads a text by the lists as they are now."""
+        book = load_phrases(self._phrases)
+        return UtteranceClassifier(Matcher(book), load_calibration()).judge_text
+
+    def _keep(self, announcement: Announcement, note: _Note) -> None:
+        """Let an announcement wait; its note first: a killed program leaves none without."""
+        path = self._note_path(announcement.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            note = msgspec.json.decode(self._note_path(announcement.id).read_bytes(), type=_Note)
-        except (OSError, msgspec.DecodeError) as problem:
-            raise OfferError(f"Предложение {announcement.id} повреждено.") from problem
+            path.write_bytes(msgspec.json.encode(note))
+            self._proposed.add([announcement], by=note.made_by)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _offer(self, announcement: Announcement) -> Offer | None:
+        path = self._note_path(announcement.id)
+        try:
+            note = msgspec.json.decode(path.read_bytes(), type=_Note)
+        except (OSError, ValueError) as problem:  # it hides no other
+            _log.warning("%s: what is offered here is left out: %s", path, problem)
+            return None
         return Offer(
             announcement, note.call_id, note.start_s, note.end_s, note.made_by, note.made_at
         )

@@ -48,7 +48,7 @@ class Page:
             settings.server.max_upload_bytes,
             keep_s=settings.server.keep_results_s,
         )
-        self.announcements = Announcements(settings.announcements)
+        self.announcements = Announcements(settings.announcements, settings.phrases)
 
 
 _making = threading.Lock()

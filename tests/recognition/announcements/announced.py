@@ -9,11 +9,17 @@ import numpy as np
 import soxr
 
 from recognizer.audio import read_audio
+from recognizer.base.settings import PhraseSettings
 from recognizer.evaluation.labelled_clips import read_manifest
 from recognizer.model import Audio, CallOutcome, Samples, SegmentKind
+from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.announcements.announcement import LEARNABLE, Announcement
 from recognizer.recognition.announcements.learning import learn
 from recognizer.recognition.announcements.library import AnnouncementLibrary
+from recognizer.recognition.calibration import load_calibration
+from recognizer.recognition.matching import Matcher
+from recognizer.recognition.utterance_classifier import UtteranceClassifier
+from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.signals.segments import Scanner
 from recognizer.signals.tone_plans import load_tone_plan
 
@@ -47,6 +53,24 @@ def outcomes() -> dict[str, CallOutcome]:
 
 
 @functools.cache
+def _classifier() -> UtteranceClassifier:
+    book = load_phrases(PhraseSettings(office_dir=Path("none")))
+    return UtteranceClassifier(Matcher(book), load_calibration())
+
+
+def judge(text: str) -> SpokenVerdict:
+    """Read a text by the shipped lists."""
+    return _classifier().judge_text(text)
+
+
+@functools.cache
+def text_of(outcome: CallOutcome) -> str:
+    """Return a listed wording that says so."""
+    book = load_phrases(PhraseSettings(office_dir=Path("none")))
+    return next(p.text for p in book.phrases if p.outcome is outcome and p.language == "ru")
+
+
+@functools.cache
 def tones_in(name: str) -> tuple[tuple[float, float], ...]:
     """Return where a clip holds signals."""
     scanner = Scanner(load_tone_plan(), RATE)
@@ -60,7 +84,7 @@ def learned(name: str, outcome: CallOutcome | None = None) -> Announcement:
         Audio(sound_of(name), RATE, name),
         announcement_id=name.partition(".")[0],
         outcome=outcome or outcomes()[name],
-        text="",
+        text=text_of(outcome or outcomes()[name]),
         carrier="a carrier",
         confirmed_by="a test",
         tones=tones_in(name),

@@ -7,8 +7,6 @@ import errno
 import hashlib
 import os
 import threading
-import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +21,9 @@ from recognizer.base.errors import AnnouncementError
 from recognizer.model import CallOutcome
 from recognizer.recognition.announcements import store as store_module
 from recognizer.recognition.announcements.announcement import Announcement
+from recognizer.recognition.announcements.files import from_files, to_files
 from recognizer.recognition.announcements.following import FollowedLibrary
-from recognizer.recognition.announcements.packs import read_pack, write_pack
-from recognizer.recognition.announcements.store import AnnouncementStore, from_files, to_files
+from recognizer.recognition.announcements.store import AnnouncementStore
 
 NAME = "temporarily-blocked-number.wav"
 OTHER = "does-not-exist.wav"
@@ -140,113 +138,7 @@ def test_a_change_that_is_wrong_leaves_the_old_in_force(
     assert "broken.toml" in caplog.text
 
 
-def test_a_pack_carries_what_is_known_and_not_who_said_so(
-    store: AnnouncementStore, tmp_path: Path
-) -> None:
-    pack = tmp_path / "pack.zip"
-    write_pack(pack, [learned(NAME), learned(OTHER)])
-    assert b"a test" not in pack.read_bytes()
-    taken = read_pack(pack, known=[learned(NAME)], confirmed_by="Boris")
-    assert [(a.id, a.confirmed_by) for a in taken.new] == [("does-not-exist", "Boris")]
-    assert [a.id for a in taken.known] == ["temporarily-blocked-number"]
-
-
-def test_a_pack_that_contradicts_what_is_known_is_refused(tmp_path: Path) -> None:
-    pack = tmp_path / "pack.zip"
-    write_pack(pack, [learned(NAME, CallOutcome.BLOCKED)])
-    with pytest.raises(AnnouncementError, match="find out which is right"):
-        read_pack(pack, known=[learned(NAME)], confirmed_by="Boris")
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a pack"])
-def test_what_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "pack.zip"
-    path.write_bytes(content)
-    with pytest.raises(AnnouncementError, match="expected a pack"):
-        read_pack(path, known=[], confirmed_by="Boris")
-
-
 # -- packs that lie, and two who learn at once ----------------------------------------------------
-
-
-def rewritten(pack: Path, to: Path, change: Callable[[str, bytes], tuple[str, bytes]]) -> Path:
-    """Return a copy of a pack with every file changed."""
-    with zipfile.ZipFile(pack) as old, zipfile.ZipFile(to, "w") as new:
-        for name in old.namelist():
-            new.writestr(*change(name, old.read(name)))
-    return to
-
-
-@pytest.mark.parametrize("outcome", ["live_person", "company_ivr", "busy_tone", "undetermined"])
-def test_a_pack_with_what_no_carrier_plays_is_refused(tmp_path: Path, outcome: str) -> None:
-    write_pack(tmp_path / "pack.zip", [learned(NAME)])
-
-    def change(name: str, content: bytes) -> tuple[str, bytes]:
-        said = f'outcome = "{learned(NAME).outcome}"'.encode()
-        return name, content.replace(said, f'outcome = "{outcome}"'.encode())
-
-    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
-    with pytest.raises(AnnouncementError, match="expected one of"):
-        read_pack(lying, known=[], confirmed_by="Boris")
-
-
-def test_a_pack_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    pack = tmp_path / "pack.zip"
-    twin = replace(learned(NAME, CallOutcome.BLOCKED), id="twin")
-    write_pack(pack, [learned(NAME), twin])
-    with pytest.raises(AnnouncementError, match="find out which is right"):
-        read_pack(pack, known=[], confirmed_by="Boris")
-
-
-@pytest.mark.parametrize("name", ["../up.toml", "/root.toml", "a/../../up.toml", "UP.toml"])
-def test_a_pack_writes_nowhere_but_under_an_id(tmp_path: Path, name: str) -> None:
-    write_pack(tmp_path / "pack.zip", [learned(NAME)])
-    folder = tmp_path / "deep" / "store"
-
-    def change(old: str, content: bytes) -> tuple[str, bytes]:
-        return name.removesuffix(".toml") + Path(old).suffix, content
-
-    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
-    before = {*tmp_path.rglob("*"), folder, folder.parent}
-    with contextlib.suppress(AnnouncementError):
-        taken = read_pack(lying, known=[], confirmed_by="Boris")
-        AnnouncementStore(folder).add(taken.new, by="Boris", action="import")
-    assert all(folder in path.parents for path in set(tmp_path.rglob("*")) - before)
-
-
-@pytest.mark.slow
-def test_a_pack_that_swells_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    bomb, many = tmp_path / "bomb.zip", tmp_path / "many.zip"
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.toml", b"#" * 100_000_000)
-    with zipfile.ZipFile(many, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(150):
-            archive.writestr(f"a-{number}.npy", bytes(2_900_000))
-    for path in (bomb, many):
-        with pytest.raises(AnnouncementError, match="too large"):
-            read_pack(path, known=[], confirmed_by="Boris")
-
-
-def test_a_number_in_a_pack_is_not_kept(tmp_path: Path) -> None:
-    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), text="a text")])
-
-    def change(name: str, content: bytes) -> tuple[str, bytes]:
-        return name, content.replace(b"a text", b"8 916 123 45 67")
-
-    lying = rewritten(tmp_path / "pack.zip", tmp_path / "lying.zip", change)
-    taken = read_pack(lying, known=[], confirmed_by="Boris")
-    store = AnnouncementStore(tmp_path / "store")
-    with pytest.raises(AnnouncementError, match="telephone number"):
-        store.add(taken.new, by="Boris", action="import")
-    assert store.load() == ()
-
-
-@pytest.mark.parametrize("n_frames", [0, 1, 60, 7000])
-def test_features_of_no_possible_length_are_refused(tmp_path: Path, n_frames: int) -> None:
-    bands = np.zeros((n_frames, learned(NAME).bands.shape[1]), np.float16)
-    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), bands=bands)])
-    with pytest.raises(AnnouncementError, match="expected features of 1 to 60 s"):
-        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
 
 
 def test_of_two_who_learn_one_recording_as_two_outcomes_the_second_is_refused(
@@ -431,27 +323,6 @@ def test_a_program_killed_at_any_write_leaves_what_can_be_taken_back(
     assert n_steps >= 3
 
 
-def test_a_pack_with_two_announcements_of_one_id_or_features_alone_is_refused(
-    tmp_path: Path,
-) -> None:
-    write_pack(tmp_path / "a.zip", [learned(NAME), learned(OTHER)])
-    for name, (old, new), words in (
-        ("two.zip", ("", ""), "expected each announcement once"),
-        ("alone.zip", ("exist.toml", "exist.tomm"), "expected a .toml beside"),
-    ):
-
-        def change(
-            path: str, content: bytes, name: str = name, old: str = old, new: str = new
-        ) -> tuple[str, bytes]:
-            if name == "two.zip":
-                return f"{Path(path).stem}/x{Path(path).suffix}", content
-            return path.replace(old, new), content
-
-        lying = rewritten(tmp_path / "a.zip", tmp_path / name, change)
-        with pytest.raises(AnnouncementError, match=words):
-            read_pack(lying, known=[], confirmed_by="Boris")
-
-
 def _head(shape: str) -> bytes:
     head = f"{{'descr':'<f2','fortran_order':False,'shape':{shape}".ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + bytes(4800)
@@ -470,46 +341,3 @@ def test_features_that_are_none_are_refused(features: bytes) -> None:
     file = TomlFile(Path("x.toml"), tomli.loads(said), ())
     with pytest.raises(AnnouncementError, match="its features cannot be read"):
         from_files("x", file, features)
-
-
-@pytest.mark.parametrize("level_db", [65504.0, -65504.0, 300.0, -101.0])
-def test_features_that_are_no_levels_of_sound_are_refused(tmp_path: Path, level_db: float) -> None:
-    bands = learned(NAME).bands.copy()
-    bands[7, 3] = level_db
-    write_pack(tmp_path / "pack.zip", [replace(learned(NAME), bands=bands)])
-    with pytest.raises(AnnouncementError, match="no levels of sound"):
-        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
-
-
-@pytest.mark.parametrize("said", ["a = " + "[" * 5000, "a = 1" + "0" * 5000])
-def test_toml_that_nothing_can_read_is_refused_in_a_pack_and_in_the_folder(
-    store: AnnouncementStore, tmp_path: Path, said: str
-) -> None:
-    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
-        archive.writestr("a.toml", said)
-    with pytest.raises(AnnouncementError, match="not valid TOML"):
-        read_pack(tmp_path / "pack.zip", known=[], confirmed_by="Boris")
-    store.folder.mkdir()
-    (store.folder / "a.toml").write_text(said)
-    with pytest.raises(AnnouncementError, match="not valid TOML"):
-        store.load()
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
-def test_a_pack_damaged_anywhere_is_refused_or_read_as_it_was(tmp_path: Path, method: int) -> None:
-    said, features = to_files(learned(NAME))
-    path = tmp_path / "pack.zip"
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("a.toml", said)
-        archive.writestr("a.npy", features)
-    whole = path.read_bytes()
-    for place in np.random.default_rng(1).integers(len(whole), size=60).tolist():
-        damaged = bytearray(whole)
-        damaged[place] ^= 255
-        path.write_bytes(damaged)
-        try:
-            taken = read_pack(path, known=[], confirmed_by="Boris").new
-        except AnnouncementError:
-            continue
-        assert [one.outcome for one in taken] == [learned(NAME).outcome]
-        assert np.array_equal(taken[0].bands, learned(NAME).bands)

@@ -54,6 +54,7 @@ def test_a_stretch_is_kept_only_once_it_was_played_from_its_start_to_its_end(
     expect(keep).to_be_disabled()  # another stretch has to be heard too
     play(page, SPEECH_START_S - 0.2, SPEECH_END_S + 0.2)
     expect(keep).to_be_enabled()
+    page.get_by_label("Что говорится").fill("набранный номер не используется")
     page.get_by_label("Что это значит").select_option("not_in_service")
     keep.click()
     expect(page).not_to_have_url(f"{site.address}/announcements/new?call={call}")

@@ -40,7 +40,7 @@ def offer(client: TestClient, csrf: dict[str, str], call: int, **changes: str) -
     form = {
         "call": str(call),
         "outcome": "not_in_service",
-        "text": "данный аппарат изъят из обращения",
+        "text": "набранный номер не используется",
         "heard": "yes",
         **STRETCH,
         **changes,
