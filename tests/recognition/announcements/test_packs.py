@@ -142,7 +142,11 @@ def test_features_of_no_possible_length_are_refused(tmp_path: Path, n_frames: in
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("does-not-exist.toml", "does-not-exist.tomm", "does-not-exist.toml, does-not-exist.tomm"),
+        (
+            "does-not-exist.toml",
+            "does-not-exist.tomm",
+            "'does-not-exist.toml', 'does-not-exist.tomm'",
+        ),
         ("does-not-exist", "does-not-exisT", "does-not-exisT.npy"),
         ("does-not-exist.npy", "x/does-not-exist.npy", "x/does-not-exist.npy"),
     ],
