@@ -9,6 +9,7 @@ from typing import Any
 
 from recognizer.audio import open_audio
 from recognizer.base.errors import AudioError
+from recognizer.crm.journal.identity import dialled_number
 from recognizer.crm.journal.reading import JournalReader
 from recognizer.crm.journal.records import AttemptRecord
 from recognizer.engines.base import ENGINE_SAMPLE_RATE
@@ -34,8 +35,8 @@ def repeated_parts(
 ) -> RepeatedParts:
     """Return the utterances of the last calls, the same recording counted once.
 
-    Calls in which a person was heard, calls to a number that is not known and recordings that are
-    gone are left out.
+    Calls in which a person was heard, calls to a number that is not known whole and recordings that
+    are gone are left out. All numbers of a card are one client's.
 
     Parameters
     ----------
@@ -47,17 +48,20 @@ def repeated_parts(
     """
     repeated = RepeatedParts(AnnouncementLibrary(known))
     for attempt in islice(_attempts(journal), n_calls):
-        outcome, number = attempt.outcome, attempt.number
-        if outcome is None or outcome in _PEOPLE or not number:
+        outcome, number = attempt.outcome, dialled_number(attempt.number)
+        if outcome is None or outcome in _PEOPLE or number is None:
             continue
         path = (find or _recording)(attempt)
         if path is None:
             continue
+        client = number if attempt.contact_id is None else f"card {attempt.contact_id}"
         try:
             with open_audio(path, sample_rate=ENGINE_SAMPLE_RATE) as reader:
                 for start_s, end_s in _utterances(attempt.report or {}):
                     audio = reader.read(max(0.0, start_s - PAD_S), end_s + PAD_S)
-                    repeated.add(audio, call=attempt.id, number=number, outcome=outcome)
+                    repeated.add(
+                        audio, call=attempt.id, number=number, client=client, outcome=outcome
+                    )
         except AudioError:
             continue
     return repeated

@@ -220,7 +220,7 @@ def candidates(
             ((outcome, _),) = one.outcomes.most_common(1)
             place = f"{one.start_s:.1f}-{one.end_s:.1f}"
             recording = journal.attempt(one.call).recording
-            print(one.n_calls, len(one.numbers), outcome, recording, place, sep="\t")
+            print(one.n_calls, one.n_numbers, outcome, recording, place, sep="\t")
 
 
 @app.command("export")

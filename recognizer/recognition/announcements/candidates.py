@@ -38,7 +38,7 @@ class Repeated:
     start_s, end_s : float
         Where it lies there.
     n_calls : int
-    numbers : set of str
+    numbers, clients : set of str
         Whom those calls were made to; held while counting, never written.
     outcomes : Counter of CallOutcome
         What the program took those calls for.
@@ -49,7 +49,13 @@ class Repeated:
     end_s: float
     n_calls: int = 0
     numbers: set[str] = field(default_factory=set)
+    clients: set[str] = field(default_factory=set)
     outcomes: Counter[CallOutcome] = field(default_factory=Counter)
+
+    @property
+    def n_numbers(self) -> int:
+        """To how many numbers of different clients: the greeting of one is heard on all theirs."""
+        return min(len(self.numbers), len(self.clients))
 
 
 class RepeatedParts:
@@ -66,8 +72,10 @@ class RepeatedParts:
         self._met = AnnouncementLibrary([])
         self._repeated: list[Repeated] = []
 
-    def add(self, audio: Audio, *, call: int, number: str, outcome: CallOutcome) -> None:
-        """Count one utterance of a call."""
+    def add(
+        self, audio: Audio, *, call: int, number: str, client: str, outcome: CallOutcome
+    ) -> None:
+        """Count one utterance of a call to a number of a client."""
         bands = log_mel(audio)
         if len(bands) < _MIN_S * FRAMES_PER_S:
             return
@@ -91,10 +99,11 @@ class RepeatedParts:
         repeated = self._repeated[place]
         repeated.n_calls += 1
         repeated.numbers.add(number)
+        repeated.clients.add(client)
         repeated.outcomes[outcome] += 1
 
     def of_many(self, min_numbers: int) -> Iterator[Repeated]:
-        """Yield what was met in calls to at least so many numbers, the most frequent first."""
+        """Yield what was met in calls to so many numbers of clients, the most frequent first."""
         for repeated in sorted(self._repeated, key=lambda r: -r.n_calls):
-            if len(repeated.numbers) >= min_numbers:
+            if repeated.n_numbers >= min_numbers:
                 yield repeated

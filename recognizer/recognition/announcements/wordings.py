@@ -6,6 +6,7 @@ say what its outcome does, read as `recognizer match` reads a transcript; whoeve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -13,10 +14,13 @@ from typing import TypeAlias
 from recognizer.model import CallOutcome
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.learning import NotLearnedError
+from recognizer.recognition.matching import AS_HEARD_SCORE
 from recognizer.recognition.precedence import is_mark
 from recognizer.recognition.verdicts import SpokenVerdict
 
 __all__ = ["JudgeText", "check_text"]
+
+_LATIN = re.compile("[A-Za-z]")
 
 JudgeText: TypeAlias = Callable[[str], SpokenVerdict]
 """`UtteranceClassifier.judge_text` of the lists in force."""
@@ -50,7 +54,7 @@ def check_text(
         raise NotLearnedError(
             "unwritten", f"{expected}, found none; write down what the announcement says (--text)"
         )
-    verdict = judge(text)
+    verdict = _verdict_on(text, outcome, judge)
     if verdict.outcome is outcome:
         return
     if not _is_unlisted(verdict):
@@ -66,6 +70,14 @@ def check_text(
             "first (`recognizer phrases add`), or learn the announcement from a recording that "
             "you have listened to, with --overrule",
         )
+
+
+def _verdict_on(text: str, outcome: CallOutcome, judge: JudgeText) -> SpokenVerdict:
+    """Return what a text says, or what its English half says word for word, if that differs."""
+    russian = judge(text)
+    english = judge(" ".join(word for word in text.split() if _LATIN.match(word)))
+    is_sure = english.match is not None and english.match.score >= AS_HEARD_SCORE
+    return english if is_sure and english.outcome is not outcome else russian
 
 
 def _is_unlisted(verdict: SpokenVerdict) -> bool:

@@ -43,14 +43,16 @@ _DONE = {
 @router.get("/announcements")
 def announcements_page(request: Request, page: ThePage, session: Operator) -> Response:
     """Show what is known and what waits."""
-    known = page.announcements.known()
+    known, waiting = page.announcements.known(), page.announcements.waiting()
+    calls = [offer.call_id for offer in waiting]
     return render(
         request,
         "announcements.html",
         here="phrases",
         known=known,
         names={one.id: one.text for one in known if one.text},
-        waiting=page.announcements.waiting(),
+        waiting=waiting,
+        heard={call.id: call for call in page.journal.attempts_by_id(calls)},
         changes=page.announcements.changes()[:50],
         may_decide=session.user.role.includes(Role.SUPERVISOR),
     )

@@ -213,6 +213,7 @@ def test_a_name_in_a_pack_that_is_no_utf_8_is_refused_in_a_sentence(
         ("номер не заблокирован", "read as 'undetermined'"),
         ("алло, номер заблокирован", "read as 'live_person'"),
         ("набранный номер не существует", "read as 'does_not_exist'"),
+        ("номер заблокирован. The number is temporarily blocked", "read as 'temporarily_blocked'"),
         ("абонент уехал в отпуск", "do not know"),
         ("The number you have dialed does not exist", "do not know"),
         ("", "found none"),

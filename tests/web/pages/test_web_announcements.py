@@ -21,6 +21,7 @@ from page_calls import (
     version_of,
 )
 
+from recognizer.crm.contacts import ContactCard
 from recognizer.model import CallOutcome
 from recognizer.web.pages.page import page_of
 
@@ -153,8 +154,8 @@ def test_a_call_in_which_a_person_was_heard_teaches_nothing(
     assert page_of(app).announcements.waiting() == ()
 
 
-def add_same_recording(app: FastAPI, number: int) -> None:
-    """Record a call to another number in which the same is played through another line."""
+def add_same_recording(app: FastAPI, number: int, called: str | None, card: str | None) -> None:
+    """Record a call in which the same is played through another line."""
     page, name = page_of(app), f"new-wording--{number}.wav"
     samples, rate = soundfile.read(io.BytesIO(recording()))
     line = np.random.default_rng(number).standard_normal(len(samples))
@@ -165,15 +166,39 @@ def add_same_recording(app: FastAPI, number: int) -> None:
         ScriptedRecognizer().recognize(name, name=name),
         digest=page.recordings.keep(upload, name),
         called_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=number),
-        number=f"+7916000000{number}",
+        number=called,
+        contact=card,
     )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "card"),
+    [
+        (
+            ["+79160000001", "8 916 000-00-01", "79160000001", "8(916)0000001", "7 916 0000001"],
+            None,
+        ),
+        ([None] * 5, None),
+        (["555-11", "555-12", "555-13", "5551", "abc"], None),
+        ([f"+7916000000{number}" for number in range(5)], "one"),
+    ],
+)
+def test_what_is_heard_on_one_number_however_written_or_on_all_of_one_card_is_not_offered(
+    app: FastAPI, client: TestClient, numbers: list[str | None], card: str | None
+) -> None:
+    if card is not None:
+        page_of(app).journal.upsert_contact(ContactCard(ref=card))
+    for place, number in enumerate(numbers):
+        add_same_recording(app, place, number, card)
+    sign_in(client, "supervisor")
+    assert "/announcements/new" not in client.get("/announcements/candidates").text
 
 
 def test_what_calls_to_many_numbers_have_in_common_is_offered_to_a_supervisor(
     app: FastAPI, client: TestClient
 ) -> None:
     for number in range(6):
-        add_same_recording(app, number)
+        add_same_recording(app, number, f"+7916000000{number}", None)
     csrf = sign_in(client, "operator")
     assert client.get("/announcements/candidates").status_code == 403
     assert "/announcements/candidates" not in client.get("/announcements").text

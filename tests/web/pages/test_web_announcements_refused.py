@@ -105,6 +105,21 @@ def test_a_marking_announcement_in_words_of_no_list_is_confirmed_once_a_list_has
     assert [one.text for one in page_of(app).announcements.known()] == [text]
 
 
+def test_a_supervisor_sees_what_the_program_heard_where_the_offer_says_another_thing(
+    app: FastAPI, client: TestClient
+) -> None:
+    csrf = sign_in(client, "supervisor")
+    call = add_call(app, "blocked-for-now--1.wav", sound=True)
+    for outcome, is_shown in (("temporarily_blocked", False), ("not_in_service", True)):
+        sent = client.post("/announcements", data=form_of(call, outcome=outcome), headers=csrf)
+        assert sent.status_code == 200
+        shown = client.get("/announcements").text
+        assert ("Программа услышала другое" in shown) is is_shown
+        assert ("набранный вами номер временно заблокирован" in shown) is is_shown
+        (waiting,) = page_of(app).announcements.waiting()
+        page_of(app).announcements.reject(waiting.announcement.id)
+
+
 # -- who may --------------------------------------------------------------------------------------
 
 
