@@ -250,9 +250,9 @@ def test_every_listed_wording_of_a_mark_may_be_the_text_of_its_announcement(
 
 @pytest.mark.parametrize("sound", ["silence", "hum", "noise"])
 def test_a_pack_with_features_that_are_no_speech_is_refused(tmp_path: Path, sound: str) -> None:
-    bands = np.full(learned(NAME).bands.shape, -40.0)
+    bands = np.full(learned(NAME).bands.shape, -40.0, np.float32)
     if sound == "hum":
-        bands += np.linspace(0, 30, bands.shape[1])
+        bands = bands + np.linspace(0, 30, bands.shape[1], dtype=np.float32)
     elif sound == "noise":
         samples = np.random.default_rng(1).standard_normal(3 * RATE) / 10
         bands = log_mel(Audio(samples.astype(np.float32), RATE))
