@@ -17,7 +17,7 @@ from recognizer.base.settings import PhraseSettings
 from recognizer.model import Audio, CallOutcome
 from recognizer.phrases.loading import load_phrases
 from recognizer.recognition.announcements.announcement import LEARNABLE
-from recognizer.recognition.announcements.features import log_mel
+from recognizer.recognition.announcements.features import N_BANDS, log_mel
 from recognizer.recognition.announcements.files import to_files
 from recognizer.recognition.announcements.packs import read_pack, write_pack
 from recognizer.recognition.announcements.store import AnnouncementStore
@@ -252,7 +252,7 @@ def test_every_listed_wording_of_a_mark_may_be_the_text_of_its_announcement(
 def test_a_pack_with_features_that_are_no_speech_is_refused(tmp_path: Path, sound: str) -> None:
     bands = np.full(learned(NAME).bands.shape, -40.0, np.float32)
     if sound == "hum":
-        bands = bands + np.linspace(0, 30, bands.shape[1], dtype=np.float32)
+        bands = bands + np.linspace(0, 30, N_BANDS, dtype=np.float32)
     elif sound == "noise":
         samples = np.random.default_rng(1).standard_normal(3 * RATE) / 10
         bands = log_mel(Audio(samples.astype(np.float32), RATE))
