@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from recognizer.crm.journal.records import REHEARING
-from recognizer.crm.journal.tables import AttemptRow, CorrectionRow, DecisionRow
+from recognizer.crm.journal.tables import AssignmentRow, AttemptRow, CorrectionRow, DecisionRow
 
 __all__ = [
     "BY_PERSON",
@@ -15,6 +17,7 @@ __all__ = [
     "LAST_CALL_FIRST",
     "ON_CARD",
     "STANDING",
+    "came_after",
     "has_content",
 ]
 
@@ -49,3 +52,19 @@ def has_content(digest: str) -> sa.ColumnElement[bool]:
     """Return the condition that the recording of an attempt has this content."""
     is_alone = sa.and_(AttemptRow.content_digest.is_(None), AttemptRow.digest == digest)
     return sa.or_(AttemptRow.content_digest == digest, is_alone)
+
+
+def came_after(
+    moment: Any,
+    contact_id: Any,
+    attempt: Any = AttemptRow,
+    correction: Any = CorrectionRow,
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a call came to a card after a moment, or a person's word of it."""
+    given = sa.exists().where(
+        AssignmentRow.attempt_id == attempt.id,
+        AssignmentRow.contact_id == contact_id,
+        AssignmentRow.made_at > moment,
+    )
+    said = sa.and_(correction.made_at > moment, correction.made_by != REHEARING)
+    return sa.or_(attempt.recorded_at > moment, said, given)

@@ -7,17 +7,15 @@ the CRM's own word, and a number that is another one.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from recognizer.crm.journal.call_order import card_decision
-from recognizer.crm.journal.conditions import IN_FORCE, LAST_CALL_FIRST
+from recognizer.crm.journal.conditions import IN_FORCE, LAST_CALL_FIRST, came_after
 from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import (
-    AssignmentRow,
     AttemptRow,
     ContactRow,
     CorrectionRow,
@@ -68,7 +66,7 @@ def _final_or_reset(contact: ContactRow) -> sa.Executable:
         sa.or_(DecisionRow.final, DecisionRow.resets),
     ]
     if contact.cleared_at is not None:
-        conditions.append(_since(contact, contact.cleared_at))
+        conditions.append(came_after(contact.cleared_at, contact.id))
     return (
         sa.select(
             DecisionRow.id,
@@ -82,17 +80,6 @@ def _final_or_reset(contact: ContactRow) -> sa.Executable:
         .where(*conditions)
         .order_by(*LAST_CALL_FIRST)
     )
-
-
-def _since(contact: ContactRow, moment: dt.datetime) -> sa.ColumnElement[bool]:
-    """Return the condition that a call, or a person's word of it, came after the CRM's word."""
-    given = sa.exists().where(
-        AssignmentRow.attempt_id == AttemptRow.id,
-        AssignmentRow.contact_id == contact.id,
-        AssignmentRow.made_at > moment,
-    )
-    said = sa.and_(CorrectionRow.made_at > moment, CorrectionRow.made_by != REHEARING)
-    return sa.or_(AttemptRow.recorded_at > moment, said, given)
 
 
 def _on_card(

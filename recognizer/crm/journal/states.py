@@ -12,8 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import get_history
 
-from recognizer.crm.journal.conditions import BY_PERSON
+from recognizer.crm.journal.conditions import BY_PERSON, came_after
+from recognizer.crm.journal.identity import contact_key
+from recognizer.crm.journal.records import REHEARING
 from recognizer.crm.journal.tables import (
     AttemptRow,
     CallStateRow,
@@ -53,21 +56,51 @@ _ALIVE = (
 
 _earlier = aliased(AttemptRow, name="earlier")
 _mark = aliased(DecisionRow, name="mark")
+_marked_by = aliased(CorrectionRow, name="marked_by")
 _later_word = aliased(DecisionRow, name="later_word")
+_owner = aliased(ContactRow, name="owner")
+_talk = aliased(AttemptRow, name="talk")
+_end = aliased(DecisionRow, name="ending")
+_after_end = aliased(DecisionRow, name="after_end")
+_ended_by = aliased(CorrectionRow, name="ended_by")
 _standing = aliased(DecisionRow, name="standing")
 _card = aliased(ContactRow, name="card")
+_was_ended = (
+    sa.select(_talk.id)
+    .join(_end, _end.attempt_id == _talk.id)
+    .join(_ended_by, _ended_by.id == _end.correction_id)
+    .where(
+        _talk.contact_key == _earlier.contact_key,
+        _talk.called_at > _earlier.called_at,
+        _end.resets,
+        _ended_by.made_by != REHEARING,
+        ~sa.exists().where(_after_end.supersedes_id == _end.id),
+    )
+    .exists()
+)
+"""A person stated a conversation since: no mark before that stands."""
+
 _contradicts = sa.and_(
     AttemptRow.contact_key != "",
     AttemptRow.outcome.in_(_ALIVE),
-    sa.exists().where(
+    sa.select(_earlier.id)
+    .join(_mark, _mark.attempt_id == _earlier.id)
+    .outerjoin(_marked_by, _marked_by.id == _mark.correction_id)
+    .outerjoin(_owner, _owner.id == _earlier.contact_id)
+    .where(
         _earlier.contact_key == AttemptRow.contact_key,
         _earlier.called_at < AttemptRow.called_at,
-        _mark.attempt_id == _earlier.id,
         _mark.final,
         _mark.incorrect_contact.is_(True),
         _mark.outcome.in_(_INVALID),
         ~sa.exists().where(_later_word.supersedes_id == _mark.id),
-    ),
+        sa.or_(
+            _owner.cleared_at.is_(None),
+            came_after(_owner.cleared_at, _owner.id, _earlier, _marked_by),
+        ),
+        ~_was_ended,
+    )
+    .exists(),
     sa.or_(
         AttemptRow.contact_id.is_(None),
         # One value for one card: of EXISTS a planner may make a look through all the cards.
@@ -77,7 +110,7 @@ _contradicts = sa.and_(
         .scalar_subquery(),
     ),
 )
-"""The network said there is no such number, which set the mark, and later somebody had it."""
+"""The network said there is no such number, which set a mark that stands; later somebody had it."""
 
 _is_doubtful = sa.or_(
     _contradicts,
@@ -115,7 +148,7 @@ _STATES = (
     .outerjoin(_in_force, _is_in_force)
 )
 _TOUCHED = "recognizer touched calls"
-_MARKS = "recognizer calls whose mark came or went"
+_KEYS = "recognizer contacts of whose marks one came, went or moved"
 _CHUNK = 500
 
 
@@ -125,9 +158,9 @@ def call_states() -> sa.Select[Any]:
 
 
 def keep_states(session: Session) -> None:
-    """Have the states of the calls that a session adds to made anew before it commits."""
+    """Have the states of the calls that a session changes anything of made anew as it commits."""
     session.info[_TOUCHED] = set()
-    session.info[_MARKS] = set()
+    session.info[_KEYS] = set()
     sa.event.listen(session, "after_flush", _collect)
     sa.event.listen(session, "before_commit", _refresh_touched)
 
@@ -138,34 +171,39 @@ def _collect(session: Session, _context: object) -> None:
             session.info[_TOUCHED].add(row.id)
         elif isinstance(row, DecisionRow | CorrectionRow) and row.attempt_id is not None:
             session.info[_TOUCHED].add(row.attempt_id)
-            if isinstance(row, DecisionRow) and (row.incorrect_contact or row.supersedes_id):
-                session.info[_MARKS].add(row.attempt_id)
+            if isinstance(row, DecisionRow) and _may_mark_or_end(row):
+                session.info[_KEYS].add(session.get_one(AttemptRow, row.attempt_id).contact_key)
+    for row in session.dirty:
+        if isinstance(row, AttemptRow) and get_history(row, "contact_key").has_changes():
+            session.info[_TOUCHED].add(row.id)
+            session.info[_KEYS].update((row.contact_key, *get_history(row, "contact_key").deleted))
+        elif isinstance(row, ContactRow) and any(
+            get_history(row, name).has_changes() for name in ("deciding_id", "cleared_at")
+        ):
+            session.info[_KEYS].add(contact_key(row, None))
+
+
+def _may_mark_or_end(row: DecisionRow) -> bool:
+    """Tell whether a new decision may set a mark, or end one."""
+    return bool(row.incorrect_contact or row.resets or row.supersedes_id)
 
 
 def _refresh_touched(session: Session) -> None:
     session.flush()
-    touched = session.info[_TOUCHED]
-    if session.info[_MARKS]:
-        touched |= _others_of(session, session.info[_MARKS])
-        session.info[_MARKS].clear()
+    touched = session.info[_TOUCHED] | _may_contradict(session, session.info[_KEYS])
+    session.info[_KEYS].clear()
     if touched:
         _refresh(session, touched)
-        touched.clear()
+        session.info[_TOUCHED].clear()
 
 
-def _others_of(session: Session, marks: Collection[int]) -> set[int]:
-    """Return the calls that a mark which came or went may contradict."""
+def _may_contradict(session: Session, keys: Collection[str]) -> set[int]:
+    """Return the calls of some contacts that contradict a mark, if one stands before them."""
     found: set[int] = set()
-    ids = sorted(marks)
-    for at in range(0, len(ids), _CHUNK):
-        query = (
-            sa.select(AttemptRow.id)
-            .join(_earlier, _earlier.contact_key == AttemptRow.contact_key)
-            .where(
-                _earlier.id.in_(ids[at : at + _CHUNK]),
-                AttemptRow.contact_key != "",
-                AttemptRow.outcome.in_(_ALIVE),
-            )
+    names = sorted(name for name in keys if name)
+    for at in range(0, len(names), _CHUNK):
+        query = sa.select(AttemptRow.id).where(
+            AttemptRow.contact_key.in_(names[at : at + _CHUNK]), AttemptRow.outcome.in_(_ALIVE)
         )
         found.update(session.scalars(query))
     return found

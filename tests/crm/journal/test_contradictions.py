@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from typer.testing import CliRunner
 from recognizer.cli import app
 from recognizer.crm.contacts import ContactCard
 from recognizer.crm.journal.journal import Journal
-from recognizer.crm.journal.migrations.versions import v0009_contradictions
-from recognizer.crm.journal.states import _ALIVE, _INVALID
+from recognizer.crm.journal.migrations.versions import (
+    v0009_contradictions,
+    v0011_marks_that_stand,
+)
+from recognizer.crm.journal.states import _ALIVE, _INVALID, call_states
 from recognizer.crm.journal.tables import CallStateRow
 from recognizer.crm.outbox import Outbox
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
@@ -113,6 +117,83 @@ def test_decide_and_what_a_crm_is_told_say_it(
     assert event["contradicts_mark"] is True
 
 
+def state_anew(journal: Journal) -> list[int]:
+    """Return what contradicts a mark, made anew from the journal."""
+    anew = call_states().subquery()
+    with journal.database.engine.connect() as connection:
+        query = sa.select(anew.c.attempt_id).where(anew.c.contradicts)
+        return list(connection.scalars(query.order_by(anew.c.attempt_id)))
+
+
+def contradicted_card(journal: Journal) -> tuple[int, int]:
+    """Return the mark, and what was heard after it, of card 1."""
+    return hear(journal, O.BLOCKED, day(-9)).id, hear(journal, O.VOICEMAIL, day(-8)).id
+
+
+def test_a_mark_that_an_import_takes_away_and_gives_back_is_contradicted_as_it_stands(
+    journal: Journal,
+) -> None:
+    _, later = contradicted_card(journal)
+    run = journal.begin_import("outcomes.csv", made_by="Анна")
+    cleared = ContactCard(ref="1", mobile_phone=NUMBER, result="Эффективный")
+    for _ in journal.import_contacts([cleared], source="outcomes.csv", import_id=run):
+        pass
+    assert contradicting(journal) == state_anew(journal) == []
+    assert journal.contradictions("1") == ()
+    journal.undo_import(run, made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == [later]
+
+
+def test_another_number_takes_the_contradiction_of_the_old_one_away(journal: Journal) -> None:
+    contradicted_card(journal)
+    journal.upsert_contact(ContactCard(ref="1", mobile_phone="+79265550155"))
+    assert contradicting(journal) == state_anew(journal) == []
+
+
+def test_a_mark_of_before_the_crms_word_is_not_contradicted_beside_a_new_one(
+    journal: Journal,
+) -> None:
+    contradicted_card(journal)
+    journal.upsert_contact(ContactCard(ref="1", mobile_phone=NUMBER, result="Эффективный"))
+    hear(journal, O.DOES_NOT_EXIST, day(-5))
+    assert journal.contact("1").incorrect_contact
+    assert contradicting(journal) == state_anew(journal) == []
+    last = hear(journal, O.LIVE_PERSON, day(-4))
+    assert contradicting(journal) == state_anew(journal) == [last.id]
+
+
+def test_a_call_moved_to_another_card_takes_its_mark_along(journal: Journal) -> None:
+    marked, later = contradicted_card(journal)
+    again = hear(journal, O.BLOCKED, day(-7)).id
+    journal.upsert_contact(ContactCard(ref="2", mobile_phone=NUMBER))
+    assert contradicting(journal) == [later]
+    journal.move_attempt(marked, "2", made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == []
+    assert journal.contact("1").incorrect_contact  # by the later one
+    journal.move_attempt(again, "2", made_by="Анна")
+    journal.move_attempt(later, "2", made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == [later]
+
+
+def test_a_call_that_leaves_its_number_takes_its_mark_along(journal: Journal) -> None:
+    marked, later = contradicted_card(journal)
+    journal.move_attempt(later, None, made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == []
+    journal.move_attempt(marked, None, made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == [later]
+    journal.upsert_contact(ContactCard(ref="2", mobile_phone="+79265550100"))
+    journal.move_attempt(marked, "2", made_by="Анна")
+    assert contradicting(journal) == state_anew(journal) == []
+
+
+def test_what_a_person_ended_is_not_contradicted_beside_a_new_mark(journal: Journal) -> None:
+    contradicted_card(journal)
+    journal.record_statement("1", "conversation", made_by="Анна", called_at=day(-7))
+    marks = hear(journal, O.DOES_NOT_EXIST, day(-6))
+    assert marks.decision is not None
+    assert contradicting(journal) == state_anew(journal)
+
+
 def test_the_migration_finds_what_the_journal_finds(journal: Journal) -> None:
     for number, at in ((NUMBER, day(-9)), ("+79265550199", day(-8))):
         hear(journal, O.LIVE_PERSON, at, number)
@@ -122,19 +203,24 @@ def test_the_migration_finds_what_the_journal_finds(journal: Journal) -> None:
     journal.upsert_contact(ContactCard(ref="3", mobile_phone="+79265550197"))
     hear(journal, O.BLOCKED, day(-9), "+79265550197")
     hear(journal, O.VOICEMAIL, day(-8), "+79265550197")
-    journal.upsert_contact(
-        ContactCard(ref="3", mobile_phone="+79265550197", result="Эффективный")
-    )  # the CRM took the mark away
+    cleared = ContactCard(ref="3", mobile_phone="+79265550197", result="Эффективный")
+    journal.upsert_contact(cleared)
+    hear(journal, O.BLOCKED, day(-7), "+79265550197")
+    last = hear(journal, O.VOICEMAIL, day(-6), "+79265550197")
     found = contradicting(journal)
-    assert len(found) == 3  # the last as of the day it was heard
-    nothing = sa.update(CallStateRow).values(contradicts=False, is_doubtful=False)
+    assert len(found) == 3
+    assert found[2] == last.id
+    rows = sa.select(CallStateRow.__table__).order_by("attempt_id")
     with journal.database.writing() as session:
-        session.execute(nothing)
-        session.execute(v0009_contradictions.filling())
-    assert contradicting(journal) == found[:2]
+        before = session.execute(rows).all()
+        session.execute(sa.update(CallStateRow).values(contradicts=True, is_doubtful=True))
+        for statement in v0011_marks_that_stand.statements():
+            session.execute(statement)
+        assert session.execute(rows).all() == before
 
 
-def test_the_migration_knows_the_same_outcomes() -> None:
-    assert set(v0009_contradictions._ALIVE) == {kind.value for kind in _ALIVE}
-    assert set(v0009_contradictions._INVALID) == {kind.value for kind in _INVALID}
+@pytest.mark.parametrize("migration", [v0009_contradictions, v0011_marks_that_stand])
+def test_the_migration_knows_the_same_outcomes(migration: ModuleType) -> None:
+    assert set(migration._ALIVE) == {kind.value for kind in _ALIVE}
+    assert set(migration._INVALID) == {kind.value for kind in _INVALID}
     assert set(O) == {*_ALIVE, *_INVALID, *SILENT_ON_IT}
