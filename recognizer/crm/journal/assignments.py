@@ -168,24 +168,22 @@ class Assignments:
         `is_silent`: the comments went over already.
         """
         comments = {row.id: row.comments for row in (old, card) if row is not None}
-        leaving = self._timeline(old)
-        leaving.leave(attempt)
-        attempt.contact_id = None if card is None else card.id
-        key = self._key(attempt, card)
-        tell_apart(self._session, key, attempt)
-        attempt.contact_key = key
-        self._session.add(
-            AssignmentRow(
-                attempt_id=attempt.id,
-                from_contact_id=None if old is None else old.id,
-                contact_id=attempt.contact_id,
-                kind=kind,
-                made_at=self._now,
-                made_by=self._made_by,
+        with self._timeline(old).leaving(attempt):
+            attempt.contact_id = None if card is None else card.id
+            key = self._key(attempt, card)
+            tell_apart(self._session, key, attempt)
+            attempt.contact_key = key
+            self._session.add(
+                AssignmentRow(
+                    attempt_id=attempt.id,
+                    from_contact_id=None if old is None else old.id,
+                    contact_id=attempt.contact_id,
+                    kind=kind,
+                    made_at=self._now,
+                    made_by=self._made_by,
+                )
             )
-        )
-        self._session.flush()
-        leaving.point_at_deciding()
+            self._session.flush()
         self._timeline(card).join(attempt)
         if is_silent:
             for row in (old, card):
@@ -248,9 +246,12 @@ class Assignments:
         )
         set_fields(self._session, card, values, now=self._now)
         self._session.flush()
+        timeline = self._timeline(card)
         decided = card_decision(self._session, card)
         if decided is not None and decided.rule_id is not None:
-            self._timeline(card).decide_card_today()
+            timeline.decide_card_today()
+        timeline.check_marks()
+        timeline.point_at_deciding()
 
 
 def _both(own: str, other: str) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "current_decision",
     "decided_after",
     "decided_before",
+    "marked_as_heard",
     "number_after",
 ]
 
@@ -85,6 +86,22 @@ def current_decision(session: Session, attempt: AttemptRow) -> DecisionRow | Non
     return session.scalar(
         sa.select(DecisionRow).where(DecisionRow.attempt_id == attempt.id, IN_FORCE)
     )
+
+
+def marked_as_heard(session: Session, contact: ContactRow) -> list[Placed]:
+    """Return the calls that mark a card by what the program heard on them, in order."""
+    statement = (
+        sa.select(AttemptRow, DecisionRow)
+        .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
+        .where(
+            AttemptRow.contact_id == contact.id,
+            DecisionRow.incorrect_contact.is_(True),
+            DecisionRow.correction_id.is_(None),
+            IN_FORCE,
+        )
+        .order_by(*CALL_ORDER)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
 
 
 def card_decision(session: Session, contact: ContactRow) -> DecisionRow | None:

@@ -6,9 +6,10 @@ corrected, changes later decisions until one is found whose number stays the sam
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from recognizer.crm.journal.call_order import (
     current_decision,
     decided_after,
     decided_before,
+    marked_as_heard,
     number_after,
 )
 from recognizer.crm.journal.card_comments import CardComments
@@ -102,17 +104,18 @@ class Timeline:
         self._comments.add(decision.comment)
         self._recount_after(attempt, decision)
 
-    def leave(self, attempt: AttemptRow) -> None:
-        """Renumber the attempts after one that is about to go, and take its comment line back.
-
-        Call it while the attempt is still this contact's, and `point_at_deciding` once it is not.
-        """
+    @contextlib.contextmanager
+    def leaving(self, attempt: AttemptRow) -> Iterator[None]:
+        """Let an attempt go inside of this; what stays is numbered and decided as if without it."""
         old = current_decision(self._session, attempt)
-        self._renumber(
-            decided_after(self._session, attempt), decided_before(self._session, attempt)
-        )
+        previous = decided_before(self._session, attempt)
+        later = decided_after(self._session, attempt)
+        yield
+        self._renumber(later, previous)
         if old is not None and old.comment is not None:
             self._comments.withdraw(self._office.day_of(attempt.called_at))
+        self._end_marks_that_rested_on(old, None)
+        self.point_at_deciding()
 
     def give_way(self, attempt: AttemptRow) -> None:
         """Let an attempt decide and count nothing: its recording is no longer that of its call."""
@@ -121,6 +124,7 @@ class Timeline:
             return
         decision = self._decide_nothing(attempt, WITHDRAWN, source=REPLACED, supersedes=old)
         self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
+        self._end_marks_that_rested_on(old, decision)
         self._recount_after(attempt, decision)
 
     def come_back(self, attempt: AttemptRow) -> None:
@@ -149,6 +153,7 @@ class Timeline:
         else:
             decision = self._decide_as_heard(attempt, old)
         self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
+        self._end_marks_that_rested_on(old, decision)
         self._recount_after(attempt, decision)
 
     def correct(self, attempt: AttemptRow, correction: CorrectionRow) -> None:
@@ -179,6 +184,7 @@ class Timeline:
             supersedes=old,
         )
         self._comments.correct(old, decision, day)
+        self._end_marks_that_rested_on(old, decision)
         self._recount_after(attempt, decision)
 
     def decide_card(self, on: dt.date) -> DecisionRow | None:
@@ -214,6 +220,17 @@ class Timeline:
         old = card_decision(self._session, self._contact)
         if old is not None and old.rule_id is not None:
             self._decide(None, WITHDRAWN, source="card", supersedes=old)
+
+    def check_marks(self) -> None:
+        """Leave to a person what marks the card by a call, where the card as it is keeps it from.
+
+        Another number of the card may be right that nobody told to be wrong, or not any more.
+        """
+        assert self._contact is not None
+        for attempt, old in marked_as_heard(self._session, self._contact):
+            if self._why_not_marked(attempt):
+                decision = self._decide_as_heard(attempt, old)
+                self._comments.correct(old, decision, self._office.day_of(attempt.called_at))
 
     def point_at_deciding(self) -> None:
         """Find the decision whose status stands over the card; nothing to find without one."""
@@ -261,11 +278,25 @@ class Timeline:
         if self._contact is None or self._card is None:
             return ""
 
-        def is_wrong(outcome: str) -> bool:
-            ruling = self._regulation.rule_on_call(CallOutcome(outcome), facts=self._facts())
-            return ruling.decision.incorrect_contact is True
+        return why_number_stays(
+            self._session, self._contact, self._card, attempt, self._is_of_wrong_number
+        )
 
-        return why_number_stays(self._session, self._contact, self._card, attempt, is_wrong)
+    def _is_of_wrong_number(self, outcome: str) -> bool:
+        ruling = self._regulation.rule_on_call(CallOutcome(outcome), facts=self._facts())
+        return ruling.decision.incorrect_contact is True
+
+    def _end_marks_that_rested_on(self, old: DecisionRow | None, new: DecisionRow | None) -> None:
+        """Check the card's marks once one of its numbers is no longer told to be wrong by a call.
+
+        A card of several numbers is marked when the last of them is told so.
+        """
+        if self._contact is None or old is None or old.outcome is None:
+            return
+        heard = None if new is None else new.outcome
+        is_still_wrong = heard is not None and self._is_of_wrong_number(heard)
+        if self._is_of_wrong_number(old.outcome) and not is_still_wrong:
+            self.check_marks()
 
     def _decide_nothing(
         self, attempt: AttemptRow, ruling: Ruling, *, source: str, supersedes: DecisionRow | None

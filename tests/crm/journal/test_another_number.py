@@ -1,6 +1,6 @@
 """What was heard on one number says nothing of another number of the card."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from journal_reports import day, heard
@@ -129,3 +129,99 @@ def test_an_earlier_call_that_comes_late_leaves_the_reason_in_words(journal: Jou
     assert later.decision.attempt == 2
     assert later.decision.next is NextStep.OPERATOR
     assert "Отметка не поставлена" in " ".join(later.decision.explanation)
+
+
+ONE, OTHER = "89265550102", "89265550103"
+HEARD = CallOutcome.DOES_NOT_EXIST
+
+
+def _both_told(journal: Journal) -> int:
+    """Mark card 1, both of whose numbers are told not to exist; return the first call."""
+    journal.upsert_contact(ContactCard(ref="1", mobile_phone=TWO, owner="Иванов"))
+    journal.upsert_contact(ContactCard(ref="2", mobile_phone=ONE, owner="Петров"))
+    for number, on in ((ONE, 1), (OTHER, 2)):
+        journal.record_attempt(
+            heard(HEARD, f"{on}.wav"), contact="1", number=number, digest=str(on), called_at=day(on)
+        )
+    assert journal.contact("1").incorrect_contact
+    return journal.history("1")[0].id
+
+
+def _hear_again(journal: Journal, call: int) -> None:
+    there = journal.attempt(call)
+    journal.record_attempt(
+        heard(CallOutcome.VOICEMAIL, there.recording or ""), contact="1", number=there.number,
+        digest=there.digest, called_at=there.called_at,
+    )  # fmt: skip
+
+
+def _replace(journal: Journal, call: int) -> None:
+    there = journal.attempt(call)
+    journal.record_attempt(
+        heard(CallOutcome.VOICEMAIL, there.recording or ""), contact="1", number=there.number,
+        digest="another content", called_at=there.called_at,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda journal, call: journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL),
+        lambda journal, call: journal.correct(call, made_by="Анна", stated="conversation"),
+        lambda journal, call: journal.move_attempt(call, "2", made_by="Анна"),
+        lambda journal, call: journal.move_attempt(call, None, made_by="Анна"),
+        _hear_again,
+        _replace,
+    ],
+    ids=["corrected", "stated", "moved", "detached", "heard again", "replaced"],
+)
+def test_a_mark_for_both_numbers_ends_with_what_was_heard_on_the_first(
+    journal: Journal, end: Callable[[Journal, int], object]
+) -> None:
+    first = _both_told(journal)
+    end(journal, first)
+    assert not journal.contact("1").incorrect_contact
+    (second,) = [call for call in journal.history("1") if call.number == "+79265550103"]
+    assert second.decision is not None
+    assert second.decision.decision.next is NextStep.OPERATOR
+    assert "Отметка не поставлена" in " ".join(second.decision.decision.explanation)
+
+
+def test_taking_the_correction_back_gives_the_mark_back(journal: Journal) -> None:
+    first = _both_told(journal)
+    journal.correct(first, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    (said,) = journal.corrections(first)
+    journal.withdraw_correction(said.id, made_by="Анна")
+    assert journal.contact("1").incorrect_contact
+
+
+def test_a_persons_mark_rests_on_nothing_else(journal: Journal) -> None:
+    first = _both_told(journal)
+    second = journal.history("1")[1].id
+    journal.correct(second, made_by="Анна", outcome=HEARD)
+    journal.correct(first, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    assert journal.contact("1").incorrect_contact
+
+
+def test_a_call_told_as_wrong_once_more_keeps_the_mark(journal: Journal) -> None:
+    first = _both_told(journal)
+    _record(journal, HEARD, ONE, 3)
+    journal.correct(first, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    assert journal.contact("1").incorrect_contact
+
+
+@pytest.mark.parametrize("ref", ["1", "2"])
+@pytest.mark.parametrize(
+    ("other", "marked"), [(None, False), (CallOutcome.VOICEMAIL, False), (HEARD, True)]
+)
+def test_merged_cards_are_marked_once_both_their_numbers_are_wrong_whichever_goes(
+    journal: Journal, ref: str, other: CallOutcome | None, marked: bool
+) -> None:
+    for card, number in (("1", ONE), ("2", OTHER)):
+        journal.upsert_contact(ContactCard(ref=card, mobile_phone=number, owner="Иванов"))
+    journal.record_attempt(heard(HEARD, "1.wav"), contact="1", number=ONE, called_at=day(1))
+    if other is not None:
+        journal.record_attempt(heard(other, "2.wav"), contact="2", number=OTHER, called_at=day(2))
+    into = {"1": "2", "2": "1"}[ref]
+    journal.merge_contacts(ref, into, made_by="Анна")
+    assert journal.contact(into).incorrect_contact is marked
