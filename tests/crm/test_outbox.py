@@ -38,6 +38,8 @@ class Receiver:
         self.taken: list[tuple[str, dict[str, str], Any]] = []
         self.statuses: list[int] = []
         self.answers: dict[str, Any] = {}
+        self.n_silent = 0
+        self.speaks = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,6 +50,10 @@ class Receiver:
                 headers["raw"] = body.decode()
                 if status == 200:
                     receiver.taken.append((self.path, headers, json.loads(body)))
+                if receiver.n_silent > 0:  # taken, and no answer in time
+                    receiver.n_silent -= 1
+                    receiver.speaks.wait(20)
+                    return
                 name = self.path.rpartition("/")[2]
                 answer = json.dumps(receiver.answers.get(name, {"result": True})).encode()
                 self.send_response(status)
@@ -64,6 +70,7 @@ class Receiver:
         self.thread.start()
 
     def close(self) -> None:
+        self.speaks.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -166,6 +173,53 @@ def test_nothing_is_lost_while_the_other_side_is_down_and_order_is_kept(
         clock.now += 11
         all_of(dispatcher)
     assert [body["attempt"] for body in receiver.bodies] == [1, 2, 3]
+
+
+def test_what_was_taken_without_an_answer_comes_again_with_its_id_and_in_order(
+    journal: Journal, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark, a correction, the mark back: whoever takes each id once ends with what stands."""
+    monkeypatch.setattr("recognizer.crm.sending.ANSWER_TIMEOUT_S", 0.3)
+    hook = Webhook("crm", receiver.url, SECRET, load_codes()["vicidial"])
+    dispatcher = Dispatcher(Outbox(journal.database, clock=clock), [hook])
+    all_of(dispatcher)
+
+    def tell_after_a_silence() -> None:
+        receiver.n_silent = 2
+        for _ in range(3):
+            all_of(dispatcher)
+            clock.now += 3601
+
+    call = heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    tell_after_a_silence()
+    journal.correct(call, made_by="Анна", outcome=CallOutcome.VOICEMAIL)
+    tell_after_a_silence()
+    (said,) = journal.corrections(call)
+    journal.withdraw_correction(said.id, made_by="Борис")
+    tell_after_a_silence()
+    once = {body["id"]: body for body in receiver.bodies}
+    assert [body["id"] for body in receiver.bodies] == [each for each in once for _ in range(3)]
+    told = [
+        (body["code"], body["incorrect_contact"], body["card_marked"]) for body in once.values()
+    ]
+    assert told == [("DC", True, True), ("AA", False, False), ("DC", True, True)]
+
+
+def test_wrong_number_said_again_after_a_silence_is_not_said_once_the_mark_is_gone(
+    journal: Journal, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recognizer.crm.sending.ANSWER_TIMEOUT_S", 0.3)
+    hook = Webhook("crm", receiver.url, SECRET, load_codes()["vicidial"])
+    dispatcher = Dispatcher(Outbox(journal.database, clock=clock), [hook])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    receiver.n_silent = 1
+    all_of(dispatcher)
+    journal.upsert_contact(ContactCard(ref="501", trusted_phone="+79265550103"))
+    clock.now += 3601
+    all_of(dispatcher)
+    told = [(body["id"], body["code"], body["card_marked"]) for body in receiver.bodies]
+    assert told == [(told[0][0], "DC", True), (told[0][0], "NA", False)]
 
 
 def test_what_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again(
@@ -546,6 +600,43 @@ def test_targets_are_read_with_their_secrets_from_files(tmp_path: Path) -> None:
         path.write_text(hook.format(url, file), "utf-8")
         with pytest.raises(DataFileError, match=f"line 1: .*{words}"):
             load_targets(path)
+
+
+def test_every_other_command_of_the_documentation_runs_as_it_is_printed(
+    journal: Journal, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOGNIZER_JOURNAL_URL", f"sqlite:///{tmp_path / 'j.sqlite3'}")
+    (tmp_path / "our-crm.secret").write_text(SECRET)
+    (tmp_path / "crm.toml").write_text(
+        f'[[webhook]]\nname = "our-crm"\nurl = "{receiver.url}"\nsecret_file = "our-crm.secret"\n'
+    )
+    (tmp_path / "recognizer.toml").write_text(f'[crm]\ntargets_file = "{tmp_path}/crm.toml"\n')
+    monkeypatch.setenv("RECOGNIZER_SETTINGS", str(tmp_path / "recognizer.toml"))
+    outbox = Outbox(journal.database)
+    dispatcher = Dispatcher(outbox, [Webhook("our-crm", receiver.url, SECRET)])
+    all_of(dispatcher)
+    heard(journal, CallOutcome.DOES_NOT_EXIST, 1, contact="501")
+    outbox.collect(["our-crm"])
+    claimed = outbox.claim("our-crm")
+    assert claimed is not None
+    outbox.failed(claimed[0], "expected 2xx, found 500", is_final=True)
+    shown = (Path(__file__).parents[2] / "docs" / "crm.md").read_text("utf-8")
+    commands = re.findall(r"`recognizer ((?:crm|contacts) (?!tell)[^`]+)`", shown)
+    said = {}
+    for command in commands:
+        done = CliRunner().invoke(app, command.replace("17", str(claimed[0])).split())
+        assert done.exit_code == 0, (command, done.output, done.exception)
+        said[command] = done.output
+    assert list(said) == [
+        "contacts export results.xlsx", "crm check", "crm outbox --state dead", "crm retry 17",
+        "crm outbox",
+    ]  # fmt: skip
+    assert (tmp_path / "results.xlsx").exists()
+    assert "our-crm" in said["crm check"]
+    assert "expected 2xx, found 500" in said["crm outbox --state dead"]
+    all_of(dispatcher)
+    assert len(receiver.taken) == 1
 
 
 def test_each_connector_of_the_documentation_is_tried_with_one_command(

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -79,6 +80,17 @@ async def _on_not_signed_in(request: Request, _problem: Exception) -> Response:
     return RedirectResponse(f"/sign-in?then={quote(then, safe='')}", status_code=303)
 
 
+_OF_CALL = re.compile(r"/calls/([0-9]{1,18})/[a-z-]+")
+
+
+def _way_back(request: Request, status: int) -> dict[str, Any]:
+    """Return where a person goes on whose answer about a call was refused."""
+    call = _OF_CALL.fullmatch(request.url.path)
+    if call is None or request.method != "POST" or status == 404:
+        return {}
+    return {"href": f"/calls/{call[1]}", "link": "Вернуться к звонку"}
+
+
 def _on_page_problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, PageProblemError)
     if _wants_page(request):
@@ -88,6 +100,7 @@ def _on_page_problem(request: Request, problem: Exception) -> Response:
             status=problem.status,
             title=problem.title,
             text=problem.advice,
+            **_way_back(request, problem.status),
         )
     return JSONResponse(
         {"title": problem.title, "advice": problem.advice}, status_code=problem.status

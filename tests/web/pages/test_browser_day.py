@@ -68,7 +68,7 @@ def test_a_card_is_chosen_changed_and_left(context: BrowserContext, site: Site) 
     page.get_by_label("Номер телефона целиком").fill("555-04")
     page.get_by_role("button", name="Сохранить карточку").click()
     expect(page.locator("h1")).to_have_text("Номер набран не полностью")
-    page.go_back()
+    page.get_by_role("link", name="Вернуться к звонку").click()
     page.get_by_label("Номер телефона целиком").fill("8 926 555-04-01")
     page.get_by_role("button", name="Сохранить карточку").click()
     expect(page.locator("h1")).to_have_text("Чья это карточка?")
@@ -246,7 +246,23 @@ def test_uploads_that_failed_and_were_repeated_are_counted_once(
     drop(page, *((f"busy_tone--again{n}.wav", recording(1.0, seed=200 + n)) for n in range(4)))
     expect(page.locator("[data-count]")).to_have_text("Готово 2 из 4, не получилось: 2")
     for _ in range(2):
-        page.get_by_role("button", name="Повторить").first.click()
+        page.get_by_role("button", name="Повторить", exact=True).first.click()
     expect(page.locator("[data-count]")).to_have_text("Готово 4 из 4")
     page.goto("/calls?text=again")
     expect(page.locator("tbody tr")).to_have_count(4)
+
+
+def test_what_failed_together_is_sent_again_by_one_press(
+    context: BrowserContext, site: Site
+) -> None:
+    page = sign_in(context)
+    everything = page.get_by_role("button", name="Повторить все")
+    page.route("**/uploads?*", lambda route: route.abort(), times=9)
+    drop(page, *((f"busy_tone--all{n}.wav", recording(1.0, seed=300 + n)) for n in range(10)))
+    expect(page.locator("[data-count]")).to_have_text("Готово 1 из 10, не получилось: 9")
+    shoot(page, "home-again-all")
+    everything.click()
+    expect(page.locator("[data-count]")).to_have_text("Готово 10 из 10")
+    expect(everything).to_be_hidden()
+    page.goto("/calls?text=busy_tone--all")
+    expect(page.locator("tbody tr")).to_have_count(10)

@@ -43,10 +43,18 @@ function failed(line, file, title, detail, { again = true, signIn = false } = {}
     if (isOfBatch) batch.failed -= 1;
     line.remove();
     add(file, isOfBatch);
+    offerAll();
   };
   line.querySelector("[data-sign-in]").hidden = !signIn;
+  offerAll();
   say(`${file.name}: ${title}`);
 }
+
+// A server that was restarted fails all that was on its way: one press sends them again.
+const againAll = document.querySelector("[data-again-all]");
+const again = () => [...list.querySelectorAll("[data-again]:not([hidden])")];
+function offerAll() { againAll.hidden = again().length < 2; }
+againAll.addEventListener("click", () => { for (const repeat of again().reverse()) repeat.click(); });
 
 function add(file, isAgain = false) {
   const line = lineFor(file);
