@@ -35,25 +35,26 @@ class CardReader:
 
     Attributes
     ----------
-    fields : tuple of str or None
-        Field of each column, None for one that is not ours.
-    heading : tuple of str
-        As it stands in the file.
     form : str
         What was found, for messages: `CSV, cp1251, ';'`.
-    csv_form : CsvForm or None
-        None for a workbook.
     sheets : Sheets or None
         Which sheet of a workbook is read, and which are not; None for CSV.
     """
 
-    fields: tuple[str | None, ...]
-    heading: tuple[str, ...]
     form: str
-    csv_form: CsvForm | None
     sheets: Sheets | None
     _rows: Iterator[tuple[int, list[str]]]
     _reader: RowReader
+
+    @property
+    def fields(self) -> tuple[str | None, ...]:
+        """Field of each column, None for one that is not ours."""
+        return self._reader.fields
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """As it stands in the file."""
+        return self._reader.heading
 
     @property
     def present(self) -> frozenset[str]:
@@ -72,7 +73,7 @@ class CardReader:
         together: dict[str, RowsOfCard[TableRow]] = {}
         shapes: set[str] = set()
         # In a file of few columns a half line is as wide as a whole one.
-        is_narrow = self.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
+        is_narrow = self._reader.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
         with TableRows(self._rows, self._ref_of) as rows:
             for row, following in itertools.pairwise(itertools.chain(rows, [None])):
                 assert row is not None
@@ -147,7 +148,7 @@ class CardReader:
 
         Empty ones do not, nor do those with line breaks of their own: their cell was quoted.
         """
-        if self.csv_form is None or self.fields[-1] != "comments" or following is None:
+        if self._reader.csv_form is None or self.fields[-1] != "comments" or following is None:
             return False
         is_begun = bool(row.cells[-1].strip()) and "\n" not in row.cells[-1]
         is_rest = len(following.cells) == 1 < len(self.fields)
@@ -234,7 +235,7 @@ def open_cards(
         fields = check_heading(path, heading, columns, no_phone=no_phone, below=below)
         form = str(csv_form or sheets)
         reader = RowReader(fields, heading, csv_form, columns, own_numbers)
-        yield CardReader(fields, heading, form, csv_form, sheets, rows, reader)
+        yield CardReader(form, sheets, rows, reader)
 
 
 def _guarded(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:

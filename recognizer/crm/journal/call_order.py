@@ -31,20 +31,11 @@ def decided_before(session: Session, attempt: AttemptRow) -> Placed | None:
     """Return the attempt before this one with its decision, None if there is none."""
     if not attempt.contact_key:
         return None
-    order = sa.tuple_(*CALL_ORDER)
-    statement = (
-        sa.select(AttemptRow, DecisionRow)
-        .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
-        .where(
-            AttemptRow.contact_key == attempt.contact_key,
-            AttemptRow.called_at <= attempt.called_at,
-            order < sa.tuple_(*_place(attempt)),
-            IN_FORCE,
-        )
-        .order_by(*LAST_CALL_FIRST)
-        .limit(1)
+    statement = _decided_of_contact(attempt).where(
+        AttemptRow.called_at <= attempt.called_at,
+        sa.tuple_(*CALL_ORDER) < sa.tuple_(*_place(attempt)),
     )
-    found = session.execute(statement).first()
+    found = session.execute(statement.order_by(*LAST_CALL_FIRST).limit(1)).first()
     return None if found is None else (found[0], found[1])
 
 
@@ -66,19 +57,19 @@ def decided_after(session: Session, attempt: AttemptRow) -> list[Placed]:
     """Return the later attempts with their decisions, in order."""
     if not attempt.contact_key:
         return []
-    order = sa.tuple_(*CALL_ORDER)
-    statement = (
+    statement = _decided_of_contact(attempt).where(
+        AttemptRow.called_at >= attempt.called_at,
+        sa.tuple_(*CALL_ORDER) > sa.tuple_(*_place(attempt)),
+    )
+    return [(row[0], row[1]) for row in session.execute(statement.order_by(*CALL_ORDER))]
+
+
+def _decided_of_contact(attempt: AttemptRow) -> sa.Select[AttemptRow, DecisionRow]:
+    return (
         sa.select(AttemptRow, DecisionRow)
         .join(DecisionRow, DecisionRow.attempt_id == AttemptRow.id)
-        .where(
-            AttemptRow.contact_key == attempt.contact_key,
-            AttemptRow.called_at >= attempt.called_at,
-            order > sa.tuple_(*_place(attempt)),
-            IN_FORCE,
-        )
-        .order_by(*CALL_ORDER)
+        .where(AttemptRow.contact_key == attempt.contact_key, IN_FORCE)
     )
-    return [(row[0], row[1]) for row in session.execute(statement)]
 
 
 def current_decision(session: Session, attempt: AttemptRow) -> DecisionRow | None:

@@ -11,11 +11,22 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from recognizer.base.errors import ContactError, JournalError
 from recognizer.base.network import is_loopback
 from recognizer.crm.journal.journal import Journal
+from recognizer.crm.journal.records import AttemptRecord, ContactRecord
 from recognizer.web.api.answers import ApiError
 
-__all__ = ["Known", "Owner", "TheJournal", "journal_of", "known_owner", "owner_of"]
+__all__ = [
+    "Known",
+    "Owner",
+    "TheJournal",
+    "attempt_of",
+    "contact_of",
+    "journal_of",
+    "known_owner",
+    "owner_of",
+]
 
 
 def owner_of(request: Request) -> str:
@@ -93,3 +104,19 @@ def journal_of(request: Request, _owner: Known) -> Journal:
 
 
 TheJournal = Annotated[Journal, Depends(journal_of)]
+
+
+def contact_of(journal: Journal, ref: str) -> ContactRecord:
+    """Return a card, or answer that there is none."""
+    try:
+        return journal.contact(ref)
+    except ContactError as problem:
+        raise ApiError(404, problem.kind, str(problem)) from problem
+
+
+def attempt_of(journal: Journal, attempt_id: int) -> AttemptRecord:
+    """Return an attempt, or answer that there is none."""
+    try:
+        return journal.attempt(attempt_id)
+    except JournalError as problem:
+        raise ApiError(404, "not_found", str(problem)) from problem

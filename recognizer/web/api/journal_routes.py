@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from recognizer.base.errors import ConflictError, ContactError, JournalError
+from recognizer.base.errors import ConflictError
 from recognizer.crm.journal.records import AttemptFilter, AttemptRecord, ContactRecord
 from recognizer.model import CallOutcome, NextStep
 from recognizer.model.report_json import decision_to_dict
 from recognizer.web.api.answers import BUSY, ERRORS, NOT_FOUND, ApiError, answer
-from recognizer.web.api.callers import TheJournal
+from recognizer.web.api.callers import TheJournal, attempt_of, contact_of
 from recognizer.web.api.models import (
     AttemptList,
     AttemptOut,
@@ -60,10 +60,7 @@ def list_contacts(
 )
 def read_contact(journal: TheJournal, ref: Annotated[str, Path(max_length=64)]) -> Response:
     """Return a card by its number in the CRM, with status, mark and comments in force."""
-    try:
-        return answer(_contact_out(journal.contact(ref)))
-    except ContactError as problem:
-        raise ApiError(404, problem.kind, str(problem)) from problem
+    return answer(_contact_out(contact_of(journal, ref)))
 
 
 @router.get(
@@ -112,11 +109,8 @@ def list_attempts(
 )
 def read_attempt(journal: TheJournal, attempt_id: IdInPath) -> Response:
     """Return an attempt with the decision in force."""
-    try:
-        attempt = journal.attempt(attempt_id)
-        return answer(_attempt_out(attempt), 200, _etag(attempt))
-    except JournalError as problem:
-        raise ApiError(404, "not_found", str(problem)) from problem
+    attempt = attempt_of(journal, attempt_id)
+    return answer(_attempt_out(attempt), 200, _etag(attempt))
 
 
 @router.post(
@@ -139,10 +133,7 @@ def correct_attempt(
     if_match: Annotated[str, Header(max_length=100)],
 ) -> Response:
     """Add a correction; `If-Match` names the `version` (ETag) of the attempt that was read."""
-    try:
-        journal.attempt(attempt_id)
-    except JournalError as problem:
-        raise ApiError(404, "not_found", str(problem)) from problem
+    attempt_of(journal, attempt_id)
     try:
         attempt = journal.correct(
             attempt_id,

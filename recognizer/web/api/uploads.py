@@ -15,14 +15,13 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
-from recognizer.base.errors import ContactError, JournalError
+from recognizer.base.errors import JournalError
 from recognizer.base.moments import day_lies_ahead
 from recognizer.crm.journal.identity import dialled_number
-from recognizer.crm.journal.journal import Journal
 from recognizer.model import CallRequest
 from recognizer.regulation.signalling import codes_of
 from recognizer.web.api.answers import ApiError, explain
-from recognizer.web.api.callers import journal_of, known_owner
+from recognizer.web.api.callers import contact_of, journal_of, known_owner
 from recognizer.web.api.models import (
     Ask,
 )
@@ -227,7 +226,7 @@ async def _submission(request: Request, owner: str, asked: Ask, name: str | None
         journal = journal_of(request, known_owner(owner))
         journal.database.check_file()
         if asked.contact is not None:
-            await run_in_threadpool(_check_contact, journal, asked.contact)
+            await run_in_threadpool(contact_of, journal, asked.contact)
         if asked.number is not None and dialled_number(asked.number) is None:
             raise ApiError(
                 422,
@@ -247,10 +246,3 @@ async def _submission(request: Request, owner: str, asked: Ask, name: str | None
         number=asked.number,
         record_later=asked.journal != "required",
     )
-
-
-def _check_contact(journal: Journal, ref: str) -> None:
-    try:
-        journal.contact(ref)
-    except ContactError as problem:
-        raise ApiError(404, problem.kind, str(problem)) from problem
