@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 
 __all__ = ["die_with_parent", "end"]
 
-_DEATH_S = 10.0
+_DEATH_S = 5.0
 
 
 def die_with_parent() -> None:

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
+from recognizer.audio.sources import display_name
 from recognizer.base.errors import ContactError, RecognizerError, RowError
 from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
@@ -38,6 +38,7 @@ __all__ = [
     "pending",
     "result_of",
     "run_batch",
+    "unanswered",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -62,10 +63,17 @@ class WorkerSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A recording that has no result yet, and what file it is now."""
+    """A recording that has no result yet, and what file it is now.
+
+    Attributes
+    ----------
+    answers : bool
+        False: its disk or network folder did not when it was looked at.
+    """
 
     recording: Recording
     identity: FileIdentity
+    answers: bool = True
 
 
 @dataclass(slots=True)
@@ -105,26 +113,31 @@ class Summary:
 
 
 def pending(recordings: Iterable[Recording], log: ResultLog, summary: Summary) -> list[Todo]:
-    """Return the recordings the log does not hold, each once, however often it was named."""
+    """Return the recordings the log does not hold, each once, however often it was named.
+
+    Those whose disk does not answer come last: it may do so by then.
+    """
     todo: list[Todo] = []
     named: set[bytes] = set()
     for recording in recordings:
-        identity = _identity(recording.path)
-        if identity.key in named:
+        item = _look_at(recording)
+        if item.identity.key in named:
             continue
-        named.add(identity.key)
-        if log.has(identity):
+        named.add(item.identity.key)
+        if log.has(item.identity):
             summary.n_before += 1
         else:
-            todo.append(Todo(recording, identity))
-    return todo
+            todo.append(item)
+    return sorted(todo, key=lambda item: not item.answers)
 
 
-def _identity(path: Path) -> FileIdentity:
+def _look_at(recording: Recording) -> Todo:
     try:
-        return identify(path)
-    except OSError:  # it becomes a result that says so, and is looked for again when it appears
-        return FileIdentity(told_apart(path.absolute()), 0, 0)
+        return Todo(recording, identify(recording.path))
+    except OSError as problem:
+        # It becomes a result that says so, and is looked for again when it appears.
+        identity = FileIdentity(told_apart(recording.path.absolute()), 0, 0)
+        return Todo(recording, identity, answers=not isinstance(problem, TimeoutError))
 
 
 def job_of(recording: Recording, *, attempt: int = 1, channel: str | int | None = None) -> Job:
@@ -198,18 +211,52 @@ def _submitted(
     channel: str | int | None,
 ) -> Iterator[tuple[Future[Finished], Todo]]:
     """Keep the workers busy; yield what is finished."""
-    running: dict[Future[Finished], Todo] = {}
+    running: dict[Future[Finished], tuple[Todo, int]] = {}
+    n_left: dict[int, int] = {}  # of each group that is not finished
     ended: queue.SimpleQueue[Future[Finished]] = queue.SimpleQueue()
-    for group in _groups(todo, pool.n_workers):
-        # One waiting for each that runs: no worker idles, and little is queued in vain.
-        while len(running) >= 2 * pool.n_workers * len(group):
-            future = ended.get()
-            yield future, running.pop(future)
-        jobs = [job_of(item.recording, attempt=attempt, channel=channel) for item in group]
-        running.update(zip(pool.submit_together(jobs, ended.put), group, strict=True))
-    while running:
+
+    def next_ended() -> tuple[Future[Finished], Todo]:
         future = ended.get()
-        yield future, running.pop(future)
+        item, group = running.pop(future)
+        n_left[group] -= 1
+        if n_left[group] == 0:
+            del n_left[group]
+        return future, item
+
+    for number, group in enumerate(_groups(todo, pool.n_workers)):
+        # One group waiting for each that runs: no worker idles, and little is queued in vain.
+        while len(n_left) >= 2 * pool.n_workers:
+            yield next_ended()
+        given = []
+        for item in group:
+            finished = None if item.answers else unanswered(item.recording)
+            if finished is None:
+                given.append(item)
+            else:
+                future: Future[Finished] = Future()
+                future.set_result(finished)
+                yield future, item
+        if given:
+            jobs = [job_of(item.recording, attempt=attempt, channel=channel) for item in given]
+            n_left[number] = len(given)
+            futures = pool.submit_together(jobs, ended.put)
+            running.update(
+                (future, (item, number)) for future, item in zip(futures, given, strict=True)
+            )
+    while running:
+        yield next_ended()
+
+
+def unanswered(recording: Recording) -> Finished | None:
+    """Return what becomes of a recording whose disk does not answer; None if it does.
+
+    No worker is given it: it would wait for its whole limit.
+    """
+    if _look_at(recording).answers:
+        return None
+    shown = display_name(recording.name)
+    message = f"{shown}: its disk or network folder does not answer; left out"
+    return Finished(failed_report(recording.name, "time_limit", message))
 
 
 def _groups(todo: Sequence[Todo], n_workers: int) -> Iterator[Sequence[Todo]]:

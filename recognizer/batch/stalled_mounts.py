@@ -13,7 +13,8 @@ import errno
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,12 +79,12 @@ class Looks:
             not come back in time, or one before it on the same file or mount has not yet.
         """
         with self._lock:
-            if self._stalled and self._is_stalled(_absolute(path)):
+            if self._stalled and self._is_stalled(path):
                 raise _timed_out(path)
             try:
                 return self._ask(call)
             except queue.Empty:
-                self._blame(_absolute(path))
+                self._blame(path)
                 raise _timed_out(path) from None
             except ValueError as problem:  # a name that no file can have, such as one with a NUL
                 raise OSError(errno.EINVAL, str(problem), str(path)) from problem
@@ -104,20 +105,39 @@ class Looks:
         looker.give_up()
         return looker
 
-    def _blame(self, path: str) -> None:
+    def _blame(self, path: Path | str) -> None:
         """Remember what stalls: the whole mount, if its own folder does not answer."""
-        self._stalled[path] = self._given_up()
-        mount = _mount_of(path)
-        try:
-            self._ask(Path(mount).stat)
-        except queue.Empty:
-            self._stalled[mount] = self._given_up()
-        except OSError:
-            pass
+        self._stalled[_absolute(path)] = self._given_up()
+        for place in self._places(path):
+            mount = _mount_of(place)
+            try:
+                self._ask(Path(mount).stat)
+            except queue.Empty:
+                self._stalled[mount] = self._given_up()
+                return
+            except OSError:
+                pass
 
-    def _is_stalled(self, path: str) -> bool:
+    def _is_stalled(self, path: Path | str) -> bool:
         self._stalled = {at: looker for at, looker in self._stalled.items() if looker.is_alive()}
-        return any(path == at or path.startswith(f"{at.rstrip('/')}/") for at in self._stalled)
+        return any(
+            place == at or place.startswith(f"{at.rstrip('/')}/")
+            for place in (self._places(path) if self._stalled else ())
+            for at in self._stalled
+        )
+
+    def _places(self, path: Path | str) -> Iterator[str]:
+        """Yield where a path is, and where it leads to if it is a link on a disk that answers."""
+        place = _absolute(path)
+        yield place
+        try:
+            target = self._ask(partial(os.readlink, place))
+        except queue.Empty:
+            self._stalled[place] = self._given_up()
+        except (OSError, ValueError):
+            pass
+        else:
+            yield _absolute(os.path.join(os.path.dirname(place), target))  # noqa: PTH118, PTH120
 
 
 def _absolute(path: Path | str) -> str:

@@ -188,12 +188,16 @@ class Worker:
                 else:
                     yield self.run(job)
 
-    def close(self) -> None:
-        """Kill the process, whatever it does; safe to call from another thread."""
+    def kill(self) -> None:
+        """Kill the process, whatever it does, for good; safe to call from another thread."""
         with self._lock:
             self._closed = True
             if self._process is not None:
                 self._process.kill()
+
+    def close(self) -> None:
+        """Kill the process and wait for its end; safe to call from another thread."""
+        self.kill()
         with self._running:
             self._drop()
 

@@ -90,6 +90,8 @@ class WorkerPool:
     def close(self) -> None:
         """Kill the workers and forget what is queued; what is finished stays finished."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:  # all first: each may wait for its disk before it dies
+            worker.kill()
         for worker in self._workers:
             worker.close()
         self._threads.shutdown(wait=True)

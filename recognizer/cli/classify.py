@@ -109,7 +109,7 @@ def classify(
     from recognizer.batch.call_facts import CallFacts
     from recognizer.batch.recording_files import find_recordings
     from recognizer.batch.recordings import written_path
-    from recognizer.batch.runner import job_of
+    from recognizer.batch.runner import job_of, unanswered
     from recognizer.batch.time_limits import TimeLimits
     from recognizer.batch.worker import Worker, load_recognizer
     from recognizer.cli.rendering import CsvPrinter, JsonlPrinter, TablePrinter
@@ -142,7 +142,7 @@ def classify(
         for path in counted(recordings):
             known = CallFacts(attempt=attempt, codes=codes)
             recording = finder.recording(path, written_path(path), known, channel=channel)
-            finished = worker.run(job_of(recording))
+            finished = unanswered(recording) or worker.run(job_of(recording))
             failed = failed or finished.report.error is not None
             yield keep(finished, recording)
 

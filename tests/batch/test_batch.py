@@ -108,6 +108,27 @@ def test_recordings_go_out_in_groups_that_shrink_so_that_all_workers_end_togethe
 
 
 @pytest.mark.slow
+def test_while_one_recording_hangs_the_other_worker_does_all_the_rest(tmp_path: Path) -> None:
+    calls = write(tmp_path / "calls", **{f"c{i:03}": "silence" for i in range(60)}, b000="hang")
+    summary = Summary()
+    n_done: list[int] = []
+
+    def note(line: dict[str, Any]) -> None:
+        if line["error"] is not None:
+            n_done.append(summary.n_done)
+
+    with (
+        ResultLog(tmp_path / "r.jsonl") as log,
+        WorkerPool(loader(), 2, limits=TimeLimits(base_s=1.0)) as pool,
+    ):
+        todo = pending(recordings_in([calls], PLAIN), log, summary)
+        run_batch(todo, pool, log, summary, on_result=note)
+    assert summary.n_done == 61
+    # Those that were given together with it are done after it.
+    assert n_done == [61 - 14]
+
+
+@pytest.mark.slow
 def test_files_that_crash_hang_or_are_damaged_cost_themselves_only(tmp_path: Path) -> None:
     calls = write(
         tmp_path / "calls",

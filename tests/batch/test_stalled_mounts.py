@@ -77,6 +77,69 @@ def test_batch(calls: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_many_links_to_a_stalled_mount_cost_no_limit_each(calls: Path, tmp_path: Path) -> None:
+    for number in range(40):
+        (calls / f"link-{number:02}.wav").symlink_to(calls / "m-stalled" / f"{number}.wav")
+    results = tmp_path / "results.jsonl"
+    began = time.monotonic()
+    with (tmp_path / "said").open("w") as out:
+        done = subprocess.run(
+            command("batch", calls, "--results", results, "--time-limit", 60, "--workers", 2),
+            check=False, stdout=out, stderr=out, timeout=300,
+        )  # fmt: skip
+    assert time.monotonic() - began < 100  # at a limit each it would be twenty minutes
+    assert done.returncode == 1
+    outcomes = list(said(results).values())
+    assert (outcomes.count("silence"), outcomes.count("time_limit")) == (2, 41)
+
+
+@pytest.mark.slow
+def test_many_links_cost_classify_no_limit_each_either(calls: Path, tmp_path: Path) -> None:
+    for number in range(9):
+        (calls / f"link-{number}.wav").symlink_to(calls / "m-stalled" / f"{number}.wav")
+    began = time.monotonic()
+    with (tmp_path / "said").open("w") as out, (tmp_path / "lines").open("w") as lines:
+        subprocess.run(
+            command("classify", calls, "--format", "jsonl", "--time-limit", 60),
+            check=False, stdout=lines, stderr=out, timeout=700,
+        )  # fmt: skip
+    assert time.monotonic() - began < 100
+    found = [json.loads(line) for line in (tmp_path / "lines").read_text().splitlines()]
+    kinds = [line["outcome"] or line["error"]["kind"] for line in found]
+    assert (kinds.count("silence"), kinds.count("time_limit")) == (2, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_batch_is_stopped_within_seconds_while_it_looks_or_both_workers_wait(
+    tmp_path: Path, looks: bool
+) -> None:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"c{number:02}.wav").write_text("silence")
+    results = tmp_path / "results.jsonl"
+    with stalled_mount(tmp_path / "stalled") as stalled:
+        for name in ("b.wav", "c30x.wav"):
+            (folder / name).write_text(f"open {stalled / name}")
+        others = [stalled / "1.wav"] if looks else []
+        program = subprocess.Popen(
+            command("batch", folder, *others, "--results", results,
+                    "--time-limit", 60, "--workers", 2),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(3 if looks else 20)
+        program.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert program.wait(60) == 143
+        assert time.monotonic() - began < 20  # with a worker that cannot die
+    if looks:
+        assert not results.exists() or said(results) == {}
+    else:
+        assert set(said(results).values()) == {"silence"}
+
+
+@pytest.mark.slow
 def test_a_worker_that_cannot_die_is_closed_within_seconds(calls: Path) -> None:
     with Worker(loader(), limits=TimeLimits(base_s=120.0)) as worker:
         worker.start()

@@ -2,7 +2,7 @@
 
 A recording is a text file of one word: an outcome's name, or ``damaged``, ``segfault``, ``exit``,
 ``hang``, ``bug``, ``die-once PATH`` (dies unless PATH exists, which it creates first) or
-``slow SECONDS``.
+``slow SECONDS``, or ``open PATH`` (hears what is there, as soon as its disk answers).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FakeRecognizer(RecognizerLike):
         if word in {kind.value for kind in CallOutcome}:
             return self._report(shown, CallOutcome(word), attempt, called_on)
         misbehave(word, rest)
-        if word in {"slow", "die-once"}:
+        if word in {"slow", "open", "die-once"}:
             return self._report(shown, CallOutcome.SILENCE, attempt, called_on)
         return CallReport(
             recording=shown,
@@ -98,6 +98,8 @@ def misbehave(word: str, rest: str) -> None:
         raise ZeroDivisionError("a bug in a stage")
     elif word == "slow":
         time.sleep(float(rest))
+    elif word == "open":
+        Path(rest).read_bytes()
     elif word == "die-once" and not Path(rest).exists():
         Path(rest).touch()
         os.kill(os.getpid(), 9)
