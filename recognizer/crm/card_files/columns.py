@@ -19,8 +19,9 @@ from recognizer.crm.card_files.files import LONGEST_CELL, n_cell_characters
 from recognizer.crm.contacts import CARD_FIELDS, PHONE_FIELDS, ContactCard, ContactKind, OwnerKind
 from recognizer.crm.numbers import NumberState, is_spreadsheet_error, lost_digits
 from recognizer.crm.plain_cells import load_spellings, names_card
+from recognizer.phrases.normalization import LOOK_ALIKE
 
-__all__ = ["CardColumns", "fold_ref", "fold_text", "load_card_columns"]
+__all__ = ["CardColumns", "fold_ref", "fold_text", "likeness", "load_card_columns"]
 
 
 class _Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,12 @@ def fold_ref(text: str) -> str:
     kept = "".join(char for char in composed if unicodedata.category(char) not in {"Cf", "Cc"})
     grouped = re.sub(r"(?<=\d)\s+(?=\d)", "", " ".join(kept.split()))
     return re.sub(r"(\d+)[.,]0+", r"\1", grouped) if _FLOAT.fullmatch(grouped) else grouped
+
+
+def likeness(ref: str) -> str:
+    """Return what two ways to write one card's number have in common: «№ 007», «7»; «А–1», «a1»."""
+    bare = re.sub(r"^(?:№|no)(?=\W|\d)|[\W_]", "", ref.casefold())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", bare).translate(LOOK_ALIKE)
 
 
 _FLOAT = re.compile(r"\d+[.,]0+")  # what a program makes of a whole number

@@ -15,6 +15,7 @@ __all__ = ["why_no_card"]
 # «Отдел сервиса», «2 записи»: words, or no digit at all.
 _CAPTION = re.compile(r"(?=.*[^\W\d_]).*\s.*|\D*")
 _TOTALS = re.compile(r"(?:итог|всего|total|сумма|количество)")
+_COUNTED = re.compile(r"\d[\d ]* ?(?:шт|зап|карт|стр|чел|клиент|контакт|руб)[^\W\d_]*\.?")
 _COUNT = re.compile(r"[\d\s.,:%+-]*")
 
 
@@ -31,7 +32,7 @@ def why_no_card(ref: str, cells: Sequence[str], fields: Sequence[str | None]) ->
         What each column of the file stands for.
     """
     folded = fold_text(ref)
-    if _TOTALS.match(folded):
+    if _TOTALS.match(folded) or _COUNTED.fullmatch(folded):
         return "похоже на строку итогов, а не на карточку"
     others = [
         cell for field, cell in zip(fields, cells, strict=False) if field != "ref" and cell.strip()

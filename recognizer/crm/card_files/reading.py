@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer.crm.card_files.columns import CardColumns, fold_ref
+from recognizer.crm.card_files.columns import CardColumns, fold_ref, likeness
 from recognizer.crm.card_files.csv_tables import CsvForm, open_csv
 from recognizer.crm.card_files.files import (
     MOST_ABOVE,
@@ -74,7 +74,7 @@ class CardReader:
         shapes: set[str] = set()
         # In a file of few columns a half line is as wide as a whole one.
         is_narrow = self._reader.csv_form is not None and len(self.fields) <= _FEW_COLUMNS
-        with TableRows(self._rows, self._ref_of) as rows:
+        with TableRows(self._rows, self._ref_of, likeness) as rows:
             for row, following in itertools.pairwise(itertools.chain(rows, [None])):
                 assert row is not None
                 is_before_short = following is not None and self._reader.is_short(following.cells)
@@ -84,6 +84,12 @@ class CardReader:
                     read = RejectedRow(row.line, _BENT, tuple(row.cells))
                 if isinstance(read, ContactCard) and self._is_divided(read, above, following):
                     read = RejectedRow(row.line, _DIVIDED, tuple(row.cells))
+                if (
+                    row.has_twin
+                    and isinstance(read, ContactCard)
+                    and self._reader.may_be_marked(read)
+                ):
+                    read = RejectedRow(row.line, _TWIN, tuple(row.cells))
                 above = row
                 if is_narrow:
                     if isinstance(read, ContactCard) and self._reader.lacks_number(read):
@@ -129,8 +135,11 @@ class CardReader:
         """Tell whether a row has no card's number: it may be the rest of the card beside it."""
         if row is None:
             return False
-        is_heading = self._reader.is_heading(row.cells)
-        return says_nothing(row.ref) or is_heading
+        is_number = (
+            may_hold_number(row.ref, is_code=True)
+            and sum(bool(cell.strip()) for cell in row.cells) == 1
+        )
+        return says_nothing(row.ref) or is_number or self._reader.is_heading(row.cells)
 
     def _is_divided(
         self, card: ContactCard, above: TableRow | None, below: TableRow | None
@@ -180,6 +189,7 @@ _SEVERAL_CLIENTS = (
 )
 _BENT = "строка ниже короче: похоже, перенос строки разорвал комментарий"
 _DIVIDED = "в соседней строке нет номера карточки: её номер телефона может стоять там"
+_TWIN = "в файле есть почти такой же номер карточки: похоже, это она же, и её номер там"
 _FEW_COLUMNS = 3
 _DIGITS = re.compile(r"[\d\s()+.-]+$")
 
@@ -234,7 +244,14 @@ def open_cards(
             below = list(itertools.islice(rows, MOST_ABOVE))
         fields = check_heading(path, heading, columns, no_phone=no_phone, below=below)
         form = str(csv_form or sheets)
-        reader = RowReader(fields, heading, csv_form, columns, own_numbers)
+        reader = RowReader(
+            fields,
+            heading,
+            csv_form,
+            columns,
+            own_numbers,
+            is_elsewhere=sheets is not None and sheets.have_numbers,
+        )
         yield CardReader(form, sheets, rows, reader)
 
 

@@ -75,6 +75,8 @@ class RowReader:
     columns : CardColumns
     own_numbers : frozenset of str
         The office's own (E.164).
+    is_elsewhere : bool
+        Numbers stand in another sheet of the workbook: whose they are, nobody has looked.
     """
 
     fields: tuple[str | None, ...]
@@ -82,6 +84,7 @@ class RowReader:
     csv_form: CsvForm | None
     columns: CardColumns
     own_numbers: frozenset[str]
+    is_elsewhere: bool = False
 
     def read(self, row: TableRow, *, is_torn: bool, is_last: bool) -> ContactCard | RejectedRow:
         """Read one row; `is_torn`: a row beside it may be a part of it, by a bare line break."""
@@ -283,6 +286,8 @@ class RowReader:
 
         What is not understood there is not known to say nothing of it.
         """
+        if self.is_elsewhere:
+            return True
         is_local = _is_local(card)
         for heading, field, cell in zip(self.heading, self.fields, row.cells, strict=False):
             if field is not None or says_absent(cell):

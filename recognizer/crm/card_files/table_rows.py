@@ -33,6 +33,8 @@ class TableRow:
         No later row is of the same card.
     is_alone : bool
         Nor is an earlier one.
+    has_twin : bool
+        Another card's number differs from this one in nothing but how it is written.
     """
 
     line: int
@@ -41,6 +43,7 @@ class TableRow:
     beside: dict[int, str]
     ends_card: bool
     is_alone: bool
+    has_twin: bool
 
 
 class TableRows:
@@ -52,13 +55,19 @@ class TableRows:
         Empty ones are left out.
     ref_of : callable
         Returns the number of the card in a row.
+    likeness : callable
+        Returns what two ways to write one card's number have in common.
     """
 
     def __init__(
         self,
         rows: Iterable[tuple[int, list[str]]],
         ref_of: Callable[[Sequence[str]], str],
+        likeness: Callable[[str], str],
     ) -> None:
+        self._likeness = likeness
+        self._alike: dict[str, str] = {}  # of each likeness the first number
+        self._twins: set[str] = set()  # likenesses of several
         self._ref_of = ref_of
         self._last: dict[str, int] = {}  # of each card its last row
         self._repeated: set[str] = set()
@@ -77,6 +86,10 @@ class TableRows:
         ref = self._ref_of([without_beside(cell) for cell in cells])
         if ref in self._last:
             self._repeated.add(ref)
+        else:
+            like = self._likeness(ref)
+            if self._alike.setdefault(like, ref) != ref:
+                self._twins.add(like)
         self._last[ref] = self._n_rows
         self._n_rows += 1
         pickle.dump((line, ref, cells), self._file)
@@ -96,6 +109,7 @@ class TableRows:
                 {at: cell.partition(BESIDE)[2] for at, cell in enumerate(cells) if BESIDE in cell},
                 ends_card=self._last[ref] == index,
                 is_alone=ref not in self._repeated,
+                has_twin=bool(self._twins) and self._likeness(ref) in self._twins,
             )
 
     def __exit__(self, *_: object) -> None:

@@ -27,6 +27,7 @@ from recognizer.crm.card_files.xlsx_packages import (
     survey_sheet,
     texts_beside,
 )
+from recognizer.crm.numbers import read_numbers
 from recognizer.crm.plain_cells import says_absent
 
 __all__ = ["NO_VALUE", "Sheets", "fit_cell", "open_sheet", "write_sheet"]
@@ -44,6 +45,8 @@ class Sheets:
 
     read: str
     others: tuple[str, ...]
+    have_numbers: bool = False
+    """Whether a telephone number stands in one of the others."""
 
     def __str__(self) -> str:
         """Return it for messages."""
@@ -83,9 +86,11 @@ def open_sheet(
             formulas = openpyxl.load_workbook(file, read_only=True, data_only=False)
             opened.callback(formulas.close)
             written = formulas.worksheets[at]
-        others = tuple(other.title for other in book.worksheets if other is not sheet)
+        unread = [other for other in book.worksheets if other is not sheet]
+        others = tuple(other.title for other in unread)
+        have_numbers = any(map(_holds_numbers, unread))
         rows = _sheet_rows(sheet, written, merged, texts_beside(file, part))
-        yield rows, Sheets(sheet.title, others)
+        yield rows, Sheets(sheet.title, others, have_numbers)
 
 
 def _chosen(path: Path, sheets: Sequence[Any], columns: CardColumns, wanted: str | None) -> int:
@@ -122,6 +127,21 @@ def _holds_cards(sheet: Any, columns: CardColumns) -> bool:
             return True
         is_below = is_below or "ref" in map(columns.field_of, cells)
     return False
+
+
+def _holds_numbers(sheet: Any) -> bool:
+    """Tell whether a telephone number stands near the top of a sheet."""
+    sheet.reset_dimensions()
+    return any(
+        read_numbers(text)[0].problem is None
+        for values in sheet.iter_rows(max_row=_MOST_LOOKED_AT, values_only=True)
+        for text in map(_cell_text, values)
+        if sum(map(str.isdigit, text)) >= _LEAST_DIGITS and read_numbers(text)
+    )
+
+
+_MOST_LOOKED_AT = 1000  # rows
+_LEAST_DIGITS = 10
 
 
 def _openpyxl() -> Any:
