@@ -36,6 +36,7 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nobody: tuple[str, ...]
     no_name: tuple[str, ...]
     makes: tuple[str, ...]
+    bodies: tuple[str, ...]
     forms: tuple[str, ...]
     columns: tuple[str, ...]
     places: tuple[str, ...]
@@ -124,6 +125,10 @@ _INITIALS = r"(?:[A-ZА-ЯЁ]\.? ?){1,2}"
 _NAME = re.compile(
     rf"(?:{_NAME_WORD}|{_INITIALS})(?: (?:{_NAME_WORD}|{_INITIALS}|оглы|кызы)){{0,4}}"
 )
+# «доб. 305», «(4872)», «8-905»: no part of an organisation's name; «№ 1534», «Кафе 33» are.
+_DIGITS_OF_OTHERS = re.compile(
+    r"\(\d|\d-\d|(?<!no )(?<!№ )(?<!№)(?<![\w-])\d{3,}(?![\w-])|\d{5}|(?:доб|вн|внутр|тел|моб)\b"
+)
 _PATRONYMIC = re.compile(r"(?:[а-яё-]{2,} ){1,2}[а-яё]+(?:вич|ична|вна)")
 _FIRM_WORD = r"[«\"“„(']*[\w.-]+[»\"”),']*"
 _FIRM = re.compile(rf"{_FIRM_WORD}(?: (?:{_FIRM_WORD}|[-&+])){{1,7}}")
@@ -147,7 +152,7 @@ def is_name_understood(text: str) -> bool:
     words = re.findall(r"[^\W_]+", folded)
     is_firm = not _forms().isdisjoint(words) and _FIRM.fullmatch(plain) is not None
     if is_firm:
-        return not any(len(re.findall(r"\d", word)) > 4 for word in words)
+        return _DIGITS_OF_OTHERS.search(folded) is None
     if not _JOINING.isdisjoint(word for word in words if len(word) > 1) or _VERB.search(folded):
         return False
     if len(plain) < _SHORTEST_CAPITALS and plain.isupper() and len(plain) > 1:
@@ -180,6 +185,7 @@ def _no_name() -> re.Pattern[str]:
 
 # --- cars and codes ----------------------------------------------------------------------------
 
+_SAID_OF_CAR = re.compile(r"\+\d|(?<![^\W_])[а-яё]{3,}")  # «Kia знает Петров»
 _MODEL = re.compile(r"[\w.,/()+\"«»&-]+(?: [\w.,/()+\"«»&-]+){0,6}")
 # «КП-17», «А 123 ВС 77»: capitals, as no sentence is written; «xw8zzz61zjg012345».
 _CODE = re.compile(
@@ -197,11 +203,17 @@ def is_make_understood(text: str) -> bool:
     words = re.findall(r"[^\W\d_]+", " ".join(model))
     return (
         first.strip('«»"(),') in _makes()
+        and not _SAID_OF_CAR.search(_bodies().sub(" ", " ".join(plain_signs(text).split()[1:])))
         and _MODEL.fullmatch(folded) is not None
         and _JOINING.isdisjoint(words)
         and not points_elsewhere(text)
         and not _no_name().search(" ".join(model))
     )
+
+
+@cache
+def _bodies() -> re.Pattern[str]:
+    return phrase_pattern(_lists().bodies)
 
 
 @cache

@@ -189,3 +189,18 @@ def test_a_note_leaves_the_mark_where_it_is_understood(
     sheet["C2"].comment = Comment(says, "x")
     book.save(tmp_path / "a.xlsx")
     assert states(tmp_path / "a.xlsx") == [state]
+
+
+def test_digits_beside_a_firm_or_a_car_are_part_of_its_name_or_not_understood() -> None:
+    firms = ["ООО «Главстрой-7»", 'АО «НПО "Прибор"»', "ГБОУ Школа № 1534", "ООО «Кафе 33»"]
+    others = ["доб. 305", "(4872)", "8-905", "305"]
+    said = [*firms, *(f"ООО «Ромашка» {text}" for text in others)]
+    assert [name for name in said if is_name_understood(name)] == firms
+    cars = ["Kia Rio седан", "УАЗ Патриот"]
+    said = [*cars, "Kia +7", "BMW знает Петров", "Audi потом"]
+    assert [car for car in said if is_make_understood(car)] == cars
+
+
+def test_a_word_beside_digits_is_no_code() -> None:
+    said = ("доб 305", "ICQ 123456", "id 123456", "ivan_77", "стр 2", "—//—", "см. 17", "в 1С")
+    assert [text for text in said if is_code_understood(text)] == []
