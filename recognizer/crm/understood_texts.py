@@ -131,7 +131,7 @@ _DIGITS_OF_OTHERS = re.compile(
 )
 _PATRONYMIC = re.compile(r"(?:[а-яё-]{2,} ){1,2}[а-яё]+(?:вич|ична|вна)")
 _FIRM_WORD = r"[«\"“„(']*[\w.-]+[»\"”),']*"
-_FIRM = re.compile(rf"{_FIRM_WORD}(?: (?:{_FIRM_WORD}|[-&+])){{1,7}}")
+_FIRM = re.compile(rf"{_FIRM_WORD}(?: (?:{_FIRM_WORD}|[-&+№])){{1,7}}")
 _TOWN = re.compile(r"(?<![^\W_])(?:г|гор|город|обл|ул)\b\.? ?\w")  # it tells a short number's code
 _VERB = re.compile(r"(?:ть|ться|йте|ите|ться|ется|ются|ится|ятся|аем|яем|уем)\b")
 _SHORTEST_CAPITALS = 3
