@@ -67,46 +67,88 @@ class CallRecords:
 
     def __init__(self) -> None:
         self._by_key: dict[str, CallFacts] = {}
+        self._spoilt: set[str] = set()
+        self._called: dict[str, set[str]] = {}  # of each call whom its legs called
+        self._paths: dict[str, str] = {}  # of each recording's name where it lies
+        self._twice: set[str] = set()  # names of recordings in several folders
         self.problems: list[str] = []
         self.joined: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def add(self, facts: CallFacts, keys: Iterable[str]) -> None:
-        """Add a record under its keys; of several legs of a call, the last one decides."""
-        for key in keys:
+    def add(self, facts: CallFacts, call_id: str, file: str) -> None:
+        """Add a record of a call, a recording; of several legs of a call, the last one decides."""
+        for key in self._keys(call_id, file):
             there = self._by_key.get(key)
             self._by_key[key] = facts if there is None else _later_leg(there, facts)
+            if facts.number is not None and _is_whole(facts.number):
+                self._called.setdefault(key, set()).add(_last_digits(facts.number))
 
-    def spoil(self, keys: Iterable[str]) -> None:
+    def spoil(self, call_id: str, file: str) -> None:
         """Forget the codes of a call one of whose legs could not be read: and may decide."""
-        for key in keys:
-            there = self._by_key.get(key, CallFacts())
-            self._by_key[key] = dataclasses.replace(there, codes=())
+        for key in self._keys(call_id, file):
+            self._by_key.setdefault(key, CallFacts())
+            self._spoilt.add(key)
+
+    def _keys(self, call_id: str, file: str) -> list[str]:
+        """Return what a record is found by, and note names that recordings of two folders have."""
+        name = re.split(r"[\\/]", file)[-1]
+        if name and self._paths.setdefault(name, file) != file:
+            self._twice.add(name)
+        return [key for key in (call_id, name) if key]
 
     def facts(self, path: str, from_name: CallFacts) -> CallFacts:
         """Return `from_name` completed by the record of this recording, if there is one.
 
         The record is the one whose recording is called like the file, or whose call id is the
-        file's (from the pattern, or as the whole name).
+        file's (from the pattern, or as the whole name). A name that recordings in two folders have
+        says of none which record is its own.
         """
         name = PurePath(path)
         for key in (name.name, from_name.call_id, name.stem):
-            if key is not None and key in self._by_key:
+            if key is not None and key in self._by_key and key not in self._twice:
                 self.joined.add(path)
-                return from_name.over(self._by_key[key])
+                found = self._by_key[key]
+                if key in self._spoilt:
+                    found = dataclasses.replace(found, codes=())
+                if len(self._called.get(key, ())) > 1:
+                    found = dataclasses.replace(found, number=None)  # whom was heard, is unknown
+                return from_name.over(found)
         return from_name
 
 
 def _later_leg(one: CallFacts, other: CallFacts) -> CallFacts:
     """Return what two legs of a call say: codes of the later one, even if it has none."""
     first, last = one, other
-    if one.called_at and other.called_at and other.called_at < one.called_at:
-        first, last = other, one
+    if one.called_at and other.called_at:
+        if (one.called_at.tzinfo is None) != (other.called_at.tzinfo is None):
+            first = last = dataclasses.replace(last.over(first), codes=())  # which, nothing tells
+        elif other.called_at < one.called_at:
+            first, last = other, one
     return dataclasses.replace(
-        last.over(first), called_at=first.called_at or last.called_at, codes=last.codes
+        last.over(first),
+        number=_one_number(one, other),
+        called_at=first.called_at or last.called_at,
+        codes=last.codes,
     )
+
+
+def _one_number(one: CallFacts, other: CallFacts) -> str | None:
+    """Return the number that two legs called; an extension («201») is nobody's."""
+    said = [leg.number for leg in (other, one) if leg.number]
+    return next(filter(_is_whole, said), said[0] if said else None)
+
+
+_WHOLE_DIGITS = 10
+
+
+def _is_whole(number: str) -> bool:
+    return len(_last_digits(number)) == _WHOLE_DIGITS
+
+
+def _last_digits(number: str) -> str:
+    return re.sub(r"\D", "", number)[-_WHOLE_DIGITS:]
 
 
 def read_call_records(
@@ -157,15 +199,18 @@ def _read_rows(
     delimiter = max(_DELIMITERS, key=first.count) if named is None else named[1]
     rows = _csv_rows(file, delimiter, n_before=0 if named is None else 1)
     records = CallRecords()
-    heading_line, heading = next(rows, (1, []))
+    heading_line, heading, ends = next(rows, (1, [], True))
     columns, is_heading = _columns(heading)
     _check_columns(path, columns, required)
-    body = rows if is_heading else itertools.chain([(heading_line, heading)], rows)
+    body = rows if is_heading else itertools.chain([(heading_line, heading, ends)], rows)
+    width = len(heading) if is_heading else 0
     n_rows = 0
-    for line, cells in body:
+    for line, cells, is_whole in body:
         if any(cell.strip() for cell in cells):
             n_rows += 1
-            _add_row(records, _Row(cells, columns, wanted), f"{path}, line {line}")
+            # Of a line that is cut its last cell may be, too: «16» was to be, «1» is there.
+            sure = cells if is_whole and len(cells) >= width else cells[:-1]
+            _add_row(records, _Row(sure, columns, wanted), f"{path}, line {line}")
     if n_rows and not records.problems and not len(records):
         raise RecognizerError(
             f"{path}: expected the id of the call or the name of its recording in each line "
@@ -180,8 +225,13 @@ _DELIMITERS = (",", ";", "\t", "|")
 _MOST_LINES = 5  # of one row: a name with a line break
 
 
-def _csv_rows(file: TextIO, delimiter: str, *, n_before: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows with their lines; a quote that is never closed costs its own line."""
+def _csv_rows(
+    file: TextIO, delimiter: str, *, n_before: int
+) -> Iterator[tuple[int, list[str], bool]]:
+    """Yield rows with their lines, and whether their end is there.
+
+    A quote that is never closed costs its own line.
+    """
     lines = enumerate(file, start=n_before + 1)
     held: list[tuple[int, str]] = []
     while True:
@@ -200,9 +250,9 @@ def _csv_rows(file: TextIO, delimiter: str, *, n_before: int) -> Iterator[tuple[
         line = held[0][0]
         if text.count('"') % 2:
             n_used, text = 1, held[0][1]
-            yield line, text.rstrip("\r\n").split(delimiter)
+            yield line, text.rstrip("\r\n").split(delimiter), text.endswith(("\n", "\r"))
         else:
-            yield line, _cells(text, delimiter)
+            yield line, _cells(text, delimiter), text.endswith(("\n", "\r"))
         held = held[n_used:]
 
 
@@ -253,7 +303,7 @@ def _check_columns(path: Path, columns: Mapping[str, int], required: Iterable[st
 
 def _add_row(records: CallRecords, row: _Row, place: str) -> None:
     call_id = row.cell("call_id")
-    keys = [key for key in (call_id, PurePath(row.cell("file")).name) if key]
+    file = row.cell("file")
     try:
         codes = (_code("sip", row.cell("sip")), _code("q850", row.cell("q850")))
         facts = CallFacts(
@@ -265,9 +315,9 @@ def _add_row(records: CallRecords, row: _Row, place: str) -> None:
         )
     except (ValueError, RecognizerError) as problem:
         records.problems.append(f"{place}: {problem}")
-        records.spoil(keys)
+        records.spoil(call_id, file)
         return
-    records.add(facts, keys)
+    records.add(facts, call_id, file)
 
 
 def _code(protocol: SignallingProtocol, text: str) -> SignallingCode | None:
