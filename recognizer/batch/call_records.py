@@ -210,7 +210,10 @@ def _read_rows(
             n_rows += 1
             # Of a line that is cut its last cell may be, too: «16» was to be, «1» is there.
             sure = cells if is_whole and len(cells) >= width else cells[:-1]
-            _add_row(records, _Row(sure, columns, wanted), f"{path}, line {line}")
+            place = f"{path}, line {line}"
+            if len(sure) < len(cells) and cells[-1].strip():
+                records.problems.append(f"{place}: cut in its last cell, {cells[-1][:40]!r}")
+            _add_row(records, _Row(sure, columns, wanted), place)
     if n_rows and not records.problems and not len(records):
         raise RecognizerError(
             f"{path}: expected the id of the call or the name of its recording in each line "
