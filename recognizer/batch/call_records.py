@@ -209,11 +209,12 @@ def _read_rows(
         if any(cell.strip() for cell in cells):
             n_rows += 1
             # Of a line that is cut its last cell may be, too: «16» was to be, «1» is there.
-            sure = cells if is_whole and len(cells) >= width else cells[:-1]
+            is_cut = not is_whole or len(cells) < width
+            row = _Row(cells[:-1] if is_cut else cells, columns, wanted)
             place = f"{path}, line {line}"
-            if len(sure) < len(cells) and cells[-1].strip():
+            if is_cut and cells[-1].strip() and (row.cell("call_id") or row.cell("file")):
                 records.problems.append(f"{place}: cut in its last cell, {cells[-1][:40]!r}")
-            _add_row(records, _Row(sure, columns, wanted), place)
+            _add_row(records, row, place)
     if n_rows and not records.problems and not len(records):
         raise RecognizerError(
             f"{path}: expected the id of the call or the name of its recording in each line "

@@ -1,5 +1,6 @@
 """What file names and call records say."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 
