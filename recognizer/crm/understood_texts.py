@@ -26,6 +26,7 @@ __all__ = [
     "is_understood_column",
     "names_nobody",
     "names_place",
+    "tells_of_calls",
 ]
 
 
@@ -40,6 +41,7 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forms: tuple[str, ...]
     columns: tuple[str, ...]
     places: tuple[str, ...]
+    calls: tuple[str, ...]
 
 
 @cache
@@ -88,7 +90,9 @@ def is_text_understood(text: str) -> bool:
     plain = _PAPER.sub(" ; ", _folded(without_others(folded)))
     plain = _sentences().sub(" слово ", plain)
     plain = _words().sub(" ", _COUNTED.sub(" ", plain).replace(" слово ", " "))
-    return re.search(r"[^\W_]|[*#+=<>~^&{}]", plain) is None and any(map(str.isalnum, text))
+    return re.search(r"[^\W_]|[*#+=<>~^&{}]", plain) is None and any(
+        map(str.isalnum, _without_tags(text))
+    )
 
 
 def _says_none(text: str) -> bool:
@@ -247,6 +251,11 @@ def is_understood_column(heading: str) -> bool:
     return _columns().match(_folded(heading)) is not None
 
 
+def tells_of_calls(heading: str) -> bool:
+    """Tell whether a column says when or how often somebody was called: there was a number."""
+    return _calls().search(_folded(heading)) is not None
+
+
 def names_place(heading: str) -> bool:
     """Tell whether a column names towns or addresses: they tell a short number's area."""
     return _places().match(_folded(heading)) is not None
@@ -255,6 +264,11 @@ def names_place(heading: str) -> bool:
 @cache
 def _columns() -> re.Pattern[str]:
     return phrase_pattern(_lists().columns)
+
+
+@cache
+def _calls() -> re.Pattern[str]:
+    return phrase_pattern(_lists().calls)
 
 
 @cache

@@ -28,6 +28,7 @@ from recognizer.crm.understood_texts import (
     is_text_understood,
     is_understood_column,
     names_place,
+    tells_of_calls,
 )
 
 __all__ = ["RejectedRow", "RowReader"]
@@ -294,6 +295,8 @@ class RowReader:
                 continue
             if names_place(heading) and is_local:
                 return True  # whoever knows the town knows the code
+            if tells_of_calls(heading) and cell.strip() != "0":
+                return True  # whoever was called had a number
             if not is_understood_column(heading) and not is_text_understood(cell):
                 return True
         notes = (ADDRESS.sub(" ", text).replace(NO_VALUE, " ") for text in row.beside.values())
