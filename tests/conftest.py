@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from postgres_server import find_binaries, running_postgres
+from toy_models import Behaviour, Handler
 
 from recognizer import Recognizer
 
@@ -139,3 +142,28 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 def whisper() -> Recognizer:
     """The embedded engine with the shipped lists; mark the test `model`."""
     return Recognizer.load(engine="whisper")
+
+
+@pytest.fixture
+def model_server() -> Behaviour:
+    """What the server of a toy model does; change it before anything is asked."""
+    return Behaviour()
+
+
+@pytest.fixture
+def model_address(model_server: Behaviour, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a running server that does as `model_server` says."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    handler = type("Handler", (Handler,), {"behaviour": model_server})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Folder for models that is not there yet."""
+    return tmp_path / "models"
