@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 import msgspec
 
 from recognizer.base.data_files import convert_toml, data_folder, read_toml
-from recognizer.crm.number_hints import ADDRESS, phrase_pattern, points_elsewhere
+from recognizer.crm.number_hints import ADDRESS, E_MAIL, phrase_pattern, points_elsewhere
 from recognizer.crm.numbers_beside import without_others
 from recognizer.crm.plain_cells import load_spellings, plain_signs, says_absent
 
@@ -66,9 +66,14 @@ _COUNTED = re.compile(
 )
 # «ЗН-00012345», «договор КП-17», «№ 0000012345 от …»
 _PAPER = re.compile(
-    r"(?:(?<![^\W_])(?:заказ-наряд\w*|наряд\w*|з/н|зн|договор\w*|дкп|счет\w*|счет-фактура|акт|накладная|упд|кп)|№|no)"
+    r"(?:(?<![^\W_])(?:номер\w* )?(?:заказ\w*|заказ-наряд\w*|наряд\w*|з/н|зн|договор\w*|дкп"
+    r"|счет\w*|счет-фактура|акт|накладная|упд|кп)|№|no)"
     r"(?:[\s:.№-]|no)*(?:[a-zа-я]{1,4}-)?\d[\d/-]*(?![^\W_])(?: от(?= ?[;\d]))?"
 )
+
+
+# A question, a link, a name in a messenger; a time alone: when to call, for all one knows.
+_DOUBT = re.compile(r"[?@]|!!|://|www\.|^\s*\d\d?:\d\d(?::\d\d)?\s*$")
 
 
 @lru_cache(maxsize=4096)  # one card is looked at several times
@@ -76,20 +81,11 @@ def is_text_understood(text: str) -> bool:
     """Tell whether a text is understood to the last word, and none is about a number elsewhere."""
     if _says_none(text):
         return True
-    if (
-        "?" in text
-        or "!!" in text
-        or "@" in ADDRESS.sub("", text)
-        or "://" in text
-        or "www." in text
-    ):
-        return False
-    if points_elsewhere(text):
+    if _DOUBT.search(E_MAIL.sub("", text)) or points_elsewhere(text):
         return False
     folded = _folded(_without_tags(ADDRESS.sub(" ; ", text)))
     plain = _PAPER.sub(" ; ", _folded(without_others(folded)))
-    plain = _sentences().sub(" слово ", plain)
-    plain = _words().sub(" ", _COUNTED.sub(" ", plain).replace(" слово ", " "))
+    plain = _words().sub(" ", _COUNTED.sub(" ", _sentences().sub(" ; ", plain)))
     return re.search(r"[^\W_]|[*#+=<>~^&{}]", plain) is None and any(
         map(str.isalnum, _without_tags(text))
     )

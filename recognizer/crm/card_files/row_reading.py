@@ -38,6 +38,11 @@ _NUMBER_BEGUN = re.compile(r"\+?\s*(?:\d[\s-]*)?\(?\s*|.*\d\D*\d.*", re.DOTALL)
 _PHONES = frozenset(PHONE_FIELDS)
 _LONG_TEXTS = {"comments", None}
 _PARSED = {"contact_date", "general_number", "owner_kind", "kind", "incorrect_contact"}
+_OWN_BESIDE = (
+    "в карточке номер самой компании, а что ещё говорит строка, не понять: посмотрите, нет ли там "
+    "номера клиента"
+)
+_EMPTY = {"", "0", "-"}
 _LONGEST_LOCAL = 8  # seven digits behind a trunk 8
 _DAY = re.compile(r"\d[./-]\d\d?[./-]\d|\d{4}-\d\d-\d\d")
 
@@ -112,8 +117,10 @@ class RowReader:
             shown = (DAMAGED_BYTES.sub("\ufffd", cell) for cell in cells)
             return RejectedRow(row.line, str(problem), tuple(shown))
         is_known = self.has_phone and not self._says_only_ref(card, cells)
-        if is_known and not (self._leads_to_mark(card) and self._may_be_said(card, row)):
+        if is_known and not (self.may_be_marked(card) and self._may_be_said(card, row)):
             return card
+        if is_known and not self._leads_to_mark(card):
+            return RejectedRow(row.line, _OWN_BESIDE, tuple(cells))
         return dataclasses.replace(card, number_unknown=True)
 
     def may_be_marked(self, card: ContactCard) -> bool:
@@ -287,15 +294,16 @@ class RowReader:
 
         What is not understood there is not known to say nothing of it.
         """
-        if self.is_elsewhere:
+        is_without = self._leads_to_mark(card)
+        if self.is_elsewhere and is_without:
             return True
         is_local = _is_local(card)
         for heading, field, cell in zip(self.heading, self.fields, row.cells, strict=False):
-            if field is not None or says_absent(cell):
+            if field is not None or cell.strip() in _EMPTY:
                 continue
             if names_place(heading) and is_local:
                 return True  # whoever knows the town knows the code
-            if tells_of_calls(heading) and cell.strip() != "0":
+            if tells_of_calls(heading) and is_without:
                 return True  # whoever was called had a number
             if not is_understood_column(heading) and not is_text_understood(cell):
                 return True

@@ -152,6 +152,16 @@ def test_the_company_s_number_is_no_client_s_where_his_own_is_said_to_be_elsewhe
     assert rule(plain) == "own-company-number"
 
 
+@pytest.mark.parametrize("heading", ["Комментарии", "Прим"])
+@pytest.mark.parametrize("text", ["@ivan", "в сервисе", "45-67-80", "10:30"])
+def test_the_company_s_number_marks_nobody_beside_what_is_not_understood(
+    tmp_path: Path, heading: str, text: str
+) -> None:
+    head = f"Номер контакта;Телефон;Владелец;{heading}\n"
+    for row in read(tmp_path, f"{head}1;{OWN};Иванов;{text}\n"):
+        assert rule(row) is None
+
+
 def test_a_note_on_a_cell_that_says_where_a_number_is_keeps_its_card_from_a_mark(
     tmp_path: Path,
 ) -> None:
