@@ -23,16 +23,34 @@ _LIBRARIES = ("numpy", "soundfile", "soxr", "av", "rapidfuzz", "ctranslate2", "f
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """One line of the answer; `is_vital`: without it no recording can be classified."""
+    """One line of the answer.
+
+    Attributes
+    ----------
+    what : str
+    is_ok : bool
+    detail : str
+    is_vital : bool
+        Without it no recording can be classified.
+    is_there : bool
+        It is there, but cannot be used.
+    """
 
     what: str
     is_ok: bool
     detail: str
     is_vital: bool = False
+    is_there: bool = False
+
+    @property
+    def state(self) -> str:
+        if self.is_ok:
+            return "ok"
+        return "refused" if self.is_there else "missing"
 
 
 def doctor() -> None:
-    """Say what is installed, what is missing, and what to type about it.
+    """Say what is installed, what is missing or refused, and what to type.
 
     Looks at Python, libraries, extras, speech models, phrase lists, the
     regulation, the tone plan, the settings file and the journal; changes and
@@ -42,8 +60,7 @@ def doctor() -> None:
     """
     can_classify = True
     for finding in _findings():
-        state = "ok" if finding.is_ok else "missing"
-        print(f"{state:<8} {finding.what:<30} {finding.detail}".rstrip())
+        print(f"{finding.state:<8} {finding.what:<30} {finding.detail}".rstrip())
         can_classify &= finding.is_ok or not finding.is_vital
     print()
     print("recordings can be classified" if can_classify else "recordings cannot be classified yet")
@@ -59,7 +76,7 @@ def _findings() -> Iterator[_Finding]:
     try:
         settings = load_settings()
     except SettingsError as problem:
-        yield _Finding("settings", False, str(problem), is_vital=True)
+        yield _Finding("settings", False, str(problem), is_vital=True, is_there=True)
         settings = Settings()
     else:
         yield _settings_file()
@@ -151,7 +168,9 @@ def _models(settings: Settings, taken: dict[str, _Taken]) -> Iterator[_Finding]:
         folder = find_installed(manifest.name, models_folder)
         if one := by_model.get(manifest.name):
             detail = one.problem or one.place
-            finding = _Finding(f"model {manifest.name}", not one.problem, detail)
+            finding = _Finding(
+                f"model {manifest.name}", not one.problem, detail, is_there=bool(one.problem)
+            )
         elif folder is not None:
             detail = f"{folder}{_doubt(manifest, folder)}"
             finding = _Finding(f"model {manifest.name}", True, detail)
@@ -180,7 +199,8 @@ def _engine(settings: Settings, taken: dict[str, _Taken]) -> Iterator[_Finding]:
         return
     model = ENGINE_MODELS[engine].name
     if engine in taken and taken[engine].problem:
-        yield _Finding("engine", False, f"{wanted}: {taken[engine].problem}", is_vital=True)
+        detail = f"{wanted}: {taken[engine].problem}"
+        yield _Finding("engine", False, detail, is_vital=True, is_there=True)
     elif folder is not None:
         yield _Finding("engine", True, f"{wanted}: {engine} with {folder}")
     elif has_local_source(get_manifest(model)):
@@ -218,7 +238,7 @@ def _loads(what: str, load: Callable[[], str]) -> _Finding:
     try:
         return _Finding(what, True, load())
     except RecognizerError as problem:
-        return _Finding(what, False, str(problem), is_vital=True)
+        return _Finding(what, False, str(problem), is_vital=True, is_there=True)
 
 
 def _extras() -> Iterator[_Finding]:

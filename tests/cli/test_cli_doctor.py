@@ -108,7 +108,7 @@ def test_a_named_model_that_cannot_be_loaded_is_told_and_means_exit_1(
     assert result.exit_code == 1
     for what in (f"model {model.name}", "engine"):
         line = _line(result.stdout, what)
-        assert line.startswith("missing")
+        assert line.startswith("refused")
         assert f"correct the environment variable {model.variable} or unset it" in line
         assert str(home / "own") in line
 
@@ -119,7 +119,7 @@ def test_a_named_model_of_another_contract_is_told(
     write_t_one(home / "own", "номер занят", state_size=100)
     monkeypatch.setenv("T_ONE_MODEL_PATH", str(home / "own"))
     line = _line(_doctor().stdout, "model t-one")
-    assert line.startswith("missing")
+    assert line.startswith("refused")
     assert "219729" in line
 
 
@@ -131,7 +131,7 @@ def test_a_broken_model_of_an_engine_that_is_not_asked_for_is_told_and_others_cl
     monkeypatch.setenv("RECOGNIZER_RECOGNITION_ENGINE", "whisper")
     result = _doctor()
     assert result.exit_code == 0
-    assert _line(result.stdout, "model gigaam-v3-ctc").startswith("missing")
+    assert _line(result.stdout, "model gigaam-v3-ctc").startswith("refused")
     assert _line(result.stdout, "engine").startswith("ok")
 
 
