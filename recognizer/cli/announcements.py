@@ -210,7 +210,7 @@ def candidates(
     """
     from recognizer.base.settings import load_settings
     from recognizer.batch.repeated_parts import repeated_parts
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     settings = load_settings()
     wanted = settings.announcements.min_numbers if numbers is None else numbers

@@ -97,7 +97,7 @@ def import_cards(
       recognizer contacts import crm.xlsx --columns our_crm.toml --rejects rejected.csv
     """
     from recognizer.base.settings import load_settings
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.card_files import RejectWriter, open_cards
     from recognizer.crm.contacts import masked
     from recognizer.crm.import_forecast import refused_row

@@ -163,7 +163,7 @@ def _check_call(contact: str | None, number: str | None, attempt: int | None) ->
         )
     if number is None:
         return
-    from recognizer.cli.journal import check_number
+    from recognizer.cli.journal_access import check_number
 
     check_number(number)
 
@@ -186,7 +186,7 @@ def _keeper(contact: str | None, number: str | None) -> Callable[[Finished, Reco
     """Return what gives a report the journal's decision; without a contact, nothing does."""
     if contact is None and number is None:
         return lambda finished, _: finished.report
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     journal = open_journal()
 

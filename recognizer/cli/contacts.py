@@ -70,7 +70,7 @@ def show(
 
       recognizer contacts show "926 123" --format jsonl
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         records = journal.find_contacts(query, limit=limit)
@@ -141,7 +141,7 @@ def export(
     import dataclasses
 
     from recognizer.base.settings import load_settings
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.card_files import write_cards
 
     settings = load_settings().journal
@@ -171,7 +171,7 @@ def assign(
 
       recognizer contacts assign 1024 12345
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         if journal.attempt(attempt).contact_id is None:
@@ -196,7 +196,7 @@ def detach(
 
       recognizer contacts detach 1024
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         journal.move_attempt(attempt, None, made_by=made_by, with_same_number=with_same_number)
@@ -216,7 +216,7 @@ def merge(
 
       recognizer contacts merge page-7 12345
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         merged = journal.merge_contacts(contact, into, made_by=made_by)

@@ -62,7 +62,7 @@ def tell(
       recognizer crm tell our-crm 1024
     """
     from recognizer.base.settings import load_settings
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.connectors import load_targets
     from recognizer.crm.outbox import Outbox
 
@@ -94,7 +94,7 @@ def outbox(
 
       recognizer crm outbox --state dead
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.outbox import Outbox
 
     with open_journal() as journal:
@@ -115,7 +115,7 @@ def retry(
 
       recognizer crm retry 17
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.outbox import Outbox
 
     with open_journal() as journal:

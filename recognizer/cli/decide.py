@@ -126,7 +126,7 @@ def _decide_outcome(settings: JournalSettings, outcome: str, attempt: int) -> De
 
 def _decide_card(settings: JournalSettings, contact: str) -> tuple[Decision | None, Sequence[str]]:
     """Return the decision on a card, and what a person must know beside it."""
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
     from recognizer.crm.contacts import NumberState
 
     notes: list[str] = []
@@ -167,7 +167,7 @@ def _decide_statement(
     called: dt.datetime | None,
 ) -> Decision | None:
     from recognizer.base.moments import lies_ahead
-    from recognizer.cli.journal import open_journal, say_left_out
+    from recognizer.cli.journal_access import open_journal, say_left_out
 
     with open_journal(settings) as journal:
         moment = None if called is None else called.replace(tzinfo=journal.office.timezone)

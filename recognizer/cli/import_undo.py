@@ -18,7 +18,7 @@ def list_imports(
 
       recognizer contacts imports
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         zone = journal.office.timezone
@@ -61,7 +61,7 @@ def undo_import(
 
       recognizer contacts undo-import 12 --dry-run
     """
-    from recognizer.cli.journal import open_journal
+    from recognizer.cli.journal_access import open_journal
 
     with open_journal() as journal:
         done = journal.undo_import(import_id, made_by=made_by, dry_run=dry_run)

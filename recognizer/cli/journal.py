@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +12,15 @@ import typer
 
 from recognizer.cli import options
 from recognizer.cli.groups import new_group
+from recognizer.cli.journal_access import open_journal, say_left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from recognizer.base.settings import JournalSettings
     from recognizer.crm.journal.journal import Journal
     from recognizer.crm.journal.records import AttemptRecord
 
-__all__ = ["app", "check_number", "open_journal", "say_left_out"]
+__all__ = ["app"]
 
 app = new_group(
     "The journal of attempts and decisions: look, correct, count, export, purge.\n\n"
@@ -29,56 +28,6 @@ app = new_group(
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-
-
-def open_journal(settings: JournalSettings | None = None, *, create: bool = True) -> Journal:
-    """Return the journal of the settings, open; without `create`, none is made.
-
-    Raises
-    ------
-    JournalError
-        If it cannot be opened, or what it needs is not installed.
-    """
-    from recognizer.base.errors import JournalError
-    from recognizer.base.settings import load_settings
-
-    try:
-        from recognizer.crm.journal.journal import Journal
-    except ModuleNotFoundError as problem:
-        raise JournalError(
-            f"the journal needs the package {problem.name}; pip install 'recognizer[journal]'"
-        ) from problem
-    return Journal.of_settings(settings or load_settings().journal, create=create)
-
-
-def check_number(number: str) -> None:
-    """Refuse what is not one whole telephone number.
-
-    Raises
-    ------
-    BadParameter
-        Saying so; part of a number is part of strangers' numbers, too.
-    """
-    from recognizer.crm.numbers import read_numbers
-
-    valid = [found for found in read_numbers(number) if found.e164 is not None]
-    if len(valid) != 1:
-        raise typer.BadParameter(
-            f"expected one whole telephone number, found {number!r}", param_hint="--number"
-        )
-
-
-def say_left_out(journal: Journal, reason: str, *, name: str, words: str) -> None:
-    """Say on stderr what the comment of a reason has no place for; the journal keeps it."""
-    taken = journal.regulation.comment_parts(reason)
-    given = {"name": name, "words": words}
-    unused = [f"--{part}" for part, text in given.items() if text and part not in taken]
-    if unused:
-        print(
-            f"recognizer: the comment of {reason} takes no {' and no '.join(unused)}: kept in the "
-            "journal only",
-            file=sys.stderr,
-        )
 
 
 @app.command("show")
