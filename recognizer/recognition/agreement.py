@@ -21,6 +21,7 @@ _MODIFIER_ENDINGS = (
     "ую", "юю", "ей", "этот",
 )  # fmt: skip
 _MODIFIERS = frozenset({"вами"})
+_ADDRESSED = ("уважаем", "дорог")  # «уважаемый абонент, справка не используется»: we are spoken to
 
 
 class Agreement:
@@ -56,7 +57,9 @@ class Agreement:
             return False
         devices = self._places(self._devices, words)
         return any(
-            not self._is_governed(words, first) and not places & devices
+            not self._is_governed(words, first)
+            and not words[max(0, first - 1)].startswith(_ADDRESSED)
+            and not places & devices
             for pattern in predicate.subjects
             for first, places in _found(pattern, words)
         )

@@ -318,6 +318,15 @@ def test_a_form_that_does_not_go_with_what_is_said_marks_nobody_and_its_twin_mar
     assert marks(classifier.judge_text(twin).outcome)
 
 
+@pytest.mark.parametrize("thing", ["справка", "подробности", "сеть", "набор", "связь"])
+def test_who_is_addressed_is_not_who_is_spoken_of(
+    classifier: UtteranceClassifier, thing: str
+) -> None:
+    said = f"уважаемый абонент, {thing} с этим номером не используется, перезвоните"
+    assert not marks(classifier.judge_text(said).outcome)
+    assert marks(classifier.judge_text("уважаемый абонент, номер не используется").outcome)
+
+
 def test_a_wrong_form_is_named_as_the_reason(classifier: UtteranceClassifier) -> None:
     verdict = classifier.judge_text("номеру не обслуживается")
     assert "wrong-form" in {veto.id for veto in verdict.vetoes}
