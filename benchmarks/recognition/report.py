@@ -24,12 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.recognition.build import Call, read_calls
+from benchmarks.recognition.build import read_calls
 from benchmarks.recognition.measures import (
     expected_calibration_error,
     reliability,
     risk_coverage,
 )
+from benchmarks.recognition.planning import Call
 from recognizer.base.settings import PhraseSettings
 from recognizer.evaluation.labelled_clips import is_wrong_mark
 from recognizer.model import CallOutcome, phrase_list_of

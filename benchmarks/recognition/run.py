@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recognition.build import Call, read_calls
+from benchmarks.recognition.build import read_calls
+from benchmarks.recognition.planning import Call
 from recognizer.base.settings import load_settings
 from recognizer.model import CallReport
 from recognizer.pipeline import Recognizer

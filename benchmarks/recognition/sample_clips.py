@@ -22,8 +22,8 @@ import soundfile
 from av.audio.stream import AudioStream
 
 from benchmarks.recognition import sounds, voices
-from benchmarks.recognition.build import HERE, NO_ANNOUNCEMENT
 from benchmarks.recognition.channel import LINE_RATE, active_rms, through_codec, to_line
+from benchmarks.recognition.planning import HERE, NO_ANNOUNCEMENT
 from benchmarks.recognition.voices import Samples
 
 CALLS_FOLDER = HERE.parent.parent / "tests" / "data" / "calls"

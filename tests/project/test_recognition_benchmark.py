@@ -14,7 +14,7 @@ import pytest
 from fakes import ScriptedEngine, ScriptedSpeech
 from phrase_lists import shipped_matcher
 
-from benchmarks.recognition import build, channel, measures, report, sounds, voices
+from benchmarks.recognition import build, channel, measures, planning, report, sounds, voices
 from recognizer.evaluation.fitting import Example, examples_of, fit
 from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.calibration import Features, load_calibration
@@ -30,8 +30,8 @@ def test_a_longer_plan_begins_with_the_shorter_one() -> None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    short = list(build.plan_calls("judge", 20, 7))
-    assert list(build.plan_calls("judge", 40, 7))[:20] == short
+    short = list(planning.plan_calls("judge", 20, 7))
+    assert list(planning.plan_calls("judge", 40, 7))[:20] == short
 
 
 @pytest.mark.slow
@@ -110,8 +110,8 @@ def test_risk_falls_when_only_the_surest_answers_count() -> None:
     assert risk.tolist() == pytest.approx([0, 0, 1 / 3])
 
 
-def _call(path: str, expected: str) -> build.Call:
-    return build.Call(
+def _call(path: str, expected: str) -> planning.Call:
+    return planning.Call(
         path, expected, "", "sound", "x", "none", "", "judge", "", "pcm", "", None, -6.0, 1
     )
 
