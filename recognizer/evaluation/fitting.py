@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizer.base.errors import DataFileError, RecognizerError
+from recognizer.base.whole_files import write_whole
 from recognizer.evaluation.labelled_clips import Clip
 from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.recognition.calibration import Coefficients, EngineFit, Features, clipped
@@ -282,11 +283,11 @@ def _likeliest(
 
 
 def write_fit(path: Path, fitted: Fitted, manifest: Path) -> None:
-    """Write a fit as the setting `recognition.calibration_file` reads it.
+    """Write a fit as the setting `recognition.calibration_file` reads it, whole or not at all.
 
     Raises
     ------
-    DataFileError
+    RecognizerError
         If the file cannot be written.
     """
     found = fitted.fit
@@ -303,10 +304,8 @@ def write_fit(path: Path, fitted: Fitted, manifest: Path) -> None:
         "[coefficients]",
         *(f"{n} = {getattr(found.coefficients, n)}" for n in found.coefficients.__struct_fields__),
     ]
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise DataFileError(f"{path}: cannot be written: {problem.strerror}") from problem
+    text = "\n".join(lines) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recognizer.base.errors import DataFileError, RecognizerError
+from recognizer.base.whole_files import write_whole
 from recognizer.evaluation.labelled_clips import ClipResult, Evaluation, Tally
 from recognizer.model import CallOutcome
 
@@ -144,9 +145,8 @@ def _tally_dict(tally: Tally) -> dict[str, int]:
 
 def write_outcomes(path: Path, outcomes: Mapping[str, str]) -> None:
     """Keep the outcomes of a run, whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(dict(outcomes), ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(dict(outcomes), ensure_ascii=False, indent=1)
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def read_outcomes(path: Path) -> dict[str, str]:
@@ -199,4 +199,5 @@ def draw_confusions(evaluation: Evaluation, path: Path) -> None:
                 axes.text(
                     column, row, str(counts[expected, got]), ha="center", va="center", color=colour
                 )
-    figure.savefig(path, dpi=150)
+    kind = path.suffix.lstrip(".").lower() or "png"
+    write_whole(path, lambda file: figure.savefig(file, dpi=150, format=kind))

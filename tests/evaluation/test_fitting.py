@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from recognizer.base.data_files import data_folder
-from recognizer.base.errors import AudioError, DataFileError
+from recognizer.base.errors import AudioError, DataFileError, RecognizerError
 from recognizer.evaluation.fitting import Example, examples_in, fit_engine, write_fit
 from recognizer.evaluation.labelled_clips import Clip
 from recognizer.model import CallOutcome
@@ -189,3 +191,20 @@ def test_a_clip_that_cannot_be_read_is_left_out_and_named() -> None:
     clips = [Clip("a.wav", data_folder(".") / "a.wav", (MARK,))]
     assert list(examples_in(clips, Deaf(), failed)) == []  # type: ignore[arg-type]
     assert failed == ["a.wav: no sound"]
+
+
+def test_a_fit_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = fit_engine(examples(80, 60), "t-one", "t-one", least_mark_cutoff=0.85)
+    path = tmp_path / "fit.toml"
+    path.write_text("the one before", encoding="utf-8")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecognizerError, match=r"fit\.toml: cannot be written: No space left"):
+        write_fit(path, fitted, Path("clips.csv"))
+    assert path.read_text(encoding="utf-8") == "the one before"
+    assert list(tmp_path.iterdir()) == [path]
