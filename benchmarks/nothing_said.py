@@ -21,7 +21,7 @@ import soundfile as sf
 import soxr
 
 from recognizer.model import Audio, Samples, SegmentKind, total_duration_s
-from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.scanner import Scan, Scanner
 from recognizer.signals.tone_plans import load_known_tones
 
 RATE = 8000

@@ -46,7 +46,7 @@ from recognizer.recognition.parties import (
 )
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.regulation.rules import Regulation
-from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.scanner import Scan, Scanner
 from recognizer.signals.tone_plans import TonePlan
 
 __all__ = ["UNNAMED", "CallClassifier", "scan_recording"]

@@ -43,7 +43,7 @@ from recognizer.recognition.vocabulary import report_missing_words
 from recognizer.regulation.explanation import explained
 from recognizer.regulation.loading import load_regulation
 from recognizer.regulation.rules import Regulation
-from recognizer.signals.segments import Scan
+from recognizer.signals.scanner import Scan
 from recognizer.signals.tone_plans import TonePlan, load_known_tones
 
 __all__ = ["Recognizer", "recognize"]

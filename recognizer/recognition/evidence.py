@@ -10,7 +10,7 @@ from recognizer.model import Basis, CallOutcome, Evidence, Outcome, Transcript
 from recognizer.recognition.listening import JudgedUtterance
 from recognizer.recognition.outcome import on_one_scale, unread
 from recognizer.recognition.verdicts import SpokenVerdict
-from recognizer.signals.segments import Scan
+from recognizer.signals.scanner import Scan
 
 __all__ = ["Reading", "gather_evidence"]
 

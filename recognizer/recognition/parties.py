@@ -35,7 +35,7 @@ from recognizer.model.signals import CROSSTALK_DB
 from recognizer.recognition.outcome import decide_call
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
-from recognizer.signals.segments import Scan
+from recognizer.signals.scanner import Scan
 
 __all__ = ["ChannelHeard", "Remote", "decide_parties", "find_remote", "parties_heard"]
 

@@ -17,7 +17,7 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,8 @@ import numpy.typing as npt
 from recognizer.model import Audio, Segment, SegmentKind, ToneEvent
 from recognizer.signals.spectrum import HOP_S, Floats, Frames, FrameStream
 from recognizer.signals.speech_activity import VAD_FRAME_S, SpeechProbability
-from recognizer.signals.tone_plans import TonePlan
-from recognizer.signals.tones import ToneDetector
 
-__all__ = ["Scan", "Scanner", "UnknownSound", "dbfs"]
+__all__ = ["SegmentFeatures", "UnknownSound", "dbfs"]
 
 _SPEECH_FROM = 0.5
 _SPEECH_UNTIL = 0.25
@@ -89,97 +87,7 @@ class UnknownSound:
     low_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """All that is heard without a recogniser.
-
-    Attributes
-    ----------
-    tones : tuple of ToneEvent
-    segments : tuple of Segment
-        Cover the recording; empty where it is empty.
-    duration_s : float
-    unknown : UnknownSound
-        What is heard besides.
-    """
-
-    tones: tuple[ToneEvent, ...]
-    segments: tuple[Segment, ...]
-    duration_s: float
-    unknown: UnknownSound = UnknownSound()
-
-    @property
-    def has_speech(self) -> bool:
-        """Whether anybody speaks."""
-        return any(s.kind is SegmentKind.SPEECH for s in self.segments)
-
-    @property
-    def speech_end_s(self) -> float:
-        """When speech ends, seconds; 0 where there is none."""
-        return max((s.end_s for s in self.segments if s.kind is SegmentKind.SPEECH), default=0.0)
-
-
-class Scanner:
-    """Finds tones and segments at once in sound that comes block by block.
-
-    Memory does not hold the sound: 1 kB a second of recording is kept (7 MB for two hours), and at
-    most some ten seconds of spectra.
-
-    Parameters
-    ----------
-    plan : TonePlan
-    sample_rate : int
-        8000 or 16000 Hz.
-
-    Raises
-    ------
-    AudioError
-        At any other rate.
-    """
-
-    def __init__(self, plan: TonePlan, sample_rate: int) -> None:
-        self._features = _Features(sample_rate)
-        self._detector = ToneDetector(plan, sample_rate)
-        self._tones: list[ToneEvent] = []
-
-    def push(self, audio: Audio) -> None:
-        """Take the next block."""
-        for frames in self._features.push(audio):
-            self._tones += self._detector.push_frames(frames)
-
-    @property
-    def may_be_speech(self) -> bool:
-        """Whether the last second that was worked through may hold speech."""
-        return self._features.may_be_speech
-
-    def so_far(self) -> Scan:
-        """Return what `finish` would if nothing followed; more may be pushed afterwards."""
-        ahead: Scanner = copy.copy(self)
-        ahead._features = self._features.forked()
-        ahead._detector = self._detector.forked()
-        ahead._tones = list(self._tones)
-        return ahead.finish()
-
-    def finish(self) -> Scan:
-        """Return what was heard; nothing may be pushed afterwards."""
-        for frames in self._features.finish():
-            self._tones += self._detector.push_frames(frames)
-        self._tones += self._detector.finish_frames()
-        start_s = self._features.start_s
-        tones = tuple(
-            replace(tone, start_s=tone.start_s + start_s, end_s=tone.end_s + start_s)
-            for tone in self._tones
-        )
-        segments, unknown = self._features.segments(tones)
-        return Scan(
-            tones=tones,
-            segments=segments,
-            duration_s=self._features.duration_s,
-            unknown=unknown,
-        )
-
-
-class _Features:
+class SegmentFeatures:
     """What segments are decided from: level and steadiness every 10 ms, speech every 32 ms."""
 
     def __init__(self, sample_rate: int) -> None:
@@ -198,10 +106,12 @@ class _Features:
 
     @property
     def duration_s(self) -> float:
+        """How much sound was taken, seconds."""
         return self._n_samples / self._sample_rate
 
     @property
     def may_be_speech(self) -> bool:
+        """Whether the last second that was worked through may hold speech."""
         latest = next((p for p in reversed(self._probabilities) if len(p)), None)
         return latest is not None and float(latest.max()) >= _SPEECH_UNTIL
 
@@ -213,9 +123,9 @@ class _Features:
         self._probabilities.append(self._speech.push(audio.samples))
         yield from map(self._noted, self._stream.push(audio.samples))
 
-    def forked(self) -> _Features:
+    def forked(self) -> SegmentFeatures:
         """Return features of the same sound that go on by themselves."""
-        fork: _Features = copy.copy(self)
+        fork: SegmentFeatures = copy.copy(self)
         fork._stream, fork._speech = self._stream.forked(), self._speech.forked()
         fork._totals, fork._steadiness = list(self._totals), list(self._steadiness)
         fork._is_tonal, fork._is_lone = list(self._is_tonal), list(self._is_lone)

@@ -28,7 +28,7 @@ from recognizer.recognition.announcements.verdicts import verdict_of
 from recognizer.recognition.continuations import Settled
 from recognizer.recognition.listening import NOT_TRANSCRIBED, JudgedUtterance, KnownUtterances
 from recognizer.recognition.utterance_intervals import utterance_intervals
-from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.scanner import Scan, Scanner
 from recognizer.streaming.settling import SettleRules, Settling
 from recognizer.streaming.sound import GrowingSound, Loudness
 

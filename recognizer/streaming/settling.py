@@ -14,7 +14,7 @@ from recognizer.model import (
     phrase_list_of,
 )
 from recognizer.recognition.continuations import Continuations
-from recognizer.signals.segments import Scan
+from recognizer.signals.scanner import Scan
 
 __all__ = ["SettleRules", "Settling"]
 

@@ -67,7 +67,7 @@ def told(keeper: Keeper, monkeypatch: pytest.MonkeyPatch | None = None) -> list[
         def broken(*_: object, **__: object) -> None:
             raise IndexError("list index out of range")
 
-        monkeypatch.setattr("recognizer.signals.segments.Scanner.finish", broken)
+        monkeypatch.setattr("recognizer.signals.scanner.Scanner.finish", broken)
     asyncio.run(run())
     return events
 

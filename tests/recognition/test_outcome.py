@@ -34,7 +34,7 @@ from recognizer.recognition.outcome import decide_call, on_one_scale
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.verification import Verifier
-from recognizer.signals.segments import Scanner
+from recognizer.signals.scanner import Scanner
 from recognizer.signals.tone_plans import load_known_tones
 
 FOREIGN = Veto("foreign-language", VetoEffect.UNDETERMINED, "not Russian", "не по-русски")

@@ -21,7 +21,7 @@ from recognizer.recognition.parties import (
     parties_heard,
 )
 from recognizer.recognition.verdicts import SpokenVerdict
-from recognizer.signals.segments import Scan
+from recognizer.signals.scanner import Scan
 
 MARK, RETRY, PERSON = (
     CallOutcome.DOES_NOT_EXIST,

@@ -10,7 +10,7 @@ from telephone_sounds import RATE, join, pause, through_file, tone, white_noise
 
 from recognizer.model import Audio, CallOutcome, Samples, ToneEvent, ToneKind
 from recognizer.recognition.outcome import decide_call
-from recognizer.signals.segments import Scanner
+from recognizer.signals.scanner import Scanner
 from recognizer.signals.tone_plans import load_known_tones
 from recognizer.signals.tones import ToneDetector, detect_tones
 

@@ -26,7 +26,7 @@ from telephone_sounds import (
 from benchmarks.nothing_said import make_clips, scan_clip
 from recognizer.base.errors import AudioError
 from recognizer.model import Audio, Samples, Segment, SegmentKind, ToneKind
-from recognizer.signals.segments import Scan, Scanner
+from recognizer.signals.scanner import Scan, Scanner
 from recognizer.signals.tone_plans import load_known_tones
 
 PLAN = load_known_tones("ru")

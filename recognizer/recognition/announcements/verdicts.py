@@ -11,7 +11,8 @@ from recognizer.model import AnnouncementHeard, Audio, Phrase, PhraseMatch, Segm
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Match, Recognized
 from recognizer.recognition.verdicts import SpokenVerdict
 from recognizer.recognition.vetoes import raised
-from recognizer.signals.segments import Scan, dbfs
+from recognizer.signals.scanner import Scan
+from recognizer.signals.segments import dbfs
 
 __all__ = [
     "KNOWN_WHOLE_RATE",

@@ -20,7 +20,7 @@ from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.recognition.verdicts import SpokenVerdict
-from recognizer.signals.segments import Scanner
+from recognizer.signals.scanner import Scanner
 from recognizer.signals.tone_plans import load_tone_plan
 
 CALLS = Path(__file__).parents[2] / "data" / "calls"
