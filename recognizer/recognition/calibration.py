@@ -15,7 +15,15 @@ import msgspec
 from recognizer.base.data_files import TomlFile, convert_toml, data_folder, read_toml
 from recognizer.base.errors import DataFileError
 
-__all__ = ["Calibration", "Coefficients", "EngineFit", "Features", "clipped", "load_calibration"]
+__all__ = [
+    "Calibration",
+    "Coefficients",
+    "EngineFit",
+    "Features",
+    "clipped",
+    "load_calibration",
+    "scores_as_heard",
+]
 
 # Features beyond these say no more.
 _MAX_LENGTH = 20  # letters: so many do not agree by chance
@@ -175,14 +183,6 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return whether an engine's confidence rests on the sound as well as on the text."""
         return self.of_engine(engine).gap > 0.0
 
-    def scores_as_heard(self, engine: str) -> bool:
-        """Return whether a wording that stands in the transcript is scored as it is spelt there.
-
-        Whisper spells what it hears in more than one way, and was fitted so. Of others the figures
-        are those of the listed wording itself.
-        """
-        return engine == "whisper"
-
     def is_fitted_for_marks(self, engine: str, model: str) -> bool:
         """Return whether the probability alone may set the mark: marks were among the calls."""
         if engine in self.fits:
@@ -221,6 +221,15 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def may_mark(self, features: Features) -> bool:
         """Return whether the letters are as like as those of any right mark that was fitted."""
         return features.letters >= self.mark_min_letters
+
+
+def scores_as_heard(engine: str) -> bool:
+    """Return whether a wording that stands in the transcript is scored as it is spelt there.
+
+    Whisper spells what it hears in more than one way, and was fitted so. Of others the figures are
+    those of the listed wording itself.
+    """
+    return engine == "whisper"
 
 
 def load_calibration(path: Path | None = None, *, fit_file: Path | None = None) -> Calibration:

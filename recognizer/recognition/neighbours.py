@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from recognizer.base import similarity
 from recognizer.model import CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.calibration import Calibration, Features
+from recognizer.recognition.calibration import Calibration, Features, scores_as_heard
 from recognizer.recognition.matching import Matcher, cutoff_of
 from recognizer.recognition.patterns import Patterns
 from recognizer.recognition.precedence import CARRIERS, MACHINES, is_mark
@@ -88,7 +88,7 @@ class Neighbours:
         if not calibration.may_mark(features):
             yield raised("letters-unlike")
         # What a fit learned of misspelt words is no reason to believe that another word was said.
-        if not calibration.scores_as_heard(transcript.engine) and not _is_probable(features):
+        if not scores_as_heard(transcript.engine) and not _is_probable(features):
             yield raised("listed-word-improbable", words=match.phrase.text)
         is_fitted = calibration.is_fitted_for_marks(transcript.engine, transcript.model)
         if not is_fitted and not _is_heard_clearly(match, features, transcript):

@@ -13,6 +13,7 @@ from dataclasses import replace
 from recognizer.model import CallOutcome, Phrase, PhraseMatch, Transcript, Veto
 from recognizer.phrases.grammar_file import SubjectKind
 from recognizer.phrases.normalization import normalize, sound_alike_word
+from recognizer.recognition.calibration import scores_as_heard
 from recognizer.recognition.grammar import Reading
 from recognizer.recognition.limits import DecisionLimits
 from recognizer.recognition.matching import Matcher, cutoff_of
@@ -228,6 +229,11 @@ class SentenceJudge:
             return verdict
         if transcript is not None and not self._is_clear(transcript, marks=marks):
             return verdict
+        if marks and transcript is not None and not scores_as_heard(transcript.engine):
+            # What was heard was surer than any word that it may have been misheard for.
+            as_spelt = self._read(heard, None, asked_sound=False)
+            if not is_mark(as_spelt.outcome):
+                return verdict
         sentence = " ".join(heard.words)
         read = Phrase(
             f"grammar-{reading.predicates[0].id}", sentence, outcome, "ru", "read by the grammar"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from recognizer.model import AcousticScore, CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.calibration import Calibration, Features
+from recognizer.recognition.calibration import Calibration, Features, scores_as_heard
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.limits import DecisionLimits, load_limits
 from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, cutoff_of
@@ -169,7 +169,7 @@ class UtteranceClassifier:
         chosen = next((c for c in candidates if c.match is deciding), candidates[0])
         others = [c.penalized_logprob for c in candidates if c.outcome is not chosen.outcome]
         stands_as_heard = any(m.phrase is deciding.phrase for m in plain)
-        stands_as_heard &= self._calibration.scores_as_heard(verified.transcript.engine)
+        stands_as_heard &= scores_as_heard(verified.transcript.engine)
         listed = _WordingScored.listed(chosen, deciding, verified, heard)
         spoken = _WordingScored.heard(deciding, verified)
         if chosen.match is deciding and _is_better(chosen, verified, stands_as_heard):

@@ -194,6 +194,13 @@ def test_what_may_follow_the_last_word_of_a_wording_takes_the_mark_away(
     assert not marks(hear(said, lost)[0])
 
 
+@pytest.mark.parametrize(("word", "is_read"), [("неправильный", True), ("неправюльный", False)])
+def test_what_only_the_grammar_reads_is_read_as_it_was_spelt(
+    hear: Hear, word: str, is_read: bool
+) -> None:
+    assert marks(hear(f"номер {word} наберите еще раз")[0]) is is_read
+
+
 def test_a_denial_that_may_be_in_the_sound_takes_the_mark_away(hear: Hear) -> None:
     # «Не» is as likely as not, letter by letter.
     sentence = "абонент не заблокирован"
