@@ -90,6 +90,28 @@ def test_a_card_is_chosen_changed_and_left(context: BrowserContext, site: Site) 
     assert not journal.contact("E-1").incorrect_contact
 
 
+def test_what_was_typed_beside_a_card_is_chosen_on_a_phone_too(
+    context: BrowserContext, site: Site
+) -> None:
+    journal = page_of(site.app).journal
+    number = "+79265550451"
+    journal.upsert_contact(ContactCard(ref="G-1", trusted_phone=number, owner="Иван Тестов"))
+    call = add_call(site.app, "person--g.wav")
+    page = sign_in(context)
+    page.goto(f"/calls/{call}")
+    page.get_by_label("Номер телефона целиком").fill(number)
+    page.get_by_text("Ещё поля").click()
+    page.get_by_label("Имя владельца").fill("Пётр Долгофамильный-Очень")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.locator("h1")).to_have_text("В карточке записано другое")
+    shoot(page, "card-difference")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label("Изменить: Имя владельца").check()
+    page.get_by_role("button", name="Назначить карточку").click()
+    expect(page.locator(".side")).to_contain_text("Пётр Долгофамильный-Очень")
+    assert journal.contact("G-1").card.owner == "Пётр Долгофамильный-Очень"
+
+
 def test_an_answer_outlives_its_session(context: BrowserContext, site: Site) -> None:
     call = add_call(site.app, "unsure--s.wav", sound=True)
     page = sign_in(context)
