@@ -327,6 +327,10 @@ class GrammarReader:
         """Return the words that name the number, subscriber or set dialled."""
         return [word for word in words if word in self._dialled_nouns]
 
+    def is_guessed(self, word: str) -> bool:
+        """Return whether a word is read as another one, which it may have been misheard for."""
+        return self._understood(word)[0] != word
+
     def is_plain(self, word: str) -> bool:
         """Return whether an announcement says a word, too, that only people are listed to say."""
         return self._plain.has(word)

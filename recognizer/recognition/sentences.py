@@ -231,8 +231,7 @@ class SentenceJudge:
             return verdict
         if marks and transcript is not None and not scores_as_heard(transcript.engine):
             # What was heard was surer than any word that it may have been misheard for.
-            as_spelt = self._read(heard, None, asked_sound=False)
-            if not is_mark(as_spelt.outcome):
+            if any(self._grammar.is_guessed(word) for word in heard.words):
                 return verdict
         sentence = " ".join(heard.words)
         read = Phrase(
