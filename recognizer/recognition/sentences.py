@@ -229,10 +229,10 @@ class SentenceJudge:
             return verdict
         if transcript is not None and not self._is_clear(transcript, marks=marks):
             return verdict
-        if marks and transcript is not None and not scores_as_heard(transcript.engine):
-            # What was heard was surer than any word that it may have been misheard for.
-            if any(self._grammar.is_guessed(word) for word in heard.words):
-                return verdict
+        # What was heard was surer than any word that it may have been misheard for.
+        is_spelt = transcript is not None and not scores_as_heard(transcript.engine)
+        if marks and is_spelt and any(map(self._grammar.is_guessed, heard.words)):
+            return verdict
         sentence = " ".join(heard.words)
         read = Phrase(
             f"grammar-{reading.predicates[0].id}", sentence, outcome, "ru", "read by the grammar"
