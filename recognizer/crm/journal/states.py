@@ -72,6 +72,8 @@ _was_ended = (
     .where(
         _talk.contact_key == _earlier.contact_key,
         _talk.called_at > _earlier.called_at,
+        # Of a mark only: else a database may look for the end of each call before a call.
+        _end.id != _mark.id,
         _end.resets,
         _ended_by.made_by != REHEARING,
         ~sa.exists().where(_after_end.supersedes_id == _end.id),
