@@ -35,6 +35,7 @@ import numpy as np
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.evaluation.labelled_clips import is_wrong_mark, read_manifest
 from recognizer.model import (
     CallOutcome,
@@ -135,6 +136,7 @@ def _wav(samples: Samples) -> bytes:
 def clips(arguments: argparse.Namespace) -> None:
     """Play labelled clips and print what came of them."""
     recognizer = Recognizer.load(engine=arguments.engine)
+    compute_in_one_thread()
     played: list[_Played] = []
     for clip in read_manifest(arguments.manifest)[: arguments.limit]:
         if arguments.only not in str(clip.path):

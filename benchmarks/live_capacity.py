@@ -26,6 +26,7 @@ import numpy as np
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.engines.base import Utterance
 from recognizer.live.calls import LATE_S
 from recognizer.live.worker import N_TOGETHER, Steps
@@ -174,9 +175,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--sound", choices=["announcements", "mix", "idle"], default="mix")
     arguments = parser.parse_args()
-    core = _Core(
-        Recognizer.load(engine=arguments.engine), _sounds(arguments.sound), arguments.channels
-    )
+    recognizer = Recognizer.load(engine=arguments.engine)
+    compute_in_one_thread()
+    core = _Core(recognizer, _sounds(arguments.sound), arguments.channels)
     core.run(arguments.seconds)
     print(f"{arguments.engine}, {arguments.sound}: {arguments.channels} channels")
     print(

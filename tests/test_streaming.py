@@ -22,7 +22,7 @@ from recognizer.model import AcousticScore, Audio, CallOutcome, Samples, Transcr
 from recognizer.recognition.calibration import load_calibration
 from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_known_tones
-from recognizer.streaming import LiveChannel
+from recognizer.streaming import LiveChannel, SettleRules
 
 CALLS = Path(__file__).parent / "data" / "calls"
 RATE = 16_000
@@ -32,14 +32,18 @@ WORD_S = 0.5
 class Speaker:
     """An engine that hears words said one after another, half a second each, from a moment on.
 
-    `made_up` is heard as the last word while less than `until_s` seconds of sound are there.
+    `made_up` is heard as the last word while less than `until_s` seconds of sound are there, and
+    nothing is sure before `doubtful_until_s`.
     """
 
     name = "scripted"
     model = "script"
 
-    def __init__(self, text: str, *, made_up: str = "", until_s: float = 0.0) -> None:
+    def __init__(
+        self, text: str, *, made_up: str = "", until_s: float = 0.0, doubtful_until_s: float = 0.0
+    ) -> None:
         self.words = text.split()
+        self.doubtful_until_s = doubtful_until_s
         self.made_up, self.until_s = made_up, until_s
         self.n_heard = 0
 
@@ -53,14 +57,15 @@ class Speaker:
         ]
         if self.made_up and end_s < self.until_s:
             said.append(Word(self.made_up, end_s - 0.1, end_s, 0.95))
-        return Said(said)
+        return Said(said, loss=-3.6 if end_s < self.doubtful_until_s else 0.0)
 
     def transcribe_together(self, utterances: Sequence[Utterance]) -> None:
         pass
 
 
 class Said:
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, words: Sequence[Word], *, loss: float = 0.0) -> None:
+        self.loss = loss
         text = " ".join(word.text for word in words)
         self.transcript = Transcript(text, tuple(words), "ru", "scripted", "script", 0.95)
 
@@ -78,7 +83,7 @@ class Said:
 
     def _score(self, text: str) -> AcousticScore:
         n = len(text.split())
-        share = 0.0 if text == self.transcript.text else -5.0
+        share = self.loss if text == self.transcript.text else -5.0
         return AcousticScore(text, share * n, (share,) * n, (share,) * n)
 
 
@@ -132,6 +137,28 @@ def test_a_retry_is_final_while_it_is_said(speech: Samples) -> None:
     assert final_s is not None
     assert 3 * WORD_S < final_s < 6 * WORD_S
     assert outcome(channel) is CallOutcome.TEMPORARILY_BLOCKED
+
+
+def test_a_retry_that_was_doubtful_when_first_heard_is_final_once_it_is_sure(
+    speech: Samples,
+) -> None:
+    engine = Speaker(
+        "Абонент временно заблокирован. Перезвоните, пожалуйста, позднее. Спасибо. До свидания.",
+        doubtful_until_s=2.3,
+    )
+    rules = SettleRules(min_confidence=0.984)  # between what the two hearings are worth
+    channel = LiveChannel(recognizer(engine), "live:1", rules=rules)
+    final_s = played(channel, speech)
+    assert final_s is not None
+    assert 2.3 <= final_s < 3.5
+    assert outcome(channel) is CallOutcome.TEMPORARILY_BLOCKED
+
+
+def test_what_can_be_no_retry_is_heard_seldom_while_it_is_said(speech: Samples) -> None:
+    engine = Speaker("Вы позвонили на голосовую почту. Оставьте сообщение после звукового сигнала.")
+    channel = LiveChannel(recognizer(engine), "live:1")
+    assert played(channel, speech) is None
+    assert engine.n_heard <= 4
 
 
 def test_a_word_made_up_at_the_end_of_the_sound_decides_nothing(speech: Samples) -> None:

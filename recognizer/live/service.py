@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from recognizer.base.errors import JournalError, RecognizerError, SettingsError
 from recognizer.base.settings import LiveSettings, Settings
+from recognizer.base.threads import compute_in_one_thread
 from recognizer.crm.attempts import Attempts
 from recognizer.crm.connectors import Webhook
 from recognizer.live.access import Access, parse_address
@@ -86,6 +87,7 @@ class LiveService:
         RecognizerError
             If an address cannot be listened on.
         """
+        self._closing.enter_context(compute_in_one_thread())  # one is what weighs all calls
         if self._spool is not None:
             self._closing.callback(self._spool.close)
             await asyncio.to_thread(_recover, self._spool)

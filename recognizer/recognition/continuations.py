@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from recognizer.base import similarity
-from recognizer.model import CallOutcome
+from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.phrases.normalization import normalize, sound_alike_word
 from recognizer.recognition.matching import Matcher
 from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
@@ -70,6 +70,12 @@ class Continuations:
             if self._stays(words[:n_words], now.outcome):
                 return Settled(now.outcome, n_words)
         return None
+
+    def may_lead_to(self, words: Sequence[str], phrase_list: PhraseListName) -> bool:
+        """Return whether the last words heard, or all but the last, begin a wording of a list."""
+        sounds = self._matcher.heard(words).sounds
+        begun = (row for said in (sounds, sounds[:-1]) for row, _ in self._begun(said))
+        return any(phrase_list_of(self._wordings[row][0]) is phrase_list for row in begun)
 
     def _stays(self, words: Sequence[str], outcome: CallOutcome) -> bool:
         """Return whether words come to an outcome, however they go on."""

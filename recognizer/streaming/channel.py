@@ -20,30 +20,32 @@ import numpy as np
 from recognizer.audio.resampling import StreamResampler
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.engines.growing import GrowingEngine
-from recognizer.model import Audio, CallOutcome, CallReport, RecordedCall, Samples
+from recognizer.model import (
+    Audio,
+    CallOutcome,
+    CallReport,
+    PhraseListName,
+    RecordedCall,
+    Samples,
+)
 from recognizer.model.signals import LONGEST_PAUSE_S
 from recognizer.pipeline import Recognizer
 from recognizer.recognition.announcements.growing import Begun, GrowingUtterance
 from recognizer.recognition.announcements.verdicts import verdict_of
-from recognizer.recognition.continuations import Settled
 from recognizer.recognition.listening import NOT_TRANSCRIBED, JudgedUtterance, KnownUtterances
 from recognizer.recognition.utterance_intervals import utterance_intervals
 from recognizer.signals.scanner import Scan, Scanner
+from recognizer.streaming.pacing import FIRST_SPEECH_S, MORE_SPEECH_S, next_length_s
 from recognizer.streaming.settling import SettleRules, Settling
 from recognizer.streaming.sound import GrowingSound, Loudness
 
 __all__ = ["LiveChannel", "run_through"]
 
 _BLOCK_S = 0.25  # sound is taken in blocks: 20 ms at a time costs twice as much
+_SHORT_BLOCK_S = 0.06  # where something is due before a whole block has come
 _LOOK_EVERY_S = 0.5
 _LOOK_AT_NOISE_EVERY_S = 2.0
 _OPEN_S = 0.05  # an utterance that ends this close to the last sample is still being said
-# An unfinished utterance is heard first when a subject and what is said of it may have been said,
-# then again when so much has been added; what is long costs more to hear, and is heard less often.
-_FIRST_SPEECH_S = 1.5
-_MORE_SPEECH_S, _MORE_SPEECH = 0.5, 1.2
-_CONFIRMING_S = 0.3
-_FEW_WORDS, _MORE_UNPROMISING = 6, 2.0  # where so many words hold nothing listed
 _STILL_SAID_S = 0.2  # a word that ends this close to the end of the sound may go on
 
 _T = TypeVar("_T")
@@ -87,7 +89,7 @@ class LiveChannel:
         self._looked_s = 0.0
         self._speech_end_s: float | None = None  # at the last look
         # Where an utterance begins, and how long it must be before it is heard next.
-        self._next_hearing = (0.0, _FIRST_SPEECH_S)
+        self._next_hearing = (0.0, FIRST_SPEECH_S)
         self.report: CallReport | None = None
         self.final: CallReport | None = None
 
@@ -138,7 +140,7 @@ class LiveChannel:
         self._sample_rate = sample_rate
         self._waiting.append(samples)
         self._n_waiting += len(samples)
-        if self._n_waiting < _BLOCK_S * sample_rate:
+        if self._n_waiting < self._next_block_s() * sample_rate:
             return None
         self._take_waiting(sample_rate)
         if self.final is not None or not self._is_look_due():
@@ -165,6 +167,18 @@ class LiveChannel:
             self._take(self._resampler.finish())
         self.report = yield from self._classified(self._scanner.finish())
         return self.report
+
+    def _next_block_s(self) -> float:
+        """Return how much sound is waited for: up to the moment at which a look is due."""
+        spoken_s = self._speech_end_s
+        if spoken_s is None or self.final is not None:
+            return _BLOCK_S
+        if spoken_s < self._looked_s - _OPEN_S:
+            due_s = spoken_s + self._rules.pause_s
+        else:
+            due_s = sum(self._next_hearing)
+        left_s = due_s - self.duration_s
+        return min(_BLOCK_S, max(_SHORT_BLOCK_S, left_s)) if left_s > 0 else _BLOCK_S
 
     def _take_waiting(self, sample_rate: int) -> None:
         if self._resampler is None:
@@ -241,24 +255,29 @@ class LiveChannel:
         length_s = scan.duration_s - start_s
         began_s, due_s = self._next_hearing
         if began_s != start_s:
-            due_s = _FIRST_SPEECH_S
+            due_s = FIRST_SPEECH_S
         self._next_hearing = (start_s, due_s)
         if not due_s <= length_s <= MAX_UTTERANCE_S:
             return None
         begun = self._begun(start_s, scan.duration_s)
         if begun is not None:
-            self._next_hearing = (start_s, length_s + _MORE_SPEECH_S)
+            self._next_hearing = (start_s, length_s + MORE_SPEECH_S)
             return (yield from self._name_early(begun, scan))
         utterance = self._engine.listen(self._sound.read(start_s, scan.duration_s))
         yield utterance
         now_s = scan.duration_s
-        words = [w for w in utterance.transcript.words if w.end_s <= now_s - _STILL_SAID_S]
-        settled = self._recognizer.continuations.settled([w.text for w in words])
-        self._next_hearing = (start_s, _next_length_s(length_s, len(words), settled))
+        said = [w for w in utterance.transcript.words if w.end_s <= now_s - _STILL_SAID_S]
+        words = [word.text for word in said]
+        continuations = self._recognizer.continuations
+        settled = continuations.settled(words)
+        heard_after_s = 0.0 if settled is None else now_s - said[settled.n_words - 1].end_s
+        may_retry = continuations.may_lead_to(words, PhraseListName.TEMPORARILY_UNAVAILABLE)
+        is_sure = heard_after_s >= self._rules.sure_after_s
+        due_s = next_length_s(length_s, len(words), settled, may_retry=may_retry, is_sure=is_sure)
+        self._next_hearing = (start_s, due_s)
         if settled is None:
             self._settling.is_certain(None, heard_after_s=0.0)
             return None
-        heard_after_s = now_s - words[settled.n_words - 1].end_s
         return (yield from self._say_early(settled.outcome, scan, heard_after_s=heard_after_s))
 
     def _begun(self, start_s: float, now_s: float) -> Begun | None:
@@ -295,7 +314,8 @@ class LiveChannel:
         """Classify a call by what an unfinished utterance comes to, if that is new or final."""
         is_certain = self._settling.is_certain(kind, heard_after_s=heard_after_s)
         is_news = not _comes_to(self.report, kind)
-        if is_news:
+        # What was weighed when less of it had been heard may have been doubtful then.
+        if is_news or (is_certain and not self._settling.is_sure(self.report, kind)):
             self.report = yield from self._classified(scan, begun)
         if is_certain and self._settling.is_sure(self.report, kind):
             self.final = self.report
@@ -323,15 +343,6 @@ def run_through(steps: Generator[Utterance, None, _T]) -> _T:
         except StopIteration as done:
             result: _T = done.value
             return result
-
-
-def _next_length_s(length_s: float, n_words: int, settled: Settled | None) -> float:
-    """Return how long an unfinished utterance must be before it is heard again."""
-    if settled is not None:
-        return length_s + _CONFIRMING_S
-    if n_words >= _FEW_WORDS:
-        return length_s * _MORE_UNPROMISING
-    return max(length_s + _MORE_SPEECH_S, length_s * _MORE_SPEECH)
 
 
 def _comes_to(report: CallReport | None, kind: CallOutcome) -> bool:

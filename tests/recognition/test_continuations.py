@@ -3,7 +3,7 @@
 import pytest
 from phrase_lists import shipped_judge, shipped_matcher
 
-from recognizer.model import CallOutcome, phrase_list_of
+from recognizer.model import CallOutcome, PhraseListName, phrase_list_of
 from recognizer.recognition.continuations import Continuations
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
@@ -59,6 +59,25 @@ def test_what_may_go_on_to_something_else_is_not_settled(
 def test_what_was_settled_stays_so_while_more_is_said(continuations: Continuations) -> None:
     said = "Абонент временно заблокирован. Перезвоните позднее. Номер"
     assert continuations.settled(said.split()) == (CallOutcome.TEMPORARILY_BLOCKED, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "may_retry"),
+    [
+        ("Обонент временно", True),
+        ("Аппарат абонента", True),
+        ("Номер не", True),
+        ("Номер временно пока", True),
+        ("Вы позвонили на голосовую почту оставьте", False),
+        ("Проверьте правильность набора", False),
+        ("", False),
+    ],
+)
+def test_the_last_words_tell_whether_a_retry_may_be_going_on(
+    continuations: Continuations, said: str, may_retry: bool
+) -> None:
+    retries = PhraseListName.TEMPORARILY_UNAVAILABLE
+    assert continuations.may_lead_to(said.split(), retries) is may_retry
 
 
 @pytest.mark.slow
