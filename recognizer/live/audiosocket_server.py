@@ -133,6 +133,7 @@ class _Connection:
         return None
 
     def _answer(self, frame: Frame) -> None:
-        # A client that does not read gets no more: nothing piles up for it.
-        if self._writer.transport.get_write_buffer_size() < _READ_BYTES:
+        # A client that does not read, or is gone, gets no more: nothing piles up for it.
+        transport = self._writer.transport
+        if not transport.is_closing() and transport.get_write_buffer_size() < _READ_BYTES:
             self._writer.write(silence_like(frame))

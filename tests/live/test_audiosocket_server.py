@@ -99,6 +99,21 @@ def test_a_call_with_a_wrong_frame_ends_and_says_so(
     assert events[-1]["why"] == why
 
 
+def test_a_client_that_is_gone_is_sent_nothing_more(
+    whisper: Recognizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(port: int, _: LiveCalls) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(OPENING + b"".join(framed(bytes(16000 * 30))))
+        await asyncio.sleep(0.01)
+        writer.transport.abort()
+
+    events = run(whisper, scenario)
+    assert events[-1]["event"] == "end"
+    # asyncio says of each writing to a lost connection that it failed.
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_sound_before_the_uuid_begins_no_call(whisper: Recognizer) -> None:
     assert run(whisper, sending(*framed(bytes(640)))) == []
 
