@@ -102,7 +102,7 @@ def test_a_call_with_a_wrong_frame_ends_and_says_so(
 def test_a_client_that_is_gone_is_sent_nothing_more(
     whisper: Recognizer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def scenario(port: int, _: LiveCalls) -> None:
+    async def scenario(port: int, calls: LiveCalls) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(OPENING + b"".join(framed(bytes(16000 * 30))))
         await asyncio.sleep(0.01)
