@@ -106,6 +106,10 @@ class JournalError(RecognizerError):
     kind = "journal"
 
 
+class JournalLostError(JournalError):
+    """The connection was lost on the way: whether the change was made is not known."""
+
+
 class RowError(JournalError):
     """One row cannot be stored, whatever is done: it is the row that is wrong, not the journal."""
 

@@ -15,10 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from recognizer.audio.sources import display_name
-from recognizer.base.errors import ContactError, RecognizerError, RowError
+from recognizer.base.errors import ContactError, JournalLostError, RecognizerError, RowError
 from recognizer.batch.file_names import CallFacts
 from recognizer.batch.jobs import CHANGED, Finished, Job, failed_report
 from recognizer.batch.recordings import FileIdentity, Recording, identify, told_apart
@@ -272,7 +273,8 @@ def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[st
     """Return the line of the log: the classification, the file it is of, the call, the journal."""
     recording, identity = item.recording, item.identity
     facts = recording.facts
-    line = keep_report(
+    keep = partial(
+        keep_report,
         journal,
         finished,
         contact=recording.contact,
@@ -280,6 +282,10 @@ def line_of(item: Todo, finished: Finished, journal: Attempts | None) -> dict[st
         called_at=recording.called_at,
         call_id=facts.call_id,
     )
+    try:
+        line = keep()
+    except JournalLostError:  # the database was restarted: what it has already it adds no more
+        line = keep()
     heard = finished.file or identity  # it may have changed since it was listed
     line["file"] = {
         "path": identity.path,

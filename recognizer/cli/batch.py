@@ -223,9 +223,10 @@ def journal_of(settings: Settings, *, wanted: bool) -> AbstractContextManager[Jo
     """Return the journal of the settings, open; nothing if it is not wanted."""
     if not wanted:
         return nullcontext()
+    from recognizer.crm.journal.database import PATIENT_S
     from recognizer.crm.journal.journal import Journal
 
-    return Journal.of_settings(settings.journal)
+    return Journal.of_settings(settings.journal, wait_s=PATIENT_S)
 
 
 def _recordings(

@@ -135,6 +135,10 @@ def listen(
         live = msgspec.structs.replace(live, audiosocket="127.0.0.1:9092")
     settings = msgspec.structs.replace(settings, live=live)
     _check(settings)
+    if live.journal:
+        from recognizer.crm.journal.database import await_server
+
+        await_server(settings.journal.journal_url)
     recognizer = Recognizer.load(settings, engine=engine)
     asyncio.run(_listen(settings, recognizer))
 

@@ -57,6 +57,7 @@ def serve(
     try:
         import uvicorn
 
+        from recognizer.crm.journal.database import await_server
         from recognizer.web.app import create_app
     except ModuleNotFoundError as problem:
         raise RecognizerError(
@@ -71,6 +72,7 @@ def serve(
     settings = msgspec.structs.replace(
         settings, server=msgspec.structs.replace(settings.server, **changes)
     )
+    await_server(settings.journal.journal_url)
     app = create_app(settings)
 
     class Server(uvicorn.Server):

@@ -11,14 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from recognizer.base.errors import JournalError, RowError
+from recognizer.base.errors import JournalError, JournalLostError, RowError
 from recognizer.base.sqlite_file import SqliteFile
 from recognizer.base.whole_files import has_room
 from recognizer.crm.journal.fitting import guard, to_json
+from recognizer.crm.journal.patience import STARTING, Patience
 from recognizer.crm.journal.sqlite_address import sqlite_path
 from recognizer.crm.journal.states import keep_states
 
-__all__ = ["Database"]
+__all__ = ["PATIENT_S", "Database", "await_server"]
+
+PATIENT_S = 60.0
+"""How long what runs for hours waits for a database that is started again, or with it."""
 
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _BUSY_TIMEOUT_S = 30
@@ -28,6 +32,12 @@ _SCHEMA_LOCK = "recognizer schema"
 class Database:
     """An engine with the transactions the journal needs.
 
+    Parameters
+    ----------
+    url : str
+    wait_s : float
+        How long each connection waits for a server that is starting or away, seconds.
+
     Attributes
     ----------
     engine : sqlalchemy.Engine
@@ -35,7 +45,7 @@ class Database:
         For messages; a password in the URL is hidden.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait_s: float = 0.0) -> None:
         try:
             address = sa.make_url(url)
         except sa.exc.ArgumentError as problem:
@@ -54,7 +64,7 @@ class Database:
         self._path = sqlite_path(address) if self.is_sqlite else None
         self.name = str(self._path or address.render_as_string(hide_password=True))
         try:
-            self.engine = _create_engine(address)
+            self.engine = _create_engine(address, self.name, wait_s)
         except ModuleNotFoundError as problem:
             raise JournalError(
                 f"{self.name}: needs the package {problem.name}; pip install 'recognizer[postgres]'"
@@ -258,6 +268,8 @@ class Database:
         ------
         RowError
             If it is what was to be stored or asked for that the database does not take.
+        JournalLostError
+            If the connection was lost on the way.
         JournalError
             Any other.
         """
@@ -272,7 +284,24 @@ class Database:
                 self._file.is_damaged(_first_line(problem.orig))
             else:
                 self.check_file()  # an emptied file is told by SQLite as a locked one
-            raise JournalError(f"{self.name}: {_explain(str(problem.orig))}") from problem
+            error = JournalLostError if problem.connection_invalidated else JournalError
+            raise error(f"{self.name}: {_explain(str(problem.orig))}") from problem
+
+
+def await_server(url: str, wait_s: float = PATIENT_S) -> None:
+    """Wait until a database server takes connections; a journal in SQLite has none.
+
+    Raises
+    ------
+    JournalError
+        If it does not within `wait_s` seconds.
+    """
+    database = Database(url, wait_s=wait_s)
+    try:
+        if not database.is_sqlite:
+            database.is_missing()
+    finally:
+        database.close()
 
 
 def newest_revision() -> str:
@@ -313,6 +342,10 @@ _EXPLANATIONS = (
         "took too long and was given up; nothing was written. Try again",
     ),
     (
+        STARTING,
+        "the database server is starting or stopping; try again in a while",
+    ),
+    (
         r"connection (failed|refused|to server)|could not connect|Connection refused",
         "the database server cannot be reached",
     ),
@@ -331,7 +364,7 @@ def _explain(message: str) -> str:
     return first_line
 
 
-def _create_engine(address: sa.URL) -> sa.Engine:
+def _create_engine(address: sa.URL, name: str, wait_s: float) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
         from recognizer.crm.journal.silence import bound_waits  # noqa: PLC0415 - brings psycopg
 
@@ -341,7 +374,7 @@ def _create_engine(address: sa.URL) -> sa.Engine:
         engine = sa.create_engine(
             address, pool_pre_ping=True, json_serializer=to_json, connect_args=asked
         )
-        bound_waits(engine, lock_s=_BUSY_TIMEOUT_S)
+        bound_waits(engine, lock_s=_BUSY_TIMEOUT_S, patience=Patience(name, wait_s))
         sa.event.listen(engine, "handle_error", _leave_read_only)
         guard(engine)
         return engine

@@ -82,6 +82,7 @@ class JournalReader:
         regulation: Regulation | None = None,
         office: Office | None = None,
         create: bool = True,
+        wait_s: float = 0.0,
     ) -> Self:
         """Open a journal, creating it where there is none.
 
@@ -94,6 +95,8 @@ class JournalReader:
             None: the shipped ones.
         create : bool
             False: where there is none, an empty one in memory stands for it, for a dry run.
+        wait_s : float
+            How long each connection waits for a server that is starting or away, seconds.
 
         Raises
         ------
@@ -101,7 +104,7 @@ class JournalReader:
             If it cannot be reached, is no journal, or its schema is older (`recognizer journal
             upgrade`) or newer than this program.
         """
-        database = Database(url)
+        database = Database(url, wait_s=wait_s)
         try:
             if not create and database.is_missing():
                 database.close()
@@ -113,7 +116,9 @@ class JournalReader:
             raise
 
     @classmethod
-    def of_settings(cls, settings: JournalSettings, *, create: bool = True) -> Self:
+    def of_settings(
+        cls, settings: JournalSettings, *, create: bool = True, wait_s: float = 0.0
+    ) -> Self:
         """Open the journal the settings name, with the rules and the office they name.
 
         Raises
@@ -128,6 +133,7 @@ class JournalReader:
             regulation=load_regulation(settings.regulation_file, office_file=settings.office_file),
             office=load_office(settings.office_file),
             create=create,
+            wait_s=wait_s,
         )
 
     def close(self) -> None:

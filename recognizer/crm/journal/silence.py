@@ -2,7 +2,7 @@
 
 Neither the driver nor the system gives up on such a server, for its sockets are well. So every
 wait for it ends: one connection at a time goes on asking, all others are refused at once, until it
-has answered.
+has answered. One that is only starting is waited for by who has the time (`Patience`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+
+from recognizer.crm.journal.patience import Patience
 
 __all__ = ["bound_waits", "taking_its_time"]
 
@@ -23,14 +26,15 @@ _ANSWER_S = 40.0  # so long a server may say nothing that would have given up by
 _PING_S = 10.0  # «SELECT 1»
 
 
-def bound_waits(engine: sa.Engine, *, lock_s: float) -> None:
+def bound_waits(engine: sa.Engine, *, lock_s: float, patience: Patience) -> None:
     """Let every wait of an engine's connections end; the server's own first, where it lives."""
     silence = Silence()
     limits_s = {"lock_timeout": lock_s, "statement_timeout": _STATEMENT_S}
 
     def connect(_dialect: Any, _record: Any, arguments: Any, more: Any) -> psycopg.Connection[Any]:
         with silence.asking():
-            connection = BoundedConnection.connect(*arguments, **more)
+            connect_once = partial(BoundedConnection.connect, *arguments, **more)
+            connection = patience.connect(connect_once, psycopg.OperationalError)
         connection.silence = silence
         for name, limit_s in limits_s.items():
             connection.execute(f"SET {name} = {int(limit_s * 1000)}")
