@@ -8,6 +8,10 @@ The header is read through a descriptor that stays open: closing any descriptor 
 all locks a process has on it, SQLite's among them (POSIX), and others would take the database for
 unused.
 
+A database that is found shorter than its header says may be one whose checkpoint broke off, on a
+full disk or by a kill: the header is written first. It is whole if the write-ahead log has what is
+missing.
+
 Not noticed: pages in the middle that are written over. SQLite finds those when it reads them;
 whoever is told so calls `is_damaged`.
 """
@@ -26,6 +30,8 @@ __all__ = ["SqliteFile"]
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER = struct.Struct(">16sHBBBBBBII60xII")  # sqlite.org/fileformat2.html, "The Database Header"
+_LOG_HEADER = struct.Struct(">16x8s8x")  # sqlite.org/fileformat2.html, "WAL File Format": salts
+_FRAME = struct.Struct(">I4x8s8x")  # a page's number, salts
 _CHECKPOINT_S = 2.0  # header first, pages after it: so long another program may take to follow
 _Identity = tuple[int, int]
 
@@ -65,6 +71,7 @@ class _Header:
 
     change: int
     n_bytes: int | None
+    page_bytes: int
 
 
 class SqliteFile:
@@ -88,6 +95,7 @@ class SqliteFile:
         self._change = -1  # the highest seen: it only grows
         self._beside: dict[str, _Identity] = {}  # the write-ahead log and its index
         self._damage = ""
+        self._broken_off: int | None = None  # its length, where a checkpoint has broken off
 
     def close(self) -> None:
         """Give it up; not while SQLite of this process has it open."""
@@ -133,12 +141,39 @@ class SqliteFile:
             if self._change < 0 and n_bytes == 0:
                 return None  # new: all of it is in the write-ahead log still
             return False, f"was emptied or written over while it was open ({n_bytes} bytes)"
-        if header.n_bytes is not None and n_bytes < header.n_bytes:
+        if header.n_bytes is None or n_bytes >= header.n_bytes:
+            self._broken_off = None
+        elif not self._is_in_log(header, n_bytes):
             return False, f"was cut while it was open: {n_bytes} bytes of {header.n_bytes}"
         if header.change < self._change:
             return False, "was written over with an older copy while it was open"
         self._change = header.change
         return None
+
+    def _is_in_log(self, header: _Header, n_bytes: int) -> bool:
+        """Tell whether a database is short as it was found, its end being in its log."""
+        if self._change >= 0 and (self._broken_off is None or n_bytes < self._broken_off):
+            return False
+        assert header.n_bytes is not None
+        missing = range(n_bytes // header.page_bytes + 1, header.n_bytes // header.page_bytes + 1)
+        log = self._real.with_name(f"{self._real.name}-wal")
+        is_whole = _pages_in_log(log, header.page_bytes).issuperset(missing)
+        self._broken_off = n_bytes if is_whole else None
+        return is_whole
+
+
+def _pages_in_log(path: Path, page_bytes: int) -> set[int]:
+    """Return which pages a write-ahead log holds; SQLite locks no part of it."""
+    pages: set[int] = set()
+    with contextlib.suppress(OSError, struct.error), path.open("rb") as log:
+        (salts,) = _LOG_HEADER.unpack(log.read(_LOG_HEADER.size))
+        while True:
+            page, frame_salts = _FRAME.unpack(log.read(_FRAME.size))
+            if frame_salts != salts:  # of before the log was begun anew
+                break
+            pages.add(page)
+            log.seek(page_bytes, os.SEEK_CUR)
+    return pages
 
 
 def _identity_of(path: Path) -> _Identity | None:
@@ -157,4 +192,4 @@ def _read_header(data: bytes) -> _Header | None:
     # An old SQLite leaves the number of pages as it was.
     is_known = valid_for == change and n_pages > 0
     size = 65536 if page_bytes == 1 else page_bytes
-    return _Header(change, n_pages * size if is_known else None)
+    return _Header(change, n_pages * size if is_known else None, size)

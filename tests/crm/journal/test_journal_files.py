@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from journal_reports import day, heard
+from small_disk import small_disk
 
 from recognizer.base.errors import JournalError
 from recognizer.crm.contacts import ContactCard
@@ -293,3 +295,35 @@ def test_a_look_costs_next_to_nothing(journal: Journal) -> None:
     for _ in range(1000):
         journal.database.check_file()
     assert time.perf_counter() - began_s < 1.0
+
+
+def test_a_journal_whose_checkpoint_broke_off_on_a_full_disk_is_whole(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        disk.fill(left_kb=700)
+        path = disk.folder / "journal.sqlite3"
+        url = f"sqlite:///{path}"
+        n_recorded = 0
+        with Journal.open(url) as journal, contextlib.suppress(JournalError):
+            while n_recorded < 2000:
+                record(journal, n_recorded + 1)
+                n_recorded += 1
+        disk.free()
+        assert path.stat().st_size < wal(path).stat().st_size  # closing could not write it back
+        with Journal.open(url) as journal:
+            assert journal.count_attempts() == n_recorded > 0
+            record(journal, n_recorded + 1)
+        assert not wal(path).exists()
+        with Journal.open(url) as journal:
+            assert journal.count_attempts() == n_recorded + 1
+            connection = journal.database.engine.connect()
+            assert connection.execute(sa.text("PRAGMA quick_check")).one() == ("ok",)
+
+
+def test_a_journal_found_cut_is_refused_where_its_log_has_not_what_is_missing(path: Path) -> None:
+    with Journal.open(f"sqlite:///{path}") as journal:
+        record(journal, 1)
+        log = wal(path).read_bytes()
+    os.truncate(path, 4096)
+    wal(path).write_bytes(log)  # that of one attempt, not of the whole schema
+    with pytest.raises(JournalError, match="damaged file"):
+        Journal.open(f"sqlite:///{path}")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -178,28 +178,30 @@ def test_a_batch_outlasts_a_restart_of_the_database(
         (calls / f"c{number:02}.wav").write_text(f"slow 0.{number + 100}")
     if not is_there:
         door.shut()
-        later(4, door.reopen)
     environment = {**os.environ, "RECOGNIZER_JOURNAL_URL": door.url}
-    results = tmp_path / "r.jsonl"
-    program = subprocess.Popen(
-        [sys.executable, str(PROGRAM), "batch", str(calls), "--journal", "--results", str(results),
-         "--workers", "1"],
-        env=environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
+    results, said = tmp_path / "r.jsonl", tmp_path / "said"
+
+    def wait_until(is_so: Callable[[], bool]) -> None:
         end = time.monotonic() + 60
-        while is_there and (not results.exists() or len(list(read_results(results))) < 3):
-            assert time.monotonic() < end
+        while not is_so():
+            assert time.monotonic() < end, said.read_text()
             time.sleep(0.1)
-        if is_there:
-            door.shut()
-            time.sleep(3)
+
+    with said.open("w") as stderr:
+        program = subprocess.Popen(
+            [sys.executable, str(PROGRAM), "batch", str(calls), "--journal",
+             "--results", str(results), "--workers", "1"],
+            env=environment, stderr=stderr,
+        )  # fmt: skip
+        try:
+            if is_there:
+                wait_until(lambda: results.exists() and len(list(read_results(results))) >= 3)
+                door.shut()
+            wait_until(lambda: "takes no connections" in said.read_text())
             door.reopen()
-        _, said = program.communicate(timeout=120)
-    finally:
-        program.kill()
-    assert program.returncode == 0, said
-    assert "takes no connections" in said
+            assert program.wait(120) == 0, said.read_text()
+        finally:
+            program.kill()
     lines = list(read_results(results))
     assert len(lines) == 40
     with Journal.open(door.url) as journal:
