@@ -19,11 +19,11 @@ from recognizer.crm.plain_cells import load_spellings, plain_signs, says_absent
 
 __all__ = [
     "is_code_understood",
+    "is_column_understood",
     "is_make_understood",
     "is_name_understood",
     "is_result_understood",
     "is_text_understood",
-    "is_understood_column",
     "names_nobody",
     "names_place",
     "tells_of_calls",
@@ -35,6 +35,10 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sentences: tuple[str, ...]
     results: tuple[str, ...]
     nobody: tuple[str, ...]
+    given_names: tuple[str, ...]
+    surname_endings: tuple[str, ...]
+    ordinals: tuple[str, ...]
+    firm_words: tuple[str, ...]
     no_name: tuple[str, ...]
     makes: tuple[str, ...]
     bodies: tuple[str, ...]
@@ -117,27 +121,16 @@ def _words() -> re.Pattern[str]:
 
 # --- names -------------------------------------------------------------------------------------
 
-_NAME_WORD = (
-    r"(?:[A-ZА-ЯЁ][a-zа-яё]+(?:['’-][A-ZА-ЯЁ]?[a-zа-яё]+)*"
-    r"|[OО]['’][A-ZА-ЯЁ][a-zа-яё]+|(?=\w*[АЕЁИОУЫЭЮЯAEIOUY])[A-ZА-ЯЁ]{2,}(?:['’-][A-ZА-ЯЁ]+)*)"
-)
-_INITIALS = r"(?:[A-ZА-ЯЁ]\.? ?){1,2}"
-_NAME = re.compile(
-    rf"(?:{_NAME_WORD}|{_INITIALS})(?: (?:{_NAME_WORD}|{_INITIALS}|оглы|кызы)){{0,4}}"
-)
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\S")
+_INITIALS = re.compile(r"(?<![^\W_])[A-ZА-ЯЁ]\.? ?(?:[A-ZА-ЯЁ]\.)?(?![^\W_])")
+_FATHERS = re.compile(r".+(?:вич|ична|вна|оглы|кызы)|оглы|кызы")
+_QUOTED = re.compile(r"[«\"“„'].*[»\"”']")
 # «доб. 305», «(4872)», «8-905»: no part of an organisation's name; «№ 1534», «Кафе 33» are.
 _DIGITS_OF_OTHERS = re.compile(
     r"\(\d|\d-\d|(?<!no )(?<!№ )(?<!№)(?<![\w-])\d{3,}(?![\w-])|\d{5}|(?:доб|вн|внутр|тел|моб)\b"
 )
-_PATRONYMIC = re.compile(r"(?:[а-яё-]{2,} ){1,2}[а-яё]+(?:вич|ична|вна)")
-_FIRM_WORD = r"[«\"“„(']*[\w.-]+[»\"”),']*"
-_FIRM = re.compile(rf"{_FIRM_WORD}(?: (?:{_FIRM_WORD}|[-&+№])){{1,7}}")
 _TOWN = re.compile(r"(?<![^\W_])(?:г|гор|город|обл|ул)\b\.? ?\w")  # it tells a short number's code
-_VERB = re.compile(r"(?:ть|ться|йте|ите|ться|ется|ются|ится|ятся|аем|яем|уем)\b")
-_SHORTEST_CAPITALS = 3
-_JOINING = frozenset(
-    "в во на у о об от до из за к ко с со по при под над для через без или и а но не то же".split()
-)
+_MOST_WORDS = 5
 
 
 @lru_cache(maxsize=4096)
@@ -149,23 +142,67 @@ def is_name_understood(text: str) -> bool:
         return True
     if points_elsewhere(plain) or _no_name().search(folded) or _TOWN.search(folded):
         return False
-    words = re.findall(r"[^\W_]+", folded)
-    is_firm = not _forms().isdisjoint(words) and _FIRM.fullmatch(plain) is not None
-    if is_firm:
-        return _DIGITS_OF_OTHERS.search(folded) is None
-    if not _JOINING.isdisjoint(word for word in words if len(word) > 1) or _VERB.search(folded):
-        return False
-    if len(plain) < _SHORTEST_CAPITALS and plain.isupper() and len(plain) > 1:
-        return False  # «ОК», «ЧС»
-    return bool(
-        _NAME.fullmatch(plain.rstrip(" .") if plain.endswith(" .") else plain)
-        or _PATRONYMIC.fullmatch(plain)
-    )
+    words = _WORD.findall(folded)
+    if words[0] == "ип":
+        return _is_person(plain[2:])
+    if not _forms().isdisjoint(words):
+        return _DIGITS_OF_OTHERS.search(folded) is None and _is_firm(plain)
+    return _is_person(plain) or (words[0] == "клиент" and set(words[1:]) <= set(_lists().ordinals))
 
 
 @cache
 def _forms() -> frozenset[str]:
     return frozenset(_lists().forms)
+
+
+def _is_person(name: str) -> bool:
+    """Tell whether every word is a given name, a surname by its ending, a father's or an initial.
+
+    Another surname is known beside a father's name, or two initials.
+    """
+    bare = _INITIALS.sub(" ", name)
+    has_initials = bare != name
+    words = _WORD.findall(_folded(bare))
+    known = [word for word in words if _is_name_word(word)]
+    n_unknown = len(words) - len(known)
+    if not words:
+        return has_initials
+    if not all(re.fullmatch(r"[^\W\d_'’-]+(?:['’-][^\W\d_]+)*", word) for word in words):
+        return False
+    is_written_large = all(word[:1].isupper() for word in _WORD.findall(bare))
+    if not is_written_large and not any(map(_FATHERS.fullmatch, words)):
+        return False  # «потерян» ends as a surname does
+    has_father = has_initials or any(map(_FATHERS.fullmatch, words))
+    return len(words) <= _MOST_WORDS and (n_unknown == 0 or (n_unknown == 1 and has_father))
+
+
+def _is_name_word(word: str) -> bool:
+    names, endings = _lists().given_names, _lists().surname_endings
+    parts = word.split("-")
+    return all(
+        part in names or (len(part) > _SHORTEST_SURNAME and part.endswith(endings))
+        for part in parts
+    ) or bool(_FATHERS.fullmatch(word))
+
+
+_SHORTEST_SURNAME = 3
+_NO_VALUE = frozenset("в во у из к ко по при через после код доб звонок".split())
+_JOINING = frozenset(
+    "в во на у о об от до из за к ко с со по при под над для через без или и а но не то же".split()
+)
+
+
+def _is_firm(plain: str) -> bool:
+    """Tell whether what stands outside the quotes of an organisation's name is part of it."""
+    outside = _QUOTED.sub(" ", plain)
+    small = _forms() | set(_lists().firm_words)
+    return (
+        all(
+            word[:1].isupper() or word.casefold() in small or not word.isalpha()
+            for word in re.findall(r"[^\W\d_]+|№", outside)
+        )
+        and re.search(r"[?*/=>]|(?<!\w)-(?!\w)", outside) is None
+    )
 
 
 def names_nobody(text: str) -> bool:
@@ -242,9 +279,16 @@ def _results() -> frozenset[str]:
 # --- columns of nobody -------------------------------------------------------------------------
 
 
-def is_understood_column(heading: str) -> bool:
-    """Tell whether a column that is no field of ours is known to say nothing of a number."""
-    return _columns().match(_folded(heading)) is not None
+def is_column_understood(heading: str, cell: str) -> bool:
+    """Tell whether a cell of a column that is no field of ours is known to say nothing of a number.
+
+    Such a column names a value, no sentence: «по звонку», «код 12», «@petrov» are none.
+    """
+    if _columns().match(_folded(heading)) is None:
+        return is_text_understood(cell)
+    words = set(_WORD.findall(_folded(cell)))
+    said = _DOUBT.search(E_MAIL.sub("", cell)) or not words.isdisjoint(_NO_VALUE)
+    return not said
 
 
 def tells_of_calls(heading: str) -> bool:

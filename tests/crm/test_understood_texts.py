@@ -24,8 +24,8 @@ from recognizer.crm.understood_texts import (
 NAMES = (
     """
 Иванов Иван Иванович|ИВАНОВ ИВАН ИВАНОВИЧ|иванов иван иванович|Иванов И.И.|Иванов И. И.
-И.И. Иванов|Ли|А|Петрова-Сидорова Анна Сергеевна|Ким Ен Су|Алиев Руслан Магомед оглы
-О'Коннор Шон|Smith John|Почтарёв|ООО "Ромашка"|Ромашка, ООО|АО "Тинькофф Лизинг"
+И.И. Иванов|Ли|А|Петрова-Сидорова Анна Сергеевна|Алиев Руслан Магомед оглы
+Почтарёв|ООО "Ромашка"|Ромашка, ООО|АО "Тинькофф Лизинг"
 ИП Кузнецов А.В.|ПАО Сбербанк|МУП «Водоканал»|Клиент Один|ООО "Торговый дом "Альфа"
 Общество с ограниченной ответственностью "Вега"|Частное лицо|не указан|Теленков А. Б.
 """.strip()
@@ -151,6 +151,10 @@ def states(path: Path) -> list[NumberState]:
         ("Дата рождения", "05.02.1980", NumberState.ABSENT),
         ("E-mail", "ivan@mail.ru", NumberState.ABSENT),
         ("Город", "Тула", NumberState.ABSENT),
+        ("Менеджер", "@petrov", NumberState.UNKNOWN),
+        ("Сумма", "по звонку", NumberState.UNKNOWN),
+        ("Время", "после 18", NumberState.UNKNOWN),
+        ("Адрес", "Ленина 5, код 12", NumberState.UNKNOWN),
         ("Цвет", "белый", NumberState.ABSENT),
     ],
 )
@@ -215,3 +219,20 @@ def test_digits_beside_a_firm_or_a_car_are_part_of_its_name_or_not_understood() 
 def test_a_word_beside_digits_is_no_code() -> None:
     said = ("доб 305", "ICQ 123456", "id 123456", "ivan_77", "стр 2", "—//—", "см. 17", "в 1С")
     assert [text for text in said if is_code_understood(text)] == []
+
+
+def test_a_name_is_made_of_names_and_nothing_else() -> None:
+    said = (
+        "Иванов Дом|Дом Иванов|Иванов Работа|Второй|Запасной|Абонент|Билайн|Аноним|Дубль|Пиши|Звони"
+        "|Удалено|Минск|Дубай|ОК|Иванов + 7|Иванов?|Иванов/Петров|ООО Петрова знает|ИП Петров знает"
+        "|ООО Ромашка у Петрова|Клиент Завтра|Иванов Т. в чате"
+    )
+    assert [name for name in said.split("|") if is_name_understood(name)] == []
+    names = [
+        "Шульц Е. С.",
+        "Гоголь Николай Васильевич",
+        "ИП Петров П.П.",
+        "Клиент Первый",
+        "Иванов Т.",
+    ]
+    assert [name for name in names if not is_name_understood(name)] == []

@@ -21,12 +21,12 @@ from recognizer.crm.card_files.table_rows import TableRow
 from recognizer.crm.card_files.xlsx_tables import NO_VALUE
 from recognizer.crm.contacts import CODE_FIELDS, PHONE_FIELDS, ContactCard
 from recognizer.crm.number_hints import ADDRESS, E_MAIL, may_complete, points_elsewhere
-from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state
-from recognizer.crm.numbers_beside import may_hold_number
+from recognizer.crm.numbers import NumberState, is_spreadsheet_error, number_state, read_numbers
+from recognizer.crm.numbers_beside import is_nothing_but, may_hold_number
 from recognizer.crm.plain_cells import says_absent, says_nothing
 from recognizer.crm.understood_texts import (
+    is_column_understood,
     is_text_understood,
-    is_understood_column,
     names_place,
     tells_of_calls,
 )
@@ -301,11 +301,13 @@ class RowReader:
         for heading, field, cell in zip(self.heading, self.fields, row.cells, strict=False):
             if field is not None or cell.strip() in _EMPTY:
                 continue
+            if read_numbers(cell) and is_nothing_but(cell, self.own_numbers):
+                continue
             if names_place(heading) and is_local:
                 return True  # whoever knows the town knows the code
             if tells_of_calls(heading) and is_without:
                 return True  # whoever was called had a number
-            if not is_understood_column(heading) and not is_text_understood(cell):
+            if not is_column_understood(heading, cell):
                 return True
         notes = (ADDRESS.sub(" ", text).replace(NO_VALUE, " ") for text in row.beside.values())
         return not all(map(is_text_understood, notes))

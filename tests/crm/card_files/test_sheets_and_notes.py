@@ -76,7 +76,7 @@ def test_a_workbook_of_one_sheet_is_told_by_no_name(tmp_path: Path) -> None:
 def with_cells(tmp_path: Path, change: Callable[[Any], None]) -> list[ContactCard | RejectedRow]:
     made = openpyxl.Workbook()
     sheet = made.worksheets[0]
-    for row in (HEADING, ("1", "нет", "Один"), ("2", PHONE, "Два"), ("3", "", "Три")):
+    for row in (HEADING, ("1", "нет", "Иванов"), ("2", PHONE, "Ким"), ("3", "", "Ли")):
         sheet.append(row)
     change(sheet)
     path = tmp_path / "cards.xlsx"

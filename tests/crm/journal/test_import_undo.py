@@ -23,7 +23,7 @@ GOOD = ContactCard(
 )
 SECOND = dataclasses.replace(GOOD, ref="2", mobile_phone="8 926 123-45-68")
 EMPTIED = dataclasses.replace(
-    GOOD, mobile_phone="", owner="Другой", contact_date=None, comments="04/01 Не отвечает\nвежливый"
+    GOOD, mobile_phone="", owner="Петров", contact_date=None, comments="04/01 Не отвечает\nвежливый"
 )
 
 
@@ -51,7 +51,7 @@ def test_changed_cards_have_every_field_they_had(journal: Journal) -> None:
     assert undo(journal, number) == ((), ("1",), {})
     assert journal.contact("1").card == GOOD
     assert [record.card.ref for record in journal.contacts_with_number("89261234567")] == ["1"]
-    assert journal.find_contacts("Другой") == ()
+    assert journal.find_contacts("Петров") == ()
 
 
 def test_every_field_of_a_card_comes_back(journal: Journal) -> None:
@@ -181,7 +181,7 @@ def test_cards_called_since_are_left_with_their_calls(journal: Journal) -> None:
 def test_calls_before_an_import_do_not_hold_it(journal: Journal) -> None:
     journal.upsert_contact(GOOD)
     journal.record_attempt(heard(O.BUSY_TONE), contact="1", called_at=day(0))
-    number = take_in(journal, dataclasses.replace(GOOD, owner="Другой"))
+    number = take_in(journal, dataclasses.replace(GOOD, owner="Петров"))
     assert undo(journal, number) == ((), ("1",), {})
     assert len(journal.history("1")) == 1
     assert journal.contact("1").n_counted == 1
@@ -190,7 +190,7 @@ def test_calls_before_an_import_do_not_hold_it(journal: Journal) -> None:
 def test_cards_a_person_spoke_of_since_are_left(journal: Journal) -> None:
     journal.upsert_contact(GOOD)
     attempt = journal.record_attempt(heard(O.FAX), contact="1", called_at=day(0))
-    number = take_in(journal, dataclasses.replace(GOOD, owner="Другой"))
+    number = take_in(journal, dataclasses.replace(GOOD, owner="Петров"))
     journal.correct(attempt.id, made_by="operator7", outcome=O.BUSY_TONE)
     assert undo(journal, number) == ((), (), {"1": "a person said what a call was since"})
 
@@ -206,7 +206,7 @@ def test_a_call_given_to_an_added_card_leaves_it(journal: Journal) -> None:
 
 def test_what_was_changed_since_is_left(journal: Journal) -> None:
     journal.upsert_contact(GOOD)
-    number = take_in(journal, dataclasses.replace(GOOD, owner="Другой", payer="Третий"), SECOND)
+    number = take_in(journal, dataclasses.replace(GOOD, owner="Петров", payer="Третий"), SECOND)
     take_in(journal, dataclasses.replace(GOOD, owner="Четвёртый", payer="Третий"))
     journal.upsert_contact(dataclasses.replace(SECOND, make="Марка"), source="page:operator7")
     closed, restored, left = undo(journal, number)
