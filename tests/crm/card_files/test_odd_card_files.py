@@ -62,7 +62,7 @@ def marks(row: ContactCard | RejectedRow) -> bool:
 
 @pytest.mark.parametrize("size", ["A1", "A1:A2", "A1:B1", "A1:XFD1", "B2:C2", "A1:C900"])
 def test_a_wrong_dimension_loses_nothing(tmp_path: Path, size: str) -> None:
-    path = workbook(tmp_path, ("1", PHONE, "Один"), ("2", "89261234567", "Два"))
+    path = workbook(tmp_path, ("1", PHONE, "Иванов"), ("2", "89261234567", "Ким"))
     cards = read(rewritten(path, '<dimension ref="A1:C3"', f'<dimension ref="{size}"'))
     assert [(card.ref, card.number_state) for card in cards if isinstance(card, ContactCard)] == [
         ("1", NumberState.VALID),
@@ -79,7 +79,7 @@ def test_a_wrong_dimension_loses_nothing(tmp_path: Path, size: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_value_is_a_rejected_row(tmp_path: Path, value: Any) -> None:
-    bad, good = read(workbook(tmp_path, ("1", value, "Один"), ("2", PHONE, "Два")))
+    bad, good = read(workbook(tmp_path, ("1", value, "Иванов"), ("2", PHONE, "Ким")))
     assert isinstance(bad, RejectedRow)
     assert "телефон" in bad.reason
     assert isinstance(good, ContactCard)
@@ -87,14 +87,14 @@ def test_what_is_no_value_is_a_rejected_row(tmp_path: Path, value: Any) -> None:
 
 @pytest.mark.parametrize("cached", ["<v>0</v>", "<v></v>", "<v />", "", "<v>0.0</v>"])
 def test_a_formula_without_a_value_is_a_rejected_row(tmp_path: Path, cached: str) -> None:
-    path = workbook(tmp_path, ("1", "=B9", "Один"))
+    path = workbook(tmp_path, ("1", "=B9", "Иванов"))
     (row,) = read(rewritten(path, "<f>B9</f><v />", f"<f>B9</f>{cached}"))
     assert isinstance(row, RejectedRow)
 
 
 @pytest.mark.parametrize("value", [79057708945, 9057708945, 79057708945.0, 89057708945, PHONE])
 def test_a_number_of_any_type_is_read(tmp_path: Path, value: Any) -> None:
-    (card,) = read(workbook(tmp_path, ("1", value, "Один")))
+    (card,) = read(workbook(tmp_path, ("1", value, "Иванов")))
     assert isinstance(card, ContactCard)
     assert card.number_state is NumberState.VALID
 
@@ -162,10 +162,10 @@ def test_bare_quotes_cost_no_row(tmp_path: Path, owner: str) -> None:
     rows = read(
         csv_file(
             tmp_path,
-            f"Номер контакта;Владелец;Мобильный телефон\r\n1;{owner};{PHONE}\r\n2;Два;{PHONE}\r\n",
+            f"Номер контакта;Владелец;Мобильный телефон\r\n1;{owner};{PHONE}\r\n2;Ким;{PHONE}\r\n",
         )
     )
-    assert [row.owner for row in rows if isinstance(row, ContactCard)] == [owner, "Два"]
+    assert [row.owner for row in rows if isinstance(row, ContactCard)] == [owner, "Ким"]
     assert not any(map(marks, rows))
 
 
@@ -177,7 +177,7 @@ def test_a_line_break_in_a_heading_is_part_of_it(tmp_path: Path) -> None:
 
 
 def test_a_workbook_is_told_by_its_content(tmp_path: Path) -> None:
-    path = workbook(tmp_path, ("1", PHONE, "Один")).rename(tmp_path / "cards.xls")
+    path = workbook(tmp_path, ("1", PHONE, "Иванов")).rename(tmp_path / "cards.xls")
     (card,) = read(path)
     assert isinstance(card, ContactCard)
 
@@ -292,7 +292,7 @@ WIDE = "Номер контакта;Владелец;Доверенное лиц
     ],
 )
 def test_columns_that_stray_quotes_moved_mark_nobody(tmp_path: Path, row: str) -> None:
-    rows = read(csv_file(tmp_path, f"{WIDE}\r\n{row}\r\n2;Два;;{PHONE};\r\n"))
+    rows = read(csv_file(tmp_path, f"{WIDE}\r\n{row}\r\n2;Ким;;{PHONE};\r\n"))
     assert not any(map(marks, rows))
     assert isinstance(rows[-1], ContactCard)
     assert rows[-1].number_state is NumberState.VALID
@@ -300,7 +300,7 @@ def test_columns_that_stray_quotes_moved_mark_nobody(tmp_path: Path, row: str) -
 
 @pytest.mark.parametrize("torn", ["8 905 770\n89-45", "\n8 905 770-89-45", "8 905 770-89\n-45"])
 def test_a_number_torn_by_a_bare_line_break_marks_nobody(tmp_path: Path, torn: str) -> None:
-    text = f"Номер контакта;Владелец;Телефон\n1;Один;{torn}\n2;Два;{PHONE}\n3;Три;\n"
+    text = f"Номер контакта;Владелец;Телефон\n1;Иванов;{torn}\n2;Ким;{PHONE}\n3;Ли;\n"
     rows = read(csv_file(tmp_path, text))
     assert [marks(row) for row in rows] == [False, False, False, True]
     assert isinstance(rows[0], RejectedRow)
@@ -309,7 +309,7 @@ def test_a_number_torn_by_a_bare_line_break_marks_nobody(tmp_path: Path, torn: s
 
 @pytest.mark.parametrize("torn", ["\n", "x\n", "8 905 770-89-45\n"])
 def test_a_row_behind_its_own_beginning_marks_nobody(tmp_path: Path, torn: str) -> None:
-    text = f"Телефон;Номер контакта;Владелец\n{torn};1;Один\n{PHONE};2;Два\n;3;Три\n"
+    text = f"Телефон;Номер контакта;Владелец\n{torn};1;Иванов\n{PHONE};2;Ким\n;3;Ли\n"
     rows = read(csv_file(tmp_path, text))
     marked = [row for row in rows if marks(row)]
     assert [row.ref for row in marked if isinstance(row, ContactCard)] == (
@@ -349,9 +349,9 @@ def test_a_line_of_totals_is_no_card(tmp_path: Path, ref: str) -> None:
     "rows",
     [
         # A delimiter that nobody quoted, and an empty cell at the end.
-        f"1;Один; два;;{PHONE};",
+        f"1;Иванов; два;;{PHONE};",
         # Two stray quotes make one cell of two rows.
-        f'1;";;{PHONE};\n2;";Два;;',
+        f'1;";;{PHONE};\n2;";Ким;;',
     ],
 )
 def test_cells_that_are_not_what_was_written_mark_nobody(tmp_path: Path, rows: str) -> None:
@@ -367,7 +367,7 @@ def test_a_number_amid_a_column_that_is_not_ours_is_no_missing_number(
 
 
 def test_a_workbook_is_no_row_shorter_or_longer(tmp_path: Path) -> None:
-    path = workbook(tmp_path, ("1", "", "Один", "", ""), ("2", None, "Два"), ("3", "-"))
+    path = workbook(tmp_path, ("1", "", "Иванов", "", ""), ("2", None, "Ким"), ("3", "-"))
     assert [marks(row) for row in read(path)] == [True] * 3
 
 
@@ -375,7 +375,7 @@ def test_a_workbook_is_no_row_shorter_or_longer(tmp_path: Path) -> None:
 def test_a_number_at_the_end_of_a_file_that_was_cut_marks_nobody(
     tmp_path: Path, encoding: str
 ) -> None:
-    text = f"Номер контакта;Владелец;Телефон\r\n1;Один;{PHONE}\r\n2;Два;8 905 770"
+    text = f"Номер контакта;Владелец;Телефон\r\n1;Иванов;{PHONE}\r\n2;Ким;8 905 770"
     whole, cut = read(csv_file(tmp_path, text, encoding))
     assert isinstance(whole, ContactCard)
     assert isinstance(cut, RejectedRow)
@@ -508,7 +508,7 @@ def test_a_sheet_that_nobody_sees_is_not_the_first(tmp_path: Path) -> None:
 def test_a_workbook_that_unpacks_to_more_than_it_can_hold_is_refused_before_it_is_read(
     tmp_path: Path,
 ) -> None:
-    path = workbook(tmp_path, ("1", PHONE, "Один"))
+    path = workbook(tmp_path, ("1", PHONE, "Иванов"))
     with zipfile.ZipFile(path) as book:
         parts = {name: book.read(name) for name in book.namelist()}
     end = b"</sheetData>"
