@@ -117,7 +117,7 @@ def merged(*ranges: str) -> Callable[[str], str]:
 
 
 def test_cells_merged_downwards_have_the_number_a_person_sees(tmp_path: Path) -> None:
-    path = book(tmp_path, EXCEL, ("1", PHONE, "Один"), ("2", None, "Один"), ("3", None, "Три"))
+    path = book(tmp_path, EXCEL, ("1", PHONE, "Иванов"), ("2", None, "Иванов"), ("3", None, "Ли"))
     assert states(path) == ["valid", "absent", "absent"]
     assert states(with_sheet(path, merged("B2:B3"))) == ["valid", "valid", "absent"]
 
