@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -266,15 +266,19 @@ def _alternatives(text: str, place: _Place) -> Iterable[Pattern]:
     words = text.split()
     if not words:
         raise PhraseListError(f"{place()}: expected words, found {text!r}")
-    for chosen in product(*(word.removeprefix("+").split("|") for word in words)):
-        tokens: list[_Token] = []
-        for written, word in zip(words, chosen, strict=True):
-            stem = word.removesuffix("*")
-            normal = normalize(stem)
-            if not normal or "*" in stem or "+" in stem:
-                raise PhraseListError(
-                    f"{place()}: expected words, a star at most at their end, found {text!r}"
-                )
-            is_next = written.startswith("+")
-            tokens += [_Token(part, word.endswith("*"), is_next) for part in normal.split()]
-        yield tuple(tokens)
+    # Each word is normalized once, not once for each pattern it stands in.
+    for chosen in product(*(list(_word_alternatives(word, text, place)) for word in words)):
+        yield tuple(chain.from_iterable(chosen))
+
+
+def _word_alternatives(written: str, text: str, place: _Place) -> Iterable[Pattern]:
+    """Yield the tokens of each alternative of one word of a text."""
+    for word in written.removeprefix("+").split("|"):
+        stem = word.removesuffix("*")
+        normal = normalize(stem)
+        if not normal or "*" in stem or "+" in stem:
+            raise PhraseListError(
+                f"{place()}: expected words, a star at most at their end, found {text!r}"
+            )
+        is_next = written.startswith("+")
+        yield tuple(_Token(part, word.endswith("*"), is_next) for part in normal.split())
