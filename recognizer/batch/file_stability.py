@@ -148,6 +148,9 @@ def _read_head(path: Path) -> _Head:
 
 def _head_of(path: Path) -> _Head:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            # Not even read: files of /proc have no size, and some answer when the kernel speaks.
+            return _Head(b"", is_unfinished=False)
         start = file.read(_HEAD_BYTES)
         file.seek(0)
         return _Head(start, is_unfinished(file))

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from recognizer.batch.results import read_results
+from recognizer.crm.journal.identity import recording_digest
 from recognizer.crm.journal.journal import Journal
 
 pytestmark = pytest.mark.system
@@ -36,6 +37,7 @@ EXPECTED = {
     "zero.wav": "not_a_file",
     "tty.wav": "not_a_file",
     "link-to-pipe.wav": "not_a_file",
+    "kmsg.wav": "empty_file",
     "loop.wav": "unreadable_file",
     "nowhere.wav": "not_found",
     "sparse.wav": "too_long",
@@ -64,6 +66,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     (folder / "zero.wav").symlink_to("/dev/zero")
     (folder / "tty.wav").symlink_to("/dev/tty")
     (folder / "link-to-pipe.wav").symlink_to(folder / "pipe.wav")
+    (folder / "kmsg.wav").symlink_to("/proc/kmsg")
     (folder / "loop.wav").symlink_to(folder / "loop.wav")
     (folder / "folder-loop").symlink_to(folder)
     (folder / "nowhere.wav").symlink_to(folder / "nothing")
@@ -180,3 +183,7 @@ def test_a_name_that_no_file_can_have_costs_itself(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
     assert "busy_tone" in [said(line) for line in read_results(results)]
     assert done.returncode == 1
+
+
+def test_a_file_without_a_size_is_not_read_for_its_digest() -> None:
+    assert recording_digest(Path("/proc/kmsg")) == recording_digest(b"")

@@ -244,6 +244,9 @@ def recording_digest(source: Path | bytes) -> str:
         return hashlib.sha256(source).hexdigest()
     # Neither a pipe nor a device may keep us waiting, nor be read for ever.
     with os.fdopen(os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is no regular file", str(source))
+        if status.st_size == 0:  # as files of /proc have it, of which some are never read to an end
+            return hashlib.sha256().hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()
