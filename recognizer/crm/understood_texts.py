@@ -146,6 +146,8 @@ def is_name_understood(text: str) -> bool:
     if words[0] == "ип":
         return _is_person(plain[2:])
     if not _forms().isdisjoint(words):
+        if not any(word.isalnum() and word not in _forms() for word in words):
+            return False  # no name
         return _DIGITS_OF_OTHERS.search(folded) is None and _is_firm(plain)
     return _is_person(plain) or (words[0] == "клиент" and set(words[1:]) <= set(_lists().ordinals))
 
@@ -166,7 +168,7 @@ def _is_person(name: str) -> bool:
     known = [word for word in words if _is_name_word(word)]
     n_unknown = len(words) - len(known)
     if not words:
-        return has_initials
+        return len(name.strip(" .")) == 1  # «А»; «И.О.» stands for another
     if not all(re.fullmatch(r"[^\W\d_'’-]+(?:['’-][^\W\d_]+)*", word) for word in words):
         return False
     is_written_large = all(word[:1].isupper() for word in _WORD.findall(bare))
