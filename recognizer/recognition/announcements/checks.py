@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from recognizer.recognition.announcements.announcement import Announcement
-from recognizer.recognition.announcements.features import Floats
 from recognizer.recognition.announcements.learning import NotLearnedError
 from recognizer.recognition.announcements.library import AnnouncementLibrary, Limits
 from recognizer.recognition.announcements.wordings import JudgeText, check_text
 
 __all__ = ["AnnouncementCheck", "check_announcements"]
-
-_PAD_FRAMES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +37,7 @@ def check_announcements(
             check_text(announcement, f"'{announcement.id}'", judge, overrule=True)
         except NotLearnedError as problem:
             failures.append(str(problem))
-        bands = _in_silence(announcement.bands.astype(np.float32))
-        matches = library.recognize_bands(bands).matches
+        matches = library.recognize_kept(announcement).matches
         if not any(m.is_known and m.announcement.id == announcement.id for m in matches):
             others = ", ".join(m.announcement.id for m in matches if m.is_known)
             failures.append(
@@ -56,8 +50,3 @@ def check_announcements(
                 f"least similar part {worst_part:.2f}"
             )
     return AnnouncementCheck(len(announcements), library.n_bytes, tuple(failures), tuple(near))
-
-
-def _in_silence(bands: Floats) -> Floats:
-    silence = np.full((_PAD_FRAMES, bands.shape[1]), bands.min(), np.float32)
-    return np.concatenate([silence, bands, silence])

@@ -37,7 +37,7 @@ FORMAT = 1
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_ID = 80
-_NUMBER = re.compile(r"(?:\d[\s()\-]*){5,}")
+_NUMBER = re.compile(r"(?:\d[\W_]*){5,}")  # whatever parts its digits
 _MAX_BYTES = 2_000_000  # seven minutes of features
 _EDGES_S = 0.1  # kept around what is heard
 _MOVES_DB = 10.0  # noise moves its bands by 6, speech 15 dB above noise by more than this

@@ -48,6 +48,7 @@ _SLACK = 8  # frames by which the index may misplace an announcement
 _MAX_MATCHES = 8  # in one part
 _MIN_STRETCH = 60  # frames: a shorter one holds no announcement
 _AFTER = 3  # frames in which an announcement rings on: echo, codecs
+_PAD_FRAMES = 30  # of silence
 _STILL_SAID = 20  # frames of what is being said that only tell how loud the noise is
 
 
@@ -248,6 +249,12 @@ class AnnouncementLibrary:
         """Return whether a word beside an announcement would not go unnoticed, if it marks."""
         return not is_mark(announcement.outcome) or levels.clear_db >= self.limits.clear_of_mark_db
 
+    def recognize_kept(self, announcement: Announcement) -> Recognized:
+        """Return which announcements a kept one holds; it is heard in silence, as in a call."""
+        bands = announcement.bands.astype(np.float32)
+        silence = np.full((_PAD_FRAMES, bands.shape[1]), bands.min(), np.float32)
+        return self.recognize_bands(np.concatenate([silence, bands, silence]))
+
     def rivals(self, announcement: Announcement) -> tuple[tuple[Announcement, float], ...]:
         """Return announcements with another outcome that this one is likely, with worst parts."""
         bands = announcement.bands.astype(np.float32)
@@ -349,8 +356,18 @@ def contradicts(match: Match, outcome: CallOutcome) -> bool:
     return heard is not outcome and (match.is_known or either_marks)
 
 
-def check_unlike_known(known: Sequence[Announcement], new: Sequence[Announcement]) -> None:
-    """Refuse what contradicts a known announcement.
+def check_unlike_known(
+    known: Sequence[Announcement], new: Sequence[Announcement], *, may_repeat: bool = False
+) -> None:
+    """Refuse what contradicts a known announcement, or is one once more.
+
+    Of a recording that is kept twice the one stays known when the other is forgotten.
+
+    Parameters
+    ----------
+    known, new : sequence of Announcement
+    may_repeat : bool
+        The same may be kept twice.
 
     Raises
     ------
@@ -359,7 +376,7 @@ def check_unlike_known(known: Sequence[Announcement], new: Sequence[Announcement
     """
     library = AnnouncementLibrary(known)
     for announcement in new:
-        heard = library.recognize_bands(announcement.bands.astype(np.float32)).matches
+        heard = library.recognize_kept(announcement).matches
         other = next((m for m in heard if contradicts(m, announcement.outcome)), None)
         if other is not None:
             raise AnnouncementError(
@@ -367,4 +384,9 @@ def check_unlike_known(known: Sequence[Announcement], new: Sequence[Announcement
                 f"the same recording or much like it, is '{other.announcement.outcome}'; find out "
                 "which is right, and forget the other first",
                 reason="near",
+            )
+        same = next((m.announcement.id for m in heard if m.is_known), None)
+        if same is not None and not may_repeat:
+            raise AnnouncementError(
+                f"'{announcement.id}' is known already, as '{same}'", reason="known"
             )

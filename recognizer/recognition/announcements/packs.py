@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import tomli
 
 from recognizer.base.data_files import TomlFile
@@ -126,7 +125,7 @@ def read_pack(
         except NotLearnedError as problem:
             refused.append(str(problem))
             continue
-        heard = library.recognize_bands(announcement.bands.astype(np.float32)).matches
+        heard = library.recognize_kept(announcement).matches
         other = next((m for m in heard if contradicts(m, announcement.outcome)), None)
         if other is not None:
             raise AnnouncementError(

@@ -114,14 +114,28 @@ class AnnouncementStore:
     # -- changing ----------------------------------------------------------------------------
 
     def add(
-        self, announcements: Sequence[Announcement], *, by: str, action: Action = "learn"
+        self,
+        announcements: Sequence[Announcement],
+        *,
+        by: str,
+        action: Action = "learn",
+        may_repeat: bool = False,
     ) -> Change:
         """Keep announcements.
+
+        Parameters
+        ----------
+        announcements : sequence of Announcement
+        by : str
+            Who says so.
+        action : str
+        may_repeat : bool
+            One that is kept already may be kept once more.
 
         Raises
         ------
         AnnouncementError
-            If one cannot be kept, or its id is taken; then none is.
+            If one cannot be kept, is known already, or its id is taken; then none is.
         """
         with self._locked():
             if len({announcement.id for announcement in announcements}) < len(announcements):
@@ -134,7 +148,7 @@ class AnnouncementStore:
                         reason="known",
                     )
             # Somebody else may have learned one meanwhile.
-            check_unlike_known(self.load(), announcements)
+            check_unlike_known(self.load(), announcements, may_repeat=may_repeat)
             files = [readable_files(announcement) for announcement in announcements]
             ids = tuple(announcement.id for announcement in announcements)
             with self._noted(action, by, ids) as change:
@@ -257,7 +271,7 @@ class AnnouncementStore:
                 f"id, or {away / path.name} is gone",
                 reason="gone",
             )
-        check_unlike_known(self.load(), [self._read(source)])
+        check_unlike_known(self.load(), [self._read(source)], may_repeat=True)
         for file in (source.with_suffix(".npy"), source):
             _put(self.folder / file.name, file.read_bytes())
 

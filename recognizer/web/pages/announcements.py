@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from recognizer.audio import open_audio
 from recognizer.base.errors import AnnouncementError, RecognizerError
@@ -206,9 +205,7 @@ class Announcements:
         """
         with _in_russian(), self._lock:
             offered = self._waiting(announcement_id).announcement
-            heard = AnnouncementLibrary(self.known()).recognize_bands(
-                offered.bands.astype(np.float32)
-            )
+            heard = AnnouncementLibrary(self.known()).recognize_kept(offered)
             if any(m.is_known and m.announcement.outcome is offered.outcome for m in heard.matches):
                 self._drop(announcement_id)
                 raise OfferError("Это объявление уже известно, предложение снято.")
@@ -272,7 +269,7 @@ class Announcements:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.write_bytes(msgspec.json.encode(note))
-            self._proposed.add([announcement], by=note.made_by)
+            self._proposed.add([announcement], by=note.made_by, may_repeat=True)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

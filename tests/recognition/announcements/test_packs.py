@@ -214,6 +214,10 @@ def test_a_name_in_a_pack_that_is_no_utf_8_is_refused_in_a_sentence(
         ("алло, номер заблокирован", "read as 'live_person'"),
         ("набранный номер не существует", "read as 'does_not_exist'"),
         ("номер заблокирован. The number is temporarily blocked", "read as 'temporarily_blocked'"),
+        ("номер заблокирован. Subscriber is TEMPORARILY blocked", "for a while only"),
+        ("номер заблокирован. This number is blocked for the time being", "for a while only"),
+        ("номер заблокирован. Please call again later", "for a while only"),
+        ("The number is currently not in service", "for a while only"),
         ("абонент уехал в отпуск", "do not know"),
         ("The number you have dialed does not exist", "do not know"),
         ("", "found none"),
@@ -230,6 +234,19 @@ def test_of_a_pack_what_would_mark_with_another_text_is_left_out_and_the_rest_is
     (said,) = taken.refused
     assert "pack.zip/marking.toml: expected a text that says 'blocked'" in said
     assert why in said
+
+
+@pytest.mark.parametrize(
+    "english",
+    [
+        "The number you have dialled does not exist",
+        "This number is no longer in service",
+        "The subscriber is blocked",
+    ],
+)
+def test_an_english_half_that_says_it_for_good_is_no_hindrance(english: str) -> None:
+    text = f"номер заблокирован. {english}"
+    check_text(replace(learned(NAME, CallOutcome.BLOCKED), text=text), "here", judge)
 
 
 def test_of_a_pack_what_marks_nothing_needs_no_text(tmp_path: Path) -> None:

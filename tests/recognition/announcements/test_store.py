@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli
-from announced import learned
+from announced import RATE, learned, noisy, sound_of
 
 from recognizer.base.data_files import TomlFile
 from recognizer.base.errors import AnnouncementError
-from recognizer.model import CallOutcome
+from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements import store as store_module
 from recognizer.recognition.announcements.announcement import Announcement
 from recognizer.recognition.announcements.files import from_files, to_files
 from recognizer.recognition.announcements.following import FollowedLibrary
+from recognizer.recognition.announcements.learning import learn
 from recognizer.recognition.announcements.store import AnnouncementStore
 
 NAME = "temporarily-blocked-number.wav"
@@ -72,7 +73,18 @@ def test_every_change_can_be_taken_back_in_turn(store: AnnouncementStore) -> Non
     assert store.version() == "6"
 
 
-@pytest.mark.parametrize("text", ["номер 8 (916) 123-45-67", "79161234567", "абонент 12-34-5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "номер 8 (916) 123-45-67",
+        "79161234567",
+        "абонент 12-34-5",
+        "8.916.123.45.67",
+        "8 916 – 123 – 45 – 67",
+        "8_916_123_45_67",
+        "8\u200b9\u200b1\u200b6\u200b1",
+    ],
+)
 def test_a_telephone_number_is_not_kept(store: AnnouncementStore, text: str) -> None:
     known = learned(NAME)
     keyed = replace(known, id="a-79161234567")
@@ -159,6 +171,36 @@ def test_of_two_who_learn_one_recording_as_two_outcomes_the_second_is_refused(
     for thread in threads:
         thread.join()
     assert (len(AnnouncementStore(tmp_path).load()), len(refused)) == (1, 1)
+
+
+@pytest.mark.parametrize("action", ["learn", "import"])
+def test_a_recording_that_was_learned_meanwhile_is_not_kept_once_more_under_another_id(
+    store: AnnouncementStore, action: Any
+) -> None:
+    store.add([learned(NAME)], by="Anna")
+    twin = replace(learned(NAME), id="twin")
+    with pytest.raises(AnnouncementError, match=f"known already, as '{learned(NAME).id}'"):
+        store.add([learned(OTHER), twin], by="Boris", action=action)
+    assert ids(store) == [learned(NAME).id]
+    store.forget(learned(NAME).id, by="Anna")
+    store.add([twin], by="Boris")
+    assert ids(store) == ["twin"]
+
+
+def test_what_was_learned_in_noise_is_known_as_itself(store: AnnouncementStore) -> None:
+    name = "connection-impossible.sln"  # in one breath: it holds no pause in which noise is heard
+    noise = learn(
+        Audio(noisy(sound_of(name), 20), RATE, name),
+        announcement_id="noisy",
+        outcome=CallOutcome.BLOCKED,
+        text="номер заблокирован",
+        carrier="",
+        confirmed_by="a test",
+        overrule=True,
+    )
+    store.add([noise], by="Anna")
+    with pytest.raises(AnnouncementError, match="known already"):
+        store.add([replace(noise, id="twin")], by="Anna")
 
 
 def test_what_was_forgotten_comes_not_back_beside_what_contradicts_it(tmp_path: Path) -> None:

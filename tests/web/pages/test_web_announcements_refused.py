@@ -16,6 +16,7 @@ from small_disk import SmallDisk, small_disk
 
 from recognizer.model import CallOutcome
 from recognizer.recognition.announcements.store import AnnouncementStore
+from recognizer.web.pages.announcements import Announcements
 from recognizer.web.pages.page import page_of
 
 pytestmark = pytest.mark.page
@@ -193,6 +194,20 @@ def test_what_was_kept_when_the_program_was_killed_is_not_kept_twice(
     assert (answer.status_code, len(page_of(app).announcements.known())) == (409, 1)
     assert "уже известно" in answer.json()["advice"]
     assert page_of(app).announcements.waiting() == ()
+
+
+def test_of_two_servers_that_confirm_one_offer_at_once_one_keeps_it(
+    app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csrf = sign_in(client, "supervisor")
+    waits = waiting_id(app, client, csrf)
+    (offer,) = page_of(app).announcements.waiting()
+    # This server has read what is known before the other kept it, and what is taken after.
+    monkeypatch.setattr(Announcements, "known", lambda _: ())
+    AnnouncementStore(folder_of(app)).add([offer.announcement], by="Борис")
+    answer = client.post(f"/announcements/{waits}/accept", data={"heard": "yes"}, headers=csrf)
+    assert (answer.status_code, len(AnnouncementStore(folder_of(app)).load())) == (409, 1)
+    assert "уже известно" in answer.json()["advice"]
 
 
 def test_an_offer_whose_name_was_taken_meanwhile_is_kept_under_another(
