@@ -44,6 +44,8 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bodies: tuple[str, ...]
     forms: tuple[str, ...]
     columns: tuple[str, ...]
+    people: tuple[str, ...]
+    cars: tuple[str, ...]
     places: tuple[str, ...]
     calls: tuple[str, ...]
 
@@ -286,6 +288,10 @@ def is_column_understood(heading: str, cell: str) -> bool:
 
     Such a column names a value, no sentence: «по звонку», «код 12», «@petrov» are none.
     """
+    if _folded(heading) in _lists().people:
+        return is_name_understood(cell)
+    if _folded(heading) in _lists().cars:
+        return is_make_understood(cell)
     if _columns().match(_folded(heading)) is None:
         return is_text_understood(cell)
     words = set(_WORD.findall(_folded(cell)))

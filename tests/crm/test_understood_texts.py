@@ -15,6 +15,7 @@ from recognizer.crm.card_files import load_card_columns, open_cards
 from recognizer.crm.contacts import ContactCard, NumberState
 from recognizer.crm.understood_texts import (
     is_code_understood,
+    is_column_understood,
     is_make_understood,
     is_name_understood,
     is_result_understood,
@@ -236,3 +237,21 @@ def test_a_name_is_made_of_names_and_nothing_else() -> None:
         "Иванов Т.",
     ]
     assert [name for name in names if not is_name_understood(name)] == []
+
+
+@pytest.mark.parametrize("heading", ["ФИО", "ФИО клиента", "Клиент", "Контрагент"])
+def test_a_column_of_names_is_understood_as_the_owner_is(heading: str) -> None:
+    assert all(is_column_understood(heading, name) for name in NAMES)
+    assert not is_column_understood(heading, "Иванов, у мужа")
+    assert not is_column_understood(heading, "Клиент, см. договор")
+
+
+@pytest.mark.parametrize("heading", ["Авто", "Марка, модель"])
+def test_a_column_of_cars_is_understood_as_the_make_is(heading: str) -> None:
+    assert all(is_column_understood(heading, make) for make in MAKES)
+    assert not is_column_understood(heading, "Kia Rio, спросить в салоне")
+
+
+def test_any_other_column_is_understood_word_by_word() -> None:
+    assert not is_column_understood("Пометка", "Иванов Иван Иванович")
+    assert is_column_understood("Пометка", "замена масла")
