@@ -62,14 +62,15 @@ class AnnouncementStore:
     # -- reading -----------------------------------------------------------------------------
 
     def load(self) -> tuple[Announcement, ...]:
-        """Return every announcement, by id.
+        """Return every announcement, by id; without what is forgotten while they are read.
 
         Raises
         ------
         AnnouncementError
             Naming the file and line that is wrong.
         """
-        return tuple(self._read(path) for path in sorted(self.folder.glob("*.toml")))
+        read = (self._read_if_there(path) for path in sorted(self.folder.glob("*.toml")))
+        return tuple(announcement for announcement in read if announcement is not None)
 
     def taken_ids(self) -> frozenset[str]:
         """Return the ids that are used, by what was forgotten too."""
@@ -231,6 +232,17 @@ class AnnouncementStore:
         check_id(announcement_id)
         return self.folder / f"{announcement_id}.toml"
 
+    def _read_if_there(self, path: Path) -> Announcement | None:
+        while True:
+            seen = _content(path)
+            try:
+                return self._read(path)
+            except AnnouncementError:
+                if not os.path.lexists(path):
+                    return None
+                if _content(path) == seen:  # else it was changed while it was read
+                    raise
+
     def _read(self, path: Path) -> Announcement:
         file = read_toml(path, AnnouncementError)
         try:
@@ -314,6 +326,12 @@ class AnnouncementStore:
             os.truncate(path, end)
             raise
         return end
+
+
+def _content(path: Path) -> bytes | None:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return None
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ import pytest
 import tomli
 from announced import RATE, learned, noisy, sound_of
 
-from recognizer.base.data_files import TomlFile
+from recognizer.base.data_files import TomlFile, read_toml
 from recognizer.base.errors import AnnouncementError
 from recognizer.model import Audio, CallOutcome
 from recognizer.recognition.announcements import store as store_module
@@ -137,6 +137,22 @@ def test_a_running_program_takes_changes_over(store: AnnouncementStore) -> None:
     store.undo(by="Anna")
     followed.refresh()
     assert (len(followed.library), followed.version) == (0, "2")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_what_another_program_forgets_while_the_folder_is_read_is_no_damage(
+    store: AnnouncementStore, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    store.add([learned(NAME), learned(OTHER)], by="Anna")
+
+    def forgotten(path: Path, error: Any) -> TomlFile:
+        file = None if moment == "before" else read_toml(path, error)
+        if path.stem == learned(OTHER).id:
+            store.forget(path.stem, by="Boris")
+        return read_toml(path, error) if file is None else file
+
+    monkeypatch.setattr(store_module, "read_toml", forgotten)
+    assert ids(store) == [learned(NAME).id]
 
 
 def test_a_change_that_is_wrong_leaves_the_old_in_force(
