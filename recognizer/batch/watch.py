@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -48,6 +48,7 @@ _TICK_S = 0.5
 _LOOK_EVERY_S = 0.2
 _MAX_CANDIDATES = 2000
 _MAX_EVENTS = 10_000
+_MOST_UNLIKE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,8 @@ class Watcher:
         self._lock = threading.Lock()
         self._complete: deque[tuple[Path, FileIdentity]] = deque()
         self._in_hand: set[FileIdentity] = set()  # complete, and without a result yet
+        # How often a worker saw another file there than this process did, all the while.
+        self._unlike: Counter[FileIdentity] = Counter()
         self._next_look_s = 0.0
         self._search: Iterator[Path] | None = None
         self._next_search_s = 0.0
@@ -247,7 +250,7 @@ class Watcher:
             return
         except OSError:
             return
-        if identity in self._in_hand:
+        if identity in self._in_hand or self._is_never_alike(path, identity):
             return
         if not self._seen.has(identity):
             if is_readable:
@@ -263,6 +266,15 @@ class Watcher:
             sha256 = self._seen.sha256(identity)
             if sha256 is None or not self._move(path, identity, sha256):
                 self._candidates.add(path)
+
+    def _is_never_alike(self, path: Path, identity: FileIdentity) -> bool:
+        if self._unlike[identity] < _MOST_UNLIKE:
+            return False
+        self._complain(
+            f"{written_path(path)}: is another file to every program that looks (does it lead into "
+            "/proc/self?); it is not heard again"
+        )
+        return True
 
     # -- recognising ---------------------------------------------------------------------------
 
@@ -301,9 +313,11 @@ class Watcher:
             self._log.append(line)
             self._seen.note(line, self._log.path.stat().st_size)
             self._on_result(line)
+            file = line["file"]
+            heard = FileIdentity(file["path"], file["size_bytes"], file["modified_ns"])
+            if heard != item.identity:
+                self._unlike[item.identity] += 1
             if self._options.move_to is not None:
-                file = line["file"]
-                heard = FileIdentity(file["path"], file["size_bytes"], file["modified_ns"])
                 self._move(item.recording.path, heard)
 
     def _pause(self) -> None:

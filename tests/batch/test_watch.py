@@ -545,3 +545,33 @@ def test_the_program_finishes_what_is_in_work_and_loses_nothing_when_killed(
         again.terminate()
         again.communicate(timeout=30)
     assert done(results) == {"79990000000-a.wav": 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
+def test_a_link_that_is_another_file_to_every_process_is_not_heard_at_every_search(
+    tmp_path: Path,
+) -> None:
+    folder, results, said = tmp_path / "calls", tmp_path / "r.jsonl", tmp_path / "said"
+    touch_old(folder / "first.wav")
+    (folder / "self.wav").symlink_to("/proc/self/status")
+    script = tmp_path / "program.py"
+    script.write_text(
+        textwrap.dedent(PROGRAM).format(tests=str(TESTS), folder=str(folder), results=str(results))
+    )
+    with said.open("w") as output:
+        program = subprocess.Popen(
+            [sys.executable, script], stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until(lambda: "is another file to every program" in said.read_text(), 40.0)
+        for number in range(3):  # searches go on
+            touch_old(folder / f"{number}.wav")
+            wait_until(lambda number=number: done(results)[f"{number}.wav"] == 1)
+    finally:
+        program.terminate()
+        assert program.wait(30) == 0
+    assert done(results) == {
+        "self.wav": 3,
+        **dict.fromkeys(["first.wav", "0.wav", "1.wav", "2.wav"], 1),
+    }
+    assert said.read_text().count("is another file to every program") == 1
