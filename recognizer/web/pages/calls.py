@@ -341,9 +341,9 @@ def report_in_force(attempt: AttemptRecord) -> Classification:
 
 
 def _purged(attempt: AttemptRecord) -> dict[str, Any]:
-    """Return what is left of a report whose evidence was purged by policy."""
+    """Return what is left of a report purged by policy, or of a call that was only stated."""
     return {
-        "recording": attempt.recording or "",
+        "recording": short_name(attempt.recording),
         "outcome": attempt.outcome,
         "confidence": attempt.confidence,
         "duration_s": attempt.duration_s,
