@@ -86,6 +86,8 @@ def evaluate(
 
       recognizer evaluate my-clips.csv --engine t-one --fit t-one-fit.toml
     """
+    import msgspec
+
     from recognizer.base.progress import counted
     from recognizer.cli.classify import settings_with
     from recognizer.evaluation import labelled_clips as evaluation
@@ -100,7 +102,11 @@ def evaluate(
 
     clips = evaluation.read_manifest(manifest)
     earlier = read_outcomes(baseline) if baseline is not None else {}
-    recognizer = Recognizer.load(settings_with(phrases), engine=engine)
+    settings = settings_with(phrases)
+    if fit is not None:  # an earlier one, outdated or not, has no say in it
+        measured = msgspec.structs.replace(settings.recognition, calibration_file=None)
+        settings = msgspec.structs.replace(settings, recognition=measured)
+    recognizer = Recognizer.load(settings, engine=engine)
     if fit is not None:
         _fit(clips, recognizer, manifest, fit)
         return
@@ -150,10 +156,7 @@ def _fit(clips: Sequence[Clip], recognizer: Recognizer, manifest: Path, target: 
         f"{fitted.error_elsewhere:.3f}"
     )
     if fitted.fit.mark_cutoff is None:
-        print(
-            f"{fitted.n_marks} right marks are too few: the mark goes on asking for clear text and "
-            "clear sound"
-        )
+        print(f"{fitted.why_no_cutoff}: the mark goes on asking for clear text and clear sound")
     else:
         print(
             f"mark from {fitted.fit.mark_cutoff:.3f} on (surest wrong mark "

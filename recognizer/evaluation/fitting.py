@@ -96,6 +96,8 @@ class Fitted:
         Probability, 0-1, by this fit or by one that did not see its clip; 0 where there is none.
     error_elsewhere : float
         Calibration error on clips that a fit did not see (five folds by clip).
+    why_no_cutoff : str
+        What keeps the probability alone from setting marks; empty where nothing does.
     """
 
     fit: EngineFit
@@ -105,6 +107,7 @@ class Fitted:
     n_passing: int
     surest_wrong_mark: float
     error_elsewhere: float
+    why_no_cutoff: str = ""
 
 
 def examples_in(
@@ -170,13 +173,20 @@ def fit_engine(
     ]
     surest = max(wrong, default=0.0)
     cutoff = max(least_mark_cutoff, round((1.0 + surest) / 2, 4))
-    has_marks = len(right) >= _MIN_MARKS and len(wrong) >= _MIN_WRONG_MARKS
-    can_mark = has_marks and coefficients.gap > 0.0 and cutoff <= _HIGHEST_CUTOFF
+    why_no_cutoff = ""
+    if len(right) < _MIN_MARKS:
+        why_no_cutoff = f"{len(right)} right marks are fewer than {_MIN_MARKS}"
+    elif len(wrong) < _MIN_WRONG_MARKS:
+        why_no_cutoff = f"{len(wrong)} wrong marks are fewer than {_MIN_WRONG_MARKS}"
+    elif coefficients.gap <= 0.0:
+        why_no_cutoff = "the sound came to say nothing"
+    elif cutoff > _HIGHEST_CUTOFF:
+        why_no_cutoff = f"a wrong mark was believed by {surest:.4f}"
     heard = [max(-20.0, e.features.baseline_logprob) for e in listed if e.is_right]
     found = EngineFit(
         engine=engine,
         model=model,
-        mark_cutoff=cutoff if can_mark else None,
+        mark_cutoff=None if why_no_cutoff else cutoff,
         min_heard_logprob=round(float(np.percentile(heard, _CLEARER)), 3),
         unclear_probability=_UNCLEAR_PROBABILITY,
         coefficients=coefficients,
@@ -191,6 +201,7 @@ def fit_engine(
         error_elsewhere=_calibration_error(
             [(elsewhere[n], e.is_right) for n, e in enumerate(examples) if not e.is_unlisted]
         ),
+        why_no_cutoff=why_no_cutoff,
     )
 
 
@@ -297,6 +308,7 @@ def write_fit(path: Path, fitted: Fitted, manifest: Path) -> None:
         f"# {fitted.n_wordings} wordings, {fitted.n_right} right, {fitted.n_marks} right marks.",
         f"engine = {_quoted(found.engine)}",
         f"model = {_quoted(found.model)}",
+        f"features_version = {found.features_version}",
         *([] if found.mark_cutoff is None else [f"mark_cutoff = {found.mark_cutoff}"]),
         f"min_heard_logprob = {found.min_heard_logprob}",
         f"unclear_probability = {found.unclear_probability}",

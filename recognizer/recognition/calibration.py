@@ -25,6 +25,10 @@ __all__ = [
     "scores_as_heard",
 ]
 
+# To be raised whenever a feature comes to mean something else: coefficients of before weigh what
+# they were not fitted on. 1: files that do not say; 2: of engines other than Whisper `gap` and
+# `worst_word_logprob` are those of the listed wording, the ends of its words among them.
+_FEATURES_VERSION = 2
 # Features beyond these say no more.
 _MAX_LENGTH = 20  # letters: so many do not agree by chance
 _MAX_MARGIN_NATS = 20.0
@@ -128,6 +132,7 @@ class EngineFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes
     ----------
     engine, model : as `Transcript` has them.
+    features_version : of the features that were weighed.
     mark_cutoff : probability from which the mark may be set; None: too few marks were among the
         clips, and the mark goes on asking for text and sound.
     min_heard_logprob, unclear_probability : as in `Calibration`.
@@ -136,6 +141,7 @@ class EngineFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     engine: str
     model: str
+    features_version: int = _FEATURES_VERSION
     mark_cutoff: float | None = None
     min_heard_logprob: float
     unclear_probability: float
@@ -247,6 +253,7 @@ def load_calibration(path: Path | None = None, *, fit_file: Path | None = None) 
     if fit_file is None:
         return calibration
     file = read_toml(fit_file)
+    _check_version(file)
     fit = convert_toml(file, EngineFit)
     for name in ("mark_cutoff", "unclear_probability"):
         if getattr(fit, name) is not None:
@@ -258,6 +265,17 @@ def load_calibration(path: Path | None = None, *, fit_file: Path | None = None) 
             f"text nor sound speaks for, found one that believes it by {believed:.2f}; fit it anew"
         )
     return msgspec.structs.replace(calibration, fits={fit.engine: fit})
+
+
+def _check_version(file: TomlFile) -> None:
+    """Refuse a fit of features that mean something else now; one that is no fit is told later."""
+    version = file.values.get("features_version", 1)
+    if "coefficients" in file.values and version != _FEATURES_VERSION:
+        raise DataFileError(
+            f"{file.place(key='features_version')}: expected a fit to features of version "
+            f"{_FEATURES_VERSION}, found one of version {version}: this release measures what the "
+            "fit weighs in another way; fit anew: recognizer evaluate CLIPS --fit FILE"
+        )
 
 
 def _check_probability(value: float, name: str, file: TomlFile) -> None:

@@ -53,8 +53,25 @@ def test_a_fit_names_engine_and_model_and_says_what_to_type(
     )
     assert result.exit_code == 0, result.output
     assert "missing.wav" in result.output  # left out, and said
-    assert "3 right marks are too few" in result.output
+    assert "3 right marks are fewer than 20" in result.output
     assert f"RECOGNIZER_RECOGNITION_CALIBRATION_FILE={target}" in result.output
     written = read_toml(target).values
     assert (written["engine"], written["model"]) == ("t-one", "t-one")
     assert "mark_cutoff" not in written
+
+
+def test_a_fit_is_made_anew_while_the_settings_still_name_one_that_is_refused(
+    clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "_MIN_RIGHT", 3)
+    monkeypatch.setattr(fitting, "_MIN_WRONG", 1)
+    target = clips.parent / "fit.toml"
+    target.write_text('engine = "t-one"\n[coefficients]\n', encoding="utf-8")
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_CALIBRATION_FILE", str(target))
+    command = ["evaluate", str(clips), "--engine", "t-one"]
+    refused = CliRunner().invoke(app, command)
+    assert "fit anew" in f"{refused.output}{refused.exception}"
+    made = CliRunner().invoke(app, [*command, "--fit", str(target)])
+    assert made.exit_code == 0, made.output
+    used = CliRunner().invoke(app, command)
+    assert "fit anew" not in f"{used.output}{used.exception}"

@@ -75,11 +75,14 @@ def test_without_marks_among_the_clips_the_probability_alone_sets_none() -> None
     fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
     assert fitted.fit.mark_cutoff is None
     assert fitted.n_marks == 19
+    assert fitted.why_no_cutoff == "19 right marks are fewer than 20"
 
 
 def test_without_wrong_marks_to_hold_it_against_the_probability_alone_sets_none() -> None:
     told = examples(80, 9) + examples(0, 60, outcome=RETRY)
-    assert fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85).fit.mark_cutoff is None
+    fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
+    assert fitted.fit.mark_cutoff is None
+    assert fitted.why_no_cutoff == "9 wrong marks are fewer than 10"
     told = examples(80, 10) + examples(0, 60, outcome=RETRY)
     assert fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85).fit.mark_cutoff is not None
 
@@ -95,6 +98,7 @@ def test_where_the_sound_came_to_say_nothing_the_probability_alone_marks_nothing
     fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
     assert fitted.fit.coefficients.gap == 0.0
     assert fitted.fit.mark_cutoff is None
+    assert fitted.why_no_cutoff == "the sound came to say nothing"
     # Nor by a file that says so.
     by_hand = replace(fitted, fit=msgspec.structs.replace(fitted.fit, mark_cutoff=0.9))
     write_fit(tmp_path / "fit.toml", by_hand, Path("clips.csv"))
@@ -113,6 +117,7 @@ def test_where_a_wrong_mark_is_as_good_as_certain_the_probability_alone_sets_non
     fitted = fit_engine(told, "t-one", "t-one", least_mark_cutoff=0.85)
     assert fitted.surest_wrong_mark > 0.9998
     assert fitted.fit.mark_cutoff is None
+    assert fitted.why_no_cutoff
 
 
 def test_a_wrong_mark_counts_as_surely_as_a_fit_that_did_not_see_it_takes_it() -> None:
@@ -152,6 +157,22 @@ def test_a_fit_that_was_written_is_used_for_its_engine_and_model_only(tmp_path: 
     assert calibration.of_engine("whisper") == shipped.whisper
     unclear = Features(score=99, letters=99, length=20, margin=20, baseline_logprob=-9.0)
     assert calibration.probability(unclear, "t-one") <= fitted.fit.unclear_probability
+
+
+@pytest.mark.parametrize("version", [None, 1, 3, "true", '"2"'])
+def test_a_fit_to_features_that_mean_something_else_now_is_refused_with_what_to_type(
+    tmp_path: Path, version: object
+) -> None:
+    path = tmp_path / "fit.toml"
+    fitted = fit_engine(examples(80, 60), "t-one", "t-one", least_mark_cutoff=0.85)
+    write_fit(path, fitted, Path("clips.csv"))
+    written = path.read_text(encoding="utf-8")
+    line = "features_version = 2\n"
+    assert line in written
+    other = "" if version is None else f"features_version = {version}\n"
+    path.write_text(written.replace(line, other), encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"fit\.toml, line \d+: .* fit anew: recognizer evalu"):
+        load_calibration(fit_file=path)
 
 
 def test_a_fit_never_lowers_the_cutoff_of_the_mark(tmp_path: Path) -> None:
