@@ -39,6 +39,8 @@ _MAX_WORDS = 150
 _RUSSIAN = re.compile(r"[а-я]+")
 _MISHEARD_NOT = "ни"  # «ни существует»
 _REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
+# What has to go on: «номер не обслуживается в» may be «в роуминге».
+_GO_ON = _REMAINS | {"или"}
 # «И номер не существует»: of «добавочный» a cut leaves «и».
 _LOST_STARTS = frozenset({"и", "а", "или", "т", "больше", "более", "навсегда"})
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
@@ -60,7 +62,8 @@ class Reading:
     conditions : tuple of str
         Words that restrict it to a time, a place or a service.
     remains : tuple of str
-        Little words right before what is said, which may be what is left of «временно».
+        Little words right before what is said, which may be what is left of «временно», or at the
+        end, where more was to come.
     foreign, another, mistaken : tuple of str
         Words of another subject, of another number, and such as look like what is said.
     unclear : tuple of str
@@ -184,6 +187,7 @@ class GrammarReader:
                 sound_alike_word(pattern[0].text)
                 for pattern in plain
                 if len(pattern) == 1 and not pattern[0].is_stem and len(pattern[0].text) >= _LONG
+                if pattern not in grammar.now  # «с ейч ас» turns some wordings round
             ]
         )
         # Also the words that have a meaning together only.
@@ -209,6 +213,7 @@ class GrammarReader:
         listed: Collection[str] = (),
         left_out: Collection[int] = (),
         may_be_misrecognized: bool = True,
+        is_spelt: bool = False,
     ) -> Reading:
         """Return what some words say.
 
@@ -225,6 +230,9 @@ class GrammarReader:
         may_be_misrecognized : bool
             Words at those places that are not known are the wording's, misrecognized: the sound was
             asked.
+        is_spelt : bool
+            By a recogniser that writes the letters it hears: what is no word of ours by its sound
+            is none, also beside the wording.
         """
         kept = [
             (place, *self._understood(word))
@@ -262,6 +270,8 @@ class GrammarReader:
             and p + 1 in said - spoken_of
             and not read[p + 1].endswith(_ADJECTIVES)
         }
+        if read and read[-1] in _GO_ON:
+            remains |= {len(read) - 1} - said
         if read and read[0] in _LOST_STARTS and 1 in subjects[SubjectKind.DIALLED] | said:
             remains.add(0)
         unknown = {
@@ -276,7 +286,7 @@ class GrammarReader:
             short = {p for p in plain if len(spoken[p]) <= _HEAD}
             unknown -= self._split.of_plain(spoken, {*range(len(read))} - known, starts=short)
         # Of a bare text no word may be guessed; sound was asked for the words that decide.
-        exact = said if may_be_misrecognized else set(range(len(read)))
+        exact = said if may_be_misrecognized and not is_spelt else set(range(len(read)))
         unclear = {p for p in exact - misrecognized if not kept[p][2]}
 
         dialled = subjects[SubjectKind.DIALLED]
@@ -348,6 +358,11 @@ class GrammarReader:
         # it sounds so: «абслуживается».
         is_long = len(word) >= _VERY_LONG
         heads = (sound, self._sounds[near[0].place]) if is_long else (word, likely)
-        if heads[0][:_HEAD] != heads[1][:_HEAD]:
+        if heads[0][:_HEAD] != heads[1][:_HEAD] or self._is_glued(word, likely):
             return word, True
         return likely, near[0].ratio >= _SAME_WORD_RATIO
+
+    def _is_glued(self, word: str, likely: str) -> bool:
+        """Return whether a word is another and one more that has a meaning: «извинитемой»."""
+        rest = word.removeprefix(likely)
+        return rest != word and (rest in DENIALS or self._lexicon.has(rest))

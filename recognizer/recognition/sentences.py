@@ -71,7 +71,7 @@ class SentenceJudge:
         match, claimed = verdict.match, verdict.claimed
         if match is not None and match.outcome not in PRECEDENCE:
             match = None  # a counter-phrase: its words are no announcement's
-        reading = self._read(heard, match, asked_sound=transcript is not None)
+        reading = self._read(heard, match, transcript)
         if claimed in MACHINES and match is not None:
             is_menu = (
                 transcript is None
@@ -110,7 +110,7 @@ class SentenceJudge:
         held = verdict.vetoed(self._vetoes(heard, reading, verdict, transcript))
         if {veto.id for veto in held.vetoes} in _READ_INSTEAD:
             # The wording's own words are no longer taken as it means them.
-            alone = self._read(heard, None, asked_sound=transcript is not None)
+            alone = self._read(heard, None, transcript)
             return self._read_only(heard, alone, held, transcript)
         if transcript is not None:
             return held
@@ -127,7 +127,7 @@ class SentenceJudge:
         return held
 
     def _read(
-        self, heard: TranscriptWords, match: PhraseMatch | None, *, asked_sound: bool
+        self, heard: TranscriptWords, match: PhraseMatch | None, transcript: Transcript | None
     ) -> Reading:
         matched = () if match is None else _places_of(heard, match)
         listed = () if match is None else normalize(match.phrase.text).split()
@@ -136,7 +136,8 @@ class SentenceJudge:
             matched=matched,
             listed=listed,
             left_out=heard.left_out,
-            may_be_misrecognized=asked_sound,
+            may_be_misrecognized=transcript is not None,
+            is_spelt=_is_spelt(transcript),
         )
 
     def _vetoes(
@@ -230,8 +231,7 @@ class SentenceJudge:
         if transcript is not None and not self._is_clear(transcript, marks=marks):
             return verdict
         # What was heard was surer than any word that it may have been misheard for.
-        is_spelt = transcript is not None and not scores_as_heard(transcript.engine)
-        if marks and is_spelt and any(map(self._grammar.is_guessed, heard.words)):
+        if marks and _is_spelt(transcript) and any(map(self._grammar.is_guessed, heard.words)):
             return verdict
         sentence = " ".join(heard.words)
         read = Phrase(
@@ -275,6 +275,10 @@ class SentenceJudge:
                 if match.score >= max(least, cutoff_of(match.phrase)):
                     return True
         return False
+
+
+def _is_spelt(transcript: Transcript | None) -> bool:
+    return transcript is not None and not scores_as_heard(transcript.engine)
 
 
 def _places_of(heard: TranscriptWords, match: PhraseMatch) -> frozenset[int]:

@@ -133,6 +133,11 @@ def test_a_misrecognized_letter_of_the_word_that_decides_marks_nothing(
         "это не номер не существует",
         "алло номер не существует",
         "номер не обслуживается в выходные дни",
+        "номер не обслуживается в",  # more was to come
+        "абонент заблокирован или",
+        "с ейч ас номер не обслуживается",
+        "извинитемой номер не обслуживается",
+        "извинитпока номер набран неправильно",
     ],
 )
 def test_what_says_something_else_marks_nothing(hear: Hear, said: str) -> None:
