@@ -222,14 +222,34 @@ _BETTER = {
 
 
 def _data(settings: Settings) -> Iterator[_Finding]:
+    """Say what loads of all that recognition reads beside the model."""
     from recognizer.phrases.loading import load_phrases
+    from recognizer.recognition.calibration import load_calibration
+    from recognizer.recognition.office_script import load_office_script
     from recognizer.regulation.loading import load_regulation
     from recognizer.signals.tone_plans import load_known_tones
 
-    regulation_file = settings.journal.regulation_file
+    regulation_file, office_file = settings.journal.regulation_file, settings.journal.office_file
+    fit_file, script_file = settings.recognition.calibration_file, settings.recognition.script_file
+
+    def fits() -> str:
+        fits = load_calibration(fit_file=fit_file).fits.values()
+        return ", ".join(f"of {f.engine} with {f.model} alone: {fit_file}" for f in fits)
+
+    def script() -> str:
+        load_office_script(script_file)
+        return str(script_file)
+
+    if fit_file is not None:
+        yield _loads("fit", fits)
+    if script_file is not None:
+        yield _loads("script", script)
     yield _loads("tone plan", lambda: f"{load_known_tones().country}")
     yield _loads("phrase lists", lambda: f"{len(load_phrases(settings.phrases).phrases)} phrases")
-    yield _loads("regulation", lambda: f"{len(load_regulation(regulation_file).rules)} rules")
+    yield _loads(
+        "regulation",
+        lambda: f"{len(load_regulation(regulation_file, office_file=office_file).rules)} rules",
+    )
 
 
 def _loads(what: str, load: Callable[[], str]) -> _Finding:

@@ -11,6 +11,7 @@ from recognizer.base.settings import load_settings
 from recognizer.cli import app
 from recognizer.engines.models.finding import ENGINE_MODELS
 from recognizer.engines.models.install import ensure_model
+from recognizer.recognition.calibration import Coefficients
 
 pytestmark = pytest.mark.slow  # every command reads all lists: a quarter of a second each
 
@@ -192,3 +193,34 @@ def test_a_model_that_changed_since_its_check_is_doubted(
     config.write_bytes(b"?" * config.stat().st_size)
     line = _line(_doctor().stdout, "model whisper-base")
     assert "type: recognizer models verify whisper-base" in line
+
+
+def test_a_fit_says_of_which_engine_it_is_and_one_that_is_refused_means_exit_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Coefficients.__struct_fields__
+    fit = home / "fit.toml"
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_CALIBRATION_FILE", str(fit))
+    lines = [
+        'engine = "t-one"\nmodel = "mine"\nmin_heard_logprob = -1.0\nunclear_probability = 0.4',
+        "features_version = 2",
+        "[coefficients]",
+        *(f"{name} = {-9.0 if name == 'intercept' else 0.0}" for name in names),
+    ]
+    fit.write_text("\n".join(lines), encoding="utf-8")
+    result = _doctor()
+    assert result.exit_code == 0, result.output
+    assert "of t-one with mine alone" in _line(result.stdout, "fit")
+    fit.write_text("\n".join(lines).replace("features_version = 2", ""), encoding="utf-8")
+    result = _doctor()
+    assert result.exit_code == 1
+    assert "fit anew" in _line(result.stdout, "fit")
+
+
+def test_an_office_script_that_cannot_be_read_means_exit_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOGNIZER_RECOGNITION_SCRIPT_FILE", str(home / "none.txt"))
+    result = _doctor()
+    assert result.exit_code == 1
+    assert "none.txt" in _line(result.stdout, "script")
