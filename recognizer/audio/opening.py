@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recognizer.audio.appended import appended_note
 from recognizer.audio.decoders import DecodeError, Decoder
 from recognizer.audio.fallback import FallbackDecoder
 from recognizer.audio.formats import (
@@ -124,7 +125,8 @@ def _open_kind(source: SourceFile, kind: Container | Headerless) -> OpenRecordin
     if kind is WAV and source.read_at(0, 4) == b"RIFF":
         return _open_wav(source)
     view = _whole_au(source) if kind is AU else View(source)
-    return OpenRecording(_open_container(view, kind), kind.name, None)
+    note = appended_note(source)
+    return OpenRecording(_open_container(view, kind), kind.name, note, note is not None)
 
 
 def _open_headerless(source: SourceFile, kind: Headerless) -> Decoder:

@@ -1,0 +1,43 @@
+"""Whether a file goes on behind the recording that decoders read: another one was appended to it.
+
+A recorder that resumes, or `cat`, writes Ogg, FLAC and MP4 files one behind the other. libsndfile
+and libav read the first and pass over the rest, which may be where a person answers.
+
+Not handled: a FLAC file whose header says fewer samples than are there, or behind an ID3 tag.
+"""
+
+from __future__ import annotations
+
+import re
+
+from recognizer.audio.sources import SourceFile
+
+__all__ = ["appended_note"]
+
+_STARTS = {
+    b"OggS": re.compile(rb"OggS\0[\x02\x03\x06\x07]"),  # flag 2: a page that begins a stream
+    b"fLaC": re.compile(rb"fLaC[\0\x80]\0\0\x22"),
+    b"ftyp": re.compile(rb"\0\0[\0-\x04].ftyp", re.DOTALL),
+}
+"""How a recording begins, by its first or second four bytes."""
+_OGG_GOES_ON = re.compile(rb"OggS\0[^\x02\x03\x06\x07]")
+_BLOCK_BYTES = 2**20
+_LONGEST_START = 8
+
+
+def appended_note(source: SourceFile) -> str | None:
+    """Return in words that another recording follows the first, None if none is seen."""
+    head = source.read_at(0, 8)
+    start = _STARTS.get(head[:4]) or _STARTS.get(head[4:])
+    if start is None:
+        return None
+    first = _LONGEST_START
+    if head[:4] == b"OggS":  # several streams side by side begin together, before all else
+        goes_on = _OGG_GOES_ON.search(source.read_at(0, _BLOCK_BYTES))
+        if goes_on is None:
+            return None
+        first = goes_on.start()
+    for place in range(first, source.size, _BLOCK_BYTES):
+        if start.search(source.read_at(place, _BLOCK_BYTES + _LONGEST_START)):
+            return "another recording is appended to the first, it was not read"
+    return None

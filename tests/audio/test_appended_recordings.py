@@ -1,0 +1,29 @@
+"""Recordings that decoders pass over, behind the first of their file, are known to be there."""
+
+import pytest
+from audio_encoding import by_pyav, by_soundfile, melody
+
+from recognizer.audio import probe_audio
+
+SOUND = melody(8000)
+KINDS = {
+    "vorbis": by_soundfile(SOUND, 8000, "OGG", "VORBIS"),
+    "opus": by_soundfile(SOUND, 8000, "OGG", "OPUS"),
+    "flac": by_soundfile(SOUND, 8000, "FLAC", "PCM_16"),
+    "m4a": by_pyav(SOUND, 8000, "mp4", "aac"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_appended_and_not_read_is_said(kind: str) -> None:
+    one = KINDS[kind]
+    assert not probe_audio(one).has_unread
+    both = probe_audio(one + one)
+    assert both.has_unread
+    assert "another recording is appended" in both.notes[0]
+
+
+@pytest.mark.parametrize("place", range(2**20 - 10, 2**20 + 2))
+def test_what_is_appended_is_seen_wherever_it_begins(place: int) -> None:
+    flac = KINDS["flac"]
+    assert probe_audio(flac.ljust(place, b"\0") + flac).has_unread
