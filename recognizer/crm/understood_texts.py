@@ -7,6 +7,7 @@ Words come from ``data/understood_texts.toml``.
 
 from __future__ import annotations
 
+import enum
 import re
 from functools import cache, lru_cache
 
@@ -30,6 +31,16 @@ __all__ = [
 ]
 
 
+class _Values(enum.StrEnum):
+    """What the cells of a column of no field hold."""
+
+    AMOUNTS = "amounts"
+    PEOPLE = "people"
+    CARS = "cars"
+    NAMES = "names"
+    WORKS = "works"
+
+
 class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: tuple[str, ...]
     sentences: tuple[str, ...]
@@ -43,9 +54,12 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makes: tuple[str, ...]
     bodies: tuple[str, ...]
     forms: tuple[str, ...]
-    columns: tuple[str, ...]
     people: tuple[str, ...]
     cars: tuple[str, ...]
+    units: tuple[str, ...]
+    parts_of_address: tuple[str, ...]
+    colours: tuple[str, ...]
+    columns: dict[_Values, tuple[str, ...]]
     places: tuple[str, ...]
     calls: tuple[str, ...]
 
@@ -200,6 +214,9 @@ def _is_firm(plain: str) -> bool:
     """Tell whether what stands outside the quotes of an organisation's name is part of it."""
     outside = _QUOTED.sub(" ", plain)
     small = _forms() | set(_lists().firm_words)
+    behind = re.split(r"[»\"”']", plain)[-1] if _QUOTED.search(plain) else ""
+    if any(word.isalpha() and word not in small for word in _WORD.findall(_folded(behind))):
+        return False  # «ООО "Ромашка" ЗОВИТЕ ЛЕНУ»: its name has ended
     return (
         all(
             word[:1].isupper() or word.casefold() in small or not word.isalpha()
@@ -292,11 +309,54 @@ def is_column_understood(heading: str, cell: str) -> bool:
         return is_name_understood(cell)
     if _folded(heading) in _lists().cars:
         return is_make_understood(cell)
-    if _columns().match(_folded(heading)) is None:
+    kind = _values_of(_folded(heading))
+    bare = E_MAIL.sub("", cell)
+    if kind is None or is_text_understood(cell):
         return is_text_understood(cell)
-    words = set(_WORD.findall(_folded(cell)))
-    said = _DOUBT.search(E_MAIL.sub("", cell)) or not words.isdisjoint(_NO_VALUE)
-    return not said
+    if _DOUBT.search(bare) or not set(_WORD.findall(_folded(cell))).isdisjoint(_NO_VALUE):
+        return False
+    if points_elsewhere(bare) or kind is _Values.WORKS:
+        return False
+    if kind is _Values.PEOPLE:
+        is_surname = re.fullmatch(r"[A-ZА-ЯЁ][^\W\d_]{2,}", cell.strip()) is not None
+        is_name = is_surname and not _no_name().search(_folded(cell))
+        return is_name or is_name_understood(cell)
+    if kind is _Values.CARS:
+        bare = re.sub(r"[A-Za-z]+", "", bare)  # «X5 xDrive», «седан premium»
+    small = {_Values.AMOUNTS: _units, _Values.CARS: _said_of_cars, _Values.NAMES: _places_words}
+    return _is_value(bare, small[kind](), has_names=kind is not _Values.AMOUNTS)
+
+
+def _is_value(cell: str, small: frozenset[str], *, has_names: bool) -> bool:
+    """Tell whether a cell has no words but these, and names, which are written large."""
+    if has_names and _no_name_beside(small).search(_folded(cell)):
+        return False
+    return all(
+        len(word) < _SHORTEST_SURNAME or _folded(word) in small or (has_names and word[0].isupper())
+        for word in re.findall(r"[^\W\d_]+", cell)
+    )
+
+
+@cache
+def _no_name_beside(known: frozenset[str]) -> re.Pattern[str]:
+    return phrase_pattern(tuple(word for word in _lists().no_name if word.strip("*") not in known))
+
+
+@cache
+def _units() -> frozenset[str]:
+    return frozenset(map(_folded, _lists().units))
+
+
+@cache
+def _said_of_cars() -> frozenset[str]:
+    lists = _lists()
+    return frozenset(map(_folded, lists.colours + lists.bodies + lists.makes + lists.words))
+
+
+@cache
+def _places_words() -> frozenset[str]:
+    lists = _lists()
+    return frozenset(map(_folded, lists.parts_of_address + lists.forms + lists.firm_words))
 
 
 def tells_of_calls(heading: str) -> bool:
@@ -310,8 +370,12 @@ def names_place(heading: str) -> bool:
 
 
 @cache
-def _columns() -> re.Pattern[str]:
-    return phrase_pattern(_lists().columns)
+def _values_of(heading: str) -> _Values | None:
+    """Return what the cells below a heading hold, None where it is not known."""
+    for kind, headings in _lists().columns.items():
+        if phrase_pattern(headings).match(heading):
+            return kind
+    return None
 
 
 @cache

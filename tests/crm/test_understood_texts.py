@@ -133,6 +133,9 @@ def states(path: Path) -> list[NumberState]:
         return [row.number_state for row in reader if isinstance(row, ContactCard)]
 
 
+COLUMNS = ["Менеджер", "Автор", "Цвет", "Модель", "Код клиента", "Год", "Услуги", "Город", "ID"]
+
+
 @pytest.mark.parametrize(
     ("heading", "says", "state"),
     [
@@ -157,6 +160,17 @@ def states(path: Path) -> list[NumberState]:
         ("Время", "после 18", NumberState.UNKNOWN),
         ("Адрес", "Ленина 5, код 12", NumberState.UNKNOWN),
         ("Цвет", "белый", NumberState.ABSENT),
+        ("Цвет", "тёмно-синий металлик", NumberState.ABSENT),
+        ("Модель", "X5 xDrive", NumberState.ABSENT),
+        ("Менеджер", "Мельник", NumberState.ABSENT),
+        ("Менеджер", "Сидорова А.А.", NumberState.ABSENT),
+        ("Организация", "ООО Авто-Центр", NumberState.ABSENT),
+        ("Адрес", "г. Тула, ул. Ленина, д. 5", NumberState.ABSENT),
+        ("Двигатель", "ABC 1.6", NumberState.ABSENT),
+        ("Покупатель", "нет", NumberState.ABSENT),
+        *((heading, "спишись с Леной", NumberState.UNKNOWN) for heading in COLUMNS),
+        *((heading, "утерян", NumberState.UNKNOWN) for heading in COLUMNS),
+        *((heading, "напиши Лене", NumberState.UNKNOWN) for heading in COLUMNS),
     ],
 )
 def test_a_column_of_no_field_leaves_the_mark_where_it_is_understood(
@@ -213,7 +227,8 @@ def test_digits_beside_a_firm_or_a_car_are_part_of_its_name_or_not_understood() 
     said = [*firms, *(f"ООО «Ромашка» {text}" for text in others)]
     assert [name for name in said if is_name_understood(name)] == firms
     cars = ["Kia Rio седан", "УАЗ Патриот"]
-    said = [*cars, "Kia +7", "BMW знает Петров", "Audi потом"]
+    said = [*cars, "KIA RIO ЗВОНИ ЛЕНЕ", "Kia Лена Знает", "BMW u Leny"]
+    said += ["Kia +7", "BMW знает Петров", "Audi потом"]
     assert [car for car in said if is_make_understood(car)] == cars
 
 
@@ -225,6 +240,7 @@ def test_a_word_beside_digits_is_no_code() -> None:
 def test_a_name_is_made_of_names_and_nothing_else() -> None:
     said = (
         "Иванов Дом|Дом Иванов|Иванов Работа|Второй|Запасной|Абонент|Билайн|Аноним|Дубль|Пиши|Звони"
+        "|Хозяин|Утерян|Слева|ООО РОМАШКА НАБЕРИ ЛЕНУ|ООО РОМАШКА ГЛАВБУХ|ООО «Ромашка» ЗОВИТЕ ЛЕНУ"
         "|Удалено|Минск|Дубай|ОК|Иванов + 7|Иванов?|Иванов/Петров|ООО Петрова знает|ИП Петров знает"
         "|ООО Ромашка у Петрова|Клиент Завтра|И.О.|банк|ООО «»|Иванов Т. в чате"
     )

@@ -83,7 +83,7 @@ def check_heading(
 
 # What a heading of numbers is called, and what a cell that is nothing but one looks like.
 _PHONE_HEADING = re.compile(
-    r"тел(?![а-яё]*(?:ематик|евиз|еграм))|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
+    r"тел(?![а-яё]*(?:ематик|евиз|еграм)|[ьяю]|[её]?[ий]\b|е[мй]\b|е\b)|\bмоб|сотов|phone|mobile|\btel|\bсот\.|whatsapp|viber|ватсап"
 )
 
 
