@@ -315,8 +315,13 @@ def is_column_understood(heading: str, cell: str) -> bool:
         return is_text_understood(cell)
     if _DOUBT.search(bare) or not set(_WORD.findall(_folded(cell))).isdisjoint(_NO_VALUE):
         return False
-    if points_elsewhere(bare) or kind is _Values.WORKS:
-        return False
+    return not points_elsewhere(bare) and _is_of_kind(kind, cell, bare)
+
+
+def _is_of_kind(kind: _Values, cell: str, bare: str) -> bool:
+    """Tell whether a cell, `bare` without e-mail addresses, is a value of this kind."""
+    if kind is _Values.WORKS:
+        return False  # understood word by word, or not
     if kind is _Values.PEOPLE:
         is_surname = re.fullmatch(r"[A-ZА-ЯЁ][^\W\d_]{2,}", cell.strip()) is not None
         is_name = is_surname and not _no_name().search(_folded(cell))
