@@ -1,7 +1,7 @@
 """Whether a file goes on behind the recording that decoders read: another one was appended to it.
 
-A recorder that resumes, or `cat`, writes Ogg, FLAC and MP4 files one behind the other. libsndfile
-and libav read the first and pass over the rest, which may be where a person answers.
+A recorder that resumes, or `cat`, writes files one behind the other. Of some kinds libsndfile and
+libav read the first and pass over the rest, which may be where a person answers.
 
 Not handled: a FLAC file whose header says fewer samples than are there, or behind an ID3 tag.
 """
@@ -18,11 +18,16 @@ _STARTS = {
     b"OggS": re.compile(rb"OggS\0[\x02\x03\x06\x07]"),  # flag 2: a page that begins a stream
     b"fLaC": re.compile(rb"fLaC[\0\x80]\0\0\x22"),
     b"ftyp": re.compile(rb"\0\0[\0-\x04].ftyp", re.DOTALL),
+    b"FORM": re.compile(rb"FORM.{4}AIF[FC]", re.DOTALL),
+    b"RF64": re.compile(rb"R(?:IFF|F64).{4}WAVE", re.DOTALL),
+    b"riff": re.compile(rb"riff\x2e\x91\xcf\x11"),
+    b"caff": re.compile(rb"caff\0\x01\0\0"),
+    b"\x30\x26\xb2\x75": re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa"),
 }
 """How a recording begins, by its first or second four bytes."""
 _OGG_GOES_ON = re.compile(rb"OggS\0[^\x02\x03\x06\x07]")
 _BLOCK_BYTES = 2**20
-_LONGEST_START = 8
+_LONGEST_START = 12
 
 
 def appended_note(source: SourceFile) -> str | None:
@@ -31,7 +36,7 @@ def appended_note(source: SourceFile) -> str | None:
     start = _STARTS.get(head[:4]) or _STARTS.get(head[4:])
     if start is None:
         return None
-    first = _LONGEST_START
+    first = len(head)
     if head[:4] == b"OggS":  # several streams side by side begin together, before all else
         goes_on = _OGG_GOES_ON.search(source.read_at(0, _BLOCK_BYTES))
         if goes_on is None:

@@ -10,6 +10,11 @@ KINDS = {
     "vorbis": by_soundfile(SOUND, 8000, "OGG", "VORBIS"),
     "opus": by_soundfile(SOUND, 8000, "OGG", "OPUS"),
     "flac": by_soundfile(SOUND, 8000, "FLAC", "PCM_16"),
+    "aiff": by_soundfile(SOUND, 8000, "AIFF", "PCM_16"),
+    "caf": by_soundfile(SOUND, 8000, "CAF", "PCM_16"),
+    "w64": by_soundfile(SOUND, 8000, "W64", "PCM_16"),
+    "rf64": by_soundfile(SOUND, 8000, "RF64", "PCM_16"),
+    "wma": by_pyav(melody(16000), 16000, "asf", "mp3"),
     "m4a": by_pyav(SOUND, 8000, "mp4", "aac"),
 }
 
