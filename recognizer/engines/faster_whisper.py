@@ -26,6 +26,7 @@ from faster_whisper.tokenizer import Tokenizer
 from tokenizers import Tokenizer as TokenizerFile
 
 from recognizer.base.errors import EngineError, ModelFileError
+from recognizer.base.threads import computed_alike
 from recognizer.engines.base import ENGINE_SAMPLE_RATE, MAX_UTTERANCE_S, Utterance
 from recognizer.engines.whisper_vocabulary import Vocabulary, without_other_writings
 from recognizer.model import AcousticScore, Audio, Transcript, Word
@@ -102,7 +103,8 @@ class WhisperEngine:
         window_s = min(30.0, max(_MIN_WINDOW_S, math.ceil(audio.duration_s + _MARGIN_S)))
         padded = np.zeros(round(window_s * ENGINE_SAMPLE_RATE), np.float32)
         padded[: len(audio.samples)] = audio.samples
-        mel = self._features(padded, padding=0)[:, : round(window_s * _FRAMES_PER_S)]
+        with computed_alike():
+            mel = self._features(padded, padding=0)[:, : round(window_s * _FRAMES_PER_S)]
         encoded = self._model.encode(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None], np.float32))
         )
