@@ -135,7 +135,7 @@ CASES = (
     _sf("AU", "PCM_16", 8_000),
     _sf("AIFF", "PCM_16", 8_000),
     _sf("CAF", "ALAW", 8_000),
-    _sf("FLAC", "PCM_16", 16_000),
+    _sf("FLAC", "PCM_16", 16_000, codec="flac"),
     _sf("OGG", "VORBIS", 16_000, format="Ogg", correlation=0.99),
     _sf("OGG", "OPUS", 16_000, format="Ogg", correlation=0.99),
     _sf("MP3", "MPEG_LAYER_III", 8_000, codec="mp3", correlation=0.98),
