@@ -28,14 +28,18 @@ _STARTS = {
 _OGG_GOES_ON = re.compile(rb"OggS\0[^\x02\x03\x06\x07]")
 _BLOCK_BYTES = 2**20
 _LONGEST_START = 12
+_MOST_BYTES = 2**28
+"""Looked through in a moment; an hour of telephone sound in two channels is half of it."""
 
 
 def appended_note(source: SourceFile) -> str | None:
-    """Return in words that another recording follows the first, None if none is seen."""
+    """Return in words that another recording follows the first, or may; None if none does."""
     head = source.read_at(0, 8)
     start = _STARTS.get(head[:4]) or _STARTS.get(head[4:])
     if start is None:
         return None
+    if source.size > _MOST_BYTES:
+        return "the file is too large to see whether another recording is appended to the first"
     first = len(head)
     if head[:4] == b"OggS":  # several streams side by side begin together, before all else
         goes_on = _OGG_GOES_ON.search(source.read_at(0, _BLOCK_BYTES))

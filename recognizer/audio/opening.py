@@ -125,8 +125,9 @@ def _open_kind(source: SourceFile, kind: Container | Headerless) -> OpenRecordin
     if kind is WAV and source.read_at(0, 4) == b"RIFF":
         return _open_wav(source)
     view = _whole_au(source) if kind is AU else View(source)
+    decoder = _open_container(view, kind)
     note = appended_note(source)
-    return OpenRecording(_open_container(view, kind), kind.name, note, note is not None)
+    return OpenRecording(decoder, kind.name, note, note is not None)
 
 
 def _open_headerless(source: SourceFile, kind: Headerless) -> Decoder:
