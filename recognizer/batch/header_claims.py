@@ -15,12 +15,15 @@ __all__ = ["is_unfinished"]
 _UNKNOWN = 0x7FFF0000
 """What writes to a pipe claims such lengths, and never corrects them: they say nothing."""
 _MOST_CHUNKS = 100
+_OGG_PAGE = b"OggS"
+_LONGEST_OGG_PAGE = 27 + 255 + 255 * 255
+_OGG_END = 4
 
 
 def is_unfinished(file: BinaryIO) -> bool:
     """Tell whether a header says that sound is still to come, or nothing yet.
 
-    Known are RIFF (WAV, RF64) and ISO media (M4A, MP4, 3GP); of others nothing is said.
+    Known are RIFF (WAV, RF64), ISO media (M4A, MP4, 3GP) and Ogg; of others nothing is said.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def is_unfinished(file: BinaryIO) -> bool:
         return _is_wave_unfinished(file, size_bytes)
     if start[4:8] == b"ftyp":
         return _is_media_unfinished(file, size_bytes)
-    return False
+    return start[:4] == _OGG_PAGE and _is_ogg_unfinished(file, size_bytes)
 
 
 def _is_wave_unfinished(file: BinaryIO, size_bytes: int) -> bool:
@@ -72,3 +75,15 @@ def _is_media_unfinished(file: BinaryIO, size_bytes: int) -> bool:
             return True
         place += length
     return False
+
+
+def _is_ogg_unfinished(file: BinaryIO, size_bytes: int) -> bool:
+    """Look whether the last page is whole and says that it is the last."""
+    file.seek(max(0, size_bytes - _LONGEST_OGG_PAGE))
+    tail = file.read(_LONGEST_OGG_PAGE)
+    page = tail[max(0, tail.rfind(_OGG_PAGE)) :]
+    if len(page) < 27 or page[:4] != _OGG_PAGE:
+        return True
+    lengths = page[27 : 27 + page[26]]
+    is_whole = len(lengths) == page[26] and len(page) >= 27 + page[26] + sum(lengths)
+    return not (is_whole and page[5] & _OGG_END)

@@ -53,6 +53,14 @@ def box(name: bytes, content: bytes) -> bytes:
 
 
 FTYP, MOOV, MDAT = box(b"ftyp", b"M4A \0\0\0\0"), box(b"moov", bytes(40)), box(b"mdat", bytes(99))
+
+
+def ogg_page(flags: int, sound: bytes) -> bytes:
+    """Return an Ogg page: flag 2 is the first of a stream, 4 the last."""
+    return b"OggS\0" + bytes([flags]) + bytes(20) + bytes([1, len(sound)]) + sound
+
+
+OGG = ogg_page(2, bytes(30)) + ogg_page(0, bytes(200)) + ogg_page(4, bytes(100))
 FINISHED = {
     "a whole WAV": wav(800),
     "a length nobody corrects": wav(800, 2**32 - 1),
@@ -62,6 +70,7 @@ FINISHED = {
     "an M4A": FTYP + MDAT + MOOV,
     "an M4A with its index first": FTYP + MOOV + MDAT,
     "nothing": b"",
+    "an Ogg": OGG,
 }
 UNFINISHED = {
     "no length yet": wav(800, 0),
@@ -71,6 +80,9 @@ UNFINISHED = {
     "part of the header": wav(800)[:20],
     "an M4A without its index": FTYP + MDAT,
     "half an M4A": (FTYP + MOOV + MDAT)[:-50],
+    "an Ogg without its last page": OGG[:-128],
+    "an Ogg cut in its last page": OGG[:-50],
+    "an Ogg cut in the head of a page": OGG[:-110],
 }
 
 
