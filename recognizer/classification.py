@@ -1,4 +1,4 @@
-"""One recording from sound to decision: the only place where the stages meet.
+"""One recording from sound to decision: the order of the stages for one call.
 
 The recording is read twice at most. The first reading, block by block, finds tones and segments;
 the second fetches only the utterances, which alone reach the speech engine. Memory holds

@@ -109,7 +109,7 @@ def _libraries() -> Iterator[_Finding]:
         try:
             module = importlib.import_module(name)
         except (ImportError, OSError) as problem:  # OSError: its shared library does not load
-            detail = f"{problem}; type: pip install --force-reinstall recognizer"
+            detail = f"{problem}; type: pip install --force-reinstall . in the checkout"
             yield _Finding(f"library {name}", False, detail, is_vital=name in _LIBRARIES)
         else:
             yield _Finding(f"library {name}", True, str(getattr(module, "__version__", "")))

@@ -82,7 +82,7 @@ class OnnxGraph:
         if _KNOWN_BAD.fullmatch(onnxruntime.__version__):
             raise EngineError(
                 f"onnxruntime {onnxruntime.__version__} is known to run such models wrongly; type: "
-                "pip install --upgrade 'recognizer[onnx]'"
+                "pip install --upgrade onnxruntime"
             )
         self._path = path
         self._outputs = list(outputs)

@@ -8,8 +8,9 @@ has (`Reading.outcome`).
 Conventions
 -----------
 Words are normalised. A word that the grammar lacks is read as the word of the carriers' lists that
-sounds most like it, from 80 of 100 on (`alignment.KNOWN_WORD_RATIO`): recognisers mishear. Words in
-Latin letters, or in letters that Russian lacks, are another language's and read as nothing.
+sounds most like it, from 80 of 100 on (`transcript_words.KNOWN_WORD_RATIO`): recognisers mishear.
+Words in Latin letters, or in letters that Russian lacks, are another language's and read as
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from recognizer.recognition.clauses import Clauses
 from recognizer.recognition.patterns import DENIALS, Part, Patterns
 from recognizer.recognition.precedence import is_mark
 from recognizer.recognition.split_words import SplitWords
-from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO
+from recognizer.recognition.transcript_words import KNOWN_WORD_RATIO, SAME_WORD_RATIO
 
 __all__ = ["GrammarReader", "Reading"]
 
@@ -44,9 +45,6 @@ _GO_ON = _REMAINS | {"или"}
 # «И номер не существует»: of «добавочный» a cut leaves «и».
 _LOST_STARTS = frozenset({"и", "а", "или", "т", "больше", "более", "навсегда"})
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
-# Sounds of a word and of what spelling mistakes make of it are as like as this («обслуживаеца»);
-# «используем» and «используется» are not.
-_SAME_WORD_RATIO = 88.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +358,7 @@ class GrammarReader:
         heads = (sound, self._sounds[near[0].place]) if is_long else (word, likely)
         if heads[0][:_HEAD] != heads[1][:_HEAD] or self._is_glued(word, likely):
             return word, True
-        return likely, near[0].ratio >= _SAME_WORD_RATIO
+        return likely, near[0].ratio >= SAME_WORD_RATIO
 
     def _is_glued(self, word: str, likely: str) -> bool:
         """Return whether a word is another and one more that has a meaning: «извинитемой»."""

@@ -13,12 +13,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 from recognizer.base import similarity
 from recognizer.phrases.normalization import sound_alike_word
+from recognizer.recognition.transcript_words import SAME_WORD_RATIO
 
 __all__ = ["SplitWords"]
 
 _MAX_PIECES = 3
-# Sounds of a word and of what spelling makes of it are as like as this (`grammar`).
-_SAME_WORD_RATIO = 88.0
 
 
 class SplitWords:
@@ -82,7 +81,7 @@ class SplitWords:
     def _is_one(self, pieces: Sequence[str]) -> bool:
         """Return whether pieces are a plain word, and no fewer of them are it as well."""
         sound = sound_alike_word("".join(pieces))
-        near = similarity.nearest(sound, self._plain_sounds, score_cutoff=_SAME_WORD_RATIO)
+        near = similarity.nearest(sound, self._plain_sounds, score_cutoff=SAME_WORD_RATIO)
         fewer = [sound_alike_word("".join(part)) for part in (pieces[1:], pieces[:-1])]
         return any(
             all(

@@ -16,10 +16,19 @@ from recognizer.phrases.normalization import (
     sound_alike_word,
 )
 
-__all__ = ["HEARD_RATIO", "KNOWN_WORD_RATIO", "TranscriptWords", "are_all_heard"]
+__all__ = [
+    "HEARD_RATIO",
+    "KNOWN_WORD_RATIO",
+    "SAME_WORD_RATIO",
+    "TranscriptWords",
+    "are_all_heard",
+]
 
 KNOWN_WORD_RATIO = 80.0
 """Similarity from which a word heard counts as one that is listed, 0-100 (RapidFuzz ratio)."""
+SAME_WORD_RATIO = 88.0
+"""Similarity from which two words sound as one, 0-100: «обслуживаеца» is «обслуживается»,
+«используем» is not «используется»."""
 HEARD_RATIO = 60.0
 """Similarity (0-100) below which a word heard and a listed one are not the same word."""
 # «На который вызваните» reaches 95; «с которого вы звоните», our own number, 86 of «которому вы

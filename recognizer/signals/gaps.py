@@ -1,6 +1,6 @@
 """Find where sound was lost on the way: what was said there cannot be known.
 
-Conventions: seconds are those of the recording; levels are RMS. Five marks of lost packets are
+Conventions: seconds are those of the recording; levels are RMS. Four marks of lost packets are
 looked for, all of them things that speech in a telephone line does not do by itself:
 
 * a fall of the level that no voice makes (its end takes 10 ms or more), into silence or into

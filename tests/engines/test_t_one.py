@@ -227,7 +227,7 @@ def test_a_version_of_onnxruntime_known_as_bad_is_refused(
 ) -> None:
     monkeypatch.setattr("onnxruntime.__version__", version)
     if is_bad:
-        with pytest.raises(EngineError, match=r"pip install --upgrade 'recognizer\[onnx\]'"):
+        with pytest.raises(EngineError, match=r"pip install --upgrade onnxruntime"):
             TOneEngine(folder)
     else:
         TOneEngine(folder)

@@ -20,7 +20,6 @@ __all__ = [
     "ContactRecord",
     "CorrectionRecord",
     "DecisionRecord",
-    "ImportCounts",
     "Overview",
     "PurgeCounts",
 ]
@@ -215,23 +214,6 @@ class CardChange:
     card: ContactCard | None = field(default=None, repr=False, compare=False)
     previous: ContactCard | None = field(default=None, repr=False, compare=False)
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportCounts:
-    """Cards of one import by what became of them."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-    def __add__(self, other: ImportCounts) -> ImportCounts:
-        """Return the counts of both."""
-        return ImportCounts(
-            self.added + other.added,
-            self.changed + other.changed,
-            self.unchanged + other.unchanged,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

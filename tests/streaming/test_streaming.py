@@ -24,7 +24,7 @@ from recognizer.regulation.loading import load_regulation
 from recognizer.signals.tone_plans import load_known_tones
 from recognizer.streaming import LiveChannel, SettleRules
 
-CALLS = Path(__file__).parent / "data" / "calls"
+CALLS = Path(__file__).parents[1] / "data" / "calls"
 RATE = 16_000
 WORD_S = 0.5
 
