@@ -21,6 +21,7 @@ _STARTS = {
     b"FORM": re.compile(rb"FORM.{4}AIF[FC]", re.DOTALL),
     b"RF64": re.compile(rb"R(?:IFF|F64).{4}WAVE", re.DOTALL),
     b"riff": re.compile(rb"riff\x2e\x91\xcf\x11"),
+    b"FLV\x01": re.compile(rb"FLV\x01[\0\x01\x04\x05]\0\0\0\x09"),
     b"caff": re.compile(rb"caff\0\x01\0\0"),
     b"\x30\x26\xb2\x75": re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa"),
 }
@@ -48,5 +49,5 @@ def appended_note(source: SourceFile) -> str | None:
         first = goes_on.start()
     for place in range(first, source.size, _BLOCK_BYTES):
         if start.search(source.read_at(place, _BLOCK_BYTES + _LONGEST_START)):
-            return "another recording is appended to the first, it was not read"
+            return "another recording is appended to the first, it may not be read"
     return None

@@ -28,8 +28,10 @@ from recognizer.crm.understood_texts import (
     is_code_understood,
     is_make_understood,
     is_name_understood,
+    is_plate_understood,
     is_result_understood,
     is_text_understood,
+    is_vin_understood,
 )
 
 __all__ = [
@@ -176,7 +178,7 @@ _UNDERSTOOD: Mapping[str, Callable[[str], bool]] = {
     "owner": is_name_understood,
     "payer": is_name_understood,
     "make": is_make_understood,
-    "vin": is_code_understood,
-    "plate": is_code_understood,
+    "vin": is_vin_understood,
+    "plate": is_plate_understood,
     "basis": is_code_understood,
 }

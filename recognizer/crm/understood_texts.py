@@ -23,8 +23,10 @@ __all__ = [
     "is_column_understood",
     "is_make_understood",
     "is_name_understood",
+    "is_plate_understood",
     "is_result_understood",
     "is_text_understood",
+    "is_vin_understood",
     "names_nobody",
     "names_place",
     "tells_of_calls",
@@ -251,6 +253,9 @@ _CODE = re.compile(
     r"|[^\W\d_] ?\d{3} ?[^\W\d_]{2} ?\d{2,3}"
 )
 
+_PLATE = re.compile(r"[^\W\d_]{1,2} ?\d{3,4} ?[^\W\d_]{0,2} ?\d{2,3}")
+_VIN = re.compile(r"(?=.*\d)(?=.*[^\W\d_])[^\W_]{17}")
+
 
 def is_make_understood(text: str) -> bool:
     """Tell whether a field of a car names one: a make that is known, and a model."""
@@ -279,8 +284,20 @@ def _makes() -> frozenset[str]:
     return frozenset(map(_folded, _lists().makes))
 
 
+def is_plate_understood(text: str) -> bool:
+    """Tell whether a plate is one, or known words; digits alone may be a telephone's."""
+    plain = " ".join(plain_signs(text).split())
+    return _PLATE.fullmatch(plain) is not None or is_text_understood(text)
+
+
+def is_vin_understood(text: str) -> bool:
+    """Tell whether a field of a VIN holds one, or known words."""
+    plain = " ".join(plain_signs(text).split())
+    return _VIN.fullmatch(plain) is not None or is_text_understood(text)
+
+
 def is_code_understood(text: str) -> bool:
-    """Tell whether a VIN, a plate or a paper's number is one: a code, or known words."""
+    """Tell whether a paper's number is one: a code, or known words."""
     plain = " ".join(plain_signs(text).split())
     return is_text_understood(text) or (
         _CODE.fullmatch(plain) is not None and not points_elsewhere(plain)

@@ -41,7 +41,8 @@ _RUSSIAN = re.compile(r"[а-я]+")
 _MISHEARD_NOT = "ни"  # «ни существует»
 _REMAINS = frozenset({"в", "во", "на", "до", "с", "за", "по", "при", "от", "из", "к", "о"})
 # What has to go on: «номер не обслуживается в» may be «в роуминге».
-_GO_ON = _REMAINS | {"или"}
+_OR = "или"  # before what is said of the number: who else it may be said of was not understood
+_GO_ON = _REMAINS | {_OR}
 # «И номер не существует»: of «добавочный» a cut leaves «и».
 _LOST_STARTS = frozenset({"и", "а", "или", "т", "больше", "более", "навсегда"})
 _ADJECTIVES = ("ий", "ого", "ему", "им")  # «на несуществующий номер»
@@ -270,7 +271,9 @@ class GrammarReader:
         }
         if read and read[-1] in _GO_ON:
             remains |= {len(read) - 1} - said
-        if read and read[0] in _LOST_STARTS and 1 in subjects[SubjectKind.DIALLED] | said:
+        remains |= {p for p in range(min(said, default=0)) if read[p] == _OR} - own
+        told = min(subjects[SubjectKind.DIALLED] | said, default=0)
+        if told and read[0] in _LOST_STARTS and {*range(1, told)} <= known:
             remains.add(0)
         unknown = {
             p

@@ -18,8 +18,10 @@ from recognizer.crm.understood_texts import (
     is_column_understood,
     is_make_understood,
     is_name_understood,
+    is_plate_understood,
     is_result_understood,
     is_text_understood,
+    is_vin_understood,
 )
 
 NAMES = (
@@ -271,3 +273,18 @@ def test_a_column_of_cars_is_understood_as_the_make_is(heading: str) -> None:
 def test_any_other_column_is_understood_word_by_word() -> None:
     assert not is_column_understood("Пометка", "Иванов Иван Иванович")
     assert is_column_understood("Пометка", "замена масла")
+
+
+def test_digits_under_a_plate_or_a_vin_are_neither() -> None:
+    plates = ["А123ВС77", "а 123 вс 777", "АВ1234 77", "АВ 123 77", "", "без номера"]
+    assert [text for text in plates if not is_plate_understood(text)] == []
+    vins = ["XW8ZZZ61ZJG012345", "xw8zzz61zjg012345", "нет"]
+    assert [text for text in vins if not is_vin_understood(text)] == []
+    others = [
+        "7304487",
+        "ТЕЛ12345",
+        "8905",
+        "89057708945",
+        "12345678901234567",
+    ]
+    assert [text for text in others if is_plate_understood(text) or is_vin_understood(text)] == []

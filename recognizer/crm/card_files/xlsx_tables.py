@@ -27,7 +27,6 @@ from recognizer.crm.card_files.xlsx_packages import (
     survey_sheet,
     texts_beside,
 )
-from recognizer.crm.numbers import read_numbers
 from recognizer.crm.plain_cells import says_absent
 
 __all__ = ["NO_VALUE", "Sheets", "fit_cell", "open_sheet", "write_sheet"]
@@ -130,18 +129,27 @@ def _holds_cards(sheet: Any, columns: CardColumns) -> bool:
 
 
 def _holds_numbers(sheet: Any) -> bool:
-    """Tell whether a telephone number stands near the top of a sheet."""
+    """Tell whether a telephone number may stand in a sheet, parted among the cells of a row or not.
+
+    Of a longer sheet than is looked at nobody knows.
+    """
     sheet.reset_dimensions()
-    return any(
-        read_numbers(text)[0].problem is None
-        for values in sheet.iter_rows(max_row=_MOST_LOOKED_AT, values_only=True)
-        for text in map(_cell_text, values)
-        if sum(map(str.isdigit, text)) >= _LEAST_DIGITS and read_numbers(text)
-    )
+    rows = sheet.iter_rows(max_row=_MOST_LOOKED_AT + 1, values_only=True)
+    return any(at == _MOST_LOOKED_AT or _may_be_number(row) for at, row in enumerate(rows))
+
+
+def _may_be_number(values: Iterable[Any]) -> bool:
+    """Tell whether a row has the digits of a number within a town, besides days and amounts."""
+    texts = (_DATE.sub("", _cell_text(each)) for each in values if not isinstance(each, _OTHERS))
+    return sum(sum(map(str.isdigit, text)) for text in texts) >= _LEAST_DIGITS
 
 
 _MOST_LOOKED_AT = 1000  # rows
-_LEAST_DIGITS = 10
+_LEAST_DIGITS = 7  # of a number within a town
+_OTHERS = (dt.date, dt.time, bool)
+_DATE = re.compile(
+    r"\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d{4}-\d\d-\d\d\b|\b\d\d?:\d\d(?::\d\d)?\b"
+)
 
 
 def _openpyxl() -> Any:

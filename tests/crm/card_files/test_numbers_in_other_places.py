@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,7 +84,11 @@ def test_a_count_with_its_unit_is_no_card(tmp_path: Path, total: str) -> None:
     [
         (["1", PHONE], NumberState.UNKNOWN),
         (["1", 79057708945], NumberState.UNKNOWN),
+        (["К-1", "730-44-87"], NumberState.UNKNOWN),
+        (["916", "7654321"], NumberState.UNKNOWN),
+        ([905, 770, 89, 45], NumberState.UNKNOWN),
         (["Всего", 17], NumberState.ABSENT),
+        ([dt.date(2026, 2, 5), "с 01.02.2026 по 05.02.2026", "10:30"], NumberState.ABSENT),
         (["Дата", "05.02.2026"], NumberState.ABSENT),
     ],
 )
@@ -121,3 +126,17 @@ def test_a_book_with_and_without_formulas_has_the_same_cards(
     assert isinstance(second, ContactCard)
     assert (first.number_state, second.number_state) == (NumberState.VALID, NumberState.ABSENT)
     assert isinstance(third, RejectedRow) is has_formula  # its value was never computed
+
+
+def test_of_a_sheet_too_long_to_look_through_nobody_knows(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    cards = book.worksheets[0]
+    cards.append(HEADING)
+    cards.append(["1", None, "Иванов"])
+    other = book.create_sheet("Прочее")
+    for _ in range(1001):
+        other.append(["слово"])
+    book.save(tmp_path / "cards.xlsx")
+    (card,) = read(tmp_path / "cards.xlsx")
+    assert isinstance(card, ContactCard)
+    assert card.number_state is NumberState.UNKNOWN
