@@ -84,7 +84,8 @@ def test_listed_wordings_are_spelt_with_the_tokens_they_always_were(
         if vocabulary.spelt(tokens := _encoded(tokenizer, phrase.text)) != tokens
     ]
     assert [text for text in respelt if not text.isascii()] == []
-    assert len(respelt) < 30  # English, with a rare word
+    english = [phrase.text for phrase in phrases if phrase.text.isascii()]
+    assert len(respelt) < len(english) / 2  # with a rare word: spelt by its parts
 
 
 @pytest.mark.model
