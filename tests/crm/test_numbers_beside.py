@@ -114,19 +114,23 @@ def test_days_sums_vins_plates_and_tax_numbers_are_no_numbers(text: str) -> None
     assert not may_hold_number(text)
 
 
+CODES = ("159273", "0000012345", "1234567890", "555-01-02")
+
+
 @pytest.mark.parametrize("field", ["ref", "vin", "plate", "basis"])
 def test_of_codes_only_what_is_hardly_anything_else_is_a_number(field: str) -> None:
     mobile = with_field(field, "89265550102")
     assert mobile.number_state is NumberState.DOUBTFUL
-    for code in (
-        "159273",
-        "0000012345",
-        "1234567890",
-        "XW8ZZZ61ZJG012345",
-        "А123ВС77",
-        "555-01-02",
-    ):
+    both = ("XW8ZZZ61ZJG012345", "А123ВС77")
+    own = {"vin": both[:1], "plate": both[1:]}.get(field, (*CODES, *both))
+    for code in own:
         assert with_field(field, code).number_state is NumberState.ABSENT
+
+
+@pytest.mark.parametrize("field", ["vin", "plate"])
+def test_digits_alone_under_a_plate_or_a_vin_are_a_persons_to_read(field: str) -> None:
+    for code in CODES:
+        assert with_field(field, code).number_state is NumberState.DOUBTFUL
 
 
 @pytest.mark.parametrize(
