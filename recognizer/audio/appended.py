@@ -3,7 +3,7 @@
 A recorder that resumes, or `cat`, writes files one behind the other. Of some kinds libsndfile and
 libav read the first and pass over the rest, which may be where a person answers.
 
-Not handled: FLAC behind an ID3 tag, an Ogg file whose last page says fewer samples than are there.
+Not handled: an Ogg file whose last page says fewer samples than are there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ __all__ = ["FallbackDecoder"]
 class FallbackDecoder:
     """A `Decoder` that goes on with a second one where the first gives up.
 
-    libsndfile stops at the first damaged FLAC frame and drops what it had of that read; libav
+    libsndfile stops at the first damaged frame and drops what it had of that read; libav
     skips the frame.
 
     Parameters

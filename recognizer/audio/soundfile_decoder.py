@@ -1,4 +1,4 @@
-"""Decode with libsndfile: WAV, AU, AIFF, CAF, FLAC, Ogg, and headerless telephone codecs."""
+"""Decode with libsndfile: WAV, AU, AIFF, CAF, Ogg, and headerless telephone codecs."""
 
 from __future__ import annotations
 

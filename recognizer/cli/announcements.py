@@ -276,12 +276,9 @@ def _store(folder: Path | None) -> AnnouncementStore:
 def _judge_text() -> JudgeText:
     from recognizer.base.settings import load_settings
     from recognizer.phrases.loading import load_phrases
-    from recognizer.recognition.calibration import load_calibration
-    from recognizer.recognition.matching import Matcher
     from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
-    book = load_phrases(load_settings().phrases)
-    return UtteranceClassifier(Matcher(book), load_calibration()).judge_text
+    return UtteranceClassifier.for_texts(load_phrases(load_settings().phrases)).judge_text
 
 
 def _read(clip: Path, channel: str, from_s: float, to_s: float | None) -> Audio:

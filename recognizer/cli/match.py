@@ -42,12 +42,9 @@ def match(
       recognizer match --format table "номер временно не обслуживается"
     """
     from recognizer.phrases.loading import load_phrases
-    from recognizer.recognition.calibration import load_calibration
-    from recognizer.recognition.matching import Matcher
     from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
-    book = load_phrases(settings_with(phrases).phrases)
-    classifier = UtteranceClassifier(Matcher(book), load_calibration())
+    classifier = UtteranceClassifier.for_texts(load_phrases(settings_with(phrases).phrases))
     lines: Iterable[str] = [" ".join(text)] if text else (line.strip() for line in sys.stdin)
     verdicts = (_verdict_to_dict(line, classifier.judge_text(line)) for line in lines)
     _PRINTERS[output_format](verdicts)

@@ -56,8 +56,8 @@ class _Understood(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     makes: tuple[str, ...]
     bodies: tuple[str, ...]
     forms: tuple[str, ...]
-    people: tuple[str, ...]
-    cars: tuple[str, ...]
+    owner_columns: tuple[str, ...]
+    make_columns: tuple[str, ...]
     units: tuple[str, ...]
     parts_of_address: tuple[str, ...]
     colours: tuple[str, ...]
@@ -72,8 +72,12 @@ def _lists() -> _Understood:
     return convert_toml(content, _Understood)
 
 
+def _one_line(text: str) -> str:
+    return " ".join(plain_signs(text).split())
+
+
 def _folded(text: str) -> str:
-    return " ".join(plain_signs(text).casefold().replace("ё", "е").split())
+    return _one_line(text).casefold().replace("ё", "е")
 
 
 # --- comments, results, notes ------------------------------------------------------------------
@@ -154,7 +158,7 @@ _MOST_WORDS = 5
 @lru_cache(maxsize=4096)
 def is_name_understood(text: str) -> bool:
     """Tell whether a field of a name holds nothing but one: a person's or an organisation's."""
-    plain = " ".join(plain_signs(text).replace("\n", " ").split())
+    plain = _one_line(text)
     folded = _folded(plain)
     if _says_none(text) or names_nobody(text):
         return True
@@ -266,7 +270,7 @@ def is_make_understood(text: str) -> bool:
     words = re.findall(r"[^\W\d_]+", " ".join(model))
     return (
         first.strip('«»"(),') in _makes()
-        and not _SAID_OF_CAR.search(_bodies().sub(" ", " ".join(plain_signs(text).split()[1:])))
+        and not _SAID_OF_CAR.search(_bodies().sub(" ", _one_line(text).partition(" ")[2]))
         and _MODEL.fullmatch(folded) is not None
         and _JOINING.isdisjoint(words)
         and not points_elsewhere(text)
@@ -286,19 +290,17 @@ def _makes() -> frozenset[str]:
 
 def is_plate_understood(text: str) -> bool:
     """Tell whether a plate is one, or known words; digits alone may be a telephone's."""
-    plain = " ".join(plain_signs(text).split())
-    return _PLATE.fullmatch(plain) is not None or is_text_understood(text)
+    return _PLATE.fullmatch(_one_line(text)) is not None or is_text_understood(text)
 
 
 def is_vin_understood(text: str) -> bool:
     """Tell whether a field of a VIN holds one, or known words."""
-    plain = " ".join(plain_signs(text).split())
-    return _VIN.fullmatch(plain) is not None or is_text_understood(text)
+    return _VIN.fullmatch(_one_line(text)) is not None or is_text_understood(text)
 
 
 def is_code_understood(text: str) -> bool:
     """Tell whether a paper's number is one: a code, or known words."""
-    plain = " ".join(plain_signs(text).split())
+    plain = _one_line(text)
     return is_text_understood(text) or (
         _CODE.fullmatch(plain) is not None and not points_elsewhere(plain)
     )
@@ -322,15 +324,20 @@ def is_column_understood(heading: str, cell: str) -> bool:
 
     Such a column names a value, no sentence: «по звонку», «код 12», «@petrov» are none.
     """
-    if _folded(heading) in _lists().people:
+    heading = _folded(heading)
+    if heading in _lists().owner_columns:
         return is_name_understood(cell)
-    if _folded(heading) in _lists().cars:
+    if heading in _lists().make_columns:
         return is_make_understood(cell)
-    kind = _values_of(_folded(heading))
+    if is_text_understood(cell):
+        return True
+    kind = _values_of(heading)
     bare = E_MAIL.sub("", cell)
-    if kind is None or is_text_understood(cell):
-        return is_text_understood(cell)
-    if _DOUBT.search(bare) or not set(_WORD.findall(_folded(cell))).isdisjoint(_NO_VALUE):
+    if (
+        kind is None
+        or _DOUBT.search(bare)
+        or not set(_WORD.findall(_folded(cell))).isdisjoint(_NO_VALUE)
+    ):
         return False
     return not points_elsewhere(bare) and _is_of_kind(kind, cell, bare)
 

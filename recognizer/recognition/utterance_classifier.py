@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from recognizer.model import AcousticScore, CallOutcome, PhraseMatch, Transcript, Veto
-from recognizer.recognition.calibration import Calibration, Features, scores_as_heard
+from recognizer.phrases.book import PhraseBook
+from recognizer.recognition.calibration import (
+    Calibration,
+    Features,
+    load_calibration,
+    scores_as_heard,
+)
 from recognizer.recognition.letter_search import compare_letters
 from recognizer.recognition.limits import DecisionLimits, load_limits
 from recognizer.recognition.matching import AS_HEARD_SCORE, Matcher, cutoff_of
@@ -62,6 +68,11 @@ class UtteranceClassifier:
         self._neighbours = Neighbours(matcher)
         self._sentences = SentenceJudge(matcher, self._limits)
         self._english = Matcher(matcher.book, "en")
+
+    @classmethod
+    def for_texts(cls, book: PhraseBook) -> UtteranceClassifier:
+        """Return what judges transcripts by some lists: of no engine, so by no fit to one."""
+        return cls(Matcher(book), load_calibration())
 
     def judge_text(self, text: str) -> SpokenVerdict:
         """Judge a transcript without its sound."""

@@ -233,15 +233,17 @@ class AnnouncementStore:
         return self.folder / f"{announcement_id}.toml"
 
     def _read_if_there(self, path: Path) -> Announcement | None:
+        failed: bytes | None = None
         while True:
-            seen = _content(path)
             try:
                 return self._read(path)
             except AnnouncementError:
                 if not os.path.lexists(path):
                     return None
-                if _content(path) == seen:  # else it was changed while it was read
+                content = _content(path)
+                if content == failed:  # else it was changed while it was read, for all one knows
                     raise
+                failed = content
 
     def _read(self, path: Path) -> Announcement:
         file = read_toml(path, AnnouncementError)

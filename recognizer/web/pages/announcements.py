@@ -31,8 +31,6 @@ from recognizer.recognition.announcements.learning import NotLearnedError, check
 from recognizer.recognition.announcements.library import AnnouncementLibrary
 from recognizer.recognition.announcements.store import AnnouncementStore, Change
 from recognizer.recognition.announcements.wordings import JudgeText, check_text
-from recognizer.recognition.calibration import load_calibration
-from recognizer.recognition.matching import Matcher
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 
 __all__ = ["Announcements", "Offer", "OfferError", "interval_of"]
@@ -260,8 +258,7 @@ class Announcements:
 
     def _judge(self) -> JudgeText:
         """Return what reads a text by the lists as they are now."""
-        book = load_phrases(self._phrases)
-        return UtteranceClassifier(Matcher(book), load_calibration()).judge_text
+        return UtteranceClassifier.for_texts(load_phrases(self._phrases)).judge_text
 
     def _keep(self, announcement: Announcement, note: _Note) -> None:
         """Let an announcement wait; its note first: a killed program leaves none without."""

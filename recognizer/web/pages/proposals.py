@@ -24,9 +24,8 @@ from recognizer.phrases.editing import with_phrase
 from recognizer.phrases.loading import load_phrases
 from recognizer.phrases.normalization import normalize
 from recognizer.recognition.additions import ListComparison
-from recognizer.recognition.calibration import load_calibration
 from recognizer.recognition.collisions import check_phrases
-from recognizer.recognition.matching import Matcher, cutoff_of
+from recognizer.recognition.matching import cutoff_of
 from recognizer.recognition.utterance_classifier import UtteranceClassifier
 from recognizer.web.pages.review import LabelledClips
 from recognizer.web.pages.wording import OUTCOME_NAMES, counted
@@ -161,7 +160,7 @@ class Proposals:
         """Return whether what was heard is a wording that the lists miss for `outcome`."""
         if _form_problem(transcript, outcome):
             return False
-        judge = UtteranceClassifier(Matcher(self.book()), load_calibration())
+        judge = UtteranceClassifier.for_texts(self.book())
         return judge.judge_text(transcript).outcome is not outcome
 
     # -- writing -----------------------------------------------------------------------------
