@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import ScriptedEngine
-from phrase_lists import shipped_book
+from scripted_recognizer import scripted_recognizer
 
-from recognizer import Recognizer
 from recognizer.live.calls import LiveCalls
 from recognizer.live.live_facts import LiveFacts
 from recognizer.model import CallReport, Samples
-from recognizer.recognition.calibration import load_calibration
-from recognizer.regulation.loading import load_regulation
-from recognizer.signals.tone_plans import load_known_tones
 
 SILENCE: Samples = np.zeros(16_000, np.float32)
-
-
-@functools.cache
-def recognizer() -> Recognizer:
-    return Recognizer(
-        engine=ScriptedEngine(),
-        phrases=shipped_book(),
-        regulation=load_regulation(),
-        tone_plan=load_known_tones(),
-        calibration=load_calibration(),
-    )
 
 
 class Keeper:
@@ -55,7 +38,7 @@ def told(keeper: Keeper, monkeypatch: pytest.MonkeyPatch | None = None) -> list[
     events: list[dict[str, Any]] = []
 
     async def run() -> None:
-        calls = LiveCalls(recognizer(), events.append, keeper=keeper)
+        calls = LiveCalls(scripted_recognizer(), events.append, keeper=keeper)
         live = calls.start(LiveFacts(), "a")
         live.push(SILENCE, 16_000)
         await live.end("hangup")
@@ -97,7 +80,7 @@ def test_who_was_cut_off_and_comes_back_while_the_call_still_ends_is_heard() -> 
     keeper = Keeper()
 
     async def run() -> None:
-        calls = LiveCalls(recognizer(), events.append, keeper=keeper)
+        calls = LiveCalls(scripted_recognizer(), events.append, keeper=keeper)
         first = calls.start(LiveFacts(), "a")
         first.push(SILENCE, 16_000)
         ending = asyncio.ensure_future(first.end("cut_off"))

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import ScriptedEngine
 from onnx_stand_ins import write_t_one
-from phrase_lists import shipped_book
+from scripted_recognizer import scripted_recognizer
 
 from recognizer import Recognizer
 from recognizer.audio import read_audio
 from recognizer.engines.base import Engine, Utterance
 from recognizer.engines.t_one import TOneEngine
 from recognizer.model import AcousticScore, Audio, CallOutcome, Samples, Transcript, Word
-from recognizer.recognition.calibration import load_calibration
-from recognizer.regulation.loading import load_regulation
-from recognizer.signals.tone_plans import load_known_tones
 from recognizer.streaming import LiveChannel, SettleRules
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
@@ -95,21 +90,9 @@ def speech() -> Samples:
 
 
 def recognizer(engine: Engine) -> Recognizer:
-    this = copy.copy(loaded())
+    this = copy.copy(scripted_recognizer())
     this.engine = engine
     return this
-
-
-@functools.cache
-def loaded() -> Recognizer:
-    """What takes time to load, once."""
-    return Recognizer(
-        engine=ScriptedEngine(),
-        phrases=shipped_book(),
-        regulation=load_regulation(),
-        tone_plan=load_known_tones(),
-        calibration=load_calibration(),
-    )
 
 
 def played(channel: LiveChannel, sound: Samples, *, is_late: bool = False) -> float | None:
